@@ -1,0 +1,188 @@
+//! Who may do what: the one policy table of pages, server functions and downloads. What is not in the table is refused.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a user may do; each role includes the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    Operator,
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a path asks of the person who calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Open without a session.
+    Open,
+    /// This role, or one that includes it.
+    Needs(Role),
+}
+
+/// A path pattern and what it asks. `{…}` is one segment, a last `*` is everything below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    pub pattern: &'static str,
+    pub access: Access,
+    /// Whether a call changes something; such paths take POST only.
+    pub changes: bool,
+}
+
+const fn read(pattern: &'static str, access: Access) -> Rule {
+    Rule { pattern, access, changes: false }
+}
+
+const fn change(pattern: &'static str, access: Access) -> Rule {
+    Rule { pattern, access, changes: true }
+}
+
+const VIEWER: Access = Access::Needs(Role::Viewer);
+const OPERATOR: Access = Access::Needs(Role::Operator);
+const ADMIN: Access = Access::Needs(Role::Admin);
+
+/// The policy. First match wins, so the more exact pattern stands first.
+pub const POLICY: &[Rule] = &[
+    // Open: nothing else is.
+    read("/login", Access::Open),
+    read("/setup", Access::Open),
+    read("/pkg/*", Access::Open),
+    read("/healthz", Access::Open),
+    read("/readyz", Access::Open),
+    change("/fn/session/sign-in", Access::Open),
+    change("/fn/session/set-up", Access::Open),
+    // Pages
+    read("/", VIEWER),
+    read("/databases", VIEWER),
+    read("/databases/new", ADMIN),
+    read("/databases/{id}", VIEWER),
+    read("/backups", VIEWER),
+    read("/backups/new", OPERATOR),
+    read("/backups/{id}", VIEWER),
+    read("/backups/{id}/restore", OPERATOR),
+    read("/backups/{id}/download", OPERATOR),
+    read("/backups/{id}/download/database", ADMIN),
+    read("/jobs", VIEWER),
+    read("/jobs/{id}", VIEWER),
+    read("/schedules", VIEWER),
+    read("/trash", VIEWER),
+    read("/activity", VIEWER),
+    read("/events", VIEWER),
+    // Redirects of the predecessors' addresses
+    read("/backup", VIEWER),
+    read("/web/admin/backups", VIEWER),
+    // Server functions
+    change("/fn/session/sign-out", VIEWER),
+    read("/fn/session/who", VIEWER),
+    read("/fn/overview/show", VIEWER),
+    read("/fn/databases/list", VIEWER),
+    read("/fn/databases/show", VIEWER),
+    change("/fn/databases/add", ADMIN),
+    change("/fn/databases/remove", ADMIN),
+    read("/fn/backups/list", VIEWER),
+    read("/fn/backups/show", VIEWER),
+    change("/fn/backups/create", OPERATOR),
+    change("/fn/backups/verify", OPERATOR),
+    change("/fn/backups/edit", OPERATOR),
+    change("/fn/backups/pin", OPERATOR),
+    change("/fn/backups/delete", OPERATOR),
+    read("/fn/trash/list", VIEWER),
+    change("/fn/trash/put-back", OPERATOR),
+    read("/fn/restore/plan", OPERATOR),
+    change("/fn/restore/start", OPERATOR),
+    change("/fn/restore/undo", OPERATOR),
+    read("/fn/jobs/list", VIEWER),
+    read("/fn/jobs/show", VIEWER),
+    change("/fn/jobs/cancel", OPERATOR),
+    read("/fn/live/poll", VIEWER),
+    read("/fn/schedules/list", VIEWER),
+    read("/fn/activity/list", VIEWER),
+];
+
+/// The rule for a path, if the table has one. A trailing slash is not the same path.
+pub fn rule_for(path: &str) -> Option<&'static Rule> {
+    POLICY.iter().find(|rule| fits(rule.pattern, path))
+}
+
+/// Whether someone of this role (none: no session) may call a path that this rule is for.
+pub fn allows(access: Access, role: Option<Role>) -> bool {
+    match access {
+        Access::Open => true,
+        Access::Needs(least) => role.is_some_and(|role| role >= least),
+    }
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/') {
+        match (wanted, segments.next()) {
+            ("*", Some(rest)) => return !rest.is_empty(),
+            (wanted, Some(segment)) if wanted == segment => {}
+            (wanted, Some(segment)) if wanted.starts_with('{') && !segment.is_empty() => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_finds_its_most_exact_rule() {
+        let cases = [
+            ("/", Some("/")),
+            ("/backups/new", Some("/backups/new")),
+            ("/backups/x", Some("/backups/{id}")),
+            ("/backups/x/restore", Some("/backups/{id}/restore")),
+            ("/pkg/main.css", Some("/pkg/*")),
+            ("/pkg/a/b", Some("/pkg/*")),
+            ("/pkg/", None),
+            ("/pkg", None),
+            ("/backups/", None),
+            ("/backups/x/y", None),
+            ("", None),
+            ("//", None),
+        ];
+        for (path, pattern) in cases {
+            assert_eq!(rule_for(path).map(|r| r.pattern), pattern, "{path}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_hides_behind_an_earlier_one() {
+        for rule in POLICY {
+            let example = rule.pattern.replace("{id}", "some-id").replace('*', "file");
+            assert_eq!(rule_for(&example).map(|r| r.pattern), Some(rule.pattern));
+        }
+    }
+
+    #[test]
+    fn only_the_few_are_open() {
+        let open: Vec<_> = POLICY.iter().filter(|r| r.access == Access::Open).map(|r| r.pattern).collect();
+        assert_eq!(open, ["/login", "/setup", "/pkg/*", "/healthz", "/readyz", "/fn/session/sign-in", "/fn/session/set-up"]);
+        assert!(!allows(VIEWER, None));
+        assert!(allows(OPERATOR, Some(Role::Admin)) && !allows(OPERATOR, Some(Role::Viewer)));
+    }
+}

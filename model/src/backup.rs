@@ -1,0 +1,291 @@
+//! A backup as the catalog knows it: states, checks, proof and verdict.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BackupId, DatabaseId, JobId, Kind};
+
+/// How far a backup has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    Running,
+    Complete,
+    Failed,
+    /// The process died before the archive was published.
+    Interrupted,
+    /// The catalog knows it, the folder does not hold it.
+    Missing,
+    Trashed,
+}
+
+impl BackupState {
+    pub const ALL: [Self; 6] = [Self::Running, Self::Complete, Self::Failed, Self::Interrupted, Self::Missing, Self::Trashed];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Missing => "missing",
+            Self::Trashed => "trashed",
+        }
+    }
+}
+
+/// How far a backup was proven. Each level includes the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    #[default]
+    None,
+    /// Hash, decryption, decompression.
+    Stored,
+    /// Integrity and row counts (PostgreSQL: table of contents).
+    Opened,
+    Restored,
+}
+
+/// Names a check, as the predecessors named them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckName {
+    FileExistence,
+    ChecksumValidation,
+    DecryptionTest,
+    DecompressionTest,
+    SqliteIntegrityCheck,
+    ForeignKeyCheck,
+    RowCounts,
+    DumpContents,
+    TestRestore,
+}
+
+impl CheckName {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FileExistence => "file_existence",
+            Self::ChecksumValidation => "checksum_validation",
+            Self::DecryptionTest => "decryption_test",
+            Self::DecompressionTest => "decompression_test",
+            Self::SqliteIntegrityCheck => "sqlite_integrity_check",
+            Self::ForeignKeyCheck => "foreign_key_check",
+            Self::RowCounts => "row_counts",
+            Self::DumpContents => "dump_contents",
+            Self::TestRestore => "test_restore",
+        }
+    }
+
+    /// What it means for a person, e.g. "The stored bytes are the ones that were written".
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::FileExistence => "The archive is there and has the length it was written with",
+            Self::ChecksumValidation => "The stored bytes are the ones that were written",
+            Self::DecryptionTest => "The payload decrypts with a known password",
+            Self::DecompressionTest => "The payload decompresses to the database's bytes",
+            Self::SqliteIntegrityCheck => "SQLite finds no damage in the database",
+            Self::ForeignKeyCheck => "No row points to one that is not there",
+            Self::RowCounts => "Every table holds as many rows as at the time of the backup",
+            Self::DumpContents => "The dump lists everything that the database holds",
+            Self::TestRestore => "A restore of this backup was tried and compared",
+        }
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    Passed,
+    Failed,
+    CouldNotRun,
+    NotApplicable,
+}
+
+impl CheckResult {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::CouldNotRun => "could not run",
+            Self::NotApplicable => "n/a",
+        }
+    }
+}
+
+/// One verification, e.g. `checksum_validation` passed in 12 ms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: CheckName,
+    pub result: CheckResult,
+    /// One sentence: what was found. Empty where there is nothing to add.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    pub elapsed_ms: u64,
+}
+
+/// A backup's checks, and when they were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub checked_at: Timestamp,
+    pub checks: Vec<Check>,
+}
+
+impl Proof {
+    /// The level these checks reach: none as soon as one failed, and no further than the first that could not run.
+    pub fn level(&self) -> Level {
+        let passed = |name| self.checks.iter().any(|c| c.name == name && c.result == CheckResult::Passed);
+        let harmless = |name| {
+            self.checks.iter().filter(|c| c.name == name).all(|c| matches!(c.result, CheckResult::Passed | CheckResult::NotApplicable))
+        };
+        if self.failed() {
+            return Level::None;
+        }
+        let stored = passed(CheckName::FileExistence)
+            && passed(CheckName::ChecksumValidation)
+            && harmless(CheckName::DecryptionTest)
+            && harmless(CheckName::DecompressionTest);
+        let sqlite = passed(CheckName::SqliteIntegrityCheck) && passed(CheckName::RowCounts) && harmless(CheckName::ForeignKeyCheck);
+        let opened = sqlite || passed(CheckName::DumpContents);
+        match (stored, opened, passed(CheckName::TestRestore)) {
+            (false, _, _) => Level::None,
+            (true, false, _) => Level::Stored,
+            (true, true, false) => Level::Opened,
+            (true, true, true) => Level::Restored,
+        }
+    }
+
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(|c| c.result == CheckResult::Failed)
+    }
+}
+
+/// Whether a backup may be relied on; nothing unproven is ever shown as good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Unproven,
+    Good,
+    Bad,
+    /// Of a damaged or suddenly emptied source: kept, alarmed, never counted as good.
+    Suspect,
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Suspect => "suspect",
+        }
+    }
+}
+
+/// One consistent copy of one database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
+    pub id: BackupId,
+    pub database: DatabaseId,
+    pub kind: Kind,
+    /// Its number within the database. Order is by sequence, never by clock.
+    pub sequence: i64,
+    pub state: BackupState,
+    /// When the snapshot was taken (before that: when the job began).
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub pinned: bool,
+    /// Why the source was in doubt, if it was.
+    pub suspect: Option<String>,
+    /// The plain image, in bytes. 0 until it is known.
+    pub original_size_bytes: u64,
+    /// The whole archive file, in bytes. 0 until it is published.
+    pub archive_size_bytes: u64,
+    pub total_records: u64,
+    pub payload_hash: Option<String>,
+    pub proof: Option<Proof>,
+    /// What went wrong, for failed and interrupted ones.
+    pub error: Option<String>,
+    pub job: Option<JobId>,
+    /// When it went to the trash, and until when it can be put back.
+    pub trashed_at: Option<Timestamp>,
+    pub trash_until: Option<Timestamp>,
+}
+
+impl Backup {
+    pub fn level(&self) -> Level {
+        self.proof.as_ref().map_or(Level::None, Proof::level)
+    }
+
+    /// The verdict, first that fits: suspect, bad, good, unproven.
+    pub fn verdict(&self) -> Verdict {
+        if self.suspect.is_some() {
+            Verdict::Suspect
+        } else if self.proof.as_ref().is_some_and(Proof::failed) {
+            Verdict::Bad
+        } else if self.level() >= Level::Opened {
+            Verdict::Good
+        } else {
+            Verdict::Unproven
+        }
+    }
+
+    /// Complete, no check failed, level at least `opened`.
+    pub fn is_good(&self) -> bool {
+        self.state == BackupState::Complete && self.verdict() == Verdict::Good
+    }
+}
+
+/// Why a backup cannot be deleted now; none if it can. Unknown means no, so the caller passes every *live* backup of the database.
+pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'static str> {
+    let others_good = of_database.iter().any(|b| b.id != target.id && b.is_good() && b.kind != Kind::Safety);
+    match target.state {
+        BackupState::Running => Some("it is still being made: cancel its job first"),
+        BackupState::Trashed => Some("it is in the trash already"),
+        _ if target.pinned => Some("it is pinned: unpin it first"),
+        _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proof(results: &[(CheckName, CheckResult)]) -> Proof {
+        let checks = results.iter().map(|&(name, result)| Check { name, result, detail: String::new(), elapsed_ms: 1 }).collect();
+        Proof { checked_at: Timestamp::UNIX_EPOCH, checks }
+    }
+
+    #[test]
+    fn the_level_goes_no_further_than_what_passed() {
+        use CheckName as N;
+        use CheckResult::{CouldNotRun, Failed, NotApplicable, Passed};
+        let stored = [
+            (N::FileExistence, Passed),
+            (N::ChecksumValidation, Passed),
+            (N::DecryptionTest, NotApplicable),
+            (N::DecompressionTest, Passed),
+        ];
+        let opened = [(N::SqliteIntegrityCheck, Passed), (N::ForeignKeyCheck, Passed), (N::RowCounts, Passed)];
+        let all = [&stored[..], &opened[..]].concat();
+        assert_eq!(proof(&[]).level(), Level::None);
+        assert_eq!(proof(&stored[..2]).level(), Level::Stored);
+        assert_eq!(proof(&stored).level(), Level::Stored);
+        assert_eq!(proof(&all).level(), Level::Opened);
+        assert_eq!(proof(&[&all[..], &[(N::TestRestore, Passed)]].concat()).level(), Level::Restored);
+        assert_eq!(proof(&[&all[..], &[(N::TestRestore, Failed)]].concat()).level(), Level::None);
+        let no_space = [&stored[..], &[(N::SqliteIntegrityCheck, CouldNotRun), (N::RowCounts, CouldNotRun)]].concat();
+        assert_eq!(proof(&no_space).level(), Level::Stored);
+    }
+}

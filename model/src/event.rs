@@ -1,0 +1,45 @@
+//! A line of the activity log.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BackupId, DatabaseId, JobId};
+
+/// Who did what to what, when, with which result. Each carries the hash of the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// 1 for the first, without gaps.
+    pub number: u64,
+    pub at: Timestamp,
+    /// A user's name, `cli:alice`, or `schedule`.
+    pub actor: String,
+    /// e.g. `backup.created`, `restore.failed`, `user.signed_in`.
+    pub action: String,
+    pub result: EventResult,
+    pub database: Option<DatabaseId>,
+    pub backup: Option<BackupId>,
+    pub job: Option<JobId>,
+    /// One sentence for a person.
+    pub message: String,
+    /// SHA-256 of the event before this one, in hexadecimal; 64 zeros for the first.
+    pub previous_hash: String,
+    pub hash: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventResult {
+    Ok,
+    Warning,
+    Failed,
+}
+
+impl EventResult {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The nouns of Keepstone and every decision about them, as pure functions.
+//!
+//! Compiles for the server and for wasm32. Knows no clock, no file and no runtime: the time is always an argument. The verbs that act on
+//! these decisions live in `keepstone-engine`.
+
+pub mod access;
+pub mod backup;
+pub mod database;
+pub mod event;
+pub mod human;
+pub mod id;
+pub mod job;
+pub mod metadata;
+pub mod restore;
+pub mod schedule;
+pub mod validate;
+
+pub use jiff::Timestamp;

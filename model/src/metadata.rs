@@ -1,0 +1,149 @@
+//! `metadata.json` of an archive, format version 1. `docs/format.md` specifies it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    database::Engine,
+    id::{BackupId, DatabaseId, DatabaseUid, Kind},
+};
+
+/// The newest format that this version writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    #[default]
+    Zstd,
+    Gzip,
+    None,
+}
+
+impl Compression {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+            Self::None => "none",
+        }
+    }
+
+    /// The name of the payload entry of a SQLite archive, e.g. `database.sqlite.zst`.
+    pub fn sqlite_entry(self) -> &'static str {
+        match self {
+            Self::Zstd => "database.sqlite.zst",
+            Self::Gzip => "database.sqlite.gz",
+            Self::None => "database.sqlite",
+        }
+    }
+}
+
+/// A column as `PRAGMA table_xinfo` says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub declared_type: String,
+}
+
+/// A table at the moment of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub columns: Vec<Column>,
+    pub row_count: u64,
+}
+
+/// Where the pages came from, and in what state it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// For SQLite the absolute path.
+    pub location: String,
+    /// The machine, as it calls itself.
+    pub host: String,
+    pub page_size: u32,
+    pub page_count: u64,
+    /// `wal`, `delete`, …
+    pub journal_mode: String,
+    /// `UTF-8`, `UTF-16le`, `UTF-16be`.
+    pub encoding: String,
+    /// SQLite's `user_version` and `application_id`.
+    pub user_version: i64,
+    pub application_id: i64,
+    pub auto_vacuum: String,
+    pub sqlite_version: String,
+    /// `dbpage` (streamed) or `backup_api`.
+    pub method: String,
+    /// How long the read transaction was held.
+    pub hold_ms: u64,
+}
+
+/// The program that wrote the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// The backup before this one, by id and payload hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    pub id: BackupId,
+    pub hash: String,
+}
+
+/// Everything an archive says of itself. Unknown fields of a known version are ignored; an unknown newer version is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    pub format_version: u32,
+    pub backup_id: BackupId,
+    pub sequence: i64,
+    pub database: DatabaseId,
+    pub database_uid: DatabaseUid,
+    pub engine: Engine,
+    pub backup_type: Kind,
+    /// The id's time, e.g. `20261120T030000Z`.
+    pub timestamp: String,
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub app_label: Option<String>,
+    /// The plain image, in bytes (`original_size` is the same number, by another predecessor's name).
+    pub database_size: u64,
+    pub original_size: u64,
+    /// The payload entry, in bytes.
+    pub compressed_size: u64,
+    pub compressed: bool,
+    pub compression: Compression,
+    pub encrypted: bool,
+    /// SHA-256 of the plain image, in hexadecimal.
+    pub backup_hash: String,
+    /// The same with the header bytes that SQLite itself changes zeroed (18–19, 24–27, 40–43, 92–95).
+    pub restore_hash: String,
+    /// SHA-256 of the payload entry.
+    pub payload_hash: String,
+    pub checksum_algorithm: String,
+    /// SQLite's schema cookie at the snapshot.
+    pub schema_version: i64,
+    /// What `alembic_version`, `django_migrations` and the like say.
+    pub migration_version: Option<String>,
+    pub schema: BTreeMap<String, Table>,
+    pub table_counts: BTreeMap<String, u64>,
+    pub total_records: u64,
+    pub source: Source,
+    pub tool: Tool,
+    pub origin: Option<String>,
+    pub previous: Option<Previous>,
+    /// Key slots; empty in an archive that is not encrypted.
+    pub slots: Vec<Slot>,
+    /// Why the source was in doubt when the snapshot was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<String>,
+}
+
+/// A key slot. None is written yet: until archives can be encrypted the list is empty and its members have no form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Slot {}

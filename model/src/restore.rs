@@ -1,0 +1,145 @@
+//! What a restore will do, decided before anything is touched: the plan is the dry run and the page that is confirmed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{BackupId, DatabaseId},
+    metadata::Table,
+};
+
+/// A plan is bound to the state it was made of, and expires.
+pub const PLAN_LIFETIME_SECS: i64 = 15 * 60;
+
+/// Where a restore writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "into")]
+pub enum Target {
+    /// A file that does not exist yet.
+    NewFile { path: String },
+    /// The live database, through SQLite, with its applications connected.
+    Replace,
+}
+
+/// What happens to one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableImpact {
+    pub table: String,
+    /// None: not there now.
+    pub live_rows: Option<u64>,
+    /// None: not in the backup, so it will be gone.
+    pub backup_rows: Option<u64>,
+    /// e.g. "column `note` will be gone"; empty where the columns are the same.
+    pub schema_changes: Vec<String>,
+}
+
+impl TableImpact {
+    /// Rows fewer after the restore than now.
+    pub fn rows_fewer(&self) -> u64 {
+        self.live_rows.unwrap_or(0).saturating_sub(self.backup_rows.unwrap_or(0))
+    }
+}
+
+/// What the plan was made of; a restore refuses if any of it is different when it acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    pub payload_hash: String,
+    /// Device and inode for a live file; none for a new one.
+    pub target_identity: Option<String>,
+    /// SHA-256 of the live schema's SQL.
+    pub target_schema_hash: Option<String>,
+    pub target_page_size: Option<u32>,
+    pub target_journal_mode: Option<String>,
+    /// The last restore into this database before the plan.
+    pub last_restore: Option<String>,
+}
+
+/// The whole plan: what, into what, with which loss, space and time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePlan {
+    pub backup: BackupId,
+    pub database: DatabaseId,
+    pub target: Target,
+    pub backup_taken_at: Timestamp,
+    pub planned_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub safety_backup: bool,
+    pub tables: Vec<TableImpact>,
+    /// Bytes that the target will have.
+    pub size_bytes: u64,
+    /// Bytes needed beside what is there now, and bytes free where they are needed.
+    pub space_needed_bytes: u64,
+    pub space_free_bytes: u64,
+    /// How long writers will wait, estimated; none for a new file.
+    pub writers_wait_ms: Option<u64>,
+    /// Sentences a person must know before confirming, e.g. another page size.
+    pub warnings: Vec<String>,
+    pub binding: Binding,
+}
+
+impl RestorePlan {
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now > self.expires_at
+    }
+}
+
+/// Compares the live tables with those of a backup, table by table, in order of name.
+pub fn table_impacts(live: &BTreeMap<String, Table>, backup: &BTreeMap<String, Table>) -> Vec<TableImpact> {
+    let names: BTreeSet<&String> = live.keys().chain(backup.keys()).collect();
+    names
+        .into_iter()
+        .map(|name| {
+            let (now, then) = (live.get(name), backup.get(name));
+            TableImpact {
+                table: name.clone(),
+                live_rows: now.map(|t| t.row_count),
+                backup_rows: then.map(|t| t.row_count),
+                schema_changes: match (now, then) {
+                    (Some(now), Some(then)) => column_changes(now, then),
+                    (Some(_), None) => vec!["the table will be gone".to_owned()],
+                    (None, Some(_)) => vec!["the table will come back".to_owned()],
+                    (None, None) => Vec::new(),
+                },
+            }
+        })
+        .collect()
+}
+
+fn column_changes(now: &Table, then: &Table) -> Vec<String> {
+    let type_in = |table: &Table, name: &str| table.columns.iter().find(|c| c.name == name).map(|c| c.declared_type.clone());
+    let gone = now.columns.iter().filter(|c| type_in(then, &c.name).is_none()).map(|c| format!("column {} will be gone", c.name));
+    let back = then.columns.iter().filter(|c| type_in(now, &c.name).is_none()).map(|c| format!("column {} will come back", c.name));
+    let changed = then.columns.iter().filter_map(|c| {
+        let live = type_in(now, &c.name)?;
+        (live != c.declared_type).then(|| format!("column {} will be {} again, it is {live} now", c.name, c.declared_type))
+    });
+    gone.chain(back).chain(changed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Column;
+
+    fn table(row_count: u64, columns: &[(&str, &str)]) -> Table {
+        let columns = columns.iter().map(|&(name, ty)| Column { name: name.into(), declared_type: ty.into() }).collect();
+        Table { columns, row_count }
+    }
+
+    #[test]
+    fn the_impact_names_every_table_and_every_changed_column() {
+        let live =
+            BTreeMap::from([("a".to_owned(), table(10, &[("id", "INTEGER"), ("new", "TEXT")])), ("only_live".to_owned(), table(3, &[]))]);
+        let backup =
+            BTreeMap::from([("a".to_owned(), table(7, &[("id", "INT"), ("old", "TEXT")])), ("only_backup".to_owned(), table(4, &[]))]);
+        let impacts = table_impacts(&live, &backup);
+        let names: Vec<_> = impacts.iter().map(|i| (i.table.as_str(), i.rows_fewer())).collect();
+        assert_eq!(names, [("a", 3), ("only_backup", 0), ("only_live", 3)]);
+        assert_eq!(
+            impacts[0].schema_changes,
+            ["column new will be gone", "column old will come back", "column id will be INT again, it is INTEGER now"]
+        );
+    }
+}

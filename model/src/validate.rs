@@ -1,0 +1,82 @@
+//! Limits of what a person may write into a backup, the same for CLI, HTTP and pages.
+
+pub const DESCRIPTION_MAX_CHARS: usize = 500;
+pub const TAG_MAX_CHARS: usize = 50;
+pub const TAGS_MAX: usize = 20;
+pub const USER_NAME_MAX_CHARS: usize = 64;
+pub const PASSWORD_MIN_CHARS: usize = 12;
+pub const PASSWORD_MAX_CHARS: usize = 256;
+
+/// Why a value is refused: which field, and a sentence that says what would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub field: &'static str,
+    pub message: String,
+}
+
+pub fn description(text: &str) -> Result<(), Refusal> {
+    refuse_unless("description", text.chars().count() <= DESCRIPTION_MAX_CHARS, || {
+        format!("a description has at most {DESCRIPTION_MAX_CHARS} characters")
+    })
+}
+
+/// The tags of a comma-separated text, trimmed, without empty ones and repeats, in their order.
+pub fn tags(text: &str) -> Result<Vec<String>, Refusal> {
+    let mut tags: Vec<String> = Vec::new();
+    for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        refuse_unless("tags", tag.chars().count() <= TAG_MAX_CHARS, || format!("a tag has at most {TAG_MAX_CHARS} characters"))?;
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    refuse_unless("tags", tags.len() <= TAGS_MAX, || format!("a backup has at most {TAGS_MAX} tags"))?;
+    Ok(tags)
+}
+
+pub fn user_name(text: &str) -> Result<(), Refusal> {
+    let fits = (1..=USER_NAME_MAX_CHARS).contains(&text.chars().count())
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+'));
+    refuse_unless("name", fits, || format!("a user name has 1 to {USER_NAME_MAX_CHARS} letters, digits, or . - _ @ +"))
+}
+
+pub fn password(text: &str, user_name: &str) -> Result<(), Refusal> {
+    let count = text.chars().count();
+    refuse_unless("password", count >= PASSWORD_MIN_CHARS, || format!("a password has at least {PASSWORD_MIN_CHARS} characters"))?;
+    refuse_unless("password", count <= PASSWORD_MAX_CHARS, || format!("a password has at most {PASSWORD_MAX_CHARS} characters"))?;
+    let lower = text.to_lowercase();
+    let few = {
+        let mut distinct: Vec<char> = lower.chars().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct.len() < 5
+    };
+    let placeholder = ["password", "changeme", "123456", "qwerty", "letmein", "your_secure"].iter().any(|weak| lower.contains(weak));
+    let own_name = !user_name.is_empty() && lower.contains(&user_name.to_lowercase());
+    refuse_unless("password", !(few || placeholder || own_name), || {
+        "this password is too easy to guess: take four words at random, or let a password manager make one".to_owned()
+    })
+}
+
+fn refuse_unless(field: &'static str, fits: bool, message: impl FnOnce() -> String) -> Result<(), Refusal> {
+    if fits { Ok(()) } else { Err(Refusal { field, message: message() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_trimmed_and_without_repeats() {
+        assert_eq!(tags(" a, b ,,a ").unwrap(), ["a", "b"]);
+        assert!(tags(&"x".repeat(51)).is_err());
+        assert!(tags(&(0..21).map(|n| n.to_string()).collect::<Vec<_>>().join(",")).is_err());
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        for weak in ["short", "aaaaaaaaaaaaaaaa", "password123456", "my-name-is-alice", "your_secure_password_here"] {
+            assert!(password(weak, "alice").is_err(), "{weak}");
+        }
+        assert!(password("correct horse battery staple", "alice").is_ok());
+    }
+}
