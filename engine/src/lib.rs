@@ -1,1 +1,25 @@
-//! engine
+//! The verbs of Keepstone: create, verify, restore, undo, delete and what they stand on. A library of its own.
+//!
+//! Knows no web, no command line and no environment variables. Every verb blocks, has the shape `verb(&Vault, &VerbOptions, &dyn Monitor)
+//! -> Result<VerbReport>`, and may be called from any thread. Decisions live in `keepstone-model`.
+
+pub mod activity;
+pub mod archive;
+pub mod backups;
+pub mod catalog;
+pub mod create;
+pub mod databases;
+pub mod delete;
+pub mod error;
+pub mod jobs;
+pub mod monitor;
+pub mod restore;
+pub mod scheduler;
+pub mod sqlite;
+pub mod vault;
+pub mod verify;
+
+pub use error::{Error, Result};
+pub use keepstone_model as model;
+pub use monitor::{Monitor, Silent};
+pub use vault::Vault;

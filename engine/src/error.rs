@@ -1,0 +1,276 @@
+//! Every fault of the engine: its code, what it says, what to do about it, and the exit code it leads to.
+
+use std::path::{Path, PathBuf};
+
+use keepstone_model::id::{BackupId, DatabaseId, JobId};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of fault it is. Each sort has one exit code, see [`Kind::exit_code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Failed,
+    Usage,
+    NotFound,
+    Corrupt,
+    Busy,
+    NoSpace,
+    Refused,
+    WrongPassword,
+}
+
+impl Kind {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Corrupt => 4,
+            Self::Busy => 5,
+            Self::NoSpace => 6,
+            Self::Refused => 7,
+            Self::WrongPassword => 8,
+        }
+    }
+}
+
+/// A fault, with the thing it is about. Messages are lower case, name the object, and have no full stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // The source
+    #[error("{} does not exist", .path.display())]
+    SourceMissing { path: PathBuf },
+    #[error("{} is empty (0 bytes)", .path.display())]
+    SourceEmpty { path: PathBuf },
+    #[error("{} is not a SQLite database", .path.display())]
+    NotADatabase { path: PathBuf },
+    #[error("no permission to read {}", .path.display())]
+    SourceUnreadable { path: PathBuf },
+    #[error("{} is locked by another process", .path.display())]
+    SourceBusy { path: PathBuf, waited_ms: u64 },
+    #[error("{} is in WAL mode in a folder that cannot be written, without its -shm file", .path.display())]
+    SourceReadOnlyWal { path: PathBuf },
+    #[error("{} belongs to another user, and its -wal and -shm would be made by this one", .path.display())]
+    SourceForeignOwner { path: PathBuf, owner_uid: u32 },
+    #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
+    SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String },
+    #[error("{} is damaged: {detail}", .path.display())]
+    SourceCorrupt { path: PathBuf, detail: String },
+    #[error("{what} is not supported yet")]
+    Unsupported { what: String },
+
+    // The vault
+    #[error("no vault in {}", .path.display())]
+    NoVault { path: PathBuf },
+    #[error("{} is not empty and holds no vault", .path.display())]
+    NotAVault { path: PathBuf },
+    #[error("the vault in {} has format {found}, this version knows up to {known}", .path.display())]
+    VaultTooNew { path: PathBuf, found: u32, known: u32 },
+    #[error("the vault in {} belongs to {owner}, and this is {user}", .path.display())]
+    NotVaultOwner { path: PathBuf, owner: String, user: String },
+    #[error("the catalog is damaged: {detail}")]
+    CatalogDamaged { detail: String },
+    #[error("catalog: {0}")]
+    Catalog(#[source] rusqlite::Error),
+
+    // Names
+    #[error("no database \"{id}\"")]
+    UnknownDatabase { id: String },
+    #[error("no backup \"{id}\"")]
+    UnknownBackup { id: String },
+    #[error("\"{prefix}\" fits {count} backups")]
+    AmbiguousBackup { prefix: String, count: u64 },
+    #[error("no job \"{id}\"")]
+    UnknownJob { id: String },
+    #[error("no user \"{name}\"")]
+    UnknownUser { name: String },
+    #[error("{what} \"{name}\" exists already")]
+    AlreadyExists { what: &'static str, name: String },
+    #[error("{field}: {message}")]
+    Invalid { field: &'static str, message: String },
+
+    // Archives
+    #[error("the archive of {id} is missing: {}", .path.display())]
+    ArchiveMissing { id: String, path: PathBuf },
+    #[error("{} is damaged: {detail}", .path.display())]
+    ArchiveCorrupt { path: PathBuf, detail: String },
+    #[error("{} has format {found}, this version knows up to {known}", .path.display())]
+    ArchiveTooNew { path: PathBuf, found: u32, known: u32 },
+    #[error("backup {id} did not pass its checks: {detail}")]
+    VerificationFailed { id: String, detail: String },
+
+    // Acting
+    #[error("database {database} is busy: {holder}")]
+    DatabaseBusy { database: DatabaseId, holder: String },
+    #[error("{} exists already", .path.display())]
+    TargetExists { path: PathBuf },
+    #[error("{} cannot be used as a target: {reason}", .path.display())]
+    TargetUnusable { path: PathBuf, reason: String },
+    #[error("{verb} not confirmed")]
+    NotConfirmed { verb: &'static str },
+    #[error("the plan does not fit any more: {reason}")]
+    StalePlan { reason: String },
+    #[error("database {database} is marked \"never replace\"")]
+    NeverReplace { database: DatabaseId },
+    #[error("backup {id} cannot be deleted: {reason}")]
+    DeleteRefused { id: BackupId, reason: String },
+    #[error("job {id} was cancelled")]
+    Cancelled { id: JobId },
+    #[error("cancelled")]
+    CancelledHere,
+    #[error("what was written does not equal the backup: {detail}")]
+    RestoreMismatch { detail: String },
+    #[error("{reason}")]
+    UndoRefused { reason: String },
+
+    // The machine
+    #[error("no space left in {}", .path.display())]
+    NoSpace { path: PathBuf },
+    #[error("{}: {source}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("SQLite: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// An I/O fault at a path, told apart by its cause: a full disk and a missing permission have codes of their own.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace { path },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// The stable name of this fault, e.g. `source_missing`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SourceMissing { .. } => "source_missing",
+            Self::SourceEmpty { .. } => "source_empty",
+            Self::NotADatabase { .. } => "not_a_database",
+            Self::SourceUnreadable { .. } => "source_unreadable",
+            Self::SourceBusy { .. } => "source_busy",
+            Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
+            Self::SourceForeignOwner { .. } => "source_foreign_owner",
+            Self::SnapshotTooLong { .. } => "snapshot_too_long",
+            Self::SourceCorrupt { .. } => "source_corrupt",
+            Self::Unsupported { .. } => "unsupported",
+            Self::NoVault { .. } => "no_vault",
+            Self::NotAVault { .. } => "not_a_vault",
+            Self::VaultTooNew { .. } => "vault_too_new",
+            Self::NotVaultOwner { .. } => "not_vault_owner",
+            Self::CatalogDamaged { .. } => "catalog_damaged",
+            Self::Catalog(_) => "catalog_error",
+            Self::UnknownDatabase { .. } => "unknown_database",
+            Self::UnknownBackup { .. } => "unknown_backup",
+            Self::AmbiguousBackup { .. } => "ambiguous_backup",
+            Self::UnknownJob { .. } => "unknown_job",
+            Self::UnknownUser { .. } => "unknown_user",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::Invalid { .. } => "invalid",
+            Self::ArchiveMissing { .. } => "archive_missing",
+            Self::ArchiveCorrupt { .. } => "archive_corrupt",
+            Self::ArchiveTooNew { .. } => "archive_too_new",
+            Self::VerificationFailed { .. } => "verification_failed",
+            Self::DatabaseBusy { .. } => "database_busy",
+            Self::TargetExists { .. } => "target_exists",
+            Self::TargetUnusable { .. } => "target_unusable",
+            Self::NotConfirmed { .. } => "not_confirmed",
+            Self::StalePlan { .. } => "stale_plan",
+            Self::NeverReplace { .. } => "never_replace",
+            Self::DeleteRefused { .. } => "delete_refused",
+            Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
+            Self::RestoreMismatch { .. } => "restore_mismatch",
+            Self::UndoRefused { .. } => "undo_refused",
+            Self::NoSpace { .. } => "no_space",
+            Self::Io { .. } => "io_error",
+            Self::Sqlite(_) => "sqlite_error",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::SourceMissing { .. }
+            | Self::NoVault { .. }
+            | Self::UnknownDatabase { .. }
+            | Self::UnknownBackup { .. }
+            | Self::UnknownJob { .. }
+            | Self::UnknownUser { .. }
+            | Self::ArchiveMissing { .. } => Kind::NotFound,
+            Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
+            Self::SourceEmpty { .. }
+            | Self::NotADatabase { .. }
+            | Self::SourceCorrupt { .. }
+            | Self::ArchiveCorrupt { .. }
+            | Self::ArchiveTooNew { .. }
+            | Self::VerificationFailed { .. }
+            | Self::RestoreMismatch { .. }
+            | Self::CatalogDamaged { .. } => Kind::Corrupt,
+            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } => Kind::Busy,
+            Self::NoSpace { .. } => Kind::NoSpace,
+            Self::NotAVault { .. }
+            | Self::NotVaultOwner { .. }
+            | Self::NotConfirmed { .. }
+            | Self::StalePlan { .. }
+            | Self::NeverReplace { .. }
+            | Self::DeleteRefused { .. }
+            | Self::TargetExists { .. }
+            | Self::TargetUnusable { .. }
+            | Self::AlreadyExists { .. }
+            | Self::SourceForeignOwner { .. }
+            | Self::UndoRefused { .. } => Kind::Refused,
+            Self::SourceUnreadable { .. }
+            | Self::SourceReadOnlyWal { .. }
+            | Self::SnapshotTooLong { .. }
+            | Self::VaultTooNew { .. }
+            | Self::Catalog(_)
+            | Self::Cancelled { .. }
+            | Self::CancelledHere
+            | Self::Io { .. }
+            | Self::Sqlite(_)
+            | Self::Internal(_) => Kind::Failed,
+        }
+    }
+
+    /// A sentence that says what to do, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::SourceMissing { .. } => "Check the path; Keepstone never creates a database.",
+            Self::SourceEmpty { .. } => "An application that has just started may not have written it yet: try again once it has.",
+            Self::NotADatabase { .. } => "Give the path of the database file itself; an encrypted database needs its own tool.",
+            Self::SourceUnreadable { .. } => "Run keepstone as the application's user, or let this user read the file and its folder.",
+            Self::SourceBusy { .. } => "Something holds a lock on it: end that transaction, then try again.",
+            Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
+            Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
+            Self::SnapshotTooLong { .. } => "Try again at a quieter time, or raise the limit.",
+            Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",
+            Self::NoVault { .. } => "Name the vault's folder with --data or KEEPSTONE_DATA, or make one with `keepstone db add`.",
+            Self::NotAVault { .. } => "Name an empty folder, or say --init to make a vault in this one.",
+            Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
+            Self::CatalogDamaged { .. } => "The archives are the truth: rebuild the catalog from them with `keepstone catalog rebuild`.",
+            Self::UnknownDatabase { .. } => {
+                "`keepstone db list` shows the databases; a location needs a / or ends in .db, .sqlite or .sqlite3."
+            }
+            Self::UnknownBackup { .. } => "`keepstone list` shows the backups.",
+            Self::AmbiguousBackup { .. } => "Give more of the id.",
+            Self::UnknownJob { .. } => "`keepstone job list` shows the jobs.",
+            Self::ArchiveMissing { .. } => "Put the file back, or delete the backup.",
+            Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
+                "Do not restore it; use another backup, and make a new one now."
+            }
+            Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
+            Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
+            Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
+            Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
+            Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",
+            Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
+            Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
+            Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
