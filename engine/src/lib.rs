@@ -11,6 +11,7 @@ pub mod create;
 pub mod databases;
 pub mod delete;
 pub mod error;
+pub mod image;
 pub mod jobs;
 pub mod monitor;
 pub mod restore;
