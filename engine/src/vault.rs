@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Result, catalog::Catalog};
+use crate::{Result, catalog::{Catalog, Live}};
 
 /// Whether opening may make a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Vault {
     data: PathBuf,
     backups: PathBuf,
     catalog: Catalog,
+    live: Live,
 }
 
 impl Vault {
@@ -48,5 +49,9 @@ impl Vault {
 
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 }
