@@ -1,1 +1,9 @@
-fn main(){}
+//! The `keepstone` binary: the command line and, through `serve`, the console. What a verb does lives in the engine.
+
+mod auth;
+mod cli;
+mod http;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
