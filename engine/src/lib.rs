@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod create;
 pub mod databases;
 pub mod delete;
+pub mod durable;
 pub mod error;
 pub mod image;
 pub mod jobs;
