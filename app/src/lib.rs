@@ -1,3 +1,6 @@
-//! app
+//! The console: pages, their server functions and the parts they are made of. Renders on the server and wakes up in the browser.
 
+pub mod error;
 pub mod live_types;
+#[cfg(feature = "ssr")]
+pub mod server;

@@ -1,0 +1,130 @@
+//! What server functions stand on: who calls, the vault, the time zone, and the way to a blocking verb. Server only.
+//!
+//! The server provides a [`ServerContext`] for every page and server function, and puts the [`Person`] into the request; nothing here knows
+//! how a session is kept.
+
+pub mod accounts;
+mod fault;
+mod zone;
+
+use std::{fmt, sync::Arc};
+
+use axum::http::{Method, StatusCode, header, request::Parts};
+use keepstone_engine::Vault;
+use keepstone_model::{Timestamp, access::Role};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use tokio::sync::watch;
+
+pub use accounts::{next_or_home, set_up, sign_in, sign_out};
+pub use zone::{zone, zone_of};
+
+use crate::{error::AppError, live_types::LiveState};
+
+/// How fresh the password must be for a destructive act.
+pub const RECENT_SECS: i64 = 10 * 60;
+
+/// Everything a server function may use.
+#[derive(Clone)]
+pub struct ServerContext {
+    pub vault: Arc<Vault>,
+    /// The newest message of the live feed.
+    pub live: watch::Receiver<LiveState>,
+    pub accounts: Arc<dyn accounts::Accounts>,
+    /// Runs on a demonstration database.
+    pub demo: bool,
+}
+
+impl fmt::Debug for ServerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerContext").field("vault", &self.vault.data_dir()).finish_non_exhaustive()
+    }
+}
+
+/// Who is signed in. The server puts it into the request's extensions once the session was found good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    pub role: Role,
+    /// When the password was last given.
+    pub authenticated_at: Timestamp,
+}
+
+impl Person {
+    /// Whether the password is fresh enough for a destructive act.
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        now.duration_since(self.authenticated_at).as_secs() < RECENT_SECS
+    }
+}
+
+/// The context of this request.
+///
+/// # Panics
+/// Outside a page or server function of the server: a mistake in the program, never something a request can cause.
+pub fn context() -> ServerContext {
+    use_context().expect("the server provides it for every page and server function")
+}
+
+/// The person who calls, or `not_signed_in`.
+pub fn person() -> Result<Person, AppError> {
+    use_context::<Parts>().and_then(|parts| parts.extensions.get::<Person>().cloned()).ok_or_else(|| answer(AppError::unauthorized()))
+}
+
+/// The person, if their role includes `least`. The policy table has refused others before; but a page that renders calls server functions
+/// directly, past the table, so each one asks for itself.
+pub fn person_with(least: Role) -> Result<Person, AppError> {
+    let person = person()?;
+    if person.role >= least { Ok(person) } else { Err(answer(AppError::forbidden())) }
+}
+
+/// The person, if their role includes `least` and the password was given in the last ten minutes; else `sign_in_again`.
+pub fn require_recent(least: Role) -> Result<Person, AppError> {
+    let person = person_with(least)?;
+    if person.is_recent(Timestamp::now()) { Ok(person) } else { Err(answer(AppError::sign_in_again())) }
+}
+
+/// Runs a verb of the engine on a blocking thread. It runs to its end even if the browser goes away.
+pub async fn blocking<T: Send + 'static>(verb: impl FnOnce(&Vault) -> keepstone_engine::Result<T> + Send + 'static) -> Result<T, AppError> {
+    let vault = context().vault;
+    match tokio::task::spawn_blocking(move || verb(&vault)).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(fault)) => Err(answer(fault.into())),
+        Err(panic) => {
+            tracing::error!(%panic, "a verb panicked");
+            Err(answer(AppError::internal()))
+        }
+    }
+}
+
+/// Gives the page being rendered this error's status. A server function's own response gets its status from the server, out of its body:
+/// set here it would also replace the redirect that answers a form without JavaScript.
+pub fn answer(error: AppError) -> AppError {
+    if let (Some(parts), Some(response)) = (use_context::<Parts>(), use_context::<ResponseOptions>()) {
+        let page = parts.method == Method::GET && !parts.uri.path().starts_with("/fn/");
+        if let (true, Ok(status)) = (page, StatusCode::from_u16(error.status)) {
+            response.set_status(status);
+        }
+    }
+    error
+}
+
+/// What `/fn/live/poll` answers: the newest message of the live feed.
+pub fn live() -> LiveState {
+    context().live.borrow().clone()
+}
+
+/// A cookie of the request being answered.
+pub fn cookie(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    cookie_of(&parts.headers, name).map(str::to_owned)
+}
+
+/// The first cookie of this name.
+pub fn cookie_of<'a>(headers: &'a axum::http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
