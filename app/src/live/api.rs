@@ -1,0 +1,11 @@
+//! The polling fallback: the same state as the stream's newest message.
+
+use leptos::prelude::*;
+
+use crate::{error::AppError, live_types::LiveState};
+
+#[server(prefix = "/fn", endpoint = "live/poll")]
+pub async fn poll() -> Result<LiveState, AppError> {
+    crate::server::person()?;
+    Ok(crate::server::live())
+}

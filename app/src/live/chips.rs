@@ -1,0 +1,73 @@
+//! The two chips of the top bar: how the connection is doing, and which jobs run.
+
+use keepstone_model::human;
+use leptos::prelude::*;
+
+use super::{Connection, use_live};
+
+/// `Live`, `Reconnecting, last update 12 s ago` or `Offline`. Its presence starts the connection, so it stands only where someone is signed
+/// in. Without JavaScript nothing is live and the style sheet hides it.
+#[component]
+pub fn ConnectionChip() -> impl IntoView {
+    let live = use_live();
+    #[cfg(feature = "hydrate")]
+    super::client::run(live);
+    let text = move || match live.connection() {
+        Connection::Connecting => "Connecting".to_owned(),
+        Connection::Live => "Live".to_owned(),
+        Connection::Polling => "Live, every few seconds".to_owned(),
+        Connection::Reconnecting(secs) if secs < 3 => "Reconnecting".to_owned(),
+        Connection::Reconnecting(secs) => {
+            format!("Reconnecting, last update {} ago", human::age_secs(secs.min(u64::from(u32::MAX)).cast_signed()))
+        }
+        Connection::Offline => "Offline".to_owned(),
+        Connection::SignedOut => "Signed out: reload to sign in".to_owned(),
+    };
+    let class = move || match live.connection() {
+        Connection::Connecting => "chip connection is-connecting",
+        Connection::Live | Connection::Polling => "chip connection is-live",
+        Connection::Reconnecting(_) => "chip connection is-reconnecting",
+        Connection::Offline | Connection::SignedOut => "chip connection is-offline",
+    };
+    // Spoken only when the word changes, never with each second of waiting.
+    let spoken = Memo::new(move |_| match live.connection() {
+        Connection::Connecting | Connection::Live | Connection::Polling => "",
+        Connection::Reconnecting(_) => "Connection lost, reconnecting",
+        Connection::Offline => "Offline",
+        Connection::SignedOut => "Signed out",
+    });
+    view! {
+        <span class=class>{text}</span>
+        <span class="visually-hidden" role="status">{move || spoken.get()}</span>
+    }
+}
+
+/// How many jobs run, as a link to them; to the job itself if there is only one.
+#[component]
+pub fn RunningJobsChip() -> impl IntoView {
+    let live = use_live();
+    let chip = Memo::new(move |_| {
+        let state = live.state();
+        match (state.running.as_slice(), state.queued) {
+            ([], 0) => None,
+            ([], queued) => Some(("/jobs".to_owned(), format!("{queued} waiting"))),
+            ([job], queued) => {
+                let percent = job.progress.as_ref().and_then(keepstone_model::job::Progress::percent);
+                let percent = percent.map_or(String::new(), |percent| format!(" · {percent} %"));
+                let waiting = if queued > 0 { format!(" · {queued} waiting") } else { String::new() };
+                Some((format!("/jobs/{}", job.id), format!("1 job running{percent}{waiting}")))
+            }
+            (jobs, _) => Some(("/jobs".to_owned(), format!("{} jobs running", jobs.len()))),
+        }
+    });
+    move || {
+        chip.get().map(|(href, text)| {
+            view! {
+                <a class="chip running-jobs" href=href>
+                    <span aria-hidden="true">"↻ "</span>
+                    {text}
+                </a>
+            }
+        })
+    }
+}
