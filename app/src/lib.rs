@@ -1,7 +1,20 @@
-//! The console: pages, their server functions and the parts they are made of. Renders on the server and wakes up in the browser.
+//! The console: pages rendered on the server and hydrated in the browser, and the server functions behind them.
+//!
+//! `ui` holds the parts, `features` the pages (which do not import each other), `routes` says which page is where, `shell` the document
+//! around them. What only the server knows stands in `server`; verbs and decisions are those of the engine and the model.
+#![recursion_limit = "512"]
 
 pub mod error;
+pub mod features;
 pub mod live;
 pub mod live_types;
+pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod shell;
+pub mod ui;
+
+pub use routes::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;

@@ -1,0 +1,30 @@
+//! The parts that pages are made of: each a small component over a native element, styled by the file of its name in `style/`. No server
+//! function, no state of a feature.
+
+pub mod alert;
+pub mod badge;
+pub mod dialog;
+pub mod form;
+pub mod icon;
+pub mod load;
+pub mod page;
+pub mod pagination;
+pub mod panel;
+pub mod progress;
+pub mod proof;
+pub mod size;
+pub mod when;
+
+pub use alert::{Alert, AlertKind};
+pub use badge::{BackupBadge, ChainBadge, JobBadge, ResultBadge, StateBadge};
+pub use dialog::ConfirmDialog;
+pub use form::{Field, FieldBox, FormError, SubmitButton};
+pub use icon::{Icon, SPRITE};
+pub use load::{FaultPage, Loaded, fault_of, field_fault};
+pub use page::{Crumb, PageHeader, crumb};
+pub use pagination::Pagination;
+pub use panel::{DefinitionList, EmptyState, Fact, Panel};
+pub use progress::ProgressBar;
+pub use proof::{ProofMarks, results_of};
+pub use size::Size;
+pub use when::{Ago, Moment, When};

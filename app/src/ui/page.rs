@@ -1,0 +1,68 @@
+//! The head of a page: where one is, what it is, and what can be done.
+
+use leptos::{html, prelude::*};
+use leptos_meta::Title;
+
+/// One step of the way to a page: its words and its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crumb {
+    pub text: String,
+    pub href: String,
+}
+
+pub fn crumb(text: impl Into<String>, href: impl Into<String>) -> Crumb {
+    Crumb { text: text.into(), href: href.into() }
+}
+
+/// Set when the address changed in the browser: the next page head takes the focus, so that a keyboard and a screen reader follow.
+#[derive(Debug, Clone, Copy)]
+pub struct FocusWanted(pub StoredValue<bool>);
+
+/// The page's only `h1`, also its title in the browser. Children are the actions, the main one last.
+#[component]
+pub fn PageHeader(
+    #[prop(into)] title: String,
+    /// The way here, from the list on; the page itself is not in it.
+    #[prop(optional)]
+    breadcrumbs: Vec<Crumb>,
+    /// A badge beside the title.
+    #[prop(optional)]
+    badge: Option<AnyView>,
+    /// A line under the title.
+    #[prop(optional)]
+    lead: Option<AnyView>,
+    /// For ids and names that are read letter by letter.
+    #[prop(optional)]
+    mono: bool,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    Effect::new(move || {
+        let wanted = use_context::<FocusWanted>();
+        if let (Some(FocusWanted(wanted)), Some(heading)) = (wanted, heading.get())
+            && wanted.get_value()
+        {
+            wanted.set_value(false);
+            // A heading that is gone again has nothing to focus.
+            let _ = heading.focus();
+        }
+    });
+    let way = (!breadcrumbs.is_empty()).then(|| {
+        let steps: Vec<_> = breadcrumbs.into_iter().map(|c| view! { <li><a href=c.href>{c.text}</a></li> }).collect();
+        view! { <nav aria-label="Breadcrumb"><ol class="crumbs">{steps}</ol></nav> }
+    });
+    view! {
+        <Title text=title.clone()/>
+        <header class="page-head">
+            {way}
+            <div class="page-row">
+                <div class="page-title">
+                    <h1 tabindex="-1" class:mono=mono node_ref=heading>{title}</h1>
+                    {badge}
+                </div>
+                {children.map(|children| view! { <div class="actions">{children()}</div> })}
+            </div>
+            {lead.map(|lead| view! { <div class="lead">{lead}</div> })}
+        </header>
+    }
+}

@@ -1,0 +1,19 @@
+//! The way through a long list. Pages are addresses, so it works without JavaScript and the Back button knows it.
+
+use leptos::prelude::*;
+
+use super::Icon;
+
+/// `text` says where one is, e.g. `51 to 100 of 340`.
+#[component]
+pub fn Pagination(#[prop(into)] text: String, previous: Option<String>, next: Option<String>) -> impl IntoView {
+    view! {
+        <nav class="pagination" aria-label="Pages">
+            <span class="muted">{text}</span>
+            <span class="pagination-links">
+                {previous.map(|href| view! { <a class="button small" rel="prev" href=href><Icon name="chevron-left"/>"Newer"</a> })}
+                {next.map(|href| view! { <a class="button small" rel="next" href=href>"Older"<Icon name="chevron-right"/></a> })}
+            </span>
+        </nav>
+    }
+}
