@@ -1,0 +1,34 @@
+# Keepstone's commands. Each installs what it needs and is missing; nothing outside this folder is touched but the cache folder
+# (KEEPSTONE_CACHE, default ~/.cache/keepstone) and what cargo, npm and apt install.
+
+# What a person says on the line: make run DB=/path/app.db DATA=… LISTEN=… ARGS=…
+export DB DATA LISTEN ARGS
+# Where make was called from, for a relative DB (make -C …).
+export FROM := $(CURDIR)
+
+.PHONY: help run dev test build bench screenshots clean
+
+help: ## Shows this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "make run takes DB=/path/app.db (instead of the demo), DATA=folder, LISTEN=address:port, ARGS=\"more of serve\"."
+
+run: ## Builds and starts the console with a demo database on http://127.0.0.1:8181 (first time: 6 to 10 minutes; then seconds)
+	@exec scripts/run.sh
+
+dev: ## The same, and builds again whenever a file is saved
+	@exec scripts/dev.sh
+
+test: ## Installs what the tests need and runs all: format, lints, unit, HTTP, CLI and browser tests (first time: 15 to 25 minutes)
+	@exec scripts/test.sh
+
+build: ## Makes target/release/keepstone, one binary with everything inside (first time: about 10 minutes)
+	@exec scripts/build.sh
+
+bench: ## Compares create, verify and restore with sqlite3 .backup + gzip and with cp (10 minutes; BENCH_MB="256 2048")
+	@exec scripts/bench.sh
+
+screenshots: ## Writes every page, light, dark and phone, to end2end/screenshots (3 minutes)
+	@exec scripts/screenshots.sh
+
+clean: ## Removes what was built here; keeps keepstone-data and the cache folder
+	@exec scripts/clean.sh
