@@ -1,13 +1,27 @@
 //! Create: one consistent copy of one database, published only once it is proven.
 
+use std::time::Instant;
+
 use keepstone_model::{
-    backup::Backup,
+    backup::{Backup, Verdict},
+    human,
     id::{DatabaseId, JobId, Kind},
+    job::Step,
     metadata::Compression,
+    validate,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Monitor, Result, Vault};
+use crate::{
+    Error, Monitor, Result, Vault, databases,
+    jobs::{JobMonitor, JobRequest, Running},
+    proof::Depth,
+    sqlite::{
+        self,
+        snapshot::{SnapshotLimits, SnapshotOptions},
+    },
+    take::{TakeOptions, size_and_time, take},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateOptions {
@@ -55,6 +69,61 @@ pub struct CreateReport {
 
 /// Makes a backup. When this returns, the archive is published, durable and (unless asked otherwise) proven; on any fault nothing is
 /// published and the older backups are as they were.
-pub fn create(_vault: &Vault, _options: &CreateOptions, _monitor: &dyn Monitor) -> Result<CreateReport> {
-    todo!()
+pub fn create(vault: &Vault, options: &CreateOptions, monitor: &dyn Monitor) -> Result<CreateReport> {
+    let running = Running::begin(vault, &JobRequest::Create(options.clone()))?;
+    run(&running, options, monitor)
+}
+
+/// Carries out a job that was begun or claimed, to its end and its row.
+pub(crate) fn run(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -> Result<CreateReport> {
+    let monitor = JobMonitor::new(running, monitor);
+    let result = make(running, options, &monitor);
+    let outcome = result.as_ref().map(outcome).unwrap_or_default();
+    running.conclude(result, outcome, None)
+}
+
+fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -> Result<CreateReport> {
+    let begun = Instant::now();
+    validate(options)?;
+    let database = databases::database(running.vault, &options.database)?;
+    let _lock = running.lock_database(&database.id)?;
+    let path = sqlite::location::path_of(&database.location)?;
+    let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
+    let take_options = TakeOptions {
+        database: &database,
+        kind: options.kind,
+        description: &options.description,
+        tags: &options.tags,
+        app_label: options.app_label.as_deref(),
+        pin: options.pin,
+        compression: options.compression,
+        level: options.level,
+        proof: options.verify.then_some(Depth::Opened),
+        actor: &options.actor,
+    };
+    monitor.step(Step::Snapshot);
+    let (backup, facts) = take(running, &take_options, &mut |sink| sqlite::snapshot::snapshot(&path, &snapshot, sink, monitor), monitor)?;
+    running.concerns(&backup.id)?;
+    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(CreateReport { job: running.id(), backup, elapsed_ms, hold_ms: facts.source.hold_ms })
+}
+
+fn validate(options: &CreateOptions) -> Result<()> {
+    validate::description(&options.description).map_err(invalid)?;
+    validate::tags(&options.tags.join(",")).map(drop).map_err(invalid)
+}
+
+fn invalid(refusal: validate::Refusal) -> Error {
+    Error::Invalid { field: refusal.field, message: refusal.message }
+}
+
+fn outcome(report: &CreateReport) -> String {
+    let backup = &report.backup;
+    let made = size_and_time(backup.original_size_bytes, report.elapsed_ms);
+    let packed = human::bytes(backup.archive_size_bytes);
+    match backup.verdict() {
+        Verdict::Good => format!("backed up {made}, {packed} packed, read back and checked"),
+        Verdict::Suspect => format!("backed up {made}, but the source is damaged: {}", backup.suspect.as_deref().unwrap_or_default()),
+        Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed} packed, not checked"),
+    }
 }

@@ -16,10 +16,12 @@ pub mod image;
 pub mod jobs;
 mod layout;
 pub mod monitor;
+mod proof;
 mod notes;
 pub mod restore;
 pub mod scheduler;
 pub mod sqlite;
+mod take;
 pub mod vault;
 pub mod verify;
 

@@ -3,13 +3,19 @@
 use std::path::Path;
 
 use keepstone_model::{
-    backup::{Backup, Proof},
+    backup::{Backup, BackupState, CheckResult, Proof},
     id::{BackupId, JobId},
+    job::Step,
     metadata::Metadata,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Monitor, Result, Vault};
+use crate::{
+    Error, Monitor, Result, Vault, backups, databases,
+    jobs::{JobMonitor, JobRequest, Running},
+    notes,
+    proof::{Depth, prove},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyOptions {
@@ -25,11 +31,66 @@ pub struct VerifyReport {
 }
 
 /// Checks a backup again and keeps the proof beside it. A check that fails is a report, not an error: look at `proof.failed()`.
-pub fn verify(_vault: &Vault, _options: &VerifyOptions, _monitor: &dyn Monitor) -> Result<VerifyReport> {
-    todo!()
+pub fn verify(vault: &Vault, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
+    let running = Running::begin(vault, &JobRequest::Verify(options.clone()))?;
+    run(&running, options, monitor)
+}
+
+pub(crate) fn run(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
+    let monitor = JobMonitor::new(running, monitor);
+    let result = check(running, options, &monitor);
+    let failure = result.as_ref().ok().and_then(|report| failure(&report.backup, &report.proof));
+    match failure {
+        // The job of a backup that is bad is a failed job, so that nobody has to open it to see that; the caller still gets the report.
+        Some(error) => {
+            running.finish::<()>(&Err(error), String::new(), None)?;
+            result
+        }
+        None => {
+            let outcome = result.as_ref().map(|report| outcome(&report.proof)).unwrap_or_default();
+            running.conclude(result, outcome, None)
+        }
+    }
+}
+
+fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
+    let vault = running.vault;
+    let id = &options.backup;
+    let backup = backups::backup(vault, id)?;
+    let path = match backup.state {
+        BackupState::Trashed => vault.trash_path(id),
+        BackupState::Complete | BackupState::Missing => vault.archive_path(id),
+        _ => return Err(Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) }),
+    };
+    monitor.step(Step::Verify);
+    let (_, proof) = prove(&path, &running.staging, Depth::Opened, Step::Verify, monitor)?;
+    notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
+    // Read again: it may have been pinned, described or deleted meanwhile.
+    let mut backup = backups::backup(vault, id)?;
+    backup.proof = Some(proof.clone());
+    vault.catalog().put_backup(&backup)?;
+    databases::update_latest_link(vault, &backup.database)?;
+    for check in &proof.checks {
+        let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
+        monitor.log(&format!("{} {}{detail}", check.name, check.result.as_str()));
+    }
+    Ok(VerifyReport { job: running.id(), backup, proof })
+}
+
+/// The failure that a proof amounts to, if it does.
+pub fn failure(backup: &Backup, proof: &Proof) -> Option<Error> {
+    let check = proof.checks.iter().find(|check| check.result == CheckResult::Failed)?;
+    Some(Error::VerificationFailed { id: backup.id.to_string(), detail: format!("{}: {}", check.name, check.detail) })
+}
+
+fn outcome(proof: &Proof) -> String {
+    let passed = proof.checks.iter().filter(|check| check.result == CheckResult::Passed).count();
+    let not_run: Vec<&str> = proof.checks.iter().filter(|check| check.result == CheckResult::CouldNotRun).map(|check| check.name.as_str()).collect();
+    if not_run.is_empty() { format!("{passed} checks passed") } else { format!("{passed} checks passed; could not run: {}", not_run.join(", ")) }
 }
 
 /// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, removed afterwards.
-pub fn verify_file(_archive: &Path, _scratch: &Path, _monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
-    todo!()
+pub fn verify_file(archive: &Path, scratch: &Path, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
+    monitor.step(Step::Verify);
+    prove(archive, scratch, Depth::Opened, Step::Verify, monitor)
 }

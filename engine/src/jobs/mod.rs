@@ -16,7 +16,7 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use recover::recover;
+pub(crate) use recover::{TEMPORARY, recover};
 pub(crate) use running::{JobMonitor, Running, ignore_missing, random};
 
 use crate::{

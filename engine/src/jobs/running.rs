@@ -129,6 +129,18 @@ impl<'v> Running<'v> {
         })
     }
 
+    /// Ends the job and passes its result on. A fault of the job itself is told rather than one of writing it down.
+    pub(crate) fn conclude<T>(&self, result: Result<T>, outcome: String, report: Option<&str>) -> Result<T> {
+        match (self.finish(&result, outcome, report), result) {
+            (Ok(()), result) => result,
+            (Err(unwritten), Err(error)) => {
+                tracing::error!(job = %self.id(), error = %unwritten, "the end of a job could not be written down; recovery does it");
+                Err(error)
+            }
+            (Err(unwritten), Ok(_)) => Err(unwritten),
+        }
+    }
+
     /// Ends the job: row first, then event, progress and staging folder.
     pub(crate) fn finish<T>(&self, result: &Result<T>, outcome: String, report: Option<&str>) -> Result<()> {
         let mut job = self.job();

@@ -1,5 +1,9 @@
 //! Restore: plan, then safety backup, write, check, in one transaction; and its undo.
 
+mod act;
+mod plan;
+mod undo;
+
 use std::path::{Path, PathBuf};
 
 use keepstone_model::{
@@ -8,7 +12,16 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Monitor, Result, Vault};
+pub(crate) use act::run;
+pub use act::restore_file;
+pub use plan::plan_restore;
+pub use undo::{plan_undo, undo};
+pub(crate) use undo::{run_undo, undo_refusal};
+
+use crate::{
+    Monitor, Result, Vault,
+    jobs::{JobRequest, Running},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanOptions {
@@ -16,11 +29,6 @@ pub struct PlanOptions {
     pub target: Target,
     /// Only for `Target::Replace`; on unless a person said otherwise.
     pub safety_backup: bool,
-}
-
-/// Says what a restore would do. Changes nothing; this is the dry run and the page that is confirmed.
-pub fn plan_restore(_vault: &Vault, _options: &PlanOptions) -> Result<RestorePlan> {
-    todo!()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +39,15 @@ pub struct RestoreOptions {
     pub actor: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreReport {
-    pub job: JobId,
+    /// None for a restore that needed no vault.
+    pub job: Option<JobId>,
     pub backup: BackupId,
     /// The file that was written.
     pub path: PathBuf,
+    /// Whether it is the live database.
+    pub replaced: bool,
     /// The backup of the state before, if one was made: what undo restores.
     pub safety_backup: Option<BackupId>,
     pub pages_written: u64,
@@ -49,13 +60,9 @@ pub struct RestoreReport {
 }
 
 /// Does what the plan says, if it still fits (else `StalePlan`). On any fault before the commit nothing was changed.
-pub fn restore(_vault: &Vault, _options: &RestoreOptions, _monitor: &dyn Monitor) -> Result<RestoreReport> {
-    todo!()
-}
-
-/// Restores an archive file into a new file; needs no vault and changes nothing else.
-pub fn restore_file(_archive: &Path, _target: &Path, _monitor: &dyn Monitor) -> Result<RestoreReport> {
-    todo!()
+pub fn restore(vault: &Vault, options: &RestoreOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
+    let running = Running::begin(vault, &JobRequest::Restore(options.clone()))?;
+    run(&running, options, monitor)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,12 +72,14 @@ pub struct UndoOptions {
     pub actor: String,
 }
 
-/// The plan of an undo: the restore of that restore's safety backup. `UndoRefused` if there is none or it was undone already.
-pub fn plan_undo(_vault: &Vault, _restore: &JobId) -> Result<RestorePlan> {
-    todo!()
+/// Where a new file goes if nobody says where: `<data>/restored/<id>.sqlite`.
+pub fn default_target(vault: &Vault, backup: &BackupId) -> PathBuf {
+    vault.restored_dir().join(format!("{backup}.sqlite"))
 }
 
-/// Brings back the state before a restore; makes a safety backup itself, so an undo can be undone.
-pub fn undo(_vault: &Vault, _options: &UndoOptions, _monitor: &dyn Monitor) -> Result<RestoreReport> {
-    todo!()
+/// Whether a path lies inside a folder, as far as the disk can tell: the part that exists is resolved, links and all.
+fn lies_inside(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let existing = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    existing.is_some_and(|existing| existing.starts_with(&folder))
 }

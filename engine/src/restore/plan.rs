@@ -1,0 +1,219 @@
+//! What a restore would do: gathered here, changed nothing. The comparison of tables is `model::restore`'s.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::{BackupState, Verdict},
+    database::Database,
+    human,
+    id::DatabaseId,
+    job::{JobState, Verb},
+    metadata::{Metadata, Table},
+    restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, Target, table_impacts},
+};
+
+use super::{PlanOptions, RestoreReport, lies_inside};
+use crate::{
+    Error, Result, Vault,
+    archive::Archive,
+    backups, databases, durable,
+    jobs::JobFilter,
+    sqlite::{
+        self,
+        live::{LiveState, live_state},
+    },
+};
+
+/// Bytes a second that a replace writes and compares, at least, on the slowest disk that is still usable: for the estimate of the wait.
+const WORST_RATE_BYTES_PER_S: u64 = 100_000_000;
+
+/// Says what a restore would do. Changes nothing; this is the dry run and the page that is confirmed.
+pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
+    let backup = backups::backup(vault, &options.backup)?;
+    let path = match backup.state {
+        BackupState::Complete => vault.archive_path(&backup.id),
+        _ => return Err(Error::ArchiveMissing { id: backup.id.to_string(), path: vault.archive_path(&backup.id) }),
+    };
+    let archive = Archive::open(&path)?;
+    let metadata = archive.metadata();
+    let database = databases::database(vault, &backup.database)?;
+    if metadata.database_uid != database.uid {
+        let reason = "this backup is of another database that had the same name".to_owned();
+        return Err(Error::TargetUnusable { path: PathBuf::from(&database.location), reason });
+    }
+    let mut warnings = Vec::new();
+    match backup.verdict() {
+        Verdict::Good => {}
+        Verdict::Suspect => warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt"))),
+        Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
+        Verdict::Unproven => warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned()),
+    }
+    let goal = match &options.target {
+        Target::NewFile { path } => plan_new_file(vault, Path::new(path), metadata)?,
+        Target::Replace => plan_replace(vault, &database, metadata, &mut warnings)?,
+    };
+    if goal.space_free_bytes < goal.space_needed_bytes {
+        let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
+        warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
+    }
+    let replaces = options.target == Target::Replace;
+    if replaces && !options.safety_backup {
+        warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
+    }
+    let now = Timestamp::now();
+    Ok(RestorePlan {
+        backup: backup.id,
+        database: database.id,
+        target: options.target.clone(),
+        backup_taken_at: metadata.created_at,
+        planned_at: now,
+        expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
+        safety_backup: replaces && options.safety_backup,
+        tables: goal.live.map(|live| table_impacts(&live, &metadata.schema)).unwrap_or_default(),
+        size_bytes: metadata.original_size,
+        space_needed_bytes: goal.space_needed_bytes,
+        space_free_bytes: goal.space_free_bytes,
+        writers_wait_ms: goal.writers_wait_ms,
+        warnings,
+        binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
+    })
+}
+
+/// What planning finds out about the place that is written to.
+struct Goal {
+    live: Option<BTreeMap<String, Table>>,
+    space_needed_bytes: u64,
+    space_free_bytes: u64,
+    writers_wait_ms: Option<u64>,
+    binding: Binding,
+}
+
+const NO_BINDING: Binding = Binding {
+    payload_hash: String::new(),
+    target_identity: None,
+    target_schema_hash: None,
+    target_page_size: None,
+    target_journal_mode: None,
+    last_restore: None,
+};
+
+fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal> {
+    check_new_file(path)?;
+    if lies_inside(path, vault.backups_dir()) || (lies_inside(path, vault.data_dir()) && !path.starts_with(vault.restored_dir())) {
+        let reason = "it lies inside the vault".to_owned();
+        return Err(Error::TargetUnusable { path: path.to_owned(), reason });
+    }
+    let existing = path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    Ok(Goal {
+        live: None,
+        space_needed_bytes: metadata.original_size,
+        space_free_bytes: durable::free_bytes(existing)?,
+        writers_wait_ms: None,
+        binding: NO_BINDING,
+    })
+}
+
+/// A new file must not exist, nor any of the files that SQLite would take as belonging to it.
+pub(super) fn check_new_file(path: &Path) -> Result<()> {
+    if !path.is_absolute() {
+        return Err(Error::TargetUnusable { path: path.to_owned(), reason: "it is not an absolute path".to_owned() });
+    }
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        if Path::new(&file).symlink_metadata().is_ok() {
+            return Err(Error::TargetExists { path: file.into() });
+        }
+    }
+    Ok(())
+}
+
+fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warnings: &mut Vec<String>) -> Result<Goal> {
+    if database.never_replace {
+        return Err(Error::NeverReplace { database: database.id.clone() });
+    }
+    let path = sqlite::location::path_of(&database.location)?;
+    let last_restore = last_restore(vault, &database.id)?;
+    let size = metadata.original_size;
+    let free = durable::free_bytes(vault.backups_dir())?;
+    let state = match live_state(&path, sqlite::BUSY_WAIT) {
+        Ok(state) => state,
+        Err(error @ (Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. })) => {
+            warnings.push(format!("The live database cannot be opened ({error}): what is there is kept aside whole, and the backup put in its place."));
+            warnings.push("There is nothing to make a safety backup of; the files that are moved aside stand in for it.".to_owned());
+            return Ok(Goal {
+                live: Some(BTreeMap::new()),
+                space_needed_bytes: size.saturating_mul(2),
+                space_free_bytes: free,
+                writers_wait_ms: None,
+                binding: Binding { last_restore, ..NO_BINDING },
+            });
+        }
+        Err(error) => return Err(error),
+    };
+    if state.page_size != metadata.source.page_size {
+        warnings.push(format!(
+            "The page size differs ({} bytes, in the backup {}): the backup is rewritten to the live one first, which takes longer.",
+            state.page_size, metadata.source.page_size
+        ));
+    }
+    let live_bytes = state.page_count.saturating_mul(u64::from(state.page_size));
+    Ok(Goal {
+        writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
+        // The plain image beside the vault, and the safety backup at its worst.
+        space_needed_bytes: size.saturating_add(live_bytes),
+        space_free_bytes: free,
+        binding: binding_of(&state, last_restore),
+        live: Some(state.schema),
+    })
+}
+
+fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
+    Binding {
+        payload_hash: String::new(),
+        target_identity: Some(state.identity.clone()),
+        target_schema_hash: Some(state.schema_hash.clone()),
+        target_page_size: Some(state.page_size),
+        target_journal_mode: Some(state.journal_mode.clone()),
+        last_restore,
+    }
+}
+
+/// The last restore that replaced this database.
+fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
+    let filter = JobFilter { state: Some(JobState::Done), database: Some(database.clone()), ..JobFilter::default() };
+    let rows = vault.catalog().list_jobs(&filter)?;
+    let replaced = rows.into_iter().find(|row| {
+        let report = row.result.as_deref().and_then(|json| serde_json::from_str::<RestoreReport>(json).ok());
+        matches!(row.job.verb, Verb::Restore | Verb::Undo) && report.is_some_and(|report| report.replaced)
+    });
+    Ok(replaced.map(|row| row.job.id.to_string()))
+}
+
+/// Refuses a plan that has expired or was made of another state. Rows written since are not a reason: the page recounts them.
+pub(super) fn refuse_if_stale(vault: &Vault, plan: &RestorePlan) -> Result<()> {
+    if plan.is_expired(Timestamp::now()) {
+        return Err(Error::StalePlan { reason: format!("it is older than {} minutes", PLAN_LIFETIME_SECS / 60) });
+    }
+    let options = PlanOptions { backup: plan.backup.clone(), target: plan.target.clone(), safety_backup: plan.safety_backup };
+    let now = plan_restore(vault, &options)?.binding;
+    let then = &plan.binding;
+    let reason = if now.payload_hash != then.payload_hash {
+        "the archive is another one"
+    } else if now.target_identity != then.target_identity {
+        "another file is in the database's place"
+    } else if now.target_schema_hash != then.target_schema_hash {
+        "the schema of the live database has changed"
+    } else if now.target_page_size != then.target_page_size || now.target_journal_mode != then.target_journal_mode {
+        "the page size or the journal mode of the live database has changed"
+    } else if now.last_restore != then.last_restore {
+        "the database was restored meanwhile"
+    } else {
+        return Ok(());
+    };
+    Err(Error::StalePlan { reason: reason.to_owned() })
+}

@@ -1,0 +1,71 @@
+//! Undo: the restore of the safety backup that a restore made.
+
+use keepstone_model::{
+    id::JobId,
+    job::{JobState, Verb},
+    restore::{RestorePlan, Target},
+};
+
+use super::{
+    PlanOptions, RestoreReport, UndoOptions,
+    act::{act, conclude},
+    plan_restore,
+};
+use crate::{
+    Error, Monitor, Result, Vault,
+    catalog::JobRow,
+    jobs::{JobFilter, JobMonitor, JobRequest, Running},
+};
+
+/// The plan of an undo: the restore of that restore's safety backup. `UndoRefused` if there is none or it was undone already.
+pub fn plan_undo(vault: &Vault, restore: &JobId) -> Result<RestorePlan> {
+    let row = vault.catalog().get_job(restore)?.ok_or_else(|| Error::UnknownJob { id: restore.to_string() })?;
+    if let Some(reason) = undo_refusal(vault, &row)? {
+        return Err(Error::UndoRefused { reason });
+    }
+    let safety = report_of(&row).and_then(|report| report.safety_backup);
+    let backup = safety.ok_or_else(|| Error::UndoRefused { reason: format!("restore {restore} made no safety backup") })?;
+    plan_restore(vault, &PlanOptions { backup, target: Target::Replace, safety_backup: true })
+}
+
+/// Brings back the state before a restore; makes a safety backup itself, so an undo can be undone.
+pub fn undo(vault: &Vault, options: &UndoOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
+    let running = Running::begin(vault, &JobRequest::Undo(options.clone()))?;
+    run_undo(&running, options, monitor)
+}
+
+pub(crate) fn run_undo(running: &Running<'_>, options: &UndoOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
+    let monitor = JobMonitor::new(running, monitor);
+    let result = plan_undo(running.vault, &options.restore).and_then(|plan| {
+        running.concerns(&plan.backup)?;
+        act(running, &plan, true, &options.actor, &monitor)
+    });
+    conclude(running, result)
+}
+
+fn report_of(row: &JobRow) -> Option<RestoreReport> {
+    row.result.as_deref().and_then(|json| serde_json::from_str(json).ok())
+}
+
+/// Why a job cannot be undone; none if it can.
+pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>> {
+    let id = &row.job.id;
+    if !matches!(row.job.verb, Verb::Restore | Verb::Undo) {
+        return Ok(Some(format!("job {id} is no restore")));
+    }
+    let Some(report) = report_of(row).filter(|_| row.job.state == JobState::Done) else {
+        return Ok(Some(format!("restore {id} was not completed, so there is nothing to undo")));
+    };
+    if !report.replaced {
+        return Ok(Some(format!("restore {id} made a new file and left the live database as it was: remove {}", report.path.display())));
+    }
+    if report.safety_backup.is_none() {
+        return Ok(Some(format!("restore {id} made no safety backup")));
+    }
+    let filter = JobFilter { state: Some(JobState::Done), database: row.job.database.clone(), ..JobFilter::default() };
+    let undone = vault.catalog().list_jobs(&filter)?.into_iter().find(|later| {
+        later.job.verb == Verb::Undo
+            && matches!(serde_json::from_str(&later.request), Ok(JobRequest::Undo(options)) if options.restore == *id)
+    });
+    Ok(undone.map(|later| format!("restore {id} was undone already, by {}", later.job.id)))
+}

@@ -1,0 +1,234 @@
+//! Taking a backup: the protocol that turns a stream of pages into a published, proven archive. Create and the safety backup of a restore
+//! share it; where the pages come from is theirs.
+//!
+//! Order: row `running` → archive in staging → fsync → read back and proven → renamed without replacing, folder synced → notes → row
+//! `complete`. A process that dies before the rename leaves nothing under the archive's name; one that dies after it leaves a whole archive
+//! that recovery adopts.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use keepstone_model::{
+    backup::{Backup, BackupState, CheckName, CheckResult, Proof},
+    database::Database,
+    human,
+    id::{BackupId, Kind},
+    job::Step,
+    metadata::{Compression, FORMAT_VERSION, Metadata, Previous, Tool},
+};
+
+use crate::{
+    Error, Monitor, Result,
+    archive::{ArchiveWriter, PayloadFacts, WriteOptions},
+    databases,
+    durable,
+    image::{ImageFacts, ImageSink},
+    jobs::{Running, random},
+    notes,
+    proof::{Depth, prove},
+};
+
+/// What a backup is to be.
+pub(crate) struct TakeOptions<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) kind: Kind,
+    pub(crate) description: &'a str,
+    pub(crate) tags: &'a [String],
+    pub(crate) app_label: Option<&'a str>,
+    pub(crate) pin: bool,
+    pub(crate) compression: Compression,
+    pub(crate) level: Option<i32>,
+    /// None: published as it is, unproven.
+    pub(crate) proof: Option<Depth>,
+    pub(crate) actor: &'a str,
+}
+
+/// Takes a backup from `source`, which streams the image into the sink it is given. The row tells of a failure, too.
+pub(crate) fn take(
+    running: &Running<'_>,
+    options: &TakeOptions<'_>,
+    source: &mut dyn FnMut(&mut dyn ImageSink) -> Result<ImageFacts>,
+    monitor: &dyn Monitor,
+) -> Result<(Backup, ImageFacts)> {
+    let vault = running.vault;
+    let begun = Timestamp::now();
+    let id = BackupId::compose(&options.database.id, options.kind, begun, random());
+    let (actor, job) = (options.actor, running.id());
+    let sequence =
+        vault.catalog().begin_backup(&id, &options.database.id, options.kind, begun, actor, options.description, options.tags, &job)?;
+    let staged = running.staging.join(format!("{id}.zip"));
+    let taken = write_and_publish(running, options, &id, sequence, begun, &staged, source, monitor);
+    match taken {
+        Ok(taken) => Ok(taken),
+        Err(error) => {
+            discard(&staged);
+            fail_row(running, &id, &error)?;
+            Err(error)
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, split off so that every fault goes through one place")]
+fn write_and_publish(
+    running: &Running<'_>,
+    options: &TakeOptions<'_>,
+    id: &BackupId,
+    sequence: i64,
+    begun: Timestamp,
+    staged: &PathBuf,
+    source: &mut dyn FnMut(&mut dyn ImageSink) -> Result<ImageFacts>,
+    monitor: &dyn Monitor,
+) -> Result<(Backup, ImageFacts)> {
+    let vault = running.vault;
+    let mut writer = ArchiveWriter::create(staged, &WriteOptions { compression: options.compression, level: options.level })?;
+    let facts = source(&mut writer)?;
+    let previous = vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete);
+    let previous = previous.and_then(|b| Some(Previous { id: b.id, hash: b.payload_hash? }));
+    let mut describe = |payload: &PayloadFacts| metadata(options, id, sequence, begun, &facts, payload, previous.clone());
+    let written = writer.finish(&mut describe)?;
+
+    let mut suspect = facts.suspect.clone();
+    let proof = match options.proof {
+        None => None,
+        Some(depth) => {
+            if options.kind != Kind::Safety {
+                monitor.step(Step::Prove);
+            }
+            let step = if options.kind == Kind::Safety { Step::SafetyBackup } else { Step::Prove };
+            let (_, proof) = prove(staged, &running.staging, depth, step, monitor)?;
+            suspect = suspect.or(judge(id, &proof)?);
+            Some(proof)
+        }
+    };
+
+    if options.kind != Kind::Safety {
+        monitor.step(Step::Publish);
+    }
+    let target = vault.archive_path(id);
+    if let Some(folder) = target.parent() {
+        durable::make_dir(folder)?;
+    }
+    durable::publish(staged, &target)?;
+    // From here on the backup exists, whatever happens to this process.
+    notes::update(vault, id, |notes| {
+        notes.pinned = options.pin;
+        notes.suspect.clone_from(&suspect);
+        notes.proofs.extend(proof.clone());
+    })?;
+    let backup = Backup {
+        id: id.clone(),
+        database: options.database.id.clone(),
+        kind: options.kind,
+        sequence,
+        state: BackupState::Complete,
+        created_at: begun,
+        created_by: options.actor.to_owned(),
+        description: options.description.to_owned(),
+        tags: options.tags.to_vec(),
+        pinned: options.pin,
+        suspect,
+        original_size_bytes: facts.size_bytes,
+        archive_size_bytes: written.archive_size_bytes,
+        total_records: facts.total_records(),
+        payload_hash: Some(written.metadata.payload_hash),
+        proof,
+        error: None,
+        job: Some(running.id()),
+        trashed_at: None,
+        trash_until: None,
+    };
+    vault.catalog().put_backup(&backup)?;
+    databases::update_latest_link(vault, &options.database.id)?;
+    Ok((backup, facts))
+}
+
+/// What a fresh proof says of the backup. Stored bytes that are not the ones that were read are a failure of this machine, and nothing is
+/// published; the right bytes of a damaged database are kept as suspect.
+fn judge(id: &BackupId, proof: &Proof) -> Result<Option<String>> {
+    let mut suspect = None;
+    for check in proof.checks.iter().filter(|check| check.result == CheckResult::Failed) {
+        match check.name {
+            CheckName::SqliteIntegrityCheck => suspect = Some(format!("the source is damaged: {}", check.detail)),
+            // A damaged database may count differently by another index; told by the integrity check already.
+            CheckName::RowCounts if suspect.is_some() => {}
+            _ => {
+                let detail = format!("{}: {}", check.name, check.detail);
+                return Err(Error::VerificationFailed { id: id.to_string(), detail });
+            }
+        }
+    }
+    Ok(suspect)
+}
+
+fn metadata(
+    options: &TakeOptions<'_>,
+    id: &BackupId,
+    sequence: i64,
+    begun: Timestamp,
+    facts: &ImageFacts,
+    payload: &PayloadFacts,
+    previous: Option<Previous>,
+) -> Metadata {
+    Metadata {
+        format_version: FORMAT_VERSION,
+        backup_id: id.clone(),
+        sequence,
+        database: options.database.id.clone(),
+        database_uid: options.database.uid.clone(),
+        engine: options.database.engine,
+        backup_type: options.kind,
+        timestamp: begun.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        created_at: begun,
+        created_by: options.actor.to_owned(),
+        description: options.description.to_owned(),
+        tags: options.tags.to_vec(),
+        app_label: options.app_label.map(str::to_owned),
+        database_size: payload.original_size_bytes,
+        original_size: payload.original_size_bytes,
+        compressed_size: payload.compressed_size_bytes,
+        compressed: options.compression != Compression::None,
+        compression: options.compression,
+        encrypted: false,
+        backup_hash: payload.backup_hash.clone(),
+        restore_hash: payload.restore_hash.clone(),
+        payload_hash: payload.payload_hash.clone(),
+        checksum_algorithm: "sha256".to_owned(),
+        schema_version: facts.schema_version,
+        migration_version: facts.migration_version.clone(),
+        schema: facts.schema.clone(),
+        table_counts: facts.table_counts(),
+        total_records: facts.total_records(),
+        source: facts.source.clone(),
+        tool: Tool { name: "keepstone".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        origin: None,
+        previous,
+        slots: Vec::new(),
+        suspect: facts.suspect.clone(),
+    }
+}
+
+/// The row of a backup that did not come to be; what it says is what a person reads in the list.
+fn fail_row(running: &Running<'_>, id: &BackupId, error: &Error) -> Result<()> {
+    let Some(mut backup) = running.vault.catalog().get_backup(id)? else { return Ok(()) };
+    if backup.state != BackupState::Running {
+        return Ok(());
+    }
+    if running.vault.archive_path(id).exists() {
+        // Published, but not written down (a full disk under the notes, say): it is adopted, not lost.
+        return Ok(());
+    }
+    backup.state = BackupState::Failed;
+    backup.error = Some(error.to_string());
+    running.vault.catalog().put_backup(&backup)
+}
+
+fn discard(staged: &PathBuf) {
+    if let Err(error) = std::fs::remove_file(staged).or_else(crate::jobs::ignore_missing) {
+        tracing::warn!(path = %staged.display(), %error, "a staged archive could not be removed; the next start does it");
+    }
+}
+
+/// "412.0 MB in 2.1 s", for the log and the outcome.
+pub(crate) fn size_and_time(bytes: u64, elapsed_ms: u64) -> String {
+    format!("{} in {}", human::bytes(bytes), human::duration_ms(elapsed_ms))
+}
