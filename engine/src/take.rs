@@ -20,8 +20,7 @@ use keepstone_model::{
 use crate::{
     Error, Monitor, Result,
     archive::{ArchiveWriter, PayloadFacts, WriteOptions},
-    databases,
-    durable,
+    databases, durable,
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
     notes,

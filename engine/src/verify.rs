@@ -85,8 +85,13 @@ pub fn failure(backup: &Backup, proof: &Proof) -> Option<Error> {
 
 fn outcome(proof: &Proof) -> String {
     let passed = proof.checks.iter().filter(|check| check.result == CheckResult::Passed).count();
-    let not_run: Vec<&str> = proof.checks.iter().filter(|check| check.result == CheckResult::CouldNotRun).map(|check| check.name.as_str()).collect();
-    if not_run.is_empty() { format!("{passed} checks passed") } else { format!("{passed} checks passed; could not run: {}", not_run.join(", ")) }
+    let not_run: Vec<&str> =
+        proof.checks.iter().filter(|check| check.result == CheckResult::CouldNotRun).map(|check| check.name.as_str()).collect();
+    if not_run.is_empty() {
+        format!("{passed} checks passed")
+    } else {
+        format!("{passed} checks passed; could not run: {}", not_run.join(", "))
+    }
 }
 
 /// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, removed afterwards.

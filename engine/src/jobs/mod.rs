@@ -199,10 +199,9 @@ fn new_job(vault: &Vault, request: &JobRequest, now: Timestamp) -> Result<Job> {
 fn refuse_if_busy(vault: &Vault, database: &DatabaseId) -> Result<()> {
     let filter = JobFilter { state: Some(JobState::Running), database: Some(database.clone()), limit: Some(1), ..JobFilter::default() };
     match vault.catalog().list_jobs(&filter)?.into_iter().next() {
-        Some(row) => Err(Error::DatabaseBusy {
-            database: database.clone(),
-            holder: format!("job {} ({}) is running", row.job.id, row.job.verb),
-        }),
+        Some(row) => {
+            Err(Error::DatabaseBusy { database: database.clone(), holder: format!("job {} ({}) is running", row.job.id, row.job.verb) })
+        }
         None => Ok(()),
     }
 }

@@ -123,10 +123,8 @@ impl<'v> Running<'v> {
     /// Holds the database against every other process that makes or restores backups of it.
     pub(crate) fn lock_database(&self, database: &DatabaseId) -> Result<Lock> {
         durable::make_dir(&self.vault.database_dir(database))?;
-        durable::try_lock(&self.vault.database_lock_path(database), LockMode::Exclusive)?.ok_or_else(|| Error::DatabaseBusy {
-            database: database.clone(),
-            holder: "another process is working on it".to_owned(),
-        })
+        durable::try_lock(&self.vault.database_lock_path(database), LockMode::Exclusive)?
+            .ok_or_else(|| Error::DatabaseBusy { database: database.clone(), holder: "another process is working on it".to_owned() })
     }
 
     /// Ends the job and passes its result on. A fault of the job itself is told rather than one of writing it down.

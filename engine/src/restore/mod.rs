@@ -12,8 +12,8 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use act::run;
 pub use act::restore_file;
+pub(crate) use act::run;
 pub use plan::plan_restore;
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};

@@ -48,7 +48,9 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
     let mut warnings = Vec::new();
     match backup.verdict() {
         Verdict::Good => {}
-        Verdict::Suspect => warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt"))),
+        Verdict::Suspect => {
+            warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")))
+        }
         Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
         Verdict::Unproven => warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned()),
     }
@@ -142,8 +144,12 @@ fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warning
     let free = durable::free_bytes(vault.backups_dir())?;
     let state = match live_state(&path, sqlite::BUSY_WAIT) {
         Ok(state) => state,
-        Err(error @ (Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. })) => {
-            warnings.push(format!("The live database cannot be opened ({error}): what is there is kept aside whole, and the backup put in its place."));
+        Err(
+            error @ (Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. }),
+        ) => {
+            warnings.push(format!(
+                "The live database cannot be opened ({error}): what is there is kept aside whole, and the backup put in its place."
+            ));
             warnings.push("There is nothing to make a safety backup of; the files that are moved aside stand in for it.".to_owned());
             return Ok(Goal {
                 live: Some(BTreeMap::new()),
