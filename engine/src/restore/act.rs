@@ -30,7 +30,8 @@ use crate::{
     sqlite::{
         self,
         inspect::inspect_image,
-        replace::{PresentState, ReplaceOptions, replace, replace_unopenable},
+        replace::{PresentState, ReplaceOptions, replace},
+        unopenable::replace_unopenable,
     },
     take::{TakeOptions, take},
 };

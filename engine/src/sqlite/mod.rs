@@ -9,3 +9,6 @@ pub mod open;
 pub mod replace;
 pub mod snapshot;
 pub mod unopenable;
+
+/// How long a verb waits for a lock that an application holds, before it says so.
+pub const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
