@@ -2,7 +2,10 @@
 
 mod auth;
 mod cli;
+mod config;
+mod demo;
 mod http;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -31,6 +31,8 @@ pub struct ServerContext {
     /// The newest message of the live feed.
     pub live: watch::Receiver<LiveState>,
     pub accounts: Arc<dyn accounts::Accounts>,
+    /// The address of a file of the browser's bundle, with the hash that lets it be kept for ever.
+    pub asset: fn(&str) -> String,
     /// Runs on a demonstration database.
     pub demo: bool,
 }
@@ -111,6 +113,11 @@ pub fn answer(error: AppError) -> AppError {
 /// What `/fn/live/poll` answers: the newest message of the live feed.
 pub fn live() -> LiveState {
     context().live.borrow().clone()
+}
+
+/// The address of a file of the browser's bundle, e.g. `/pkg/main.css?v=5f0c…`.
+pub fn asset(name: &str) -> String {
+    (context().asset)(name)
 }
 
 /// A cookie of the request being answered.

@@ -1,13 +1,42 @@
-//! Who is at the door: passwords, sessions, the one-time set-up link.
+//! Who is at the door: passwords, sessions, the one-time set-up link, and how often someone may try.
+//!
+//! Secrets leave this folder only towards the browser that owns them: the catalog gets hashes.
 
-use keepstone_engine::{Result, Vault};
+mod accounts;
+mod limit;
+mod password;
+mod token;
 
-/// The PHC string (Argon2id) of a password.
-pub(crate) fn hash_password(_password: &str) -> Result<String> {
-    todo!()
-}
+use std::time::Duration;
+
+use keepstone_engine::{Result, Vault, catalog::Session, model::Timestamp};
+
+pub(crate) use accounts::LocalAccounts;
+pub(crate) use password::hash_password;
+
+/// A session that was not used for this long has ended.
+pub(crate) const IDLE: Duration = Duration::from_secs(12 * 3600);
+/// No session lives longer, however much it is used.
+pub(crate) const ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a set-up link is good for.
+pub(crate) const SETUP_LINK: Duration = Duration::from_secs(30 * 60);
 
 /// Makes a new one-time set-up link (30 minutes), in place of any earlier one, and gives back its address below `base_url`.
-pub(crate) fn issue_setup_link(_vault: &Vault, _base_url: &str) -> Result<String> {
-    todo!()
+pub(crate) fn issue_setup_link(vault: &Vault, base_url: &str) -> Result<String> {
+    let token = token::new()?;
+    vault.catalog().set_setup_link(&token::hash(&token), Timestamp::now() + SETUP_LINK)?;
+    Ok(format!("{}/setup?token={token}", base_url.trim_end_matches('/')))
+}
+
+/// The session of a cookie's value, if it is good at `now`. Notes that it was used.
+pub(crate) fn session(vault: &Vault, cookie: &str, now: Timestamp) -> Result<Option<Session>> {
+    if !token::looks_like_one(cookie) {
+        return Ok(None);
+    }
+    let session = vault.catalog().session(&token::hash(cookie), now)?;
+    Ok(session.filter(|session| is_good(session, now)))
+}
+
+fn is_good(session: &Session, now: Timestamp) -> bool {
+    now < session.expires_at && now.duration_since(session.last_seen_at).unsigned_abs() < IDLE
 }

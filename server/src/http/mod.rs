@@ -1,8 +1,36 @@
-//! The console's server: axum, the pages, the feed of live changes.
+//! The console's server: axum, the gate in front of every path, the pages, the feed of live changes, downloads.
 
-use std::{net::SocketAddr, sync::Arc};
+mod assets;
+mod downloads;
+mod events;
+mod extract;
+mod functions;
+mod gate;
+mod headers;
+mod host;
+mod live;
+mod pages;
+mod problem;
+mod router;
+mod site;
+#[cfg(test)]
+mod tests;
 
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
 use keepstone_engine::Vault;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{auth, config, demo, worker::Workers};
+use site::Site;
+
+/// How long open responses may go on once the process was told to stop.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What `keepstone serve` is told.
 #[derive(Debug, Clone)]
@@ -16,6 +44,79 @@ pub(crate) struct ServeOptions {
 }
 
 /// Serves until the process is told to stop. Makes its own runtime.
-pub(crate) fn serve(_options: ServeOptions) -> anyhow::Result<()> {
-    todo!()
+pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let served = runtime.block_on(run(options));
+    // A blocking verb that a page began may still run: it gets this long, then the process ends and its job is mended at the next start.
+    runtime.shutdown_timeout(FAREWELL);
+    served
+}
+
+async fn run(options: ServeOptions) -> anyhow::Result<()> {
+    let ServeOptions { vault, listen, public_url, demo } = options;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    // The port that was really taken, where 0 was asked for.
+    let site = Site::new(listener.local_addr()?, public_url.as_deref())?;
+
+    // What can refuse the start comes before anything is begun.
+    let protect = config::database_of_environment()?;
+    let prepared = vault.clone();
+    tokio::task::spawn_blocking(move || protect.map_or(Ok(()), |location| config::protect(&prepared, &location))).await??;
+    let shop = if demo { Some(demo::start(vault.clone())?) } else { None };
+    let live = live::Watcher::start(vault.clone())?;
+    let workers = Workers::start(vault.clone())?;
+
+    announce(vault.clone(), &site).await?;
+    let (stop, stopping) = watch::channel(false);
+    let app = router::router(&router::Parts { vault, site, live: live.receiver(), stopping: stopping.clone(), demo });
+    let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped(stopping));
+    let mut server = tokio::spawn(graceful.into_future());
+
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        ended = &mut server => ended?.context("serving")?,
+    }
+    tracing::info!("stopping");
+    stop.send_replace(true); // ends the live streams too: a graceful stop would wait for them for ever
+    if tokio::time::timeout(FAREWELL, server).await.is_err() {
+        tracing::info!("some responses were cut off");
+    }
+    tokio::task::spawn_blocking(move || {
+        workers.stop();
+        live.stop();
+        drop(shop);
+    })
+    .await?;
+    Ok(())
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop too.
+    let _ = stopping.wait_for(|&stop| stop).await;
+}
+
+/// Prints where the console is and, as long as nobody can sign in, the link that makes the first admin.
+async fn announce(vault: Arc<Vault>, site: &Site) -> anyhow::Result<()> {
+    let base = site.base_url();
+    let link = {
+        let base = base.clone();
+        tokio::task::spawn_blocking(move || {
+            if vault.catalog().users()?.is_empty() { auth::issue_setup_link(&vault, &base).map(Some) } else { Ok(None) }
+        })
+        .await??
+    };
+    say(&format!("Keepstone is listening on {base}"));
+    if let Some(link) = link {
+        say("Nobody can sign in yet. Make the first admin here, within 30 minutes:");
+        say(&format!("  {link}"));
+    }
+    Ok(())
+}
+
+/// For the person at the terminal; the log goes elsewhere.
+#[expect(clippy::print_stdout, reason = "the address and the set-up link are what `serve` has to say on stdout")]
+fn say(line: &str) {
+    println!("{line}");
 }

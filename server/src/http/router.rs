@@ -1,0 +1,68 @@
+//! Puts the server together: the routes, and around them, from the outside in: headers, host, cross-site, gate, size.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse, Redirect},
+    routing::get,
+};
+use keepstone_app::{live_types::LiveState, server::ServerContext};
+use keepstone_engine::Vault;
+use tokio::sync::watch;
+use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
+
+use super::{assets, downloads, events, gate, headers, host, pages, site::Site};
+use crate::auth::LocalAccounts;
+
+/// The largest body of a request: forms only, there are no uploads.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// What the routes are made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) vault: Arc<Vault>,
+    pub(super) site: Site,
+    pub(super) live: watch::Receiver<LiveState>,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) demo: bool,
+}
+
+pub(super) fn router(parts: &Parts) -> Router {
+    let Parts { vault, site, live, stopping, demo } = parts;
+    let context = ServerContext {
+        vault: vault.clone(),
+        live: live.clone(),
+        accounts: Arc::new(LocalAccounts::new(vault.clone(), site.is_https())),
+        asset: assets::address,
+        demo: *demo,
+    };
+    let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
+    let ready = vault.clone();
+    let mut csrf = CsrfLayer::new();
+    if let Some(origin) = site.public_origin() {
+        csrf = csrf.add_trusted_origin(origin).expect("an origin when the site was made");
+    }
+    Router::new()
+        .route("/healthz", get(|| async { StatusCode::OK }))
+        .route("/readyz", get(move || readyz(ready.clone())))
+        .route("/pkg/{*path}", get(assets::asset))
+        .route("/events", get(events::events).with_state(feed))
+        .route("/backup", get(|| async { Redirect::permanent("/backups") }))
+        .route("/web/admin/backups", get(|| async { Redirect::permanent("/backups") }))
+        .merge(downloads::router(vault.clone()))
+        .merge(pages::router(context))
+        .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(vault.clone(), gate::check))
+        .layer(csrf)
+        .layer(middleware::from_fn_with_state(site.clone(), host::check))
+        .layer(middleware::from_fn_with_state(site.clone(), headers::add))
+}
+
+/// Ready once the catalog answers. Says nothing else: it is open.
+async fn readyz(vault: Arc<Vault>) -> impl IntoResponse {
+    let answer = tokio::task::spawn_blocking(move || vault.catalog().users().is_ok());
+    if answer.await.unwrap_or(false) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}

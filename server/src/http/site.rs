@@ -1,0 +1,128 @@
+//! How browsers reach this server: its address, its public URL, and which `Host` headers are ours.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::{bail, ensure};
+use axum::http::{Uri, uri::Authority};
+
+/// The listen address, and the public URL if there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    listen: SocketAddr,
+    public: Option<Public>,
+}
+
+#[derive(Debug, Clone)]
+struct Public {
+    /// As browsers send it, e.g. `https://backup.example.org`: lower case, without the scheme's own port.
+    origin: String,
+    host: String,
+    https: bool,
+}
+
+impl Site {
+    /// Refuses a public URL that is not an origin: scheme, host and perhaps a port.
+    pub(super) fn new(listen: SocketAddr, public_url: Option<&str>) -> anyhow::Result<Self> {
+        Ok(Self { listen, public: public_url.map(public).transpose()? })
+    }
+
+    /// Without a trailing slash. A wildcard address is shown as the loopback one.
+    pub(super) fn base_url(&self) -> String {
+        match &self.public {
+            Some(public) => public.origin.clone(),
+            None => {
+                let ip = match self.listen.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                    IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                    ip => ip,
+                };
+                format!("http://{}", SocketAddr::new(ip, self.listen.port()))
+            }
+        }
+    }
+
+    pub(super) fn public_origin(&self) -> Option<&str> {
+        self.public.as_ref().map(|public| public.origin.as_str())
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.public.as_ref().is_some_and(|public| public.https)
+    }
+
+    /// Whether a proxy on this machine may say where a request came from.
+    pub(super) fn is_behind_proxy(&self) -> bool {
+        self.public.is_some()
+    }
+
+    /// Whether a `Host` header (or the authority of HTTP/2) is ours. A page of another site can make a browser's name resolver point at this
+    /// machine (DNS rebinding), but then its own name stands here; an address it cannot rebind.
+    pub(super) fn is_our_host(&self, header: &str) -> bool {
+        let Ok(authority) = header.parse::<Authority>() else { return false };
+        if header.contains('@') {
+            return false;
+        }
+        let host = authority.host().to_ascii_lowercase();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok()
+            || host == "localhost"
+            || host.ends_with(".localhost")
+            || self.public.as_ref().is_some_and(|public| public.host == host)
+    }
+
+    /// Whether the `Origin` of a request is this site.
+    pub(super) fn is_our_origin(&self, origin: &str, host: Option<&str>) -> bool {
+        let same_host = host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, rest)| rest == host));
+        same_host || self.public_origin() == Some(origin)
+    }
+}
+
+fn public(url: &str) -> anyhow::Result<Public> {
+    let text = url.trim_end_matches('/');
+    let Ok(uri) = text.parse::<Uri>() else { bail!("the public URL {url} is not a URL") };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        bail!("the public URL {url} has no scheme or no host; it looks like https://backup.example.org")
+    };
+    ensure!(matches!(scheme, "http" | "https"), "the public URL {url} is neither http nor https");
+    ensure!(!authority.as_str().contains('@'), "the public URL must not hold a name or a password");
+    ensure!(uri.path() == "/" && uri.query().is_none(), "the public URL {url} has a path: Keepstone needs a host name of its own");
+    let host = authority.host().to_ascii_lowercase();
+    let own_port = if scheme == "https" { 443 } else { 80 };
+    let origin = match authority.port_u16().filter(|&port| port != own_port) {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    };
+    Ok(Public { origin, host, https: scheme == "https" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(public_url: Option<&str>) -> Site {
+        Site::new("0.0.0.0:8181".parse().unwrap(), public_url).unwrap()
+    }
+
+    #[test]
+    fn only_names_that_cannot_be_rebound_are_ours() {
+        let site = site(Some("https://Backup.example.org:443/"));
+        for ours in ["localhost:8181", "LOCALHOST", "a.localhost", "127.0.0.1:8181", "[::1]:8181", "192.168.1.7", "backup.example.org"] {
+            assert!(site.is_our_host(ours), "{ours}");
+        }
+        for other in
+            ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x@localhost", "backup.example.org.evil", "[::1"]
+        {
+            assert!(!site.is_our_host(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_is_an_origin() {
+        assert_eq!(site(Some("https://Backup.example.org:443/")).base_url(), "https://backup.example.org");
+        assert_eq!(site(Some("http://b.example:8080")).base_url(), "http://b.example:8080");
+        assert_eq!(site(None).base_url(), "http://127.0.0.1:8181");
+        assert!(site(Some("https://b.example")).is_https() && !site(None).is_https());
+        for wrong in ["b.example", "ftp://b.example", "https://b.example/keepstone", "https://u:p@b.example", "https://"] {
+            assert!(Site::new("0.0.0.0:1".parse().unwrap(), Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+}
