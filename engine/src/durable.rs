@@ -1,27 +1,78 @@
 //! What outlives a crash: publishing, small files, folders and locks. Knows nothing of what the files hold.
 
-use std::path::Path;
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
 
-use crate::Result;
+use rustix::{
+    fs::{CWD, FlockOperation, RenameFlags},
+    io::Errno,
+};
+
+use crate::{Error, Result};
 
 /// Gives `staged` its name: renames without replacing (`TargetExists`), then fsyncs both folders. The content must be fsynced already.
-pub fn publish(_staged: &Path, _target: &Path) -> Result<()> {
-    todo!()
+///
+/// If the process or the machine dies on the way, the file is under one name or the other, or (without `renameat2`) under both, whole in any
+/// case: whoever cleans up looks at the target first.
+pub fn publish(staged: &Path, target: &Path) -> Result<()> {
+    let failed = |errno: Errno| match errno {
+        Errno::EXIST => Error::TargetExists { path: target.to_owned() },
+        errno => Error::io(target, errno.into()),
+    };
+    match rustix::fs::renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
+        Ok(()) => sync_dir(parent(target))?,
+        // NFS and some FUSE file systems: a link refuses an existing name too.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            rustix::fs::link(staged, target).map_err(failed)?;
+            // Only once the new name is on disk may the old one go.
+            sync_dir(parent(target))?;
+            std::fs::remove_file(staged).map_err(|source| Error::io(staged, source))?;
+        }
+        Err(errno) => return Err(failed(errno)),
+    }
+    if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
 }
 
 /// Replaces a small file (0600) in one step: a reader sees the old bytes or the new ones, whenever the process dies. Durable on return.
-pub fn write(_path: &Path, _bytes: &[u8]) -> Result<()> {
-    todo!()
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_beside(path)?;
+    let replaced = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        // Before the rename: else after a power cut the name may stand for an empty file.
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    if let Err(source) = replaced {
+        // What cannot be removed now bears a name that no reader looks for.
+        drop(std::fs::remove_file(&temporary));
+        return Err(Error::io(path, source));
+    }
+    sync_dir(parent(path))
 }
 
 /// Makes a folder and its missing parents (0700), durably. One that exists is left as it is.
-pub fn make_dir(_path: &Path) -> Result<()> {
-    todo!()
+pub fn make_dir(path: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => sync_dir(parent(path)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound && parent(path) != path => {
+            make_dir(parent(path))?;
+            // Another process may have been quicker by now; that is as good.
+            make_dir(path)
+        }
+        Err(_) if path.is_dir() => Ok(()),
+        Err(source) => Err(Error::io(path, source)),
+    }
 }
 
 /// What an unprivileged process may still write on the file system of `path`.
-pub fn free_bytes(_path: &Path) -> Result<u64> {
-    todo!()
+pub fn free_bytes(path: &Path) -> Result<u64> {
+    let status = rustix::fs::statvfs(path).map_err(|errno| Error::io(path, errno.into()))?;
+    Ok(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +85,54 @@ pub enum LockMode {
 /// A held flock; dropping it, or the death of the process, releases it.
 #[derive(Debug)]
 pub struct Lock {
-    _file: std::fs::File,
+    _file: File,
 }
 
 /// Takes the lock of a lock file (made with mode 0600 if it is not there) without waiting. `None`: another holds it.
-pub fn try_lock(_path: &Path, _mode: LockMode) -> Result<Option<Lock>> {
-    todo!()
+pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>> {
+    let failed = |source| Error::io(path, source);
+    let operation = match mode {
+        LockMode::Shared => FlockOperation::NonBlockingLockShared,
+        LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    loop {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+        match rustix::fs::flock(&file, operation) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        // A holder may remove its lock file: a lock on a file without a name keeps nobody out, so the one that has the name is what counts.
+        let held = file.metadata().map_err(failed)?;
+        match std::fs::metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => return Ok(Some(Lock { _file: file })),
+            Ok(_) => {}
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed(source)),
+        }
+    }
+}
+
+/// The folder that a path's name stands in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}
+
+fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| Error::io(path, source))
+}
+
+/// A name in the same folder that nothing else has, e.g. `.shop.json.3f0a91bc.tmp`.
+fn temporary_beside(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| Error::io(path, io::ErrorKind::InvalidInput.into()))?;
+    let random = getrandom::u32().map_err(|fault| Error::Internal(format!("no randomness: {fault}")))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{random:08x}.tmp"));
+    Ok(parent(path).join(temporary))
 }

@@ -32,7 +32,7 @@ impl Compression {
     }
 
     /// The name of the payload entry of a SQLite archive, e.g. `database.sqlite.zst`.
-    pub fn sqlite_entry(self) -> &'static str {
+    pub const fn sqlite_entry(self) -> &'static str {
         match self {
             Self::Zstd => "database.sqlite.zst",
             Self::Gzip => "database.sqlite.gz",

@@ -1,44 +1,251 @@
-//! Reads an archive, strictly: every byte is the one that the writer would have written, or it is damaged.
+//! Reads an archive, strictly: every byte around the payload is the one that the writer would have written, or the archive is damaged. The
+//! payload itself is read by `payload`.
 
-use std::{io::Write, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use keepstone_model::{job::Step, metadata::Metadata};
+use keepstone_model::{
+    job::Step,
+    metadata::{Compression, FORMAT_VERSION, Metadata},
+};
+use rustix::{
+    fs::{Advice, FlockOperation, OFlags},
+    io::Errno,
+};
+use serde::Deserialize;
 
-use crate::{Monitor, Result};
+use super::{
+    METADATA_ENTRY, METADATA_LIMIT_BYTES, consistency,
+    directory::{self, Found},
+    layout::{Entry, Layout},
+    payload::{Place, Stored},
+};
+use crate::{Error, Monitor, Result};
 
-/// An archive whose frame and metadata were found whole. While it lives it holds a shared lease (flock) on the file, so that nothing deletes it.
+/// An archive whose frame and metadata were found whole. While it lives it holds a shared lease (flock) on the file, so that nothing deletes
+/// it.
 #[derive(Debug)]
-pub struct Archive {}
+pub struct Archive {
+    path: PathBuf,
+    file: File,
+    size_bytes: u64,
+    payload: Place,
+    metadata: Metadata,
+}
+
+const SQLITE_ENTRIES: [&str; 3] = [Compression::Zstd.sqlite_entry(), Compression::Gzip.sqlite_entry(), Compression::None.sqlite_entry()];
+
+/// Reserved by the format: known, not opened yet.
+const POSTGRES_ENTRIES: [&str; 6] =
+    ["database.dump", "database.dump.zst", "database.dump.gz", "database.sql", "database.sql.zst", "database.sql.gz"];
+
+/// Outermost, after any of these names.
+const ENCRYPTED_ENDING: &str = ".enc";
+
+/// What every format version says of itself, and what this version cannot open though it knows of it.
+#[derive(Deserialize)]
+struct Preface {
+    format_version: u32,
+    #[serde(default)]
+    encrypted: bool,
+}
 
 impl Archive {
     /// Opens an archive and checks everything but the payload. `ArchiveMissing`, `ArchiveCorrupt`, `ArchiveTooNew` (a newer format, of which
     /// nothing but the version is read), `Unsupported` (encrypted or PostgreSQL).
-    pub fn open(_path: &Path) -> Result<Self> {
-        todo!()
+    pub fn open(path: &Path) -> Result<Self> {
+        // Not to wait for a writer if it is a pipe.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag of open(2) is an int");
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(|source| missing_or(path, source))?;
+        let status = file.metadata().map_err(|source| Error::io(path, source))?;
+        if !status.is_file() {
+            return Err(Error::ArchiveCorrupt { path: path.to_owned(), detail: "it is not a regular file".to_owned() });
+        }
+        lease(&file, path)?;
+        // Between open and lease a deletion may have come and gone: then the lease is on a file that has no name any more.
+        let named = std::fs::metadata(path).map_err(|source| missing_or(path, source))?;
+        if (named.dev(), named.ino()) != (status.dev(), status.ino()) {
+            return Err(missing(path));
+        }
+        let (payload, metadata) = Reading { path, file: &file, size_bytes: status.len() }.whole()?;
+        Ok(Self { path: path.to_owned(), file, size_bytes: status.len(), payload, metadata })
     }
 
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.path
     }
 
     /// The whole file, in bytes.
     pub fn size_bytes(&self) -> u64 {
-        todo!()
+        self.size_bytes
     }
 
     pub fn metadata(&self) -> &Metadata {
-        todo!()
+        &self.metadata
     }
 
     /// Checks the stored payload bytes against `payload_hash`. Progress is in payload bytes.
-    pub fn check_payload(&self, _step: Step, _monitor: &dyn Monitor) -> Result<()> {
-        todo!()
+    pub fn check_payload(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        self.stored().check(step, monitor)
     }
 
     /// Streams the plain image into `sink`, never more than the declared size, and checks `payload_hash`, size, `backup_hash` and
     /// `restore_hash` on the way: what the sink got is only to be trusted once this returned `Ok`. Progress is in image bytes. `sink_path`
     /// is named where the sink fails.
-    pub fn extract(&self, _sink: &mut dyn Write, _sink_path: &Path, _step: Step, _monitor: &dyn Monitor) -> Result<()> {
-        todo!()
+    pub fn extract(&self, sink: &mut dyn Write, sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        self.stored().extract(sink, sink_path, step, monitor)
+    }
+
+    fn stored(&self) -> Stored<'_> {
+        Stored { path: &self.path, file: &self.file, place: self.payload, metadata: &self.metadata }
+    }
+}
+
+/// An archive is read rarely and whole: keeping it would only push the application's pages out of memory.
+impl Drop for Archive {
+    fn drop(&mut self) {
+        // Advice only: nothing depends on it.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
+    }
+}
+
+fn missing(path: &Path) -> Error {
+    let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Error::ArchiveMissing { id, path: path.to_owned() }
+}
+
+fn missing_or(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing(path),
+        _ => Error::io(path, source),
+    }
+}
+
+/// A deletion holds its exclusive lock for a rename; nothing holds one for longer.
+const LEASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes the shared lease. On a file system without flock there is none: whoever wants to delete there cannot lock either, and so must not.
+fn lease(file: &File, path: &Path) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) if began.elapsed() < LEASE_PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+            Err(errno) => return Err(Error::io(path, errno.into())),
+        }
+    }
+}
+
+/// A file that may be an archive.
+struct Reading<'a> {
+    path: &'a Path,
+    file: &'a File,
+    size_bytes: u64,
+}
+
+impl Reading<'_> {
+    fn corrupt(&self, detail: impl Into<String>) -> Error {
+        Error::ArchiveCorrupt { path: self.path.to_owned(), detail: detail.into() }
+    }
+
+    /// First the format version, by a way that later versions keep open; then every byte.
+    fn whole(&self) -> Result<(Place, Metadata)> {
+        let found = self.entries()?;
+        let Some(last) = found.last().filter(|last| last.name == METADATA_ENTRY.as_bytes() && last.method == 0) else {
+            return Err(self.corrupt("it does not end with its metadata"));
+        };
+        let text = self.metadata_text(last)?;
+        let unreadable = |fault: serde_json::Error| self.corrupt(format!("its metadata cannot be read: {fault}"));
+        let preface: Preface = serde_json::from_slice(&text).map_err(unreadable)?;
+        if preface.format_version > FORMAT_VERSION {
+            return Err(Error::ArchiveTooNew { path: self.path.to_owned(), found: preface.format_version, known: FORMAT_VERSION });
+        }
+        let [payload, last] = found.as_slice() else {
+            return Err(self.corrupt(format!("it has {} entries instead of 2", found.len())));
+        };
+        let payload_entry = self.payload_entry(&payload.name, &preface)?;
+        let layout = Layout::of(
+            Entry { name: payload_entry, size_bytes: payload.size_bytes, crc: payload.crc },
+            Entry { name: METADATA_ENTRY, size_bytes: last.size_bytes, crc: last.crc },
+        );
+        self.same(&layout)?;
+        let metadata: Metadata = serde_json::from_slice(&text).map_err(unreadable)?;
+        consistency::check(&metadata, payload_entry, payload.size_bytes).map_err(|reason| self.corrupt(reason))?;
+        Ok((Place { start: layout.payload_start(), size_bytes: payload.size_bytes, crc: payload.crc }, metadata))
+    }
+
+    fn entries(&self) -> Result<Vec<Found>> {
+        let ends = self.bytes(self.size_bytes.saturating_sub(directory::ENDS_BYTES), self.size_bytes.min(directory::ENDS_BYTES))?;
+        let start = directory::directory_start(&ends).ok_or_else(|| self.corrupt("it does not end as a zip does"))?;
+        let length = self.size_bytes.checked_sub(start).filter(|&length| length <= directory::DIRECTORY_LIMIT_BYTES);
+        let length = length.ok_or_else(|| self.corrupt("its directory is not where it should be"))?;
+        let found = directory::entries(&self.bytes(start, length)?).ok_or_else(|| self.corrupt("its directory is damaged"))?;
+        // No entry reaches beyond the file, so that sums of sizes and offsets below cannot overflow.
+        let fits = |entry: &Found| entry.offset <= self.size_bytes && entry.size_bytes <= self.size_bytes;
+        if found.iter().all(fits) { Ok(found) } else { Err(self.corrupt("its directory names bytes that it does not have")) }
+    }
+
+    /// The text of `metadata.json`, by its CRC the one that was written.
+    fn metadata_text(&self, entry: &Found) -> Result<Vec<u8>> {
+        if entry.size_bytes > METADATA_LIMIT_BYTES {
+            return Err(self.corrupt(format!("its metadata has {} bytes", entry.size_bytes)));
+        }
+        let header = directory::local_header_bytes(&self.bytes(entry.offset, directory::LOCAL_BYTES)?);
+        let header = header.ok_or_else(|| self.corrupt("its metadata is not where it should be"))?;
+        let text = self.bytes(entry.offset + header, entry.size_bytes)?;
+        let mut crc = flate2::Crc::new();
+        crc.update(&text);
+        if crc.sum() == entry.crc { Ok(text) } else { Err(self.corrupt("its metadata does not fit its CRC")) }
+    }
+
+    /// The payload's name, as the constant that it must be.
+    fn payload_entry(&self, name: &[u8], preface: &Preface) -> Result<&'static str> {
+        let unsupported = |what: &str| Err(Error::Unsupported { what: format!("opening {what} ({})", self.path.display()) });
+        let plain = name.strip_suffix(ENCRYPTED_ENDING.as_bytes()).unwrap_or(name);
+        let same = |known: &&str| known.as_bytes() == plain;
+        let of_sqlite = SQLITE_ENTRIES.into_iter().find(same);
+        if of_sqlite.is_none() && !POSTGRES_ENTRIES.iter().any(same) {
+            return Err(self.corrupt(format!("its payload is called {:?}", String::from_utf8_lossy(name))));
+        }
+        if preface.encrypted || plain != name {
+            return unsupported("an encrypted archive");
+        }
+        of_sqlite.map_or_else(|| unsupported("an archive of a PostgreSQL database"), Ok)
+    }
+
+    /// Compares all that is neither payload nor metadata with what the writer would have written.
+    fn same(&self, layout: &Layout) -> Result<()> {
+        if layout.size_bytes() != self.size_bytes {
+            return Err(self.corrupt(format!("it has {} bytes instead of {}", self.size_bytes, layout.size_bytes())));
+        }
+        let parts = [
+            ("the payload's header", 0, &layout.head),
+            ("the metadata's header", layout.middle_start(), &layout.middle),
+            ("its directory", layout.tail_start(), &layout.tail),
+        ];
+        for (what, start, expected) in parts {
+            if self.bytes(start, expected.len() as u64)? != *expected {
+                return Err(self.corrupt(format!("{what} is damaged")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Some bytes of the file, never more than it has.
+    fn bytes(&self, start: u64, length: u64) -> Result<Vec<u8>> {
+        let within = start.checked_add(length).is_some_and(|end| end <= self.size_bytes);
+        let length = usize::try_from(length).ok().filter(|_| within).ok_or_else(|| self.corrupt("it is too short"))?;
+        let mut bytes = vec![0; length];
+        match self.file.read_exact_at(&mut bytes, start) {
+            Ok(()) => Ok(bytes),
+            Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Err(self.corrupt("it was cut while it was read")),
+            Err(fault) => Err(Error::io(self.path, fault)),
+        }
     }
 }

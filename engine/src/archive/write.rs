@@ -1,10 +1,23 @@
-//! Writes an archive.
+//! Writes an archive: takes in an image, ends with its metadata, makes the file durable. Not its name, nor when it is published.
 
-use std::path::Path;
+use std::{
+    fs::{File, OpenOptions},
+    mem,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
 use keepstone_model::metadata::{Compression, Metadata};
 
-use crate::{Result, image::ImageSink};
+use super::{
+    BLOCK_BYTES, METADATA_ENTRY, METADATA_LIMIT_BYTES,
+    codec::Codec,
+    consistency,
+    container::Container,
+    layout::{Entry, Layout},
+    pipeline::Pipeline,
+};
+use crate::{Error, Result, image::ImageSink};
 
 /// How the payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,30 +50,110 @@ pub struct Written {
     pub archive_size_bytes: u64,
 }
 
-/// Takes in an image and makes an archive of it.
+/// Takes in an image and makes an archive of it. Dropping it midway stops its threads and leaves an unfinished file.
 #[derive(Debug)]
-pub struct ArchiveWriter {}
+pub struct ArchiveWriter {
+    path: PathBuf,
+    compression: Compression,
+    pipeline: Pipeline,
+    /// What `begin` announced.
+    expected_bytes: Option<u64>,
+    received_bytes: u64,
+    /// The block that is being filled.
+    block: Vec<u8>,
+}
 
 impl ArchiveWriter {
     /// Begins a new archive file (mode 0600; one that exists is refused). The file is the caller's to remove if this goes wrong.
-    pub fn create(_path: &Path, _options: &WriteOptions) -> Result<Self> {
-        todo!()
+    pub fn create(path: &Path, options: &WriteOptions) -> Result<Self> {
+        let codec = Codec::of(options)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
+            _ => Error::io(path, source),
+        })?;
+        let container = Container::begin(file, options.compression.sqlite_entry()).map_err(|source| Error::io(path, source))?;
+        let pipeline = Pipeline::start(path, container, codec)?;
+        Ok(Self {
+            path: path.to_owned(),
+            compression: options.compression,
+            pipeline,
+            expected_bytes: None,
+            received_bytes: 0,
+            block: Vec::with_capacity(BLOCK_BYTES),
+        })
     }
 
     /// Ends the archive with the metadata that `metadata` makes of the payload's facts. When this returns the file is complete, its length
     /// is checked, it was fsynced once, and it is out of the page cache, so that reading it back reads the disk. A failed fsync is an error
     /// and voids the file.
-    pub fn finish(self, _metadata: &mut dyn FnMut(&PayloadFacts) -> Metadata) -> Result<Written> {
-        todo!()
+    pub fn finish(mut self, metadata: &mut dyn FnMut(&PayloadFacts) -> Metadata) -> Result<Written> {
+        let expected = self.expected_bytes.ok_or_else(|| Error::Internal("an archive was finished before it began".to_owned()))?;
+        if self.received_bytes != expected {
+            return Err(Error::Internal(format!("an image of {expected} bytes ended after {}", self.received_bytes)));
+        }
+        if !self.block.is_empty() {
+            self.pipeline.push(mem::take(&mut self.block))?;
+        }
+        let payload = self.pipeline.finish()?;
+        let facts = PayloadFacts {
+            original_size_bytes: expected,
+            compressed_size_bytes: payload.size_bytes,
+            backup_hash: payload.backup_hash,
+            restore_hash: payload.restore_hash,
+            payload_hash: payload.payload_hash,
+        };
+        let metadata = metadata(&facts);
+        consistency::check(&metadata, self.compression.sqlite_entry(), facts.compressed_size_bytes)
+            .map_err(|reason| Error::Internal(format!("the metadata does not fit its archive: {reason}")))?;
+        let mut text = serde_json::to_vec_pretty(&metadata).map_err(|fault| Error::Internal(format!("metadata: {fault}")))?;
+        text.push(b'\n');
+        if text.len() as u64 > METADATA_LIMIT_BYTES {
+            return Err(Error::Internal(format!("metadata of {} bytes is larger than a reader accepts", text.len())));
+        }
+        let file = payload.container.finish(&text).map_err(|source| Error::io(&self.path, source))?;
+        let archive_size_bytes =
+            settle(&file, &facts, self.compression, text.len() as u64).map_err(|source| Error::io(&self.path, source))?;
+        Ok(Written { metadata, archive_size_bytes })
     }
 }
 
+/// Checks the length and makes the file durable. One fsync, never a second: after a failed one the kernel may have dropped the very pages
+/// that it could not write, and would answer the next with success.
+fn settle(file: &File, facts: &PayloadFacts, compression: Compression, metadata_bytes: u64) -> std::io::Result<u64> {
+    let payload = Entry { name: compression.sqlite_entry(), size_bytes: facts.compressed_size_bytes, crc: 0 };
+    let layout = Layout::of(payload, Entry { name: METADATA_ENTRY, size_bytes: metadata_bytes, crc: 0 });
+    let (expected, found) = (layout.size_bytes(), file.metadata()?.len());
+    if found != expected {
+        return Err(std::io::Error::other(format!("{found} bytes were written instead of {expected}")));
+    }
+    file.sync_all()?;
+    // Advice only: where it is not taken, reading back may read memory instead of the disk.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    Ok(found)
+}
+
 impl ImageSink for ArchiveWriter {
-    fn begin(&mut self, _size_bytes: u64) -> Result<()> {
-        todo!()
+    fn begin(&mut self, size_bytes: u64) -> Result<()> {
+        match self.expected_bytes {
+            _ if size_bytes == 0 => Err(Error::Internal("an image has at least one page".to_owned())),
+            Some(_) => Err(Error::Internal("an image was begun twice".to_owned())),
+            None => {
+                self.expected_bytes = Some(size_bytes);
+                Ok(())
+            }
+        }
     }
 
-    fn write(&mut self, _pages: &[u8]) -> Result<()> {
-        todo!()
+    fn write(&mut self, mut pages: &[u8]) -> Result<()> {
+        self.received_bytes += pages.len() as u64;
+        while !pages.is_empty() {
+            let (now, later) = pages.split_at(pages.len().min(BLOCK_BYTES - self.block.len()));
+            self.block.extend_from_slice(now);
+            if self.block.len() == BLOCK_BYTES {
+                self.pipeline.push(mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES)))?;
+            }
+            pages = later;
+        }
+        Ok(())
     }
 }

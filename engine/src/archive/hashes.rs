@@ -1,0 +1,23 @@
+//! The two hashes of an image whose blocks come in, in order, from another thread. They end with its last block.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use sha2::{Digest, Sha256};
+
+use crate::image::{RestoreHasher, hex};
+
+/// A piece of an image, shared by those who hash, compress and write it.
+pub(super) type Block = Arc<Vec<u8>>;
+
+pub(super) fn backup_hash(blocks: &Receiver<Block>) -> String {
+    let mut hasher = Sha256::new();
+    blocks.iter().for_each(|block| hasher.update(block.as_slice()));
+    hex(&hasher.finalize())
+}
+
+pub(super) fn restore_hash(blocks: &Receiver<Block>) -> String {
+    let mut hasher = RestoreHasher::default();
+    blocks.iter().for_each(|block| hasher.update(&block));
+    hasher.finish()
+}

@@ -1,0 +1,217 @@
+//! Reads the stored payload and turns it back into the image, checking hashes on the way. Not the frame around it.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use crossbeam_channel::bounded;
+use keepstone_model::{
+    job::{Progress, Step},
+    metadata::Metadata,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    BLOCK_BYTES, codec,
+    hashes::{self, Block},
+};
+use crate::{Error, Monitor, Result, image::hex};
+
+/// Where the payload stands in the file, and what it must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) start: u64,
+    pub(super) size_bytes: u64,
+    pub(super) crc: u32,
+}
+
+/// The stored bytes, in order, hashed as they are read.
+struct StoredPayload<'a> {
+    file: &'a File,
+    place: Place,
+    done_bytes: u64,
+    hasher: Sha256,
+    crc: flate2::Crc,
+    /// The file's own fault: a decoder in between would pass it on as damage.
+    fault: Option<io::Error>,
+}
+
+impl<'a> StoredPayload<'a> {
+    fn new(file: &'a File, place: Place) -> Self {
+        Self { file, place, done_bytes: 0, hasher: Sha256::new(), crc: flate2::Crc::new(), fault: None }
+    }
+
+    /// What is wrong with the bytes, all of which must have been read.
+    fn verdict(self, payload_hash: &str) -> std::result::Result<(), String> {
+        if self.done_bytes != self.place.size_bytes {
+            return Err(format!("the image ends after {} of {} payload bytes", self.done_bytes, self.place.size_bytes));
+        }
+        if hex(&self.hasher.finalize()) != payload_hash {
+            return Err("the payload is not the one that was written (payload_hash)".to_owned());
+        }
+        if self.crc.sum() != self.place.crc {
+            return Err("the payload does not fit its CRC".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Read for StoredPayload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.place.size_bytes - self.done_bytes).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        let read = match self.file.read_at(&mut buffer[..wanted], self.place.start + self.done_bytes) {
+            Ok(read) => read,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => return Err(fault),
+            Err(fault) => {
+                let kind = fault.kind();
+                self.fault = Some(fault);
+                return Err(kind.into());
+            }
+        };
+        self.hasher.update(&buffer[..read]);
+        self.crc.update(&buffer[..read]);
+        self.done_bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// Tells how far a step is and hears whether to stop.
+struct Pace<'a> {
+    monitor: &'a dyn Monitor,
+    step: Step,
+    total_bytes: u64,
+    began: Instant,
+}
+
+impl<'a> Pace<'a> {
+    fn new(monitor: &'a dyn Monitor, step: Step, total_bytes: u64) -> Self {
+        Self { monitor, step, total_bytes, began: Instant::now() }
+    }
+
+    fn at(&self, done_bytes: u64) -> Result<()> {
+        let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.monitor.progress(&Progress { step: self.step, done_bytes, total_bytes: self.total_bytes, elapsed_ms });
+        if self.monitor.cancelled() { Err(Error::CancelledHere) } else { Ok(()) }
+    }
+}
+
+/// The archive that is read, for the payload's sake.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) path: &'a Path,
+    pub(super) file: &'a File,
+    pub(super) place: Place,
+    pub(super) metadata: &'a Metadata,
+}
+
+impl Stored<'_> {
+    fn corrupt(&self, detail: impl Into<String>) -> Error {
+        Error::ArchiveCorrupt { path: self.path.to_owned(), detail: detail.into() }
+    }
+
+    /// Reads every stored byte and compares the hash.
+    pub(super) fn check(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        let pace = Pace::new(monitor, step, self.place.size_bytes);
+        let mut stored = StoredPayload::new(self.file, self.place);
+        let mut block = vec![0; BLOCK_BYTES];
+        loop {
+            pace.at(stored.done_bytes)?;
+            if fill(&mut stored, &mut block).map_err(|fault| Error::io(self.path, stored.fault.take().unwrap_or(fault)))? == 0 {
+                break;
+            }
+        }
+        stored.verdict(&self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))
+    }
+
+    /// Writes the image into `sink`, at most as many bytes as the metadata says, and compares all hashes.
+    pub(super) fn extract(&self, sink: &mut dyn Write, sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        let mut stored = StoredPayload::new(self.file, self.place);
+        let hashes = std::thread::scope(|scope| {
+            // The two hashes run beside the decoder: each takes about as long as it does.
+            let (backup, blocks) = bounded::<Block>(4);
+            let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
+            let (restore, blocks) = bounded::<Block>(4);
+            let restore_hash = scope.spawn(move || hashes::restore_hash(&blocks));
+            let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
+                sink.write_all(&block).map_err(|fault| Error::io(sink_path, fault))?;
+                let hashed = backup.send(Arc::clone(&block)).is_ok() && restore.send(block).is_ok();
+                if hashed { Ok(()) } else { Err(Error::Internal("a hashing thread ended early".to_owned())) }
+            });
+            drop((backup, restore));
+            let joined = (backup_hash.join(), restore_hash.join());
+            decoded.map(|()| joined)
+        });
+        let (Ok(backup_hash), Ok(restore_hash)) = hashes? else {
+            return Err(Error::Internal("a hashing thread panicked".to_owned()));
+        };
+        stored.verdict(&self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
+        if backup_hash != self.metadata.backup_hash {
+            return Err(self.corrupt("the image is not the one that was backed up (backup_hash)"));
+        }
+        if restore_hash != self.metadata.restore_hash {
+            return Err(self.corrupt("the image does not fit its restore_hash"));
+        }
+        sink.flush().map_err(|fault| Error::io(sink_path, fault))
+    }
+
+    /// Decompresses block by block, up to the declared size and not a byte further.
+    fn decode(
+        &self,
+        stored: &mut StoredPayload<'_>,
+        step: Step,
+        monitor: &dyn Monitor,
+        each: &mut dyn FnMut(Block) -> Result<()>,
+    ) -> Result<()> {
+        let size_bytes = self.metadata.original_size;
+        let pace = Pace::new(monitor, step, size_bytes);
+        let mut done_bytes = 0;
+        let outcome = {
+            let mut image = codec::decoder(self.metadata.compression, &mut *stored).map_err(|fault| Error::Internal(fault.to_string()))?;
+            loop {
+                pace.at(done_bytes)?;
+                let wanted = usize::try_from(size_bytes - done_bytes).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+                // One byte more than the last: nothing may follow it.
+                let mut block = vec![0; wanted.max(1)];
+                match fill(&mut image, &mut block) {
+                    Err(fault) => break Err(fault),
+                    Ok(0) if wanted == 0 => break Ok(None),
+                    Ok(_) if wanted == 0 => break Ok(Some(format!("the image is longer than its {size_bytes} bytes"))),
+                    Ok(0) => break Ok(Some(format!("the image ends after {done_bytes} of {size_bytes} bytes"))),
+                    Ok(read) => {
+                        block.truncate(read);
+                        done_bytes += read as u64;
+                        each(Arc::new(block))?;
+                    }
+                }
+            }
+        };
+        match outcome {
+            Ok(None) => Ok(()),
+            Ok(Some(detail)) => Err(self.corrupt(detail)),
+            Err(fault) => match stored.fault.take() {
+                Some(fault) => Err(Error::io(self.path, fault)),
+                None => Err(self.corrupt(format!("the payload cannot be decompressed after {done_bytes} bytes: {fault}"))),
+            },
+        }
+    }
+}
+
+/// Reads until the buffer is full or nothing more comes.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(filled)
+}

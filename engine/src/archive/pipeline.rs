@@ -1,0 +1,214 @@
+//! The threads between an image and its archive: two hash the plain blocks, some compress them, one writes the results in order. Not what an
+//! archive is, nor when it ends.
+//!
+//! Every queue is bounded, so a slow disk holds up the caller instead of filling memory: at most [`QUEUE`] blocks stand between the two ends.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{Builder, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use sha2::{Digest, Sha256};
+
+use super::{
+    codec::{Codec, Compressor},
+    container::Container,
+    hashes::{self, Block},
+};
+use crate::{Error, Result, image::hex};
+
+/// Blocks that may wait at one place.
+const QUEUE: usize = 8;
+
+/// More threads do not help: by then the hashes or the disk are the slowest part.
+const COMPRESSORS_MAX: usize = 4;
+
+/// A block to compress, and where its compressed bytes go. Every block has a channel of its own: the writer takes these in the order of the
+/// image, so nothing has to be sorted and nothing can pile up behind a slow block.
+struct Work {
+    block: Block,
+    done: Sender<io::Result<Vec<u8>>>,
+}
+
+/// What the writer gets for each block, in the order of the image.
+enum Next {
+    Plain(Block),
+    Compressed(Receiver<io::Result<Vec<u8>>>),
+}
+
+/// The payload as it stands in the file.
+pub(super) struct Payload {
+    pub(super) container: Container<File>,
+    pub(super) size_bytes: u64,
+    pub(super) payload_hash: String,
+    pub(super) backup_hash: String,
+    pub(super) restore_hash: String,
+}
+
+struct Stored {
+    container: Container<File>,
+    size_bytes: u64,
+    hash: String,
+}
+
+/// The running threads. Dropping it stops them all and waits for them.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    path: PathBuf,
+    abandoned: Arc<AtomicBool>,
+    /// None once the threads were told that no more comes.
+    inlets: Option<Inlets>,
+    writer: Option<JoinHandle<io::Result<Stored>>>,
+    backup_hasher: Option<JoinHandle<String>>,
+    restore_hasher: Option<JoinHandle<String>>,
+    compressors: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Inlets {
+    backup_hash: Sender<Block>,
+    restore_hash: Sender<Block>,
+    order: Sender<Next>,
+    /// None where nothing is compressed.
+    work: Option<Sender<Work>>,
+}
+
+impl Pipeline {
+    /// Starts the threads that fill `container`, which is the file at `path`.
+    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec) -> Result<Self> {
+        let failed = |source| Error::io(path, source);
+        let mut pipeline = Self {
+            path: path.to_owned(),
+            abandoned: Arc::default(),
+            inlets: None,
+            writer: None,
+            backup_hasher: None,
+            restore_hasher: None,
+            compressors: Vec::new(),
+        };
+        let (backup_hash, blocks) = bounded::<Block>(QUEUE);
+        pipeline.backup_hasher = Some(spawn("backup-hash", move || hashes::backup_hash(&blocks)).map_err(failed)?);
+        let (restore_hash, blocks) = bounded::<Block>(QUEUE);
+        pipeline.restore_hasher = Some(spawn("restore-hash", move || hashes::restore_hash(&blocks)).map_err(failed)?);
+        let (order, blocks) = bounded(QUEUE);
+        let abandoned = Arc::clone(&pipeline.abandoned);
+        pipeline.writer = Some(spawn("archive-write", move || store(container, &blocks, &abandoned)).map_err(failed)?);
+        let work = if codec == Codec::Plain {
+            None
+        } else {
+            let (inlet, work) = bounded::<Work>(QUEUE);
+            let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(COMPRESSORS_MAX);
+            for _ in 0..threads {
+                let mut compressor = Compressor::new(codec).map_err(failed)?;
+                let (work, abandoned) = (work.clone(), Arc::clone(&pipeline.abandoned));
+                pipeline.compressors.push(spawn("compress", move || compress(&mut compressor, &work, &abandoned)).map_err(failed)?);
+            }
+            Some(inlet)
+        };
+        pipeline.inlets = Some(Inlets { backup_hash, restore_hash, order, work });
+        Ok(pipeline)
+    }
+
+    /// Hands over the next block; waits while the queues are full. After an error nothing runs any more.
+    pub(super) fn push(&mut self, block: Vec<u8>) -> Result<()> {
+        let taken = self.inlets.as_ref().is_some_and(|inlets| inlets.take(Arc::new(block)));
+        if taken {
+            return Ok(());
+        }
+        // A thread has ended before its time: the writer, of a fault of the file, or one that panicked.
+        self.abandoned.store(true, Ordering::Relaxed);
+        match self.stop() {
+            Err(fault) => Err(fault),
+            Ok(_) => Err(Error::Internal("a thread of the archive writer ended early".to_owned())),
+        }
+    }
+
+    /// Waits until the last block is written.
+    pub(super) fn finish(mut self) -> Result<Payload> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Result<Payload> {
+        self.inlets = None;
+        let gone = || Error::Internal("a thread of the archive writer panicked".to_owned());
+        let stored = self.writer.take().map(JoinHandle::join);
+        let backup_hash = self.backup_hasher.take().map(JoinHandle::join);
+        let restore_hash = self.restore_hasher.take().map(JoinHandle::join);
+        let compressed = self.compressors.drain(..).map(JoinHandle::join).fold(Ok(()), Result::and);
+        let stored = stored.ok_or_else(gone)?.map_err(|_| gone())?.map_err(|source| Error::io(&self.path, source))?;
+        compressed.map_err(|_| gone())?;
+        Ok(Payload {
+            container: stored.container,
+            size_bytes: stored.size_bytes,
+            payload_hash: stored.hash,
+            backup_hash: backup_hash.ok_or_else(gone)?.map_err(|_| gone())?,
+            restore_hash: restore_hash.ok_or_else(gone)?.map_err(|_| gone())?,
+        })
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        drop(self.stop());
+    }
+}
+
+impl Inlets {
+    /// False if a thread is gone.
+    fn take(&self, block: Block) -> bool {
+        let next = match &self.work {
+            None => Next::Plain(Arc::clone(&block)),
+            Some(work) => {
+                let (done, compressed) = bounded(1);
+                if work.send(Work { block: Arc::clone(&block), done }).is_err() {
+                    return false;
+                }
+                Next::Compressed(compressed)
+            }
+        };
+        self.order.send(next).is_ok() && self.backup_hash.send(Arc::clone(&block)).is_ok() && self.restore_hash.send(block).is_ok()
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.to_owned()).spawn(body)
+}
+
+fn compress(compressor: &mut Compressor, work: &Receiver<Work>, abandoned: &AtomicBool) {
+    for Work { block, done } in work {
+        if !abandoned.load(Ordering::Relaxed) {
+            // The writer may be gone already; then nobody waits for this one.
+            drop(done.send(compressor.compress(&block)));
+        }
+    }
+}
+
+/// Writes the blocks in order. Ends with the file's first fault; its queue is closed by that, which the caller meets at the next block.
+fn store(mut container: Container<File>, blocks: &Receiver<Next>, abandoned: &AtomicBool) -> io::Result<Stored> {
+    let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
+    for next in blocks {
+        let compressed;
+        let bytes = match &next {
+            Next::Plain(block) => block.as_slice(),
+            Next::Compressed(done) => {
+                compressed = done.recv().map_err(|_| io::Error::other("a compressor ended early"))??;
+                compressed.as_slice()
+            }
+        };
+        if abandoned.load(Ordering::Relaxed) {
+            return Err(io::Error::other("given up"));
+        }
+        container.write(bytes)?;
+        hasher.update(bytes);
+        size_bytes += bytes.len() as u64;
+    }
+    Ok(Stored { container, size_bytes, hash: hex(&hasher.finalize()) })
+}
