@@ -1,7 +1,173 @@
-//! The command line: one file per verb.
+//! The command line: its flags, and which verb goes where. One file per verb; what they share (output, tables, questions, progress) stands in
+//! the files that are no verb's name. Nothing here touches an archive or the catalog except through the engine.
 
-use std::process::ExitCode;
+mod activity;
+mod completions;
+mod confirm;
+mod context;
+mod create;
+mod db;
+mod delete;
+mod environment;
+mod fault;
+mod folder;
+mod info;
+mod job;
+mod list;
+mod logs;
+mod man;
+mod output;
+mod pin;
+mod plan;
+mod progress;
+mod restore;
+mod schedule;
+mod serve;
+mod show;
+mod status;
+mod table;
+mod trash;
+mod undo;
+mod user;
+mod values;
+mod verify;
+mod words;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::{context::Context, fault::Fault, output::Output};
+
+/// Backs up SQLite databases while they are in use, proves that every backup restores, and brings them back.
+#[derive(Debug, Parser)]
+#[command(name = "keepstone", version, arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keepstone db add /srv/shop/shop.db      protect a database, with the default schedules
+  keepstone create shop                   back it up now
+  keepstone status                        is everything safe?
+  keepstone restore latest                the newest good backup, into a new file
+  keepstone serve                         the console on http://127.0.0.1:8181
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 verification failed or corrupt, 5 busy, 6 no space, 7 refused or not confirmed, \
+8 wrong password.";
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The vault's data directory
+    #[arg(long, global = true, value_name = "DIR", env = "KEEPSTONE_DATA", default_value = "./keepstone-data")]
+    pub(crate) data: PathBuf,
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress and no notes; lists and new backups print only their ids
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Also write the log to the terminal; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Make a vault in a folder that already holds other things
+    #[arg(long, global = true)]
+    pub(crate) init: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Serve),
+    Db(db::Db),
+    Create(create::Create),
+    List(list::List),
+    Status(status::Status),
+    Show(show::Show),
+    Verify(verify::Verify),
+    Restore(restore::Restore),
+    Undo(undo::Undo),
+    Delete(delete::Delete),
+    Pin(pin::Pin),
+    Unpin(pin::Unpin),
+    Trash(trash::Trash),
+    Schedule(schedule::Schedule),
+    Job(job::Job),
+    Activity(activity::Activity),
+    User(user::User),
+    Info(info::Info),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
 
 pub(crate) fn main() -> ExitCode {
-    ExitCode::from(2)
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let output = Output::new(&cli.global);
+    let cx = Context::new(cli.global, output);
+    let result = cli.verb.run(&cx);
+    cx.out.finish(result)
+}
+
+impl Verb {
+    fn run(&self, cx: &Context) -> Result<(), Fault> {
+        match self {
+            Self::Serve(args) => serve::run(args, cx),
+            Self::Db(args) => db::run(args, cx),
+            Self::Create(args) => create::run(args, cx),
+            Self::List(args) => list::run(args, cx),
+            Self::Status(args) => status::run(args, cx),
+            Self::Show(args) => show::run(args, cx),
+            Self::Verify(args) => verify::run(args, cx),
+            Self::Restore(args) => restore::run(args, cx),
+            Self::Undo(args) => undo::run(args, cx),
+            Self::Delete(args) => delete::run(args, cx),
+            Self::Pin(args) => pin::run(&args.id, true, cx),
+            Self::Unpin(args) => pin::run(&args.id, false, cx),
+            Self::Trash(args) => trash::run(args, cx),
+            Self::Schedule(args) => schedule::run(args, cx),
+            Self::Job(args) => job::run(args, cx),
+            Self::Activity(args) => activity::run(args, cx),
+            Self::User(args) => user::run(args, cx),
+            Self::Info(_) => info::run(cx),
+            Self::Completions(args) => {
+                completions::run(args, cx);
+                Ok(())
+            }
+            Self::Man(args) => man::run(args, cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_shows_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            for verb in command.get_subcommands() {
+                let path = format!("{path} {}", verb.get_name());
+                let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+                let parent_has = command.get_after_help().is_some() && path.split(' ').count() > 2;
+                assert!(help.contains("keepstone") || parent_has, "{path} has no example");
+                assert!(verb.get_about().is_some(), "{path} says not what it does");
+                walk(verb, &path);
+            }
+        }
+        walk(&Cli::command(), "keepstone");
+    }
 }

@@ -1,0 +1,99 @@
+//! `keepstone activity`: who did what, when, with which result; and whether that log is whole.
+
+use clap::{Args, Subcommand};
+use keepstone_engine::{
+    Vault,
+    activity::{self, EventFilter},
+    databases,
+    model::{event::EventResult, human},
+};
+use serde_json::json;
+
+use super::{
+    Context, Fault,
+    table::{Cell, Table, Tone},
+    words,
+};
+
+/// Show the activity log, or check that nothing in it was changed
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone activity
+  keepstone activity list --db shop --limit 50
+  keepstone activity verify")]
+pub(crate) struct Activity {
+    #[command(subcommand)]
+    verb: Option<ActivityVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ActivityVerb {
+    /// What was done, the newest first
+    List {
+        /// Only about this database
+        #[arg(long, value_name = "DB")]
+        db: Option<String>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u64,
+    },
+    /// Recompute the chain of hashes; exit 4 if it is broken
+    Verify,
+}
+
+pub(crate) fn run(args: &Activity, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    match &args.verb {
+        None => list(&vault, None, 20, cx),
+        Some(ActivityVerb::List { db, limit }) => list(&vault, db.as_deref(), *limit, cx),
+        Some(ActivityVerb::Verify) => verify(&vault, cx),
+    }
+}
+
+fn list(vault: &Vault, db: Option<&str>, limit: u64, cx: &Context) -> Result<(), Fault> {
+    let database = match db {
+        Some(db) => Some(databases::find_database(vault, db)?.id),
+        None => None,
+    };
+    let filter = EventFilter { database, limit: Some(limit), ..EventFilter::default() };
+    let mut table = Table::new(&["WHEN", "WHO", "RESULT", "ACTION", "WHAT"]);
+    for event in activity::events(vault, &filter)? {
+        cx.out.result(json!(event));
+        let (mark, tone) = match event.result {
+            EventResult::Ok => ("✔", Tone::Good),
+            EventResult::Warning => ("▲", Tone::Warn),
+            EventResult::Failed => ("✖", Tone::Bad),
+        };
+        table.row([
+            words::time(event.at).into(),
+            event.actor.as_str().into(),
+            Cell::toned(format!("{mark} {}", event.result.as_str()), tone),
+            event.action.as_str().into(),
+            event.message.as_str().into(),
+        ]);
+    }
+    if table.is_empty() {
+        cx.out.note("no events");
+    } else {
+        table.print(&cx.out);
+    }
+    Ok(())
+}
+
+fn verify(vault: &Vault, cx: &Context) -> Result<(), Fault> {
+    let report = activity::verify_chain(vault)?;
+    cx.out.result(json!({ "ok": report.broken_at.is_none(), "events": report.events, "broken_at": report.broken_at }));
+    match report.broken_at {
+        None => {
+            cx.out.outcome("ok", format_args!("✔ the log is whole: {} events, each fits the one before", human::count(report.events)));
+            Ok(())
+        }
+        Some(number) => Err(Fault::Here {
+            code: "activity_broken",
+            message: format!("the activity log is broken: event {number} does not fit the one before it"),
+            hint: Some("Someone or something changed the catalog; compare it with its own backups.".to_owned()),
+            exit: 4,
+        }),
+    }
+}

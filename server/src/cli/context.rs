@@ -1,0 +1,104 @@
+//! What every verb has at hand: the flags, the output, the vault, and who is acting.
+
+use keepstone_engine::{
+    Vault, backups, databases,
+    model::{backup::Backup, database::Database},
+    vault::{OpenMode, VaultOptions},
+};
+
+use super::{Fault, Global, Output, environment, logs::Logs, values::BackupArg};
+
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) out: Output,
+    logs: Logs,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global, out: Output) -> Self {
+        let logs = Logs::start(global.verbose);
+        Self { global, out, logs }
+    }
+
+    /// The vault that is there; a verb that is not for making one stops here with exit 3 and names the folder.
+    pub(crate) fn vault(&self) -> Result<Vault, Fault> {
+        self.open(OpenMode::Existing)
+    }
+
+    /// The vault, made if it is not there: only for `serve`, `db add` and `create`.
+    pub(crate) fn vault_or_new(&self) -> Result<Vault, Fault> {
+        self.open(if self.global.init { OpenMode::CreateAnywhere } else { OpenMode::Create })
+    }
+
+    /// The vault for a location that is to be added. A location that cannot be a database leaves no new vault behind.
+    pub(crate) fn vault_for(&self, location: &str) -> Result<Vault, Fault> {
+        let path = location.strip_prefix("sqlite:///").unwrap_or(location);
+        let new = !self.global.data.join("vault.toml").is_file();
+        if new && !location.starts_with("postgres") && !std::path::Path::new(path).exists() {
+            return Err(keepstone_engine::Error::SourceMissing { path: path.into() }.into());
+        }
+        self.vault_or_new()
+    }
+
+    fn open(&self, mode: OpenMode) -> Result<Vault, Fault> {
+        let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
+        // The log of a vault that is there begins before the opening, which may mend something worth a line; a folder that is no vault
+        // gets no log.
+        if data.join("vault.toml").is_file() {
+            self.logs.write_to(&data);
+        }
+        let options = VaultOptions { data: data.clone(), backups: environment::backups_dir(), mode };
+        let vault = Vault::open(&options)?;
+        self.logs.write_to(&data);
+        Ok(vault)
+    }
+
+    /// Does something to each; one that fails does not stop the rest, and the first failure is the verb's.
+    pub(crate) fn each<T>(&self, things: &[T], mut act: impl FnMut(&T) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut first = None;
+        for thing in things {
+            if let Err(fault) = act(thing) {
+                self.out.failure(&fault);
+                let cancelled = fault.code() == "cancelled";
+                first.get_or_insert(fault.told());
+                if cancelled {
+                    break;
+                }
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+/// The databases that a verb means: the one named, or every one.
+pub(crate) fn databases_of(vault: &Vault, db: Option<&str>) -> Result<Vec<Database>, Fault> {
+    match db {
+        Some(db) => Ok(vec![databases::find_database(vault, db)?]),
+        None => Ok(databases::databases(vault)?),
+    }
+}
+
+/// The backup that a person means.
+pub(crate) fn backup_of(vault: &Vault, arg: &BackupArg) -> Result<Backup, Fault> {
+    let database = match &arg.db {
+        Some(db) => Some(databases::find_database(vault, db)?.id),
+        None => None,
+    };
+    Ok(backups::find(vault, &arg.id, database.as_ref())?)
+}
+
+/// Who acts, e.g. `cli:alice`: the name of the user that this process runs as.
+pub(crate) fn actor() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|passwd| {
+        passwd.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
+        })
+    });
+    // A name from a directory service is not in that file; then the environment's word is the best there is.
+    let name = name.or_else(|| std::env::var("LOGNAME").ok()).unwrap_or_else(|| format!("uid{uid}"));
+    format!("cli:{name}")
+}

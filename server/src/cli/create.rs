@@ -1,0 +1,230 @@
+//! `keepstone create`: a backup now, of one database or of every one.
+
+use clap::{Args, builder::TypedValueParser};
+use keepstone_engine::{
+    Error, Vault,
+    backups::{self},
+    create::{self, CreateOptions, CreateReport},
+    databases::{self, AddDatabaseOptions},
+    model::{backup::Level, database::Database, human, id::Kind, job::Verb, metadata::Compression, validate},
+};
+use serde_json::json;
+
+use super::{Context, Fault, context, environment, progress::Follow, values, words};
+
+/// Back up a database now, or every one; it counts only once it was read back and checked
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(after_help = "\
+Examples:
+  keepstone create                         every database
+  keepstone create shop --pin --description 'before the move'
+  keepstone create /srv/shop/shop.db       also one that is not known yet (without a schedule)")]
+pub(crate) struct Create {
+    /// An id or a location; without it every database
+    #[arg(value_name = "DB")]
+    db: Option<String>,
+    /// The kind of the backup
+    #[arg(long = "type", value_name = "KIND", default_value = "manual", value_parser = values::own_kind())]
+    kind: Kind,
+    /// A sentence about it
+    #[arg(long, value_name = "T", default_value = "", hide_default_value = true)]
+    description: String,
+    /// A tag; may be said several times
+    #[arg(long = "tag", value_name = "T")]
+    tags: Vec<String>,
+    /// Who asked for it; else the user of this machine
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The application's version or name, kept in the metadata
+    #[arg(long, value_name = "T")]
+    app_label: Option<String>,
+    /// Never delete this one
+    #[arg(long)]
+    pin: bool,
+    /// How to compress [default: zstd]
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "zstd", value_parser = compression())]
+    compress: Option<Compression>,
+    /// Do not compress
+    #[arg(long, conflicts_with_all = ["compress", "level"])]
+    no_compress: bool,
+    /// How hard to compress: zstd 1 to 19, gzip 1 to 9
+    #[arg(long, value_name = "N")]
+    level: Option<i32>,
+    /// Encrypt the archive (not possible yet: refused)
+    #[arg(long)]
+    encrypt: bool,
+    /// Do not encrypt, whatever the environment says
+    #[arg(long, conflicts_with = "encrypt")]
+    no_encrypt: bool,
+    /// Read the archive back and check it before it counts (the default)
+    #[arg(long)]
+    verify: bool,
+    /// Publish without reading back; the backup stays unproven
+    #[arg(long, conflicts_with = "verify")]
+    no_verify: bool,
+}
+
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    clap::builder::PossibleValuesParser::new(["zstd", "gzip", "none"]).map(|how| match how.as_str() {
+        "gzip" => Compression::Gzip,
+        "none" => Compression::None,
+        _ => Compression::Zstd,
+    })
+}
+
+pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
+    if args.encrypt {
+        return Err(environment::encryption_unsupported("--encrypt is not possible yet: this version cannot encrypt backups"));
+    }
+    if !args.no_encrypt {
+        environment::refuse_encryption()?;
+    }
+    let template = options(args)?;
+    let (vault, databases) = targets(args, cx)?;
+    cx.each(&databases, |database| {
+        let follow = Follow::new(cx, Verb::Create, &database.id);
+        let options = CreateOptions { database: database.id.clone(), ..template.clone() };
+        let outcome = create::create(&vault, &options, &follow);
+        drop(follow);
+        match outcome {
+            Ok(report) => told(&vault, &report, template.verify, cx),
+            Err(error) => {
+                let fault = Fault::from(error);
+                cx.out.result(json!({ "ok": false, "database": database.id, "error": fault.json() }));
+                Err(fault)
+            }
+        }
+    })
+}
+
+/// The options but for the database, checked before anything is touched.
+fn options(args: &Create) -> Result<CreateOptions, Fault> {
+    validate::description(&args.description)?;
+    let tags = validate::tags(&args.tags.join(","))?;
+    let compress_by_default = environment::switch("BACKUP_COMPRESSION_ENABLED")?.unwrap_or(true);
+    let compression = match args.compress {
+        Some(compression) => compression,
+        None if args.no_compress || !compress_by_default => Compression::None,
+        None => Compression::Zstd,
+    };
+    let most = match compression {
+        Compression::Zstd => 19,
+        Compression::Gzip => 9,
+        Compression::None => 0,
+    };
+    if args.level.is_some_and(|level| !(1..=most).contains(&level)) {
+        let message = if most == 0 {
+            "--level without compression".to_owned()
+        } else {
+            format!("--level of {} is 1 to {most}", compression.as_str())
+        };
+        return Err(Fault::usage(message, "Leave --level out for a good default."));
+    }
+    let verify = args.verify || (!args.no_verify && environment::switch("BACKUP_VERIFY_AFTER_CREATE")?.unwrap_or(true));
+    Ok(CreateOptions {
+        database: "x".parse().expect("a slug"),
+        kind: args.kind,
+        description: args.description.clone(),
+        tags,
+        app_label: args.app_label.clone(),
+        pin: args.pin,
+        compression,
+        level: args.level,
+        verify,
+        actor: args.user.clone().unwrap_or_else(context::actor),
+    })
+}
+
+/// The vault and the databases to back up. Only a location can make a vault; an id in a folder without one is simply not found.
+fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault> {
+    let location = match &args.db {
+        Some(db) => values::is_location(db).then(|| db.clone()),
+        None => environment::database_url(),
+    };
+    let Some(location) = location else {
+        let vault = cx.vault()?;
+        let databases = context::databases_of(&vault, args.db.as_deref())?;
+        if databases.is_empty() {
+            return Err(Fault::Here {
+                code: "no_databases",
+                message: format!("no databases in the vault in {}", vault.data_dir().display()),
+                hint: Some("Add one with `keepstone db add LOCATION`.".to_owned()),
+                exit: 3,
+            });
+        }
+        return Ok((vault, databases));
+    };
+    let vault = cx.vault_for(&location)?;
+    let database = match databases::find_database(&vault, &location) {
+        Err(Error::UnknownDatabase { .. }) => {
+            let options = AddDatabaseOptions { location, name: None, schedules: false, actor: context::actor() };
+            let database = databases::add_database(&vault, &options)?;
+            cx.out.note(format_args!(
+                "added {} ({}) without a schedule: this is its only backup until you make another one",
+                database.id, database.location
+            ));
+            database
+        }
+        found => found?,
+    };
+    if args.db.is_some() { Ok((vault, vec![database])) } else { context::databases_of(&vault, None).map(|all| (vault, all)) }
+}
+
+fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Context) -> Result<(), Fault> {
+    let backup = &report.backup;
+    let path = backups::detail(vault, &backup.id)?.archive_path;
+    let mut result = words::backup_json(backup);
+    result["ok"] = json!(true);
+    result["job"] = json!(report.job);
+    result["elapsed_ms"] = json!(report.elapsed_ms);
+    result["hold_ms"] = json!(report.hold_ms);
+    result["path"] = json!(path);
+    cx.out.outcome(
+        &backup.id,
+        format_args!(
+            "{} {}: {} in {}, {} rows, {}, {}",
+            words::backup_state(backup).0,
+            backup.id,
+            human::bytes(backup.original_size_bytes),
+            human::bytes(backup.archive_size_bytes),
+            human::count(backup.total_records),
+            words::level(backup.level()),
+            human::duration_ms(report.elapsed_ms)
+        ),
+    );
+    let fault = if let Some(why) = &backup.suspect {
+        Some(Fault::Here {
+            code: "suspect",
+            message: format!("the source of {} is suspect: {why}", backup.id),
+            hint: Some("The backup was kept, but it does not count as good. Look at the database now.".to_owned()),
+            exit: 4,
+        })
+    } else if verify && backup.level() < Level::Opened {
+        Some(unproven(backup))
+    } else {
+        None
+    };
+    if let Some(fault) = &fault {
+        result["ok"] = json!(false);
+        result["error"] = fault.json();
+    }
+    cx.out.result(result);
+    fault.map_or(Ok(()), Err)
+}
+
+/// A backup is there, but not every check could run: no success, as nobody knows whether it restores.
+pub(crate) fn unproven(backup: &keepstone_engine::model::backup::Backup) -> Fault {
+    let reason = backup
+        .proof
+        .iter()
+        .flat_map(|proof| &proof.checks)
+        .find(|check| check.result == keepstone_engine::model::backup::CheckResult::CouldNotRun);
+    let reason = reason.map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));
+    Fault::Here {
+        code: "unproven",
+        message: format!("{} could not be checked fully{reason}", backup.id),
+        hint: Some(format!("It was kept. Check it again with `keepstone verify {}`.", backup.id)),
+        exit: 1,
+    }
+}

@@ -1,0 +1,260 @@
+//! `keepstone db`: the databases under protection.
+
+use clap::{ArgGroup, Args, Subcommand};
+use jiff::Timestamp;
+use keepstone_engine::{
+    databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions},
+    model::human,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Fault,
+    confirm::confirm,
+    context,
+    table::{Cell, Table},
+    values::{Yes, duration_secs},
+    words,
+};
+
+/// Add, show, edit and remove the databases under protection
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone db add /srv/shop/shop.db
+  keepstone db add sqlite:////srv/shop/shop.db --name shop
+  keepstone db list
+  keepstone db edit shop --objective 6h --never-replace")]
+pub(crate) struct Db {
+    #[command(subcommand)]
+    verb: DbVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum DbVerb {
+    /// Protect a database, with the default schedules; makes the vault if there is none
+    Add {
+        /// A path, or a `sqlite:` URL
+        #[arg(value_name = "LOCATION", required_unless_present = "url_file")]
+        location: Option<String>,
+        /// The id; else it follows from the file's name
+        #[arg(long, value_name = "ID")]
+        name: Option<String>,
+        /// Read the location from this file, so that no password stands on the command line
+        #[arg(long, value_name = "F", conflicts_with = "location")]
+        url_file: Option<std::path::PathBuf>,
+    },
+    /// Every database, the one at most risk first
+    List,
+    /// One database: state, objective, location, schedules
+    Show {
+        #[arg(value_name = "DB")]
+        db: String,
+    },
+    /// Change a database's objective and marks
+    #[command(group = ArgGroup::new("change").required(true).multiple(true))]
+    Edit {
+        #[arg(value_name = "DB")]
+        db: String,
+        /// The largest age of the newest good backup, e.g. 26h or 7d; auto: the schedules' longest gap and two hours
+        #[arg(long, value_name = "AGE", group = "change")]
+        objective: Option<String>,
+        /// Refuse every restore over the live database
+        #[arg(long, group = "change")]
+        never_replace: bool,
+        /// Allow restores over the live database again
+        #[arg(long, group = "change", conflicts_with = "never_replace")]
+        allow_replace: bool,
+        /// Take no scheduled backups
+        #[arg(long, group = "change")]
+        pause: bool,
+        /// Take scheduled backups again
+        #[arg(long, group = "change", conflicts_with = "pause")]
+        resume: bool,
+    },
+    /// Forget a database and its schedules; its archives stay where they are
+    Remove {
+        #[arg(value_name = "DB")]
+        db: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+}
+
+pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
+    match &args.verb {
+        DbVerb::Add { location, name, url_file } => add(location.as_deref(), name.as_deref(), url_file.as_deref(), cx),
+        DbVerb::List => list(cx),
+        DbVerb::Show { db } => show(db, cx),
+        DbVerb::Edit { db, objective, never_replace, allow_replace, pause, resume } => {
+            let objective_secs = match objective.as_deref() {
+                None => None,
+                Some("auto") => Some(None),
+                Some(age) => Some(Some(duration_secs(age)?)),
+            };
+            let options = EditDatabaseOptions {
+                objective_secs,
+                never_replace: either(*never_replace, *allow_replace),
+                paused: either(*pause, *resume),
+                actor: context::actor(),
+            };
+            let vault = cx.vault()?;
+            let id = databases::find_database(&vault, db)?.id;
+            databases::edit_database(&vault, &id, &options)?;
+            print_one(&databases::status(&vault, &id, Timestamp::now())?, cx);
+            Ok(())
+        }
+        DbVerb::Remove { db, yes } => remove(db, *yes, cx),
+    }
+}
+
+fn either(on: bool, off: bool) -> Option<bool> {
+    (on || off).then_some(on)
+}
+
+fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::Path>, cx: &Context) -> Result<(), Fault> {
+    let location = match (location, url_file) {
+        (Some(location), _) => location.to_owned(),
+        (None, Some(file)) => std::fs::read_to_string(file).map_err(|error| keepstone_engine::Error::io(file, error))?.trim().to_owned(),
+        (None, None) => return Err(Fault::usage("no location given", "Name the database's file.")),
+    };
+    let vault = cx.vault_for(&location)?;
+    let known = databases::find_database(&vault, &location).is_ok();
+    let options = AddDatabaseOptions { location, name: name.map(str::to_owned), schedules: true, actor: context::actor() };
+    let database = databases::add_database(&vault, &options)?;
+    let schedules = databases::schedules(&vault, Some(&database.id), Timestamp::now())?;
+    let mut result = words::database_json(&database);
+    result["added"] = json!(!known);
+    result["schedules"] = schedules.iter().map(super::schedule::json).collect();
+    cx.out.result(result);
+    if known {
+        cx.out.outcome(&database.id, format_args!("{} is protected already, as {}", database.location, database.id));
+    } else {
+        cx.out.outcome(&database.id, format_args!("added {} ({})", database.id, database.location));
+    }
+    for schedule in &schedules {
+        cx.out.note(format_args!("  {} backup: {}", schedule.schedule.kind, schedule.words));
+    }
+    if !known {
+        cx.out.note(format_args!("No backup has been made yet: `keepstone create {}`", database.id));
+    }
+    Ok(())
+}
+
+fn list(cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let mut table = Table::new(&["STATE", "DATABASE", "NEWEST GOOD", ">OBJECTIVE", ">BACKUPS", ">ARCHIVES", "NEXT RUN", "LOCATION"]);
+    for status in databases::statuses(&vault, Timestamp::now())? {
+        cx.out.result(json(&status));
+        if cx.out.quiet {
+            cx.out.line(&status.database.id);
+            continue;
+        }
+        table.row([
+            words::database_state(status.state),
+            status.database.id.as_str().into(),
+            status.newest_good_at.map_or_else(|| "never".to_owned(), words::ago).into(),
+            objective(&status).into(),
+            human::count(status.backup_count).into(),
+            words::bytes_or_dash(status.archive_size_bytes).into(),
+            words::time_or_dash(status.next_run_at).into(),
+            status.database.location.as_str().into(),
+        ]);
+    }
+    if table.is_empty() {
+        if !cx.out.quiet {
+            cx.out.note("No databases yet: `keepstone db add LOCATION`");
+        }
+    } else {
+        table.print(&cx.out);
+    }
+    Ok(())
+}
+
+fn show(db: &str, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let database = databases::find_database(&vault, db)?;
+    let now = Timestamp::now();
+    print_one(&databases::status(&vault, &database.id, now)?, cx);
+    for schedule in databases::schedules(&vault, Some(&database.id), now)? {
+        cx.out.line(format_args!(
+            "  {:<14} {} ({}); next {}",
+            schedule.schedule.kind,
+            schedule.words,
+            schedule.schedule.time_zone,
+            words::time_or_dash(schedule.next_run_at)
+        ));
+    }
+    Ok(())
+}
+
+fn print_one(status: &DatabaseStatus, cx: &Context) {
+    cx.out.result(json(status));
+    let database = &status.database;
+    let mut table = Table::facts();
+    let mut row = |name: &str, value: Cell| table.row([name.into(), value]);
+    row("id", database.id.as_str().into());
+    row("state", words::database_state(status.state));
+    row("location", database.location.as_str().into());
+    row("engine", database.engine.as_str().into());
+    row(
+        "newest good backup",
+        status.newest_good_at.map_or_else(|| "never".to_owned(), |at| format!("{} ({})", words::time(at), words::ago(at))).into(),
+    );
+    row(
+        "objective",
+        format!("at most {} old{}", objective(status), if database.objective_secs.is_none() { " (by its schedules)" } else { "" }).into(),
+    );
+    row("backups", format!("{} in {}", human::count(status.backup_count), human::bytes(status.archive_size_bytes)).into());
+    if let Some(size) = status.size_bytes {
+        row("size at the last backup", human::bytes(size).into());
+    }
+    row("next run", words::time_or_dash(status.next_run_at).into());
+    row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
+    row("added", words::time(database.added_at).into());
+    if let Some(error) = &status.last_error {
+        row("last error", error.as_str().into());
+    }
+    table.print(&cx.out);
+}
+
+fn remove(db: &str, yes: Yes, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let database = databases::find_database(&vault, db)?;
+    let status = databases::status(&vault, &database.id, Timestamp::now())?;
+    let mut result = json(&status);
+    result["removed"] = json!(false);
+    cx.out.note(format_args!("{} ({}) will not be backed up any more.", database.id, database.location));
+    cx.out.note(format_args!(
+        "Its {} backups ({}) stay in {}.",
+        human::count(status.backup_count),
+        human::bytes(status.archive_size_bytes),
+        vault.backups_dir().join(database.id.as_str()).display()
+    ));
+    if let Err(fault) = confirm(cx, "remove", yes, &format!("Remove {}?", database.id), Some(database.id.as_str())) {
+        cx.out.result(result);
+        return Err(fault);
+    }
+    databases::remove_database(&vault, &database.id, &context::actor())?;
+    result["removed"] = json!(true);
+    cx.out.result(result);
+    cx.out.outcome(&database.id, format_args!("removed {}", database.id));
+    Ok(())
+}
+
+pub(crate) fn objective(status: &DatabaseStatus) -> String {
+    human::duration_ms(status.objective_secs * 1000)
+}
+
+pub(crate) fn json(status: &DatabaseStatus) -> Value {
+    let mut value = words::database_json(&status.database);
+    value["state"] = json!(status.state);
+    value["objective_secs"] = json!(status.objective_secs);
+    value["newest_good_at"] = json!(status.newest_good_at);
+    value["last_error"] = json!(status.last_error);
+    value["next_run_at"] = json!(status.next_run_at);
+    value["backup_count"] = json!(status.backup_count);
+    value["archive_size_bytes"] = json!(status.archive_size_bytes);
+    value["size_bytes"] = json!(status.size_bytes);
+    value
+}

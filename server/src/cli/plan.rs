@@ -1,0 +1,84 @@
+//! A restore's plan as a person reads it before saying yes.
+
+use jiff::Timestamp;
+use keepstone_engine::model::{
+    human,
+    restore::{RestorePlan, TableImpact, Target},
+};
+
+use super::{
+    Context,
+    table::{Cell, Table, Tone, printable},
+    words,
+};
+
+pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
+    let into = match &plan.target {
+        Target::NewFile { path } => format!("into the new file {}", printable(path)),
+        Target::Replace => format!("over the live database {}", printable(live.unwrap_or(plan.database.as_str()))),
+    };
+    cx.out.line(format_args!(
+        "Restore {}, taken {} ({}),",
+        plan.backup,
+        words::time(plan.backup_taken_at),
+        words::ago(plan.backup_taken_at)
+    ));
+    cx.out.line(format_args!("{into}."));
+    cx.out.line("");
+    if plan.target == Target::Replace {
+        let age = human::duration_ms(u64::try_from(Timestamp::now().duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0));
+        cx.out.line(format_args!("You will lose what changed since then ({age}):"));
+        impact(&plan.tables, cx);
+        cx.out.line("");
+        cx.out.line(if plan.safety_backup {
+            "Safety backup: yes, of the moment before; an undo brings that back."
+        } else {
+            "Safety backup: NO. What is there now cannot be brought back."
+        });
+        if let Some(wait) = plan.writers_wait_ms {
+            cx.out.line(format_args!("Writers will wait about {}; applications stay connected.", human::duration_ms(wait)));
+        }
+    }
+    cx.out.line(format_args!(
+        "Space: {} for a database of {}, {} free.",
+        human::bytes(plan.space_needed_bytes),
+        human::bytes(plan.size_bytes),
+        human::bytes(plan.space_free_bytes)
+    ));
+    for warning in &plan.warnings {
+        cx.out.line(format_args!("{} {}", Tone::Warn.paint(cx.out.colour, "▲"), printable(warning)));
+    }
+}
+
+fn impact(tables: &[TableImpact], cx: &Context) {
+    let mut table = Table::new(&["TABLE", ">NOW", ">AFTER", "WHAT CHANGES"]);
+    let rows = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), human::count);
+    for one in tables {
+        table.row([one.table.as_str().into(), rows(one.live_rows).into(), rows(one.backup_rows).into(), change(one)]);
+    }
+    table.print(&cx.out);
+}
+
+fn change(one: &TableImpact) -> Cell {
+    let mut words: Vec<String> = Vec::new();
+    let mut tone = Tone::Plain;
+    match (one.live_rows, one.backup_rows) {
+        (Some(_), None) => {
+            words.push("the table will be gone".to_owned());
+            tone = Tone::Bad;
+        }
+        (None, _) => words.push("the table will come back".to_owned()),
+        (Some(now), Some(then)) if now > then => {
+            words.push(format!("{} rows fewer", human::count(now - then)));
+            tone = Tone::Warn;
+        }
+        (Some(now), Some(then)) if then > now => words.push(format!("{} rows more", human::count(then - now))),
+        // As many rows are not the same rows.
+        _ => words.push("as many rows".to_owned()),
+    }
+    if !one.schema_changes.is_empty() {
+        tone = Tone::Warn;
+        words.extend(one.schema_changes.iter().cloned());
+    }
+    Cell::toned(words.join("; "), tone)
+}

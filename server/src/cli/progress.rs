@@ -1,0 +1,168 @@
+//! Following a running verb: a bar on a terminal, a line per step elsewhere; and Ctrl-C, which first asks the verb to stop.
+
+use std::{
+    io::{self, IsTerminal},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use keepstone_engine::{
+    Monitor,
+    model::{
+        human,
+        job::{Progress, Step, Verb},
+    },
+};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+
+use super::{Context, output};
+
+/// Prints how a verb goes on. Everything goes to standard error.
+#[derive(Debug)]
+pub(crate) struct Follow {
+    /// e.g. `create shop`.
+    title: String,
+    verb: Verb,
+    bar: Option<ProgressBar>,
+    milestones: bool,
+    verbose: bool,
+    cancel: Arc<AtomicBool>,
+    told_cancel: AtomicBool,
+    step: Mutex<Option<Step>>,
+}
+
+impl Follow {
+    pub(crate) fn new(cx: &Context, verb: Verb, what: impl std::fmt::Display) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = (terminal && !cx.out.quiet).then(|| {
+            let bar = ProgressBar::new(100);
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {prefix} {bar:24} {msg}").expect("the template is valid").progress_chars("━╸ "),
+            );
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self {
+            title: format!("{verb} {what}"),
+            verb,
+            bar,
+            milestones: !terminal && !cx.out.quiet,
+            verbose: cx.global.verbose > 0,
+            cancel: cancel_flag(),
+            told_cancel: AtomicBool::new(false),
+            step: Mutex::new(None),
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => output::stderr(format_args!("{line}\n")),
+        }
+    }
+
+    fn place(&self, step: Step) -> String {
+        let steps = self.verb.steps();
+        match steps.iter().position(|&known| known == step) {
+            Some(at) if steps.len() > 1 => format!("{} of {}: {}", at + 1, steps.len(), step.title()),
+            _ => step.title().to_owned(),
+        }
+    }
+}
+
+impl Monitor for Follow {
+    fn step(&self, step: Step) {
+        let mut present = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        if *present == Some(step) {
+            return;
+        }
+        *present = Some(step);
+        let place = self.place(step);
+        tracing::info!(step = step.title(), "{}", self.title);
+        if let Some(bar) = &self.bar {
+            bar.set_position(0);
+            bar.set_prefix(format!("{} · {place}", self.title));
+            bar.set_message("");
+        } else if self.milestones {
+            self.say(&format!("{}: {place}", self.title));
+        }
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_position(progress.percent().unwrap_or(0));
+        bar.set_message(describe(progress));
+    }
+
+    fn log(&self, line: &str) {
+        tracing::info!("{}: {line}", self.title);
+        if self.verbose && self.bar.is_some() {
+            self.say(line);
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        let cancelled = self.cancel.load(Ordering::Relaxed);
+        if cancelled && !self.told_cancel.swap(true, Ordering::Relaxed) {
+            self.say("stopping; press Ctrl-C again to kill it");
+        }
+        cancelled
+    }
+}
+
+impl Drop for Follow {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// e.g. `63 % · 1.2 GB of 1.9 GB · 340.0 MB/s · 2 s left`.
+fn describe(progress: &Progress) -> String {
+    let mut parts = Vec::new();
+    match progress.percent() {
+        Some(percent) => {
+            parts.push(format!("{percent} %"));
+            parts.push(format!("{} of {}", human::bytes(progress.done_bytes), human::bytes(progress.total_bytes)));
+        }
+        None => parts.push(human::bytes(progress.done_bytes)),
+    }
+    parts.extend(progress.rate_bytes_per_s().map(|rate| format!("{}/s", human::bytes(rate))));
+    parts.extend(progress.left_s().map(|left| format!("{} left", human::duration_ms(left * 1000))));
+    parts.join(" · ")
+}
+
+/// Set by the first Ctrl-C (or SIGTERM) from the first running verb on; the second has its usual effect, and kills.
+fn cancel_flag() -> Arc<AtomicBool> {
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let flag = FLAG.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag unset and sets it, the second finds it set and takes the default way.
+            let _ = flag::register_conditional_default(signal, Arc::clone(&flag));
+            let _ = flag::register(signal, Arc::clone(&flag));
+        }
+        flag
+    });
+    Arc::clone(flag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_says_bytes_rate_and_time_left() {
+        let progress = |total_bytes, elapsed_ms| Progress { step: Step::Snapshot, done_bytes: 500_000_000, total_bytes, elapsed_ms };
+        assert_eq!(describe(&progress(2_000_000_000, 1000)), "25 % · 500.0 MB of 2.0 GB · 500.0 MB/s · 3.0 s left");
+        assert_eq!(describe(&progress(0, 100)), "500.0 MB");
+    }
+}

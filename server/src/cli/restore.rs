@@ -1,0 +1,211 @@
+//! `keepstone restore`: a backup into a new file, or, asked for and confirmed, over the live database.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args};
+use keepstone_engine::{
+    Error, databases,
+    model::{human, job::Verb, restore::Target},
+    restore::{self, PlanOptions, RestoreOptions, RestoreReport},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Fault,
+    confirm::confirm,
+    context, plan,
+    progress::Follow,
+    values::{self, BackupArg, Yes},
+    verify, words,
+};
+
+/// Restore a backup: into a new file, or with --replace over the live database
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(group = ArgGroup::new("what").required(true), after_help = "\
+Examples:
+  keepstone restore latest                          into ./<id>.sqlite; the live database is unchanged
+  keepstone restore latest:daily --to /tmp/look.sqlite
+  keepstone restore shop_daily_20261120T030000Z_k3f9 --replace
+  keepstone restore latest --replace --dry-run      only show what it would do
+  keepstone restore --path /mnt/usb/shop.zip        an archive file, without a vault")]
+pub(crate) struct Restore {
+    /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
+    #[arg(value_name = "ID", group = "what")]
+    id: Option<String>,
+    /// The same, as a flag
+    #[arg(long = "id", value_name = "ID", group = "what")]
+    id_flag: Option<String>,
+    /// An archive file; needs no vault
+    #[arg(long, value_name = "FILE", group = "what")]
+    path: Option<PathBuf>,
+    /// Look only among the backups of this database
+    #[arg(long, value_name = "DB")]
+    db: Option<String>,
+    /// The new file [default: ./<id>.sqlite]
+    #[arg(long, value_name = "PATH")]
+    to: Option<String>,
+    /// Write over the live database, through SQLite, with its applications connected
+    #[arg(long, conflicts_with = "to")]
+    replace: bool,
+    /// Do not check the whole archive before (its hash always is)
+    #[arg(long)]
+    no_verify: bool,
+    /// With --replace: make no backup of what is there now
+    #[arg(long, requires = "replace")]
+    no_safety_backup: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    yes: Yes,
+}
+
+pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
+    let id = args.id.as_ref().or(args.id_flag.as_ref());
+    let file = args.path.clone().or_else(|| id.filter(|id| values::is_file(id)).map(PathBuf::from));
+    if let Some(file) = file {
+        return from_file(&file, args, cx);
+    }
+    let id = id.ok_or_else(|| Fault::usage("no backup given", "Name a backup's id, latest, or an archive file."))?;
+    let vault = cx.vault()?;
+    let backup = context::backup_of(&vault, &BackupArg { id: id.clone(), db: args.db.clone() })?.id;
+    let target =
+        if args.replace { Target::Replace } else { Target::NewFile { path: text(&target_file(args.to.as_deref(), backup.as_str())?) } };
+    let plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
+    let live = databases::database(&vault, &plan.database).map(|database| database.location).ok();
+    let result = json!({ "ok": false, "dry_run": args.dry_run, "plan": plan });
+    if args.dry_run {
+        plan::print(&plan, live.as_deref(), cx);
+        let mut result = result;
+        result["ok"] = json!(true);
+        cx.out.result(result);
+        cx.out.note("This was a dry run: nothing was changed.");
+        return Ok(());
+    }
+    if args.replace {
+        if !args.yes.yes || !cx.out.quiet {
+            plan::print(&plan, live.as_deref(), cx);
+        }
+        let name = plan.database.as_str();
+        if let Err(fault) = confirm(cx, "restore", args.yes, &format!("Replace the live database {name}?"), Some(name)) {
+            cx.out.result(result);
+            return Err(fault);
+        }
+    }
+    let follow = Follow::new(cx, Verb::Restore, &plan.backup);
+    let options = RestoreOptions { plan, verify: !args.no_verify, actor: context::actor() };
+    let outcome = restore::restore(&vault, &options, &follow);
+    drop(follow);
+    told(outcome, result, args.replace, live.as_deref(), cx)
+}
+
+/// The report of a restore or an undo, to the person and into the document.
+pub(crate) fn told(
+    outcome: Result<RestoreReport, Error>,
+    mut result: Value,
+    replaced: bool,
+    live: Option<&str>,
+    cx: &Context,
+) -> Result<(), Fault> {
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error) => {
+            let fault = Fault::from(error);
+            result["error"] = fault.json();
+            cx.out.result(result);
+            return Err(fault);
+        }
+    };
+    result["ok"] = json!(true);
+    result["job"] = json!(report.job);
+    result["backup"] = json!(report.backup);
+    result["path"] = json!(report.path);
+    result["safety_backup"] = json!(report.safety_backup);
+    result["pages_written"] = json!(report.pages_written);
+    result["size_bytes"] = json!(report.size_bytes);
+    result["held_ms"] = json!(report.held_ms);
+    result["elapsed_ms"] = json!(report.elapsed_ms);
+    result["hash_equal"] = json!(report.hash_equal);
+    result["live_unchanged"] = json!(!replaced);
+    cx.out.result(result);
+    let equal = if report.hash_equal { "equal to the backup" } else { "written" };
+    cx.out.outcome(
+        report.path.display(),
+        format_args!(
+            "✔ restored {} into {}: {}, {equal}, {}",
+            report.backup,
+            report.path.display(),
+            human::bytes(report.size_bytes),
+            human::duration_ms(report.elapsed_ms)
+        ),
+    );
+    if replaced {
+        cx.out.note(format_args!(
+            "{} pages were written; writers waited {}.",
+            human::count(report.pages_written),
+            human::duration_ms(report.held_ms)
+        ));
+        match (&report.safety_backup, &report.job) {
+            (Some(safety), Some(job)) => cx.out.note(format_args!("Back to the state before ({safety}): keepstone undo {job}")),
+            _ => cx.out.note("There is no safety backup, so this cannot be undone."),
+        }
+    } else {
+        match live {
+            Some(live) => cx.out.note(format_args!("The live database {live} is unchanged.")),
+            None => cx.out.note("The live database is unchanged."),
+        }
+    }
+    Ok(())
+}
+
+fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
+    if args.replace {
+        return Err(Fault::usage(
+            "--replace with an archive file",
+            "Restore it into a new file first; only a backup of the vault can replace the live database it is of.",
+        ));
+    }
+    if !file.exists() {
+        let message = format!("{} does not exist", file.display());
+        return Err(Fault::Here { code: "archive_missing", message, hint: Some("Check the path.".to_owned()), exit: 3 });
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let target = target_file(args.to.as_deref(), &stem)?;
+    if target.exists() {
+        return Err(Error::TargetExists { path: target }.into());
+    }
+    if args.dry_run {
+        verify::check_file(file, cx)?;
+        cx.out.line(format_args!("It would be restored into the new file {}.", target.display()));
+        cx.out.note("This was a dry run: nothing was changed.");
+        return Ok(());
+    }
+    let result = json!({ "ok": false, "dry_run": false, "archive": file });
+    let follow = Follow::new(cx, Verb::Restore, &stem);
+    let outcome = restore::restore_file(file, &target, &follow);
+    drop(follow);
+    told(outcome, result, false, None, cx)
+}
+
+/// Where a restore into a new file goes, as an absolute path.
+fn target_file(to: Option<&str>, id: &str) -> Result<PathBuf, Fault> {
+    let path = match to {
+        None => format!("./{id}.sqlite"),
+        Some(url) if url.starts_with("postgres") && url.contains("://") => {
+            return Err(Error::Unsupported { what: "restoring into PostgreSQL".to_owned() }.into());
+        }
+        // As SQLAlchemy has it: three slashes and a relative path, four and an absolute one.
+        Some(to) => to.strip_prefix("sqlite:///").unwrap_or(to).to_owned(),
+    };
+    std::path::absolute(&path).map_err(|error| Error::io(&path, error).into())
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// When a plan's backup was taken, for questions.
+pub(crate) fn taken(plan: &keepstone_engine::model::restore::RestorePlan) -> String {
+    words::time(plan.backup_taken_at)
+}

@@ -1,0 +1,112 @@
+//! `keepstone show`: everything about one backup.
+
+use clap::Args;
+use keepstone_engine::{
+    backups,
+    model::{backup::Proof, human},
+};
+use serde_json::json;
+
+use super::{
+    Context, Fault, context,
+    table::{Cell, Table},
+    values::BackupArg,
+    words,
+};
+
+/// Everything about one backup: state, proof, hashes, tables
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone show latest
+  keepstone show latest:daily --db shop
+  keepstone show shop_daily_20261120T030000Z_k3f9 --json")]
+pub(crate) struct Show {
+    #[command(flatten)]
+    backup: BackupArg,
+}
+
+pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let id = context::backup_of(&vault, &args.backup)?.id;
+    let detail = backups::detail(&vault, &id)?;
+    let backup = &detail.backup;
+    let mut result = words::backup_json(backup);
+    result["path"] = json!(detail.archive_path);
+    result["metadata"] = json!(detail.metadata);
+    result["previous"] = json!(detail.previous);
+    result["next"] = json!(detail.next);
+    cx.out.result(result);
+
+    let mut facts = Table::facts();
+    let mut row = |name: &str, value: Cell| facts.row([name.into(), value]);
+    row("id", backup.id.as_str().into());
+    row("state", words::backup_state_cell(backup));
+    row("proof", words::level(backup.level()).into());
+    row("taken", format!("{} ({})", words::time(backup.created_at), words::ago(backup.created_at)).into());
+    row("by", backup.created_by.as_str().into());
+    row("number", backup.sequence.to_string().into());
+    row(
+        "size",
+        format!(
+            "{}, in an archive of {}",
+            words::bytes_or_dash(backup.original_size_bytes),
+            words::bytes_or_dash(backup.archive_size_bytes)
+        )
+        .into(),
+    );
+    row("rows", human::count(backup.total_records).into());
+    let mut optional = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.row([name.into(), value.into()]);
+        }
+    };
+    optional("description", Some(backup.description.clone()));
+    optional("tags", Some(backup.tags.join(", ")));
+    optional("pinned", backup.pinned.then(|| "yes: it is never deleted".to_owned()));
+    optional("suspect", backup.suspect.clone());
+    optional("error", backup.error.clone());
+    optional("in the trash until", backup.trash_until.map(words::time));
+    optional("job", backup.job.as_ref().map(ToString::to_string));
+    optional("archive", detail.archive_path.as_ref().map(|path| path.display().to_string()));
+    if let Some(metadata) = &detail.metadata {
+        optional("source", Some(metadata.source.location.clone()));
+        optional("made with", Some(format!("{} {}, SQLite {}", metadata.tool.name, metadata.tool.version, metadata.source.sqlite_version)));
+        optional("compression", Some(metadata.compression.as_str().to_owned()));
+        optional("backup hash", Some(metadata.backup_hash.clone()));
+        optional("payload hash", Some(metadata.payload_hash.clone()));
+        optional("migration", metadata.migration_version.clone());
+    }
+    optional("previous", detail.previous.as_ref().map(ToString::to_string));
+    optional("next", detail.next.as_ref().map(ToString::to_string));
+    facts.print(&cx.out);
+
+    if let Some(proof) = &backup.proof {
+        cx.out.line("");
+        checks(proof, cx);
+    }
+    if let Some(metadata) = &detail.metadata {
+        cx.out.line("");
+        let mut tables = Table::new(&["TABLE", ">ROWS", ">COLUMNS"]);
+        for (name, table) in &metadata.schema {
+            tables.row([name.as_str().into(), human::count(table.row_count).into(), table.columns.len().to_string().into()]);
+        }
+        tables.print(&cx.out);
+    }
+    Ok(())
+}
+
+/// The checks of a proof, one line each.
+pub(crate) fn checks(proof: &Proof, cx: &Context) {
+    let mut table = Table::new(&["RESULT", "CHECK", ">TIME", "FOUND"]);
+    for check in &proof.checks {
+        table.row([
+            words::check_result(check.result),
+            check.name.as_str().into(),
+            human::duration_ms(check.elapsed_ms).into(),
+            if check.detail.is_empty() { check.name.meaning() } else { &check.detail }.into(),
+        ]);
+    }
+    table.print(&cx.out);
+    cx.out.line(format_args!("checked {}", words::time(proof.checked_at)));
+}

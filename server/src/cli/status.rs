@@ -1,0 +1,68 @@
+//! `keepstone status`: is everything safe? One line for each database, and exit 1 if any is at risk.
+
+use clap::Args;
+use jiff::Timestamp;
+use keepstone_engine::{
+    databases,
+    model::{database::DatabaseState, human},
+};
+
+use super::{Context, Fault, db, table::Table, words};
+
+/// One line for each database, the one at most risk first; exit 1 if any is at risk
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone status
+  keepstone status shop --json
+  keepstone status -q || mail -s 'backups at risk' admin")]
+pub(crate) struct Status {
+    /// An id or a location; without it every database
+    #[arg(value_name = "DB")]
+    db: Option<String>,
+}
+
+pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let now = Timestamp::now();
+    let statuses = match &args.db {
+        Some(db) => vec![databases::status(&vault, &databases::find_database(&vault, db)?.id, now)?],
+        None => databases::statuses(&vault, now)?,
+    };
+    let mut table = Table::new(&["STATE", "DATABASE", "NEWEST GOOD", ">OBJECTIVE", "NEXT RUN", "LAST ERROR"]);
+    for status in &statuses {
+        cx.out.result(db::json(status));
+        table.row([
+            words::database_state(status.state),
+            status.database.id.as_str().into(),
+            status.newest_good_at.map_or_else(|| "never".to_owned(), words::ago).into(),
+            db::objective(status).into(),
+            words::time_or_dash(status.next_run_at).into(),
+            status.last_error.clone().unwrap_or_default().into(),
+        ]);
+    }
+    let at_risk = statuses.iter().filter(|status| matches!(status.state, DatabaseState::Failed | DatabaseState::AtRisk)).count();
+    if table.is_empty() {
+        cx.out.note("no databases yet: `keepstone db add LOCATION`");
+    } else if !cx.out.quiet {
+        table.print(&cx.out);
+    }
+    if at_risk == 0 {
+        return Ok(());
+    }
+    let worst = &statuses[0];
+    let word = if worst.state == DatabaseState::Failed { "has no good backup, and its last run failed" } else { "is at risk" };
+    let age = worst
+        .newest_good_at
+        .map_or_else(String::new, |at| format!(" (newest good backup {} old)", human::age_secs(now.duration_since(at).as_secs())));
+    Err(Fault::Here {
+        code: "at_risk",
+        message: format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len(), "database"), worst.database.id),
+        hint: Some(format!("`keepstone create {}` makes a backup now.", worst.database.id)),
+        exit: 1,
+    })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

@@ -1,0 +1,97 @@
+//! Values that several verbs take: a backup's id, a kind, `--yes`, and what is a location rather than an id.
+
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use keepstone_engine::model::id::Kind;
+
+use super::Fault;
+
+/// Names one backup.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackupArg {
+    /// A backup's id, a unique beginning of one, or latest[:KIND]
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Look only among the backups of this database
+    #[arg(long, value_name = "DB")]
+    pub(crate) db: Option<String>,
+}
+
+/// `--yes`, also called `--confirm`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Yes {
+    /// Do it without asking
+    #[arg(long, visible_alias = "confirm")]
+    pub(crate) yes: bool,
+}
+
+/// Every kind by name.
+pub(crate) fn any_kind() -> impl TypedValueParser<Value = Kind> {
+    kinds(&Kind::ALL)
+}
+
+/// The kinds that a person or a script may give to a new backup: `safety` and `imported` say how a backup came about and are not for the asking.
+pub(crate) fn own_kind() -> impl TypedValueParser<Value = Kind> {
+    kinds(&Kind::ALL[..9])
+}
+
+fn kinds(kinds: &[Kind]) -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(kinds.iter().map(|kind| kind.as_str())).try_map(|name| name.parse::<Kind>())
+}
+
+/// Whether `DB` is a location: it holds `/` or `://`, or ends like a database file. Else it is an id.
+pub(crate) fn is_location(db: &str) -> bool {
+    let lower = db.to_ascii_lowercase();
+    db.contains('/') || [".db", ".sqlite", ".sqlite3"].iter().any(|end| lower.ends_with(end))
+}
+
+/// Whether an `ID` of restore or verify is a file.
+pub(crate) fn is_file(id: &str) -> bool {
+    id.contains('/') || std::path::Path::new(id).extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"))
+}
+
+/// A duration in seconds: a number with s, min, h, d or w, e.g. `26h`.
+pub(crate) fn duration_secs(text: &str) -> Result<u64, Fault> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => 0,
+    };
+    let secs = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|&secs| secs > 0);
+    secs.ok_or_else(|| Fault::usage(format!("\"{text}\" is not a duration"), "Give a number with s, min, h, d or w, e.g. 26h."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_location() {
+        for location in ["./shop", "/srv/shop", "shop.db", "shop.SQLITE3", "sqlite:///shop", "postgresql://host/shop"] {
+            assert!(is_location(location), "{location}");
+        }
+        for id in ["shop", "shop-2", "shopdb"] {
+            assert!(!is_location(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration_secs("26h").unwrap(), 26 * 3600);
+        assert_eq!(duration_secs("2 d").unwrap(), 2 * 86_400);
+        for text in ["", "h", "26", "0h", "-3h", "3 years", "99999999999999999w"] {
+            assert!(duration_secs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn safety_and_imported_are_not_for_the_asking() {
+        assert!(!Kind::ALL[..9].iter().any(|kind| matches!(kind, Kind::Safety | Kind::Imported)));
+    }
+}

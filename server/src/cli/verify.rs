@@ -1,0 +1,149 @@
+//! `keepstone verify`: reads archives back and checks them, from the stored bytes to the rows.
+
+use std::path::Path;
+
+use clap::Args;
+use keepstone_engine::{
+    Error, Vault,
+    backups::{self, BackupFilter},
+    databases,
+    model::{
+        backup::{BackupState, CheckResult, Level, Proof},
+        id::BackupId,
+        job::Verb,
+    },
+    verify::{self, VerifyOptions},
+};
+use serde_json::json;
+
+use super::{Context, Fault, context, create, progress::Follow, show, table, values, values::BackupArg, words};
+
+/// Read backups back and check them; exit 4 if a check fails
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone verify latest
+  keepstone verify --all --db shop
+  keepstone verify /mnt/usb/shop_daily_20261120T030000Z_k3f9.zip     a file, without a vault")]
+pub(crate) struct Verify {
+    /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    id: Option<String>,
+    /// Every complete backup
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// Only backups of this database
+    #[arg(long, value_name = "DB")]
+    db: Option<String>,
+}
+
+pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
+    let ids = match &args.id {
+        Some(id) if values::is_file(id) => return file(Path::new(id), cx),
+        id => id.clone(),
+    };
+    let vault = cx.vault()?;
+    let ids: Vec<BackupId> = if let Some(id) = ids {
+        vec![context::backup_of(&vault, &BackupArg { id, db: args.db.clone() })?.id]
+    } else {
+        let database = match &args.db {
+            Some(db) => Some(databases::find_database(&vault, db)?.id),
+            None => None,
+        };
+        let filter = BackupFilter { database, state: Some(BackupState::Complete), oldest_first: true, ..BackupFilter::default() };
+        let all = backups::list(&vault, &filter)?.backups.into_iter().map(|backup| backup.id).collect::<Vec<_>>();
+        if all.is_empty() {
+            cx.out.note("no backups to verify");
+        }
+        all
+    };
+    cx.each(&ids, |id| one(&vault, id, args.all, cx))
+}
+
+fn one(vault: &Vault, id: &BackupId, brief: bool, cx: &Context) -> Result<(), Fault> {
+    let follow = Follow::new(cx, Verb::Verify, id);
+    let options = VerifyOptions { backup: id.clone(), actor: context::actor() };
+    let outcome = verify::verify(vault, &options, &follow);
+    drop(follow);
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error) => {
+            let fault = Fault::from(error);
+            cx.out.result(json!({ "ok": false, "id": id, "error": fault.json() }));
+            return Err(fault);
+        }
+    };
+    let backup = &report.backup;
+    let (mark, word, tone) = words::backup_state(backup);
+    if !cx.out.quiet {
+        cx.out.line(format_args!("{} {id}: {}", tone.paint(cx.out.colour, &format!("{mark} {word}")), words::level(report.proof.level())));
+        if !brief || report.proof.failed() {
+            show::checks(&report.proof, cx);
+        }
+    }
+    let fault = if report.proof.failed() {
+        Some(failed(id.as_str(), &report.proof))
+    } else if report.proof.level() < Level::Opened {
+        Some(create::unproven(backup))
+    } else {
+        None
+    };
+    let mut result = words::backup_json(backup);
+    result["ok"] = json!(fault.is_none());
+    result["job"] = json!(report.job);
+    result["error"] = json!(fault.as_ref().map(Fault::json));
+    cx.out.result(result);
+    fault.map_or(Ok(()), Err)
+}
+
+fn failed(id: &str, proof: &Proof) -> Fault {
+    let found = proof.checks.iter().find(|check| check.result == CheckResult::Failed);
+    let detail = found.map_or_else(String::new, |check| match check.detail.as_str() {
+        "" => check.name.to_string(),
+        detail => format!("{}: {detail}", check.name),
+    });
+    Error::VerificationFailed { id: id.to_owned(), detail }.into()
+}
+
+/// An archive anywhere. Its scratch copy lies beside it if that folder can be written, as there is most likely room for it.
+fn file(path: &Path, cx: &Context) -> Result<(), Fault> {
+    check_file(path, cx)?;
+    Ok(())
+}
+
+/// Checks an archive file and says what was found; gives the failure if it must not be restored.
+pub(crate) fn check_file(path: &Path, cx: &Context) -> Result<(), Fault> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let follow = Follow::new(cx, Verb::Verify, table::printable(&name));
+    let scratch = std::env::temp_dir();
+    let outcome = verify::verify_file(path, &scratch, &follow);
+    drop(follow);
+    let (metadata, proof) = outcome?;
+    if !cx.out.quiet {
+        show::checks(&proof, cx);
+    }
+    let fault = if proof.failed() {
+        Some(failed(&name, &proof))
+    } else if proof.level() < Level::Opened {
+        let reason = proof.checks.iter().find(|check| check.result == CheckResult::CouldNotRun);
+        let reason = reason.map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));
+        Some(Fault::Here {
+            code: "unproven",
+            message: format!("{} could not be checked fully{reason}", path.display()),
+            hint: Some("Set TMPDIR to a folder with room for the plain database.".to_owned()),
+            exit: 1,
+        })
+    } else {
+        None
+    };
+    cx.out.result(json!({
+        "ok": fault.is_none(),
+        "path": path,
+        "id": metadata.as_ref().map(|metadata| &metadata.backup_id),
+        "level": proof.level(),
+        "proof": proof,
+        "metadata": metadata,
+        "error": fault.as_ref().map(Fault::json),
+    }));
+    fault.map_or(Ok(()), Err)
+}
