@@ -1,11 +1,13 @@
 //! The activity log: every act is an event that carries the hash of the one before it.
 
+use jiff::Timestamp;
 use keepstone_model::{
     event::{Event, EventResult},
     id::{BackupId, DatabaseId, JobId},
 };
+use sha2::{Digest, Sha256};
 
-use crate::{Result, Vault};
+use crate::{Result, Vault, image::hex};
 
 /// An event before it has its number, time and hashes.
 #[derive(Debug, Clone)]
@@ -28,14 +30,17 @@ pub struct EventFilter {
     pub limit: Option<u64>,
 }
 
+/// What the first event carries in place of a hash before it.
+pub const FIRST_PREVIOUS_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// Appends an event, durably.
-pub fn record(_vault: &Vault, _event: &NewEvent<'_>) -> Result<Event> {
-    todo!()
+pub fn record(vault: &Vault, event: &NewEvent<'_>) -> Result<Event> {
+    vault.catalog().append_event(event, Timestamp::now())
 }
 
 /// The newest first.
-pub fn events(_vault: &Vault, _filter: &EventFilter) -> Result<Vec<Event>> {
-    todo!()
+pub fn events(vault: &Vault, filter: &EventFilter) -> Result<Vec<Event>> {
+    vault.catalog().events(filter)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,26 @@ pub struct ChainReport {
 }
 
 /// Recomputes the chain of hashes from the first event on.
-pub fn verify_chain(_vault: &Vault) -> Result<ChainReport> {
-    todo!()
+pub fn verify_chain(vault: &Vault) -> Result<ChainReport> {
+    vault.catalog().verify_events()
+}
+
+/// The hash of an event: SHA-256, in hexadecimal, of one JSON object in UTF-8 without spaces, whose members are in alphabetical order:
+/// `action`, `actor`, `at` (whole milliseconds since 1970 in UTC), `backup`, `database`, `job` (text or null), `message`, `number`,
+/// `previous_hash`, `result`.
+pub fn event_hash(event: &Event) -> String {
+    let canonical = serde_json::json!({
+        "action": event.action,
+        "actor": event.actor,
+        "at": event.at.as_millisecond(),
+        "backup": event.backup,
+        "database": event.database,
+        "job": event.job,
+        "message": event.message,
+        "number": event.number,
+        "previous_hash": event.previous_hash,
+        "result": event.result.as_str(),
+    });
+    // serde_json's object is a BTreeMap, unless a crate of the build asks for insertion order; the members above stand in order, too.
+    hex(&Sha256::digest(canonical.to_string()))
 }

@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState},
+    event::EventResult,
     id::{BackupId, DatabaseId, Kind},
     metadata::Metadata,
+    validate,
 };
 
-use crate::{Result, Vault};
+use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, notes};
 
 /// Which backups a list is of. Newest first; trashed ones only when their state is asked for.
 #[derive(Debug, Clone, Default)]
@@ -31,17 +33,45 @@ pub struct BackupPage {
     pub total: u64,
 }
 
-pub fn list(_vault: &Vault, _filter: &BackupFilter) -> Result<BackupPage> {
-    todo!()
+pub fn list(vault: &Vault, filter: &BackupFilter) -> Result<BackupPage> {
+    vault.catalog().page_of_backups(filter)
 }
 
-pub fn backup(_vault: &Vault, _id: &BackupId) -> Result<Backup> {
-    todo!()
+pub fn backup(vault: &Vault, id: &BackupId) -> Result<Backup> {
+    vault.catalog().get_backup(id)?.ok_or_else(|| Error::UnknownBackup { id: id.to_string() })
 }
 
 /// Finds the backup that a person means: an id, a unique prefix, or `latest[:KIND]` (the newest good one), within a database if one is given.
-pub fn find(_vault: &Vault, _id_or_prefix: &str, _database: Option<&DatabaseId>) -> Result<Backup> {
-    todo!()
+/// `latest` of several databases is ambiguous: the wrong one may be restored over the right one.
+pub fn find(vault: &Vault, id_or_prefix: &str, database: Option<&DatabaseId>) -> Result<Backup> {
+    let unknown = || Error::UnknownBackup { id: id_or_prefix.to_owned() };
+    let mut candidates = match id_or_prefix.split_once(':') {
+        None if id_or_prefix == "latest" => newest_good(vault, None, database)?,
+        Some(("latest", kind)) => {
+            let kind = kind.parse().map_err(|e: keepstone_model::id::InvalidId| Error::Invalid { field: "id", message: e.to_string() })?;
+            newest_good(vault, Some(kind), database)?
+        }
+        _ if id_or_prefix.is_empty() => Vec::new(),
+        _ => vault.catalog().backups_with_prefix(id_or_prefix, database, 1000)?,
+    };
+    // A whole id is never ambiguous, whatever else begins like it.
+    if let Some(exact) = candidates.iter().position(|backup| backup.id.as_str() == id_or_prefix) {
+        return Ok(candidates.swap_remove(exact));
+    }
+    match candidates.len() {
+        0 => Err(unknown()),
+        1 => candidates.pop().ok_or_else(unknown),
+        count => Err(Error::AmbiguousBackup { prefix: id_or_prefix.to_owned(), count: count as u64 }),
+    }
+}
+
+/// The newest good backup of each database that is asked about.
+fn newest_good(vault: &Vault, kind: Option<Kind>, database: Option<&DatabaseId>) -> Result<Vec<Backup>> {
+    let databases = match database {
+        Some(id) => vec![id.clone()],
+        None => vault.catalog().databases()?.into_iter().map(|database| database.id).collect(),
+    };
+    databases.iter().filter_map(|id| vault.catalog().newest_good(id, kind).transpose()).collect()
 }
 
 /// One backup with what its archive says, and its neighbours in sequence.
@@ -55,8 +85,22 @@ pub struct BackupDetail {
     pub next: Option<BackupId>,
 }
 
-pub fn detail(_vault: &Vault, _id: &BackupId) -> Result<BackupDetail> {
-    todo!()
+pub fn detail(vault: &Vault, id: &BackupId) -> Result<BackupDetail> {
+    let backup = backup(vault, id)?;
+    let path = match backup.state {
+        BackupState::Trashed => vault.trash_path(id),
+        _ => vault.archive_path(id),
+    };
+    let archive_path = path.is_file().then_some(path);
+    let metadata = archive_path.as_ref().and_then(|path| match Archive::open(path) {
+        Ok(archive) => Some(archive.metadata().clone()),
+        Err(cause) => {
+            tracing::warn!(%id, %cause, "the archive's metadata could not be read");
+            None
+        }
+    });
+    let (previous, next) = vault.catalog().neighbours(&backup)?;
+    Ok(BackupDetail { backup, metadata, archive_path, previous, next })
 }
 
 /// What may be edited afterwards; it lands in the notes beside the archive, durably. `None` leaves a thing as it is.
@@ -68,6 +112,55 @@ pub struct EditBackupOptions {
     pub actor: String,
 }
 
-pub fn edit(_vault: &Vault, _id: &BackupId, _options: &EditBackupOptions) -> Result<Backup> {
-    todo!()
+/// The notes are written first and win over the row: a process that dies in between has lost nothing that it acknowledged, and a repeated
+/// edit or a rebuilt catalog brings both in line.
+pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result<Backup> {
+    let refused = |message: &str| Error::Invalid { field: "id", message: format!("{id} {message}") };
+    let invalid = |refusal: validate::Refusal| Error::Invalid { field: refusal.field, message: refusal.message };
+    let before = backup(vault, id)?;
+    match before.state {
+        // Its job writes the whole row at the end, and would undo this.
+        BackupState::Running => return Err(refused("is still being made")),
+        BackupState::Trashed => return Err(refused("is in the trash: put it back first")),
+        _ => {}
+    }
+    let description = options.description.as_deref().map(str::trim).map(str::to_owned);
+    if let Some(description) = &description {
+        validate::description(description).map_err(invalid)?;
+    }
+    let tags = options.tags.as_ref().map(|tags| validate::tags(&tags.join(","))).transpose().map_err(invalid)?;
+    notes::update(vault, id, |notes| {
+        if let Some(description) = &description {
+            notes.description = Some(description.clone());
+        }
+        if let Some(tags) = &tags {
+            notes.tags = Some(tags.clone());
+        }
+        if let Some(pinned) = options.pinned {
+            notes.pinned = pinned;
+        }
+    })?;
+    let (action, message) = match options.pinned {
+        Some(true) if !before.pinned => ("backup.pinned", format!("Pinned {id}")),
+        Some(false) if before.pinned => ("backup.unpinned", format!("Unpinned {id}")),
+        _ => ("backup.edited", format!("Edited {id}")),
+    };
+    let event = NewEvent {
+        actor: &options.actor,
+        action,
+        result: EventResult::Ok,
+        database: Some(before.database.clone()),
+        backup: Some(id.clone()),
+        job: None,
+        message,
+    };
+    vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), |backup| {
+        if let Some(description) = description {
+            backup.description = description;
+        }
+        if let Some(tags) = tags {
+            backup.tags = tags;
+        }
+        backup.pinned = options.pinned.unwrap_or(backup.pinned);
+    })
 }

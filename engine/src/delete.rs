@@ -1,9 +1,26 @@
 //! Delete into the trash, take back from it, empty it. Nothing leased, pinned or last of its kind goes.
+//!
+//! Where an archive lies decides what is true: in its folder it is a backup, in `.trash` it is a deleted one. A process may die between any two
+//! steps; `mend` then brings the row in line with the archive's place. The steps of one change never cross another's: all hold the lock of
+//! the trash, so that of the last two good backups of a database not both are deleted at once, each trusting in the other.
 
-use jiff::Timestamp;
-use keepstone_model::{backup::Backup, id::BackupId};
+use std::{io::ErrorKind, path::Path};
 
-use crate::{Result, Vault};
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::{Backup, BackupState, delete_refusal},
+    event::EventResult,
+    human,
+    id::BackupId,
+};
+
+use crate::{
+    Error, Result, Vault,
+    activity::{self, NewEvent},
+    backups, databases, durable, guard,
+    guard::Guard,
+    notes::{self, Tombstone},
+};
 
 /// How long a deleted backup can be put back.
 pub const TRASH_LIFETIME_SECS: i64 = 24 * 3600;
@@ -16,21 +33,183 @@ pub struct DeleteReport {
 }
 
 /// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go.
-pub fn delete(_vault: &Vault, _id: &BackupId, _actor: &str) -> Result<DeleteReport> {
-    todo!()
+pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
+    let _guard = lock_trash(vault)?;
+    let mut backup = backups::backup(vault, id)?;
+    if let Some(reason) = delete_refusal(&backup, &vault.catalog().backups_of(&backup.database)?) {
+        return Err(Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() });
+    }
+    let now = Timestamp::now();
+    let archive = vault.archive_path(id);
+    let lease = match guard::try_flock(&archive) {
+        Ok(Some(lease)) => Some(lease),
+        Ok(None) => return Err(in_use(&backup)),
+        // A failed or missing backup: there is nothing to move, so nothing to put back.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let lifetime = SignedDuration::from_secs(if lease.is_some() { TRASH_LIFETIME_SECS } else { 0 });
+    let until = now.saturating_add(lifetime).map_err(|e| Error::Internal(e.to_string()))?;
+    if lease.is_some() {
+        // 1. The tombstone, so that a rebuilt catalog knows who deleted it and until when. If the process dies here the backup is where it
+        // was and complete: a tombstone on an archive in its folder says nothing, and a second delete replaces it.
+        notes::update(vault, id, |notes| notes.tombstone = Some(Tombstone { trashed_at: now, until, by: actor.to_owned() }))?;
+        // 2. The archive. If the process dies here the next start finds it in the trash, and its row follows.
+        durable::publish(&archive, &vault.trash_path(id))?;
+    }
+    // 3. The row and the event, in one transaction.
+    backup.state = BackupState::Trashed;
+    backup.trashed_at = Some(now);
+    backup.trash_until = Some(until);
+    vault.catalog().put_backup_and_record(&backup, &event("backup.deleted", actor, &backup, format!("Deleted {id}")), now)?;
+    if lease.is_none() {
+        vault.catalog().mark_gone(id)?;
+    }
+    databases::update_latest_link(vault, &backup.database)?;
+    Ok(DeleteReport { backup, until })
 }
 
 /// Takes a backup back from the trash to where it was.
-pub fn put_back(_vault: &Vault, _id: &BackupId, _actor: &str) -> Result<Backup> {
-    todo!()
+pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
+    let _guard = lock_trash(vault)?;
+    let mut backup = backups::backup(vault, id)?;
+    if backup.state != BackupState::Trashed {
+        return Err(Error::Invalid { field: "id", message: format!("{id} is not in the trash") });
+    }
+    let (trashed, archive) = (vault.trash_path(id), vault.archive_path(id));
+    // 1. The archive; it may be there already, if an earlier attempt died after this step.
+    if trashed.exists() || !archive.exists() {
+        if vault.catalog().is_gone(id)? || !trashed.exists() {
+            return Err(Error::ArchiveMissing { id: id.to_string(), path: trashed });
+        }
+        durable::publish(&trashed, &archive)?;
+    }
+    // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
+    let now = Timestamp::now();
+    complete_again(&mut backup);
+    vault.catalog().put_backup_and_record(&backup, &event("backup.put_back", actor, &backup, format!("Took {id} back")), now)?;
+    // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
+    notes::update(vault, id, |notes| notes.tombstone = None)?;
+    databases::update_latest_link(vault, &backup.database)?;
+    Ok(backup)
 }
 
 /// What is in the trash, the latest deletion first.
-pub fn trash(_vault: &Vault) -> Result<Vec<Backup>> {
-    todo!()
+pub fn trash(vault: &Vault) -> Result<Vec<Backup>> {
+    let mut trashed = vault.catalog().backups_in_state(BackupState::Trashed)?;
+    trashed.sort_by_key(|backup| std::cmp::Reverse(backup.trashed_at));
+    Ok(trashed)
 }
 
 /// Removes what is in the trash for good: everything, or only what is past its time. Gives back how many and how many bytes.
-pub fn empty_trash(_vault: &Vault, _only_expired_by: Option<Timestamp>, _actor: &str) -> Result<(u64, u64)> {
-    todo!()
+pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &str) -> Result<(u64, u64)> {
+    let _guard = lock_trash(vault)?;
+    let (mut count, mut bytes) = (0, 0);
+    for backup in trash(vault)? {
+        // Without a time it is not known to have passed: it stays until a person empties everything.
+        if only_expired_by.is_some_and(|now| backup.trash_until.is_none_or(|until| until > now)) {
+            continue;
+        }
+        let path = vault.trash_path(&backup.id);
+        let _lease = match guard::try_flock(&path) {
+            Ok(Some(lease)) => Some(lease),
+            Ok(None) => continue,
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+        // The archive first: a process that dies after it leaves a row without an archive in either place, which `mend` takes for gone. The
+        // row first would leave an archive that nobody ever removes.
+        remove(&path)?;
+        vault.catalog().mark_gone(&backup.id)?;
+        remove(&vault.notes_path(&backup.id))?;
+        count += 1;
+        bytes += size;
+    }
+    if count > 0 {
+        let message = format!("Emptied the trash of {count} backups, {}", human::bytes(bytes));
+        let event = NewEvent { actor, action: "trash.emptied", result: EventResult::Ok, database: None, backup: None, job: None, message };
+        activity::record(vault, &event)?;
+    }
+    Ok((count, bytes))
+}
+
+/// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
+/// while another process is at the trash.
+pub(crate) fn mend(vault: &Vault) -> Result<()> {
+    let folder = vault.trash_dir();
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let Some(_guard) = guard::try_lock_dir(&folder)? else { return Ok(()) };
+    for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?.flatten() {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) else {
+            continue;
+        };
+        let Some(mut backup) = vault.catalog().get_backup(&id)? else { continue };
+        if backup.state == BackupState::Trashed {
+            continue;
+        }
+        let tombstone = notes::read(vault, &id)?.tombstone;
+        let now = Timestamp::now();
+        let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
+        let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
+        let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
+        backup.state = BackupState::Trashed;
+        backup.trashed_at = Some(trashed_at);
+        backup.trash_until = Some(until);
+        let message = format!("Deleted {id}; the deletion was interrupted and is finished now");
+        vault.catalog().put_backup_and_record(&backup, &event("backup.deleted", &by, &backup, message), now)?;
+        databases::update_latest_link(vault, &backup.database)?;
+    }
+    for mut backup in vault.catalog().backups_in_state(BackupState::Trashed)? {
+        if vault.trash_path(&backup.id).exists() {
+            continue;
+        }
+        if vault.archive_path(&backup.id).exists() {
+            complete_again(&mut backup);
+            let message = format!("Took {} back; that was interrupted and is finished now", backup.id);
+            vault.catalog().put_backup_and_record(&backup, &event("backup.put_back", "unknown", &backup, message), Timestamp::now())?;
+            databases::update_latest_link(vault, &backup.database)?;
+        } else {
+            vault.catalog().mark_gone(&backup.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn complete_again(backup: &mut Backup) {
+    backup.state = BackupState::Complete;
+    backup.trashed_at = None;
+    backup.trash_until = None;
+}
+
+fn lock_trash(vault: &Vault) -> Result<Guard> {
+    let folder = vault.trash_dir();
+    durable::make_dir(&folder)?;
+    guard::lock_dir(&folder)
+}
+
+fn in_use(backup: &Backup) -> Error {
+    Error::DatabaseBusy { database: backup.database.clone(), holder: format!("the archive of {} is being read", backup.id) }
+}
+
+fn event<'a>(action: &'a str, actor: &'a str, backup: &Backup, message: String) -> NewEvent<'a> {
+    NewEvent {
+        actor,
+        action,
+        result: EventResult::Ok,
+        database: Some(backup.database.clone()),
+        backup: Some(backup.id.clone()),
+        job: None,
+        message,
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, error)),
+        _ => Ok(()),
+    }
 }

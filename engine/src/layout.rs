@@ -8,7 +8,7 @@ use crate::Vault;
 
 /// What no id can be named, so that it never meets a database's folder (ids begin with a letter or a digit).
 const TRASH: &str = ".trash";
-const STAGING: &str = ".staging";
+pub(crate) const STAGING: &str = ".staging";
 
 impl Vault {
     /// The folder of everything that belongs to one database.

@@ -12,6 +12,7 @@ pub mod databases;
 pub mod delete;
 pub mod durable;
 pub mod error;
+mod guard;
 pub mod image;
 pub mod jobs;
 mod layout;
@@ -22,6 +23,8 @@ pub mod restore;
 pub mod scheduler;
 pub mod sqlite;
 mod take;
+#[cfg(test)]
+mod testing;
 pub mod vault;
 pub mod verify;
 

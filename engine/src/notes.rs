@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use keepstone_model::{backup::Proof, id::BackupId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Vault};
+use crate::{Error, Result, Vault, durable, guard};
 
 /// The only version so far; a newer one is refused, never overwritten.
 pub(crate) const NOTES_VERSION: u32 = 1;
@@ -30,7 +30,7 @@ pub(crate) struct Notes {
     /// Why the source was in doubt.
     #[serde(default)]
     pub suspect: Option<String>,
-    /// Set while the archive is in the trash, or on its way there.
+    /// Set before the archive goes to the trash and cleared after it came back. Whether it is there, its place says.
     #[serde(default)]
     pub tombstone: Option<Tombstone>,
 }
@@ -43,12 +43,58 @@ pub(crate) struct Tombstone {
     pub by: String,
 }
 
-/// The notes as they are on the disk; empty ones where there is no file.
-pub(crate) fn read(_vault: &Vault, _id: &BackupId) -> Result<Notes> {
-    todo!()
+impl Notes {
+    fn empty(id: &BackupId) -> Self {
+        Self {
+            notes_version: NOTES_VERSION,
+            backup_id: id.clone(),
+            pinned: false,
+            description: None,
+            tags: None,
+            proofs: Vec::new(),
+            suspect: None,
+            tombstone: None,
+        }
+    }
 }
 
-/// Changes the notes, durably; gives back what is on the disk now.
-pub(crate) fn update(_vault: &Vault, _id: &BackupId, _change: impl FnOnce(&mut Notes)) -> Result<Notes> {
-    todo!()
+/// The notes as they are on the disk; empty ones where there is no file.
+pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
+    let path = vault.notes_path(id);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Notes::empty(id)),
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    // The version is looked at alone first: a newer form need not parse as this one.
+    #[derive(Deserialize)]
+    struct Version {
+        notes_version: u32,
+    }
+    let damaged = |detail: String| Error::ArchiveCorrupt { path: path.clone(), detail };
+    let found = serde_json::from_slice::<Version>(&bytes).map_err(|e| damaged(e.to_string()))?.notes_version;
+    if found > NOTES_VERSION {
+        return Err(Error::ArchiveTooNew { path, found, known: NOTES_VERSION });
+    }
+    let notes: Notes = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+    if notes.backup_id != *id {
+        return Err(damaged(format!("these are the notes of {}", notes.backup_id)));
+    }
+    Ok(notes)
+}
+
+/// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other.
+pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
+    let path = vault.notes_path(id);
+    let folder = path.parent().expect("notes lie in the folder of their kind");
+    durable::make_dir(folder)?;
+    let _guard = guard::lock_dir(folder)?;
+    let mut notes = read(vault, id)?;
+    change(&mut notes);
+    let surplus = notes.proofs.len().saturating_sub(PROOFS_MAX);
+    notes.proofs.drain(..surplus);
+    let mut json = serde_json::to_vec_pretty(&notes).expect("our own types have string keys and serialise");
+    json.push(b'\n');
+    durable::write(&path, &json)?;
+    Ok(notes)
 }

@@ -1,8 +1,26 @@
-//! The data directory and the backups folder: opening them, and where everything in them lies.
+//! The data directory and the backups folder: opening them. Where everything in them lies is `layout`'s business.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
 
-use crate::{Result, catalog::{Catalog, Live}};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    catalog::{Catalog, Live},
+    delete, durable, guard,
+    image::hex,
+    jobs,
+};
+
+/// The form of a vault that this version makes and reads.
+const FORMAT: u32 = 1;
+const MARKER: &str = "vault.toml";
 
 /// Whether opening may make a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +50,52 @@ pub struct Vault {
     live: Live,
 }
 
+/// `vault.toml`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: u32,
+    uid: String,
+    created_at: Timestamp,
+    /// Where the archives are, if the vault was made with a folder of its own for them: a later start that does not say so must not begin a
+    /// second, empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backups: Option<PathBuf>,
+}
+
 impl Vault {
     /// Opens the vault, brings its catalog to this version, and mends what a killed process left: published archives are adopted, rows of
     /// dead jobs become interrupted, their staging goes. Jobs of other live processes hold their locks and are left alone.
-    pub fn open(_options: &VaultOptions) -> Result<Self> {
-        todo!()
+    pub fn open(options: &VaultOptions) -> Result<Self> {
+        let data = std::path::absolute(&options.data).map_err(|e| Error::io(&options.data, e))?;
+        let wished = options.backups.as_ref().map(|path| std::path::absolute(path).map_err(|e| Error::io(path, e))).transpose()?;
+        if options.mode == OpenMode::Existing {
+            // Before anything is made or locked: these verbs leave no trace in a folder that is no vault.
+            read_marker(&data)?;
+        } else {
+            durable::make_dir(&data)?;
+        }
+        refuse_foreign(&data)?;
+        let vault = {
+            // One at a time through here: two first starts make one vault, and two new versions migrate once.
+            let _guard = guard::lock_dir(&data)?;
+            let marker = match read_marker(&data) {
+                Err(Error::NoVault { .. }) if options.mode != OpenMode::Existing => make(&data, options.mode, wished.as_deref())?,
+                found => found?,
+            };
+            let backups = wished.or(marker.backups).unwrap_or_else(|| data.join("backups"));
+            durable::make_dir(&backups)?;
+            durable::make_dir(&backups.join(crate::layout::STAGING))?;
+            let catalog_path = data.join("catalog.sqlite");
+            if is_lost(&catalog_path, &backups)? {
+                return Err(Error::CatalogDamaged { detail: format!("{} is missing", catalog_path.display()) });
+            }
+            let catalog = Catalog::open(&catalog_path)?;
+            let live = Live::open(&data.join("live.sqlite"))?;
+            Self { data, backups, catalog, live }
+        };
+        delete::mend(&vault)?;
+        jobs::recover(&vault)?;
+        Ok(vault)
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -54,4 +113,93 @@ impl Vault {
     pub(crate) fn live(&self) -> &Live {
         &self.live
     }
+}
+
+fn read_marker(data: &Path) -> Result<Marker> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let path = data.join(MARKER);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(Error::NoVault { path: data.to_owned() });
+        }
+        // Another user's vault has a marker that this one cannot read: that is the thing to say.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            refuse_foreign(data)?;
+            return Err(Error::io(&path, error));
+        }
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    let damaged = |e: toml::de::Error| Error::CatalogDamaged { detail: format!("{}: {}", path.display(), e.message()) };
+    // The number alone first: a newer marker need not parse as this one.
+    let found = toml::from_str::<Format>(&text).map_err(damaged)?.format;
+    if found > FORMAT {
+        return Err(Error::VaultTooNew { path: data.to_owned(), found, known: FORMAT });
+    }
+    toml::from_str(&text).map_err(damaged)
+}
+
+/// Makes a vault of a folder that exists. The marker comes first: a process that dies after it leaves a vault whose rest the next start makes.
+fn make(data: &Path, mode: OpenMode, backups: Option<&Path>) -> Result<Marker> {
+    if is_empty(data)? {
+        fs::set_permissions(data, fs::Permissions::from_mode(0o700)).map_err(|e| Error::io(data, e))?;
+    } else if mode == OpenMode::Create {
+        return Err(Error::NotAVault { path: data.to_owned() });
+    }
+    let mut uid = [0; 16];
+    getrandom::fill(&mut uid).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
+    let marker = Marker { format: FORMAT, uid: hex(&uid), created_at: Timestamp::now(), backups: backups.map(Path::to_owned) };
+    let text = toml::to_string(&marker).map_err(|e| Error::Internal(e.to_string()))?;
+    durable::write(&data.join(MARKER), format!("# This folder is a Keepstone vault.\n{text}").as_bytes())?;
+    Ok(marker)
+}
+
+/// Whether a folder holds nothing but what a file system or an earlier start that died puts there.
+fn is_empty(folder: &Path) -> Result<bool> {
+    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
+        let name = entry.map_err(|e| Error::io(folder, e))?.file_name();
+        let name = name.to_string_lossy();
+        if name != "lost+found" && !name.contains(MARKER) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the catalog of a vault that holds databases is not there any more. An empty new one in its place would forget every backup.
+fn is_lost(catalog: &Path, backups: &Path) -> Result<bool> {
+    if fs::metadata(catalog).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(false);
+    }
+    let mut entries = fs::read_dir(backups).map_err(|e| Error::io(backups, e))?.flatten();
+    Ok(entries.any(|entry| entry.path().join("database.json").is_file()))
+}
+
+/// What another user makes here, the vault's owner could not change later.
+fn refuse_foreign(data: &Path) -> Result<()> {
+    let owner = match fs::metadata(data) {
+        Ok(meta) => meta.uid(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(data, error)),
+    };
+    let user = rustix::process::geteuid().as_raw();
+    if owner == user {
+        return Ok(());
+    }
+    Err(Error::NotVaultOwner { path: data.to_owned(), owner: user_name(owner), user: user_name(user) })
+}
+
+/// The user's name as /etc/passwd has it, else `#` and the number (as sudo takes it).
+fn user_name(uid: u32) -> String {
+    let known = fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let (name, number) = (fields.next()?, fields.nth(1)?);
+            (number.parse() == Ok(uid)).then(|| name.to_owned())
+        })
+    });
+    known.unwrap_or_else(|| format!("#{uid}"))
 }

@@ -2,12 +2,16 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    id::{DatabaseId, JobId},
-    job::Job,
+    id::{BackupId, DatabaseId, JobId},
+    job::{Job, JobState},
 };
+use rusqlite::{OptionalExtension, Row, named_params, params};
 
-use super::Catalog;
-use crate::{Result, jobs::JobFilter};
+use super::{
+    Catalog,
+    row::{id, maybe_id, maybe_json, maybe_ms, maybe_time, ms, time, to_json, word},
+};
+use crate::{Error, Result, jobs::JobFilter};
 
 /// A job with what it was asked (JSON of the request) and what came out (JSON, once it is over).
 #[derive(Debug, Clone, PartialEq)]
@@ -19,43 +23,179 @@ pub(crate) struct JobRow {
 
 impl Catalog {
     /// Inserts the job, unless a row has the key already; gives back the id of the row that is there now.
-    pub(crate) fn add_job(&self, _job: &Job, _request: &str, _key: Option<&str>) -> Result<JobId> {
-        todo!()
+    pub(crate) fn add_job(&self, job: &Job, request: &str, key: Option<&str>) -> Result<JobId> {
+        self.write(|tx| {
+            let same_key = tx.query_row("SELECT id FROM jobs WHERE key = ?1", [key], |row| id(row, "id")).optional()?;
+            if let Some(earlier) = same_key {
+                return Ok(earlier);
+            }
+            let worker = (job.state == JobState::Running).then(worker);
+            tx.prepare_cached(
+                "INSERT INTO jobs (id, key, verb, state, database, backup, created_at, created_by, started_at, finished_at,
+                     cancel_requested, error, outcome, request, worker_pid, worker_host)
+                 VALUES (:id, :key, :verb, :state, :database, :backup, :created_at, :created_by, :started_at, :finished_at,
+                     :cancel_requested, :error, :outcome, :request, :worker_pid, :worker_host)",
+            )?
+            .execute(named_params! {
+                ":id": job.id.as_str(),
+                ":key": key,
+                ":verb": job.verb.as_str(),
+                ":state": job.state.as_str(),
+                ":database": job.database.as_ref().map(DatabaseId::as_str),
+                ":backup": job.backup.as_ref().map(BackupId::as_str),
+                ":created_at": ms(job.created_at),
+                ":created_by": job.created_by,
+                ":started_at": maybe_ms(job.started_at),
+                ":finished_at": maybe_ms(job.finished_at),
+                ":cancel_requested": job.cancel_requested,
+                ":error": job.error.as_ref().map(to_json),
+                ":outcome": job.outcome,
+                ":request": request,
+                ":worker_pid": worker.as_ref().map(|(pid, _)| *pid),
+                ":worker_host": worker.as_ref().map(|(_, host)| host.as_str()),
+            })?;
+            Ok(job.id.clone())
+        })
     }
 
     /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one.
-    pub(crate) fn claim_job(&self, _now: Timestamp, _skip: &dyn Fn(&DatabaseId) -> bool) -> Result<Option<JobRow>> {
-        todo!()
+    pub(crate) fn claim_job(&self, now: Timestamp, skip: &dyn Fn(&DatabaseId) -> bool) -> Result<Option<JobRow>> {
+        // Looked at without the write lock first: workers ask often, and most times nothing waits.
+        let waits = self.read(|c| Ok(c.prepare_cached("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1")?.exists([])?))?;
+        if !waits {
+            return Ok(None);
+        }
+        self.write(|tx| {
+            let candidates: Vec<JobRow> = tx
+                .prepare_cached(
+                    "SELECT * FROM jobs AS waiting WHERE state = 'queued' AND NOT cancel_requested AND NOT EXISTS
+                         (SELECT 1 FROM jobs WHERE state = 'running' AND database = waiting.database)
+                     ORDER BY number",
+                )?
+                .query_map([], read)?
+                .collect::<Result<_, _>>()?;
+            let Some(mut row) = candidates.into_iter().find(|row| !row.job.database.as_ref().is_some_and(skip)) else {
+                return Ok(None);
+            };
+            let (pid, host) = worker();
+            row.job.state = JobState::Running;
+            row.job.started_at = Some(Timestamp::from_millisecond(ms(now)).unwrap_or(now));
+            tx.execute(
+                "UPDATE jobs SET state = 'running', started_at = ?2, worker_pid = ?3, worker_host = ?4 WHERE id = ?1",
+                params![row.job.id.as_str(), ms(now), pid, host],
+            )?;
+            Ok(Some(row))
+        })
     }
 
     /// Replaces what the row says of the job; `cancel_requested` is only ever set, and a `None` leaves the result.
-    pub(crate) fn put_job(&self, _job: &Job, _result: Option<&str>) -> Result<()> {
-        todo!()
+    pub(crate) fn put_job(&self, job: &Job, result: Option<&str>) -> Result<()> {
+        self.write(|tx| {
+            let known = tx
+                .prepare_cached(
+                    "UPDATE jobs SET state = :state, database = :database, backup = :backup, started_at = :started_at,
+                         finished_at = :finished_at, cancel_requested = max(cancel_requested, :cancel_requested), error = :error,
+                         outcome = :outcome, result = coalesce(:result, result)
+                     WHERE id = :id",
+                )?
+                .execute(named_params! {
+                    ":id": job.id.as_str(),
+                    ":state": job.state.as_str(),
+                    ":database": job.database.as_ref().map(DatabaseId::as_str),
+                    ":backup": job.backup.as_ref().map(BackupId::as_str),
+                    ":started_at": maybe_ms(job.started_at),
+                    ":finished_at": maybe_ms(job.finished_at),
+                    ":cancel_requested": job.cancel_requested,
+                    ":error": job.error.as_ref().map(to_json),
+                    ":outcome": job.outcome,
+                    ":result": result,
+                })?;
+            if known == 0 { Err(Error::UnknownJob { id: job.id.to_string() }.into()) } else { Ok(()) }
+        })
     }
 
-    pub(crate) fn get_job(&self, _id: &JobId) -> Result<Option<JobRow>> {
-        todo!()
+    pub(crate) fn get_job(&self, id: &JobId) -> Result<Option<JobRow>> {
+        self.read(|c| Ok(c.prepare_cached("SELECT * FROM jobs WHERE id = ?1")?.query_row([id.as_str()], read).optional()?))
     }
 
     /// The newest first.
-    pub(crate) fn list_jobs(&self, _filter: &JobFilter) -> Result<Vec<JobRow>> {
-        todo!()
+    pub(crate) fn list_jobs(&self, filter: &JobFilter) -> Result<Vec<JobRow>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM jobs WHERE (:state IS NULL OR state = :state) AND (:database IS NULL OR database = :database)
+                     AND (NOT :open OR state IN ('queued', 'running'))
+                 ORDER BY number DESC LIMIT :limit",
+            )?;
+            let rows = statement.query_map(
+                named_params! {
+                    ":state": filter.state.map(JobState::as_str),
+                    ":database": filter.database.as_ref().map(DatabaseId::as_str),
+                    ":open": filter.open,
+                    ":limit": filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+                },
+                read,
+            )?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
-    pub(crate) fn request_cancel(&self, _id: &JobId) -> Result<()> {
-        todo!()
+    /// Marks the job as one to stop. A queued one is cancelled by that, in the same step: no worker claims it afterwards.
+    pub(crate) fn request_cancel(&self, id: &JobId) -> Result<()> {
+        self.write(|tx| {
+            let known = tx.execute(
+                "UPDATE jobs SET cancel_requested = 1, state = iif(state = 'queued', 'cancelled', state),
+                     finished_at = iif(state = 'queued', ?2, finished_at)
+                 WHERE id = ?1",
+                params![id.as_str(), ms(Timestamp::now())],
+            )?;
+            if known == 0 { Err(Error::UnknownJob { id: id.to_string() }.into()) } else { Ok(()) }
+        })
     }
 
-    pub(crate) fn cancel_requested(&self, _id: &JobId) -> Result<bool> {
-        todo!()
+    pub(crate) fn cancel_requested(&self, id: &JobId) -> Result<bool> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT cancel_requested FROM jobs WHERE id = ?1")?;
+            Ok(statement.query_row([id.as_str()], |row| row.get(0)).optional()?.unwrap_or(false))
+        })
     }
 
-    pub(crate) fn append_log(&self, _id: &JobId, _at: Timestamp, _line: &str) -> Result<()> {
-        todo!()
+    pub(crate) fn append_log(&self, id: &JobId, at: Timestamp, line: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.prepare_cached("INSERT INTO job_log (job, at, line) VALUES (?1, ?2, ?3)")?.execute(params![id.as_str(), ms(at), line])?;
+            Ok(())
+        })
     }
 
     /// The oldest first.
-    pub(crate) fn job_log(&self, _id: &JobId) -> Result<Vec<(Timestamp, String)>> {
-        todo!()
+    pub(crate) fn job_log(&self, id: &JobId) -> Result<Vec<(Timestamp, String)>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT at, line FROM job_log WHERE job = ?1 ORDER BY number")?;
+            let lines = statement.query_map([id.as_str()], |row| Ok((time(row, "at")?, row.get("line")?)))?;
+            Ok(lines.collect::<Result<_, _>>()?)
+        })
     }
+}
+
+/// Which process runs a job, for a person who looks for it.
+fn worker() -> (u32, String) {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    (std::process::id(), host.trim().to_owned())
+}
+
+fn read(row: &Row<'_>) -> Result<JobRow, rusqlite::Error> {
+    let job = Job {
+        id: id(row, "id")?,
+        verb: word(row, "verb")?,
+        state: word(row, "state")?,
+        database: maybe_id(row, "database")?,
+        backup: maybe_id(row, "backup")?,
+        created_at: time(row, "created_at")?,
+        created_by: row.get("created_by")?,
+        started_at: maybe_time(row, "started_at")?,
+        finished_at: maybe_time(row, "finished_at")?,
+        cancel_requested: row.get("cancel_requested")?,
+        error: maybe_json(row, "error")?,
+        outcome: row.get("outcome")?,
+    };
+    Ok(JobRow { job, request: row.get("request")?, result: row.get("result")? })
 }

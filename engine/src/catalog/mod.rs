@@ -1,16 +1,164 @@
 //! The index of everything: `<data>/catalog.sqlite`. All SQL of the catalog stays below this folder.
+//!
+//! One connection writes and one reads, each behind a lock of this process; other processes have their own. Every write is one `BEGIN
+//! IMMEDIATE` transaction, so that what it read before it wrote is still so.
 
 mod backups;
+mod databases;
+mod events;
 mod jobs;
 mod live;
+mod meta;
+mod row;
+mod schedules;
+mod schema;
+#[cfg(test)]
+mod tests;
 mod users;
 mod watch;
 
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
 pub(crate) use jobs::JobRow;
 pub use live::Live;
+pub(crate) use schedules::{ScheduleRow, Standing, run_key};
 pub use users::{Session, SetupLink, User};
 pub use watch::{Change, Watch};
 
+use crate::{Error, Result};
+
+/// How long a statement waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Up to this size every page is checked at the start; a larger catalog only by what its header and schema say, so that opening stays quick.
+const CHECKED_WHOLE_BYTES: u64 = 16 << 20;
+
 /// The open catalog: WAL, synchronous=FULL. What is written is durable when the call returns.
 #[derive(Debug)]
-pub struct Catalog {}
+pub struct Catalog {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Catalog {
+    /// Opens the catalog, or makes an empty one, and brings it to this version. `CatalogDamaged` if it does not pass its first checks.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let whole = |stop: Stop| stop.into_error(path);
+        make_private(path)?;
+        let mut writer = connect(path).map_err(|e| whole(e.into()))?;
+        check(&writer, path).map_err(whole)?;
+        use_wal(&writer).map_err(|e| whole(e.into()))?;
+        writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
+        schema::migrate(&mut writer).map_err(whole)?;
+        let reader = connect(path).map_err(|e| whole(e.into()))?;
+        reader.pragma_update(None, "query_only", true).map_err(|e| whole(e.into()))?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    }
+
+    fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
+        act(&lock(&self.reader)).map_err(|stop| stop.into_error(&self.path))
+    }
+
+    /// All of `act` is durable when this returns, or nothing of it happened.
+    fn write<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
+        let mut connection = lock(&self.writer);
+        let all = || {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let out = act(&tx)?;
+            tx.commit()?;
+            Ok(out)
+        };
+        all().map_err(|stop: Stop| stop.into_error(&self.path))
+    }
+}
+
+/// A panic while the lock was held rolled its transaction back: the connection is as good as before.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What ends a transaction early: SQLite's own fault, or one of ours.
+enum Stop {
+    Sqlite(rusqlite::Error),
+    Ours(Error),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl Stop {
+    fn into_error(self, path: &Path) -> Error {
+        match self {
+            Self::Ours(error) => error,
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::CatalogDamaged { detail: error.to_string() },
+                Some(ErrorCode::DiskFull) => Error::NoSpace { path: path.to_owned() },
+                _ => Error::Catalog(error),
+            },
+        }
+    }
+}
+
+/// Makes the file with mode 0600 before SQLite does with another; its -wal and -shm take over that mode.
+fn make_private(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::io(path, error)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), Stop> {
+    let damaged = |detail: String| Stop::Ours(Error::CatalogDamaged { detail });
+    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let (application_id, version) = (number("application_id")?, number("user_version")?);
+    if version != 0 && application_id != schema::APPLICATION_ID {
+        return Err(damaged(format!("{} is another program's database", path.display())));
+    }
+    let size = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+    if size <= CHECKED_WHOLE_BYTES {
+        let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if finding != "ok" {
+            return Err(damaged(finding));
+        }
+    }
+    Ok(())
+}
+
+/// The change to WAL needs the file alone for a moment, and SQLite does not call the busy handler for it: so asked again, for a while.
+fn use_wal(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome.map(drop),
+        }
+    }
+}

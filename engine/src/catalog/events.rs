@@ -1,0 +1,134 @@
+//! The rows of events: appended with the hash of the one before, never changed, never removed.
+
+use jiff::Timestamp;
+use keepstone_model::{
+    event::Event,
+    id::{BackupId, DatabaseId, JobId},
+};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{
+    Catalog, Stop,
+    row::{maybe_id, ms, time, word},
+};
+use crate::{
+    Result,
+    activity::{ChainReport, EventFilter, FIRST_PREVIOUS_HASH, NewEvent, event_hash},
+};
+
+impl Catalog {
+    pub(crate) fn append_event(&self, event: &NewEvent<'_>, now: Timestamp) -> Result<Event> {
+        self.write(|tx| append(tx, event, now))
+    }
+
+    pub(crate) fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM events WHERE (:database IS NULL OR database = :database) AND (:backup IS NULL OR backup = :backup)
+                     AND (:before IS NULL OR number < :before)
+                 ORDER BY number DESC LIMIT :limit",
+            )?;
+            let rows = statement.query_map(
+                named_params! {
+                    ":database": filter.database.as_ref().map(DatabaseId::as_str),
+                    ":backup": filter.backup.as_ref().map(BackupId::as_str),
+                    ":before": filter.before.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+                    ":limit": filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+                },
+                read,
+            )?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Recomputes every hash. Lines that were cut off the end show, too: SQLite remembers the highest number that was ever given out.
+    pub(crate) fn verify_events(&self) -> Result<ChainReport> {
+        self.read(|c| {
+            let tx = c.unchecked_transaction()?;
+            let mut statement = tx.prepare("SELECT * FROM events ORDER BY number")?;
+            let mut rows = statement.query([])?;
+            let (mut count, mut broken_at) = (0_u64, None);
+            let mut previous = FIRST_PREVIOUS_HASH.to_owned();
+            while let Some(row) = rows.next()? {
+                let number: u64 = row.get("number")?;
+                // A row that cannot be read as an event has been tampered with like one whose hash differs.
+                let fits = number == count + 1
+                    && read(row).is_ok_and(|event| {
+                        event.previous_hash == previous && event.hash == event_hash(&event) && {
+                            previous.clone_from(&event.hash);
+                            true
+                        }
+                    });
+                count += 1;
+                if !fits && broken_at.is_none() {
+                    broken_at = Some(number.min(count));
+                    break;
+                }
+            }
+            let total: u64 = tx.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
+            let given_out = tx.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'events'", [], |row| row.get(0)).optional()?;
+            if broken_at.is_none() && given_out.unwrap_or(0) > total {
+                broken_at = Some(total + 1);
+            }
+            Ok(ChainReport { events: total, broken_at })
+        })
+    }
+}
+
+/// Within a write transaction: nobody else takes the same number, or the same event before.
+pub(super) fn append(c: &Connection, new: &NewEvent<'_>, now: Timestamp) -> Result<Event, Stop> {
+    let last: Option<(u64, String)> = c
+        .prepare_cached("SELECT number, hash FROM events ORDER BY number DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (number, previous_hash) = last.map_or((1, FIRST_PREVIOUS_HASH.to_owned()), |(number, hash)| (number + 1, hash));
+    let mut event = Event {
+        number,
+        // As it will be read back: to the millisecond.
+        at: Timestamp::from_millisecond(ms(now)).unwrap_or(now),
+        actor: new.actor.to_owned(),
+        action: new.action.to_owned(),
+        result: new.result,
+        database: new.database.clone(),
+        backup: new.backup.clone(),
+        job: new.job.clone(),
+        message: new.message.clone(),
+        previous_hash,
+        hash: String::new(),
+    };
+    event.hash = event_hash(&event);
+    c.prepare_cached(
+        "INSERT INTO events (number, at, actor, action, result, database, backup, job, message, previous_hash, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        event.number,
+        ms(event.at),
+        event.actor,
+        event.action,
+        event.result.as_str(),
+        event.database.as_ref().map(DatabaseId::as_str),
+        event.backup.as_ref().map(BackupId::as_str),
+        event.job.as_ref().map(JobId::as_str),
+        event.message,
+        event.previous_hash,
+        event.hash,
+    ])?;
+    Ok(event)
+}
+
+fn read(row: &Row<'_>) -> Result<Event, rusqlite::Error> {
+    Ok(Event {
+        number: row.get("number")?,
+        at: time(row, "at")?,
+        actor: row.get("actor")?,
+        action: row.get("action")?,
+        result: word(row, "result")?,
+        database: maybe_id(row, "database")?,
+        backup: maybe_id(row, "backup")?,
+        job: maybe_id(row, "job")?,
+        message: row.get("message")?,
+        previous_hash: row.get("previous_hash")?,
+        hash: row.get("hash")?,
+    })
+}

@@ -1,0 +1,174 @@
+//! The tables of the catalog and the steps that brought them about. A step that was released is never edited: a new one follows it.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::Stop;
+use crate::Error;
+
+/// "KSTC": a file that carries another number in its header is no catalog.
+pub(super) const APPLICATION_ID: i64 = 0x4B53_5443;
+
+/// Each brings a catalog from its index to the next `user_version`. Times are milliseconds since 1970; rich values are JSON.
+pub(super) const STEPS: &[&str] = &[
+    // 1: the first slice
+    "
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE databases (
+        id             TEXT PRIMARY KEY,
+        uid            TEXT NOT NULL UNIQUE,
+        engine         TEXT NOT NULL,
+        location       TEXT NOT NULL UNIQUE,
+        added_at       INTEGER NOT NULL,
+        objective_secs INTEGER,
+        never_replace  INTEGER NOT NULL,
+        paused         INTEGER NOT NULL,
+        last_sequence  INTEGER NOT NULL DEFAULT 0   -- the highest ever given out: a number is never used again
+    ) STRICT;
+
+    CREATE TABLE schedules (
+        number       INTEGER PRIMARY KEY AUTOINCREMENT,
+        database     TEXT NOT NULL REFERENCES databases (id) ON DELETE CASCADE,
+        kind         TEXT NOT NULL,
+        cron         TEXT NOT NULL,
+        time_zone    TEXT NOT NULL,
+        if_missed    TEXT NOT NULL,
+        planned_at   INTEGER,   -- what the clock said when next_run_at was reckoned
+        next_run_at  INTEGER,   -- null: this cron never comes up again
+        last_run_at  INTEGER,   -- the time for which the last run was due
+        last_job     TEXT
+    ) STRICT;
+    CREATE INDEX schedules_by_database ON schedules (database);
+
+    CREATE TABLE backups (
+        id                  TEXT PRIMARY KEY,
+        database            TEXT NOT NULL REFERENCES databases (id) ON DELETE CASCADE,
+        kind                TEXT NOT NULL,
+        sequence            INTEGER NOT NULL,
+        state               TEXT NOT NULL,
+        created_at          INTEGER NOT NULL,
+        created_by          TEXT NOT NULL,
+        description         TEXT NOT NULL,
+        tags                TEXT NOT NULL,
+        pinned              INTEGER NOT NULL,
+        suspect             TEXT,
+        original_size_bytes INTEGER NOT NULL,
+        archive_size_bytes  INTEGER NOT NULL,
+        total_records       INTEGER NOT NULL,
+        payload_hash        TEXT,
+        proof               TEXT,
+        error               TEXT,
+        job                 TEXT,
+        trashed_at          INTEGER,
+        trash_until         INTEGER,
+        good                INTEGER NOT NULL,             -- what Backup::is_good says of this row
+        gone                INTEGER NOT NULL DEFAULT 0,   -- a tombstone: its archive was removed for good
+        search              TEXT NOT NULL,                -- id, description and tags in lower case
+        UNIQUE (database, sequence)
+    ) STRICT;
+    CREATE INDEX backups_by_time ON backups (created_at);
+    CREATE INDEX backups_by_state ON backups (state, created_at);
+    CREATE INDEX backups_by_job ON backups (job) WHERE job IS NOT NULL;
+
+    CREATE TABLE jobs (
+        number           INTEGER PRIMARY KEY AUTOINCREMENT,   -- the order in which they came
+        id               TEXT NOT NULL UNIQUE,
+        key              TEXT UNIQUE,
+        verb             TEXT NOT NULL,
+        state            TEXT NOT NULL,
+        database         TEXT,
+        backup           TEXT,
+        created_at       INTEGER NOT NULL,
+        created_by       TEXT NOT NULL,
+        started_at       INTEGER,
+        finished_at      INTEGER,
+        cancel_requested INTEGER NOT NULL,
+        error            TEXT,
+        outcome          TEXT,
+        request          TEXT NOT NULL,
+        result           TEXT,
+        worker_pid       INTEGER,
+        worker_host      TEXT
+    ) STRICT;
+    CREATE INDEX jobs_by_state ON jobs (state, number);
+    CREATE INDEX jobs_by_database ON jobs (database, number);
+
+    CREATE TABLE job_log (
+        number INTEGER PRIMARY KEY,
+        job    TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        at     INTEGER NOT NULL,
+        line   TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX job_log_by_job ON job_log (job, number);
+
+    CREATE TABLE events (
+        number        INTEGER PRIMARY KEY AUTOINCREMENT,
+        at            INTEGER NOT NULL,
+        actor         TEXT NOT NULL,
+        action        TEXT NOT NULL,
+        result        TEXT NOT NULL,
+        database      TEXT,
+        backup        TEXT,
+        job           TEXT,
+        message       TEXT NOT NULL,
+        previous_hash TEXT NOT NULL,
+        hash          TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_database ON events (database, number);
+    CREATE INDEX events_by_backup ON events (backup, number);
+    CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN SELECT RAISE (ABORT, 'events are never removed'); END;
+    CREATE TRIGGER events_keep BEFORE UPDATE ON events BEGIN SELECT RAISE (ABORT, 'events are never changed'); END;
+
+    CREATE TABLE users (
+        key           TEXT PRIMARY KEY,   -- the name in lower case
+        name          TEXT NOT NULL,
+        role          TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        created_at    INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE sessions (
+        token_hash       TEXT PRIMARY KEY,
+        user             TEXT NOT NULL REFERENCES users (key) ON DELETE CASCADE,
+        created_at       INTEGER NOT NULL,
+        authenticated_at INTEGER NOT NULL,
+        last_seen_at     INTEGER NOT NULL,
+        expires_at       INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX sessions_by_user ON sessions (user);
+
+    CREATE TABLE setup_link (
+        one        INTEGER PRIMARY KEY CHECK (one = 1),
+        token_hash TEXT NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    ",
+];
+
+/// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog
+/// of a newer version is refused and not touched.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Stop> {
+    migrate_by(connection, STEPS)
+}
+
+pub(super) fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), Stop> {
+    let version = |c: &Connection| c.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0));
+    if version(connection)? == steps.len() {
+        return Ok(());
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again under the lock: another process may have done it meanwhile.
+    let found = version(&tx)?;
+    if found > steps.len() {
+        let path = tx.path().unwrap_or_default().into();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        return Err(Error::VaultTooNew { path, found: number(found), known: number(steps.len()) }.into());
+    }
+    for step in &steps[found..] {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", steps.len())?;
+    tx.commit()?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Tests of the catalog: rows, jobs, the chain of events, users, opening and migrating.
+
+mod backups;
+mod events;
+mod jobs;
+mod opening;
+mod users;
+mod watch;

@@ -1,0 +1,107 @@
+//! Opening a catalog: whole, damaged, older, newer, by several at once.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::{Catalog, Live, schema};
+use crate::{Error, testing};
+
+#[test]
+fn a_new_catalog_is_private_and_durable() {
+    let f = testing::vault();
+    let (mode, synchronous, version): (String, i64, usize) = {
+        let c = super::super::lock(&f.vault.catalog().writer);
+        let one = |pragma: &str| c.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((one("foreign_keys"), one("application_id")), (1, schema::APPLICATION_ID));
+        let version = usize::try_from(one("user_version")).unwrap();
+        (c.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap(), one("synchronous"), version)
+    };
+    assert_eq!((mode.as_str(), synchronous, version), ("wal", 2, schema::STEPS.len()));
+    for name in ["catalog.sqlite", "catalog.sqlite-wal", "live.sqlite", "live.sqlite-wal", "vault.toml"] {
+        let mode = fs::metadata(f.vault.data_dir().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn steps_are_taken_once_and_from_where_a_catalog_stands() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("c.sqlite");
+    let steps = ["CREATE TABLE a (x)", "INSERT INTO a VALUES (1)", "ALTER TABLE a ADD COLUMN y DEFAULT 2"];
+    let count = |c: &Connection, sql: &str| c.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let mut c = Connection::open(&path).unwrap();
+    for upto in [2, 2, 3] {
+        assert!(schema::migrate_by(&mut c, &steps[..upto]).is_ok());
+    }
+    assert_eq!(count(&c, "SELECT count(*) + sum(y) FROM a"), 3);
+    // A step that fails leaves the version before it, whole.
+    let failing = [steps.as_slice(), &["CREATE TABLE b (x)", "no sql"]].concat();
+    assert!(schema::migrate_by(&mut c, &failing).is_err());
+    assert_eq!(count(&c, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
+    assert_eq!(count(&c, "PRAGMA user_version"), 3);
+    // A newer one is not touched.
+    let newer = schema::migrate_by(&mut c, &steps[..1]).map_err(|stop| stop.into_error(&path));
+    assert!(matches!(newer, Err(Error::VaultTooNew { found: 3, known: 1, .. })));
+}
+
+#[test]
+fn a_damaged_catalog_says_so() {
+    let whole = testing::vault();
+    testing::database(&whole.vault, "shop");
+    drop(whole.vault);
+    let path = whole.dir.path().join("vault/catalog.sqlite");
+    let bytes = fs::read(&path).unwrap();
+    let damages: [(&str, Box<dyn Fn() -> Vec<u8>>); 3] = [
+        (
+            "no database",
+            Box::new(|| b"this is no database, and longer than a header needs it to be; so much for that. And some more.".repeat(9)),
+        ),
+        ("a page overwritten", {
+            let bytes = bytes.clone();
+            Box::new(move || [&bytes[..4096], &[0xAA; 8192], &bytes[4096 + 8192..]].concat())
+        }),
+        ("cut off", {
+            let bytes = bytes.clone();
+            Box::new(move || bytes[..bytes.len() / 2].to_vec())
+        }),
+    ];
+    for (name, damage) in damages {
+        fs::write(&path, damage()).unwrap();
+        let error = Catalog::open(&path).unwrap_err();
+        assert!(matches!(error, Error::CatalogDamaged { .. }), "{name}: {error}");
+        let _ = fs::remove_file(path.with_extension("sqlite-wal"));
+        let _ = fs::remove_file(path.with_extension("sqlite-shm"));
+    }
+    Connection::open(dir_file(&path)).unwrap().execute_batch("PRAGMA user_version = 1; CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Catalog::open(&dir_file(&path)), Err(Error::CatalogDamaged { .. })), "another program's database");
+}
+
+fn dir_file(path: &std::path::Path) -> std::path::PathBuf {
+    path.with_file_name("other.sqlite")
+}
+
+#[test]
+fn progress_that_cannot_be_read_is_made_anew() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("live.sqlite");
+    for content in [&b"garbage, and enough of it to be taken for a header of some file or other, which it is not."[..], b""] {
+        fs::write(&path, content.repeat(20)).unwrap();
+        assert!(Live::open(&path).unwrap().all().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn many_open_a_new_vault_at_once() {
+    let dir = TempDir::new().unwrap();
+    let uids: Vec<String> = std::thread::scope(|scope| {
+        let open = || {
+            testing::open(&dir);
+            fs::read_to_string(dir.path().join("vault/vault.toml")).unwrap()
+        };
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(uids.iter().all(|uid| *uid == uids[0]), "one vault, not several");
+}

@@ -1,0 +1,173 @@
+//! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
+
+use std::{fs, io::ErrorKind, path::Path};
+
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    database::Database,
+    id::{BackupId, DatabaseId, DatabaseUid, Kind},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result, Vault,
+    archive::Archive,
+    durable,
+    image::hex,
+    notes::{self, Notes},
+};
+
+const FILE_VERSION: u32 = 1;
+
+/// `database.json`: uid and settings, no secrets.
+#[derive(Debug, Serialize, Deserialize)]
+struct DatabaseFile {
+    file_version: u32,
+    #[serde(flatten)]
+    database: Database,
+}
+
+/// Under which id and uid a location is added.
+pub(super) enum Choice {
+    New(DatabaseId),
+    /// The folder was left by a database of the same location.
+    TakenUp(Database),
+}
+
+/// Chooses the id: the wished one if its folder is free or of this location, else the folder that is of this location, else a free slug.
+pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>, stem: &str) -> Result<Choice> {
+    let in_catalog: Vec<DatabaseId> = vault.catalog().databases()?.into_iter().map(|database| database.id).collect();
+    if let Some(id) = wished {
+        return match left_in(vault, id)? {
+            _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
+            Left::Nothing => Ok(Choice::New(id.clone())),
+            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(left)),
+            Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
+        };
+    }
+    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
+        if in_catalog.contains(&id) {
+            continue;
+        }
+        if let Left::Database(left) = left_in(vault, &id)?
+            && left.location == location
+        {
+            return Ok(Choice::TakenUp(left));
+        }
+    }
+    let taken =
+        |slug: &str| slug.parse().is_ok_and(|id: DatabaseId| in_catalog.contains(&id) || !matches!(left_in(vault, &id), Ok(Left::Nothing)));
+    Ok(Choice::New(DatabaseId::from_stem(stem, taken)))
+}
+
+enum Left {
+    Nothing,
+    Database(Database),
+    /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
+    Other,
+}
+
+fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
+    let path = vault.database_json_path(id);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(match serde_json::from_slice::<DatabaseFile>(&bytes) {
+            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(file.database),
+            _ => Left::Other,
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A folder with nothing but a lock in it is one that was just made.
+            let mut entries = fs::read_dir(vault.database_dir(id)).into_iter().flatten().flatten();
+            Ok(if entries.any(|entry| entry.file_name() != ".lock") { Left::Other } else { Left::Nothing })
+        }
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+pub(super) fn write(vault: &Vault, database: &Database) -> Result<()> {
+    let file = DatabaseFile { file_version: FILE_VERSION, database: database.clone() };
+    let mut json = serde_json::to_vec_pretty(&file).expect("our own types have string keys and serialise");
+    json.push(b'\n');
+    durable::write(&vault.database_json_path(&database.id), &json)
+}
+
+pub(super) fn random_uid() -> Result<DatabaseUid> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
+    Ok(hex(&bytes).parse().expect("32 hexadecimal digits"))
+}
+
+/// The backups whose archives carry this database's uid, in their folders or in the trash. Others are left alone.
+pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>> {
+    let mut found = Vec::new();
+    for kind in Kind::ALL {
+        let folder = vault.database_dir(&database.id).join(kind.as_str());
+        for id in ids_in(&folder)? {
+            if id.database() == database.id && id.kind() == kind {
+                found.extend(read_archive(vault, database, &id, &vault.archive_path(&id), BackupState::Complete)?);
+            }
+        }
+    }
+    for id in ids_in(&vault.trash_dir())? {
+        if id.database() == database.id {
+            found.extend(read_archive(vault, database, &id, &vault.trash_path(&id), BackupState::Trashed)?);
+        }
+    }
+    // Two archives of one number cannot both keep it; the catalog would refuse all. The later one by time keeps it.
+    found.sort_by(|a, b| (b.sequence, b.created_at).cmp(&(a.sequence, a.created_at)));
+    found.dedup_by_key(|backup| backup.sequence);
+    Ok(found)
+}
+
+fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(folder, error)),
+    };
+    let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".zip")?.parse().ok();
+    Ok(entries.flatten().filter_map(id).collect())
+}
+
+fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Backup>> {
+    let archive = match Archive::open(path) {
+        Ok(archive) => archive,
+        Err(cause) => {
+            tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
+            return Ok(None);
+        }
+    };
+    if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
+        return Ok(None);
+    }
+    let notes = notes::read(vault, id)?;
+    Ok(Some(described(&archive, notes, state)))
+}
+
+/// The row of a backup as its archive and notes tell it.
+fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
+    let metadata = archive.metadata();
+    let tombstone = notes.tombstone.filter(|_| state == BackupState::Trashed);
+    Backup {
+        id: metadata.backup_id.clone(),
+        database: metadata.database.clone(),
+        kind: metadata.backup_type,
+        sequence: metadata.sequence,
+        state,
+        created_at: metadata.created_at,
+        created_by: metadata.created_by.clone(),
+        description: notes.description.unwrap_or_else(|| metadata.description.clone()),
+        tags: notes.tags.unwrap_or_else(|| metadata.tags.clone()),
+        pinned: notes.pinned,
+        suspect: notes.suspect.or_else(|| metadata.suspect.clone()),
+        original_size_bytes: metadata.original_size,
+        archive_size_bytes: archive.size_bytes(),
+        total_records: metadata.total_records,
+        payload_hash: Some(metadata.payload_hash.clone()),
+        proof: notes.proofs.last().cloned(),
+        error: None,
+        job: None,
+        trashed_at: tombstone.as_ref().map(|t| t.trashed_at),
+        trash_until: tombstone.map(|t| t.until),
+    }
+}

@@ -1,0 +1,47 @@
+//! `latest.zip`: the link to the newest good archive, for people and scripts that look into the folder.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use keepstone_model::id::DatabaseId;
+
+use crate::{Error, Result, Vault, jobs::random};
+
+/// Lets `latest.zip` point to the newest good archive, atomically; takes the link away where there is none. It says nothing that the catalog
+/// does not say better, so it is not fsynced: after a power cut it may be the one before.
+pub(crate) fn update_latest_link(vault: &Vault, database: &DatabaseId) -> Result<()> {
+    let link = vault.latest_link(database);
+    let newest = vault.catalog().newest_good(database, None)?;
+    let wanted = newest.map(|backup| Path::new(backup.kind.as_str()).join(format!("{}.zip", backup.id)));
+    let present = match fs::symlink_metadata(&link) {
+        Ok(meta) if meta.is_symlink() => Some(fs::read_link(&link).map_err(|e| Error::io(&link, e))?),
+        Ok(_) => {
+            tracing::warn!(path = %link.display(), "this is not the link that keepstone makes, and is left alone");
+            return Ok(());
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::io(&link, error)),
+    };
+    match wanted {
+        wanted if wanted == present => Ok(()),
+        None => fs::remove_file(&link).or_else(missing_is_fine).map_err(|e| Error::io(&link, e)),
+        Some(target) => replace(&link, &target),
+    }
+}
+
+fn replace(link: &Path, target: &PathBuf) -> Result<()> {
+    let new = link.with_file_name(format!(".latest-{:08x}", random()));
+    symlink(target, &new).map_err(|e| Error::io(&new, e))?;
+    fs::rename(&new, link).map_err(|error| {
+        let _ = fs::remove_file(&new);
+        Error::io(link, error)
+    })
+}
+
+fn missing_is_fine(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,258 @@
+//! Databases under protection: adding, showing, editing, removing.
+
+mod folder;
+mod latest;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keepstone_model::{
+    database::{Database, DatabaseFacts, DatabaseState, Engine, database_state},
+    event::EventResult,
+    id::DatabaseId,
+    schedule::{OBJECTIVE_SLACK_SECS, Schedule, default_schedules},
+};
+
+pub(crate) use latest::update_latest_link;
+
+use crate::{
+    Error, Result, Vault,
+    activity::NewEvent,
+    catalog::ScheduleRow,
+    durable::{self, LockMode},
+    scheduler::{self, Timing},
+    sqlite,
+};
+
+/// How long adding a database waits for its application's lock.
+const PROBE_WAIT: Duration = Duration::from_secs(30);
+/// The largest gap between backups that a database without a schedule is allowed.
+const GAP_WITHOUT_SCHEDULE_SECS: u64 = 24 * 3600;
+
+#[derive(Debug, Clone)]
+pub struct AddDatabaseOptions {
+    /// A path, or a URL as SQLAlchemy has it (`sqlite:///relative`, `sqlite:////absolute`).
+    pub location: String,
+    /// The id wished for; else the slug of the file stem.
+    pub name: Option<String>,
+    /// Whether the default schedules are added.
+    pub schedules: bool,
+    pub actor: String,
+}
+
+/// One database with what its row on a page says.
+#[derive(Debug, Clone)]
+pub struct DatabaseStatus {
+    pub database: Database,
+    pub state: DatabaseState,
+    /// The effective objective.
+    pub objective_secs: u64,
+    pub newest_good_at: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub next_run_at: Option<Timestamp>,
+    /// Complete backups, and their archives' bytes.
+    pub backup_count: u64,
+    pub archive_size_bytes: u64,
+    /// The size of the database when it was last backed up.
+    pub size_bytes: Option<u64>,
+}
+
+/// Opens the database once to see that it is one, and writes it down. Adding a location that is there already gives back the present one. A
+/// folder that a removed database left is taken up again, with the uid and the archives in it, if it is of the same location.
+pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Database> {
+    let path = sqlite::location::path_of(&options.location)?;
+    let location = path.to_str().ok_or_else(|| Error::Unsupported { what: format!("a path that is not UTF-8 ({})", path.display()) })?;
+    if let Some(present) = vault.catalog().database_at(location)? {
+        return Ok(present);
+    }
+    sqlite::open::probe(&path, PROBE_WAIT)?;
+    let wished = options.name.as_deref().map(parse_id).transpose()?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let now = Timestamp::now();
+    let left = match folder::choose(vault, location, wished.as_ref(), &stem)? {
+        folder::Choice::TakenUp(left) => left,
+        folder::Choice::New(id) => Database {
+            id,
+            uid: folder::random_uid()?,
+            engine: Engine::Sqlite,
+            location: location.to_owned(),
+            added_at: now,
+            objective_secs: None,
+            never_replace: false,
+            paused: false,
+        },
+    };
+    let database = Database { added_at: now, ..left };
+    let schedules = if options.schedules { first_schedules(&database.id, now)? } else { Vec::new() };
+    // The folder first: if the process dies here, the next attempt finds the uid there and takes it up. A row first could make archives whose
+    // folder does not say whose they are.
+    durable::make_dir(&vault.database_dir(&database.id))?;
+    folder::write(vault, &database)?;
+    let adopted = folder::archives(vault, &database)?;
+    let message = match adopted.len() {
+        0 => format!("Added {} at {location}", database.id),
+        count => format!("Added {} at {location} with the {count} backups that are there", database.id),
+    };
+    let event = event("database.added", &options.actor, &database.id, message);
+    let added = vault.catalog().add_database(&database, &schedules, &adopted, &event)?;
+    update_latest_link(vault, &added.id)?;
+    Ok(added)
+}
+
+fn first_schedules(database: &DatabaseId, now: Timestamp) -> Result<Vec<ScheduleRow>> {
+    default_schedules(&scheduler::host_time_zone())
+        .into_iter()
+        .map(|schedule| {
+            let standing = scheduler::first_standing(&schedule, now)?;
+            Ok(ScheduleRow { number: 0, database: database.clone(), schedule, standing })
+        })
+        .collect()
+}
+
+pub fn databases(vault: &Vault) -> Result<Vec<Database>> {
+    vault.catalog().databases()
+}
+
+pub fn database(vault: &Vault, id: &DatabaseId) -> Result<Database> {
+    vault.catalog().get_database(id)?.ok_or_else(|| Error::UnknownDatabase { id: id.to_string() })
+}
+
+/// Finds the database that a person means: an id, or a location (`DB` of the command line).
+pub fn find_database(vault: &Vault, id_or_location: &str) -> Result<Database> {
+    let unknown = || Error::UnknownDatabase { id: id_or_location.to_owned() };
+    if sqlite::location::is_location(id_or_location) {
+        let path = sqlite::location::path_of(id_or_location)?;
+        return vault.catalog().database_at(&path.to_string_lossy())?.ok_or_else(unknown);
+    }
+    let id: DatabaseId = id_or_location.parse().map_err(|_| unknown())?;
+    database(vault, &id)
+}
+
+/// Every database with its state, the worst first.
+pub fn statuses(vault: &Vault, now: Timestamp) -> Result<Vec<DatabaseStatus>> {
+    let mut all = databases(vault)?.into_iter().map(|database| status_of(vault, database, now)).collect::<Result<Vec<_>>>()?;
+    all.sort_by(|a, b| (a.state, &a.database.id).cmp(&(b.state, &b.database.id)));
+    Ok(all)
+}
+
+pub fn status(vault: &Vault, id: &DatabaseId, now: Timestamp) -> Result<DatabaseStatus> {
+    status_of(vault, database(vault, id)?, now)
+}
+
+fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<DatabaseStatus> {
+    let stats = vault.catalog().backup_stats(&database.id)?;
+    let schedules = vault.catalog().schedules(Some(&database.id))?;
+    let objective_secs = database.objective_secs.unwrap_or_else(|| objective_by_schedules(&schedules, now));
+    let facts = DatabaseFacts {
+        paused: database.paused,
+        running: vault.catalog().creates_now(&database.id)?,
+        newest_good_at: stats.newest_good_at,
+        any_complete: stats.complete_count > 0,
+        last_run_failed: stats.last_run_failed,
+        objective_secs,
+    };
+    Ok(DatabaseStatus {
+        state: database_state(&facts, now),
+        objective_secs,
+        newest_good_at: stats.newest_good_at,
+        last_error: stats.last_error,
+        next_run_at: schedules.iter().filter(|_| !database.paused).filter_map(|row| row.standing.next_run_at).min(),
+        backup_count: stats.complete_count,
+        archive_size_bytes: stats.archive_size_bytes,
+        size_bytes: stats.size_bytes,
+        database,
+    })
+}
+
+/// The longest gap of the schedule that runs most often, and some slack: a monthly schedule beside a daily one does not make a week without a
+/// backup all right.
+fn objective_by_schedules(schedules: &[ScheduleRow], now: Timestamp) -> u64 {
+    let gaps = schedules.iter().filter_map(|row| Timing::of(&row.schedule).ok()?.longest_gap_secs(now));
+    gaps.min().unwrap_or(GAP_WITHOUT_SCHEDULE_SECS) + OBJECTIVE_SLACK_SECS
+}
+
+/// What may be edited; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct EditDatabaseOptions {
+    pub objective_secs: Option<Option<u64>>,
+    pub never_replace: Option<bool>,
+    pub paused: Option<bool>,
+    pub actor: String,
+}
+
+pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptions) -> Result<Database> {
+    let mut edited = database(vault, id)?;
+    edited.objective_secs = options.objective_secs.unwrap_or(edited.objective_secs);
+    edited.never_replace = options.never_replace.unwrap_or(edited.never_replace);
+    if edited.objective_secs == Some(0) {
+        return Err(Error::Invalid { field: "objective", message: "an objective is at least one second".to_owned() });
+    }
+    let action = match options.paused {
+        Some(true) if !edited.paused => "database.paused",
+        Some(false) if edited.paused => "database.resumed",
+        _ => "database.edited",
+    };
+    edited.paused = options.paused.unwrap_or(edited.paused);
+    let verb = action.rsplit('.').next().unwrap_or(action);
+    let message = format!("{}{} {id}", verb[..1].to_uppercase(), &verb[1..]);
+    // The file first, like notes before their row: what was acknowledged is in both.
+    durable::make_dir(&vault.database_dir(id))?;
+    folder::write(vault, &edited)?;
+    vault.catalog().edit_database(&edited, &event(action, &options.actor, id, message), Timestamp::now())?;
+    Ok(edited)
+}
+
+/// Forgets the database and its schedules; its archives stay where they are.
+pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()> {
+    database(vault, id)?;
+    let folder = vault.database_dir(id);
+    durable::make_dir(&folder)?;
+    // A job that runs now, in whichever process, would end without a row to write to.
+    let Some(_lock) = durable::try_lock(&vault.database_lock_path(id), LockMode::Exclusive)? else {
+        return Err(Error::DatabaseBusy { database: id.clone(), holder: "a job is running on it".to_owned() });
+    };
+    let message = format!("Removed {id}; its archives stay in {}", folder.display());
+    vault.catalog().remove_database(id, &event("database.removed", actor, id, message), Timestamp::now())
+}
+
+/// One schedule of a database as it stands in the catalog.
+#[derive(Debug, Clone)]
+pub struct ScheduleStatus {
+    pub number: i64,
+    pub database: DatabaseId,
+    pub schedule: Schedule,
+    /// In words, e.g. "At 02:00".
+    pub words: String,
+    pub next_run_at: Option<Timestamp>,
+    pub last_run_at: Option<Timestamp>,
+}
+
+pub fn schedules(vault: &Vault, database: Option<&DatabaseId>, now: Timestamp) -> Result<Vec<ScheduleStatus>> {
+    let rows = vault.catalog().schedules(database)?;
+    let status = |row: ScheduleRow| {
+        let timing = Timing::of(&row.schedule);
+        let words = timing.as_ref().map_or_else(|_| row.schedule.cron.clone(), Timing::words);
+        // Overdue ones are shown as they stand; one that was never reckoned gets its first time.
+        let next_run_at = match (row.standing.next_run_at, row.standing.planned_at) {
+            (None, None) => timing.ok().and_then(|timing| timing.next_after(now)),
+            (next, _) => next,
+        };
+        let last_run_at = row.standing.last_run_at;
+        ScheduleStatus { number: row.number, database: row.database, schedule: row.schedule, words, next_run_at, last_run_at }
+    };
+    Ok(rows.into_iter().map(status).collect())
+}
+
+fn parse_id(text: &str) -> Result<DatabaseId> {
+    text.parse().map_err(|_| Error::Invalid {
+        field: "name",
+        message: format!("\"{text}\" cannot name a database: use 1 to 40 of a-z, 0-9 and -, and no name of a kind"),
+    })
+}
+
+fn event<'a>(action: &'a str, actor: &'a str, id: &DatabaseId, message: String) -> NewEvent<'a> {
+    NewEvent { actor, action, result: EventResult::Ok, database: Some(id.clone()), backup: None, job: None, message }
+}
+
+#[cfg(test)]
+mod tests;

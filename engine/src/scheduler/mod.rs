@@ -1,0 +1,100 @@
+//! Takes the backups that are due. Its state is in the catalog, so a restart neither forgets a run nor takes it twice.
+
+mod decide;
+mod timing;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use keepstone_model::{
+    id::{DatabaseId, JobId},
+    job::JobState,
+    schedule::due_order,
+};
+
+pub(crate) use decide::first_standing;
+use decide::{Circumstances, Decision, decide};
+pub(crate) use timing::Timing;
+
+use crate::{
+    Result, Vault,
+    catalog::{ScheduleRow, Standing, run_key},
+    create::CreateOptions,
+    delete,
+    jobs::{self, JobRequest},
+};
+
+/// Who acts, in jobs and events.
+const ACTOR: &str = "schedule";
+/// How often what expired in the trash is removed.
+const EMPTY_TRASH_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Queues a job for every schedule that is due at `now` and gives their ids back; a run missed while nothing ran is made up exactly once.
+/// Call it every few seconds. Two processes that call it at once queue a run only once.
+pub fn tick(vault: &Vault, now: Timestamp) -> Result<Vec<JobId>> {
+    // As the catalog keeps times, so that what is compared was rounded alike.
+    let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    let paused: BTreeMap<DatabaseId, bool> = vault.catalog().databases()?.into_iter().map(|d| (d.id, d.paused)).collect();
+    let mut due = Vec::new();
+    for row in vault.catalog().schedules(None)? {
+        let timing = match Timing::of(&row.schedule) {
+            Ok(timing) => timing,
+            Err(cause) => {
+                tracing::warn!(schedule = row.number, %cause, "a schedule cannot be read, and does not run");
+                continue;
+            }
+        };
+        let circumstances = Circumstances { now, paused: paused.get(&row.database) != Some(&false), waiting: is_waiting(vault, &row)? };
+        match decide(&row.schedule, &timing, &row.standing, &circumstances) {
+            Decision::Wait => {}
+            Decision::Move(to) => drop(vault.catalog().move_schedule(row.number, &row.standing, &to)?),
+            Decision::ForgetFuture(to) => {
+                vault.catalog().release_run_keys(row.number, now)?;
+                vault.catalog().move_schedule(row.number, &row.standing, &to)?;
+            }
+            Decision::Run { due_at, then } => due.push((row, due_at, then)),
+        }
+    }
+    due.sort_by_key(|(row, ..)| (due_order(row.schedule.kind), row.number));
+    let mut queued = Vec::new();
+    for (row, due_at, then) in due {
+        queued.extend(queue(vault, &row, due_at, then)?);
+    }
+    empty_expired_trash(vault, now)?;
+    Ok(queued)
+}
+
+/// The job first, under a key that names the run; then the schedule moves on. A process that dies in between leaves the schedule due: whoever
+/// comes next submits the same key, gets the same job, and moves it. Of two at once, one moves it.
+fn queue(vault: &Vault, row: &ScheduleRow, due_at: Timestamp, mut then: Standing) -> Result<Option<JobId>> {
+    let options = CreateOptions { kind: row.schedule.kind, ..CreateOptions::new(row.database.clone(), ACTOR) };
+    let job = jobs::submit(vault, &JobRequest::Create(options), Some(&run_key(row.number, due_at)))?;
+    then.last_job = Some(job.clone());
+    let moved = vault.catalog().move_schedule(row.number, &row.standing, &then)?;
+    Ok(moved.then_some(job))
+}
+
+/// Whether this schedule's last run has not even begun.
+fn is_waiting(vault: &Vault, row: &ScheduleRow) -> Result<bool> {
+    let Some(job) = &row.standing.last_job else { return Ok(false) };
+    Ok(vault.catalog().get_job(job)?.is_some_and(|row| row.job.state == JobState::Queued))
+}
+
+fn empty_expired_trash(vault: &Vault, now: Timestamp) -> Result<()> {
+    let due = |last: Timestamp| last > now || now.duration_since(last) >= EMPTY_TRASH_EVERY;
+    if vault.catalog().trash_emptied_at()?.is_none_or(due) {
+        vault.catalog().set_trash_emptied_at(now)?;
+        delete::empty_trash(vault, Some(now), ACTOR)?;
+    }
+    Ok(())
+}
+
+/// The host's time zone by its IANA name, e.g. `Europe/Berlin`; UTC where the host does not say.
+pub(crate) fn host_time_zone() -> String {
+    let zone = TimeZone::system();
+    // A name that cannot be looked up again would make a schedule that never runs.
+    zone.iana_name().filter(|name| TimeZone::get(name).is_ok()).unwrap_or("UTC").to_owned()
+}
+
+#[cfg(test)]
+mod tests;
