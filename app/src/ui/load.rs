@@ -8,18 +8,22 @@ use crate::error::AppError;
 
 /// The body of a page. While the resource loads again, what was there stays.
 #[component]
-pub fn Loaded<T>(resource: Resource<Result<T, AppError>>, show: fn(T) -> AnyView) -> impl IntoView
+pub fn Loaded<T, F>(resource: Resource<Result<T, AppError>>, show: F) -> impl IntoView
 where
     T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
+    F: Fn(T) -> AnyView + Clone + Send + Sync + 'static,
 {
     view! {
         <Transition fallback=|| view! { <p class="loading" role="status">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match resource.await {
-                    Ok(facts) => show(facts),
-                    Err(error) => view! { <FaultPage error=error/> }.into_any(),
-                }
-            })}
+            {move || {
+                let show = show.clone();
+                Suspend::new(async move {
+                    match resource.await {
+                        Ok(facts) => show(facts),
+                        Err(error) => view! { <FaultPage error=error/> }.into_any(),
+                    }
+                })
+            }}
         </Transition>
     }
 }

@@ -1,0 +1,224 @@
+//! The server functions of backups, and what they return: words and moments ready to be shown, so that the browser only lays them out.
+
+use keepstone_model::{
+    backup::{BackupState, CheckName, CheckResult, Level, Verdict},
+    id::JobId,
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::AppError, ui::Moment};
+
+#[cfg(feature = "ssr")]
+use {
+    super::facts,
+    crate::server::{blocking, person, person_with},
+    keepstone_engine::{
+        backups::{self, EditBackupOptions},
+        create::CreateOptions,
+        jobs::{self, JobRequest},
+        verify::VerifyOptions,
+    },
+    keepstone_model::{access::Role, id::BackupId, validate},
+    leptos_axum::redirect,
+};
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupRow {
+    pub id: String,
+    pub database: String,
+    pub kind: String,
+    pub state: BackupState,
+    pub verdict: Verdict,
+    pub level: Level,
+    pub checks: Vec<(CheckName, CheckResult)>,
+    pub created: Moment,
+    /// The archive's bytes, once it is published.
+    pub size_bytes: Option<u64>,
+    /// Against the backup before it, e.g. `+1 %`; empty where that is not known.
+    pub change: String,
+    pub pinned: bool,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub error: Option<String>,
+    pub job: Option<JobId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupList {
+    pub rows: Vec<BackupRow>,
+    /// How many the filter finds.
+    pub total: u64,
+    /// From 1 on.
+    pub page: u64,
+    pub page_size: u64,
+    /// Every database, for the filter.
+    pub databases: Vec<String>,
+    /// Whether there is any backup at all, whatever the filter.
+    pub any: bool,
+    pub in_trash: u64,
+    /// The name of the zone in which the times are, e.g. `Europe/Berlin`.
+    pub zone: String,
+    pub may_change: bool,
+}
+
+/// One backup with everything its page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupDetail {
+    pub row: BackupRow,
+    /// Groups of facts: heading, then term and value.
+    pub facts: Vec<(String, Vec<FactLine>)>,
+    pub checked: Option<Moment>,
+    pub checks: Vec<CheckLine>,
+    pub tables: Vec<TableLine>,
+    pub previous: Option<String>,
+    pub next: Option<String>,
+    pub suspect: Option<String>,
+    /// Why it cannot be deleted now.
+    pub delete_refusal: Option<String>,
+    pub trash_until: Option<Moment>,
+    pub job_log: Vec<String>,
+    /// Whether there is an archive to download, verify and restore.
+    pub has_archive: bool,
+    pub may_operate: bool,
+    pub may_administer: bool,
+    /// Makes a verify that is sent twice one job.
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactLine {
+    pub term: String,
+    pub value: String,
+    /// Read letter by letter: hashes, paths, ids.
+    pub mono: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckLine {
+    pub name: String,
+    pub meaning: String,
+    pub result: CheckResult,
+    pub detail: String,
+    pub time: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableLine {
+    pub name: String,
+    pub row_count: u64,
+    /// Name and declared type.
+    pub columns: Vec<(String, String)>,
+}
+
+/// What the form of a new backup offers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewBackupForm {
+    pub databases: Vec<String>,
+    /// Makes a form that is sent twice one job.
+    pub key: String,
+}
+
+/// The filter as it stands in the address; every value may be empty.
+#[server(prefix = "/fn", endpoint = "backups/list")]
+pub async fn list(
+    #[server(default)] db: String,
+    #[server(default)] kind: String,
+    #[server(default)] state: String,
+    #[server(default)] q: String,
+    #[server(default)] from: String,
+    #[server(default)] to: String,
+    #[server(default)] sort: String,
+    #[server(default)] page: String,
+) -> Result<BackupList, AppError> {
+    let person = person_with(Role::Viewer)?;
+    let question = facts::Question { db, kind, state, text: q, from, to, sort, page };
+    facts::list(question, person.role).await
+}
+
+#[server(prefix = "/fn", endpoint = "backups/show")]
+pub async fn show(id: String) -> Result<BackupDetail, AppError> {
+    let person = person()?;
+    facts::detail(facts::backup_id(&id)?, person.role).await
+}
+
+#[server(prefix = "/fn", endpoint = "backups/form")]
+pub async fn form() -> Result<NewBackupForm, AppError> {
+    person_with(Role::Operator)?;
+    let databases = blocking(keepstone_engine::databases::databases).await?;
+    let databases = databases.into_iter().map(|database| database.id.to_string()).collect();
+    Ok(NewBackupForm { databases, key: facts::random_key() })
+}
+
+/// Queues a backup and leads to its job.
+#[server(prefix = "/fn", endpoint = "backups/create")]
+pub async fn create(
+    database: String,
+    #[server(default)] description: String,
+    #[server(default)] tags: String,
+    #[server(default)] pin: bool,
+    #[server(default)] compression: String,
+    #[server(default)] key: String,
+) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let database = database.parse().map_err(|_| AppError::invalid("database", "Choose a database."))?;
+    validate::description(&description)?;
+    let tags = validate::tags(&tags)?;
+    let compression = facts::compression(&compression)?;
+    let options = CreateOptions { description, tags, pin, compression, ..CreateOptions::new(database, person.name) };
+    submit(JobRequest::Create(options), key).await
+}
+
+/// Queues a verification and leads to its job.
+#[server(prefix = "/fn", endpoint = "backups/verify")]
+pub async fn verify(id: String, #[server(default)] key: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let backup = facts::backup_id(&id)?;
+    submit(JobRequest::Verify(VerifyOptions { backup, actor: person.name }), key).await
+}
+
+#[server(prefix = "/fn", endpoint = "backups/edit")]
+pub async fn edit(id: String, #[server(default)] description: String, #[server(default)] tags: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    validate::description(&description)?;
+    let tags = validate::tags(&tags)?;
+    let options = EditBackupOptions { description: Some(description), tags: Some(tags), pinned: None, actor: person.name };
+    change(facts::backup_id(&id)?, options).await
+}
+
+#[server(prefix = "/fn", endpoint = "backups/pin")]
+pub async fn pin(id: String, pinned: bool) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    change(facts::backup_id(&id)?, EditBackupOptions { pinned: Some(pinned), actor: person.name, ..Default::default() }).await
+}
+
+/// Moves a backup to the trash. Its page stays, and says how to take it back.
+#[server(prefix = "/fn", endpoint = "backups/delete")]
+pub async fn delete(id: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let backup = facts::backup_id(&id)?;
+    let address = format!("/backups/{backup}");
+    match blocking(move |vault| keepstone_engine::delete::delete(vault, &backup, &person.name)).await {
+        // Sent twice: it is where it was to go.
+        Err(error) if error.code == "delete_refused" && facts::is_trashed(&id).await => {}
+        result => drop(result?),
+    }
+    redirect(&address);
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+async fn submit(request: JobRequest, key: String) -> Result<(), AppError> {
+    let job = blocking(move |vault| jobs::submit(vault, &request, (!key.is_empty()).then_some(key.as_str()))).await?;
+    redirect(&format!("/jobs/{job}"));
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+async fn change(id: BackupId, options: EditBackupOptions) -> Result<(), AppError> {
+    let address = format!("/backups/{id}");
+    blocking(move |vault| backups::edit(vault, &id, &options)).await?;
+    redirect(&address);
+    Ok(())
+}

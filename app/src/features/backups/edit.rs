@@ -1,0 +1,85 @@
+//! What can be changed on a backup's page: description, tags, pin; and the forms that verify and delete it.
+
+use leptos::prelude::*;
+
+use super::{api::BackupDetail, page::Acts};
+use crate::ui::{ConfirmDialog, Field, FormError, SubmitButton, fault_of, field_fault};
+
+/// Description and tags, folded away until someone wants to change them.
+pub(super) fn notes(backup: &BackupDetail, acts: Acts) -> AnyView {
+    let row = &backup.row;
+    let description = if row.description.is_empty() { "No description".to_owned() } else { row.description.clone() };
+    let tags: Vec<_> = row.tags.iter().map(|tag| view! { <span class="tag">{tag.clone()}</span> }).collect();
+    let value = move || acts.edit.value().get();
+    let (id, text, tag_text) = (row.id.clone(), row.description.clone(), row.tags.join(", "));
+    let edit = backup.may_operate.then(|| {
+        view! {
+            <details class="edit">
+                <summary>"Edit description and tags"</summary>
+                <ActionForm action=acts.edit attr:class="form">
+                    <FormError error=fault_of(value)/>
+                    <input type="hidden" name="id" value=id/>
+                    <Field label="Description" name="description" value=text error=field_fault(value, "description")/>
+                    <Field label="Tags" name="tags" value=tag_text error=field_fault(value, "tags") help="Separated by commas"/>
+                    <div class="form-actions"><SubmitButton label="Save" small=true pending=acts.edit.pending()/></div>
+                </ActionForm>
+            </details>
+        }
+    });
+    view! {
+        <div class="notes">
+            <p class=if row.description.is_empty() { "muted" } else { "description" }>{description}</p>
+            {(!tags.is_empty()).then(|| view! { <p class="tags">{tags}</p> })}
+            {edit}
+        </div>
+    }
+    .into_any()
+}
+
+pub(super) fn verify_form(backup: &BackupDetail, acts: Acts) -> AnyView {
+    let (id, key) = (backup.row.id.clone(), backup.key.clone());
+    view! {
+        <ActionForm action=acts.verify>
+            <input type="hidden" name="id" value=id/>
+            <input type="hidden" name="key" value=key/>
+            <SubmitButton label="Verify" tone="plain" icon="shield" pending=acts.verify.pending()/>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+pub(super) fn pin_form(backup: &BackupDetail, acts: Acts) -> AnyView {
+    let (id, pinned) = (backup.row.id.clone(), backup.row.pinned);
+    view! {
+        <ActionForm action=acts.pin>
+            <input type="hidden" name="id" value=id/>
+            <input type="hidden" name="pinned" value=(!pinned).to_string()/>
+            <SubmitButton label=if pinned { "Unpin" } else { "Pin" } tone="plain" icon="pin" pending=acts.pin.pending()/>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// The question before a delete says what happens and until when it can be taken back.
+pub(super) fn delete_form(backup: &BackupDetail, acts: Acts) -> AnyView {
+    if let Some(refusal) = backup.delete_refusal.clone() {
+        return view! {
+            <ConfirmDialog name="delete" label="Delete…" title="This backup cannot be deleted now" icon="trash">
+                <p>{refusal}</p>
+            </ConfirmDialog>
+        }
+        .into_any();
+    }
+    let (id, shown) = (backup.row.id.clone(), backup.row.id.clone());
+    view! {
+        <ConfirmDialog name="delete" label="Delete…" title="Move this backup to the trash?" icon="trash">
+            <p class="mono">{shown}</p>
+            <p>"It stays in the trash for 24 hours; until then you can put it back with one click. After that its archive is gone."</p>
+            <ActionForm action=acts.delete>
+                <input type="hidden" name="id" value=id/>
+                <SubmitButton label="Move backup to the trash" tone="danger" icon="trash" pending=acts.delete.pending()/>
+            </ActionForm>
+        </ConfirmDialog>
+    }
+    .into_any()
+}

@@ -1,0 +1,329 @@
+//! From the engine's backups to what the pages show. Server only.
+
+use std::collections::BTreeMap;
+
+use jiff::{ToSpan, civil::Date, tz::TimeZone};
+use keepstone_engine::{
+    Vault,
+    backups::{self, BackupFilter},
+    databases, delete, jobs,
+};
+use keepstone_model::{
+    Timestamp,
+    access::Role,
+    backup::{Backup, BackupState, delete_refusal},
+    human,
+    id::{BackupId, DatabaseId},
+    metadata::{Compression, Metadata},
+};
+
+use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, FactLine, TableLine};
+use crate::{
+    error::{AppError, sentence},
+    server::{blocking, zone},
+    ui::{Moment, results_of},
+};
+
+const PAGE_SIZE: u64 = 50;
+
+/// The filter as the address has it.
+#[derive(Debug, Default)]
+pub(super) struct Question {
+    pub db: String,
+    pub kind: String,
+    pub state: String,
+    pub text: String,
+    pub from: String,
+    pub to: String,
+    pub sort: String,
+    pub page: String,
+}
+
+impl Question {
+    /// What cannot be read is left out: an address from elsewhere shows too much rather than nothing.
+    fn filter(&self, zone: &TimeZone) -> BackupFilter {
+        let day = |text: &str, days: i64| {
+            let date: Date = text.parse().ok()?;
+            Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
+        };
+        let text = self.text.trim();
+        BackupFilter {
+            database: self.db.parse().ok(),
+            kind: self.kind.parse().ok(),
+            state: BackupState::ALL.into_iter().find(|state| state.as_str() == self.state),
+            text: (!text.is_empty()).then(|| text.to_owned()),
+            from: day(&self.from, 0),
+            // Up to and with that day.
+            to: day(&self.to, 1).map(|end| end - 1.nanoseconds()),
+            oldest_first: self.sort == "created",
+            limit: Some(PAGE_SIZE),
+            offset: (self.page() - 1).saturating_mul(PAGE_SIZE),
+        }
+    }
+
+    fn page(&self) -> u64 {
+        self.page.parse().ok().filter(|page| (1..=1_000_000).contains(page)).unwrap_or(1)
+    }
+}
+
+pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, AppError> {
+    let (zone, now) = (zone(), Timestamp::now());
+    blocking(move |vault| {
+        let found = backups::list(vault, &question.filter(&zone))?;
+        let sizes = sizes_before(vault, &found.backups)?;
+        let rows = found.backups.iter().map(|backup| row(backup, sizes.get(&backup.id).copied(), now, &zone)).collect();
+        let trashed = BackupFilter { state: Some(BackupState::Trashed), limit: Some(0), ..BackupFilter::default() };
+        Ok(BackupList {
+            rows,
+            total: found.total,
+            page: question.page(),
+            page_size: PAGE_SIZE,
+            databases: databases::databases(vault)?.into_iter().map(|database| database.id.to_string()).collect(),
+            any: found.total > 0 || backups::list(vault, &BackupFilter { limit: Some(1), ..BackupFilter::default() })?.total > 0,
+            in_trash: backups::list(vault, &trashed)?.total,
+            zone: zone.iana_name().unwrap_or("the server's zone").to_owned(),
+            may_change: role >= Role::Operator,
+        })
+    })
+    .await
+}
+
+/// For each of these backups the archive size of the complete one before it, as far as the newest few hundred of its database tell.
+fn sizes_before(vault: &Vault, shown: &[Backup]) -> keepstone_engine::Result<BTreeMap<BackupId, u64>> {
+    let mut sizes = BTreeMap::new();
+    let mut of: Vec<&DatabaseId> = shown.iter().map(|backup| &backup.database).collect();
+    of.sort_unstable();
+    of.dedup();
+    for database in of {
+        let newest = shown.iter().filter(|backup| &backup.database == database).map(|backup| backup.created_at).max();
+        let filter = BackupFilter {
+            database: Some(database.clone()),
+            state: Some(BackupState::Complete),
+            to: newest,
+            limit: Some(4 * PAGE_SIZE),
+            ..BackupFilter::default()
+        };
+        let complete = backups::list(vault, &filter)?.backups;
+        for pair in complete.windows(2) {
+            sizes.insert(pair[0].id.clone(), pair[1].archive_size_bytes);
+        }
+    }
+    Ok(sizes)
+}
+
+fn row(backup: &Backup, size_before: Option<u64>, now: Timestamp, zone: &TimeZone) -> BackupRow {
+    BackupRow {
+        id: backup.id.to_string(),
+        database: backup.database.to_string(),
+        kind: backup.kind.to_string(),
+        state: backup.state,
+        verdict: backup.verdict(),
+        level: backup.level(),
+        checks: results_of(backup.proof.as_ref()),
+        created: Moment::new(backup.created_at, now, zone),
+        size_bytes: (backup.archive_size_bytes > 0).then_some(backup.archive_size_bytes),
+        change: change(size_before, backup.archive_size_bytes),
+        pinned: backup.pinned,
+        description: backup.description.clone(),
+        tags: backup.tags.clone(),
+        error: backup.error.as_deref().map(sentence),
+        job: backup.job.clone(),
+    }
+}
+
+/// e.g. `+1 %`, `−12 %`, `±0 %`.
+fn change(before: Option<u64>, size_bytes: u64) -> String {
+    match before {
+        Some(before) if before > 0 && size_bytes > 0 => {
+            let percent = (i128::from(size_bytes) - i128::from(before)) * 100 / i128::from(before);
+            match percent {
+                0 => "±0 %".to_owned(),
+                1.. => format!("+{percent} %"),
+                _ => format!("−{} %", -percent),
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, AppError> {
+    let (zone, now) = (zone(), Timestamp::now());
+    blocking(move |vault| {
+        let found = backups::detail(vault, &id)?;
+        let backup = &found.backup;
+        let of_database = BackupFilter { database: Some(backup.database.clone()), ..BackupFilter::default() };
+        let of_database = backups::list(vault, &of_database)?.backups;
+        let before = match &found.previous {
+            Some(previous) => Some(backups::backup(vault, previous)?.archive_size_bytes),
+            None => None,
+        };
+        // A job's row may be gone where the backup is old: then there is no log to show.
+        let job_log = backup.job.as_ref().and_then(|job| jobs::job(vault, job).ok()).map(|job| job.log).unwrap_or_default();
+        let checks = backup.proof.iter().flat_map(|proof| &proof.checks).map(|check| CheckLine {
+            name: check.name.to_string(),
+            meaning: check.name.meaning().to_owned(),
+            result: check.result,
+            detail: sentence(&check.detail),
+            time: human::duration_ms(check.elapsed_ms),
+        });
+        let metadata = found.metadata.as_ref();
+        let tables = metadata.iter().flat_map(|metadata| &metadata.schema).map(|(name, table)| TableLine {
+            name: name.clone(),
+            row_count: table.row_count,
+            columns: table.columns.iter().map(|column| (column.name.clone(), column.declared_type.clone())).collect(),
+        });
+        Ok(BackupDetail {
+            row: row(backup, before, now, &zone),
+            facts: fact_groups(&found, vault),
+            checked: backup.proof.as_ref().map(|proof| Moment::new(proof.checked_at, now, &zone)),
+            checks: checks.collect(),
+            tables: tables.collect(),
+            previous: found.previous.as_ref().map(ToString::to_string),
+            next: found.next.as_ref().map(ToString::to_string),
+            suspect: backup.suspect.as_deref().map(sentence),
+            delete_refusal: delete_refusal(backup, &of_database).map(sentence),
+            trash_until: backup.trash_until.map(|until| Moment::new(until, now, &zone)),
+            job_log,
+            has_archive: backup.state == BackupState::Complete,
+            may_operate: role >= Role::Operator,
+            may_administer: role >= Role::Admin,
+            key: random_key(),
+        })
+    })
+    .await
+}
+
+fn fact_groups(found: &backups::BackupDetail, vault: &Vault) -> Vec<(String, Vec<FactLine>)> {
+    let backup = &found.backup;
+    let text = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: false };
+    let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
+    let mut archive = vec![
+        mono("Id", backup.id.to_string()),
+        text("Kind", format!("{}, number {} of {}", backup.kind, backup.sequence, backup.database)),
+        text("Made by", backup.created_by.clone()),
+    ];
+    if backup.original_size_bytes > 0 {
+        archive.push(text("Database", size(backup.original_size_bytes)));
+    }
+    if backup.archive_size_bytes > 0 {
+        archive.push(text("Archive", size(backup.archive_size_bytes)));
+    }
+    if let Some(path) = &found.archive_path {
+        let shown = path.strip_prefix(vault.backups_dir()).unwrap_or(path);
+        archive.push(mono("File", shown.display().to_string()));
+    }
+    let mut groups = vec![("Archive".to_owned(), archive)];
+    if let Some(metadata) = &found.metadata {
+        groups.extend(metadata_groups(metadata));
+    }
+    groups
+}
+
+fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
+    let text = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: false };
+    let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
+    let source = &metadata.source;
+    let mut of_source = vec![
+        mono("Location", source.location.clone()),
+        text("Host", source.host.clone()),
+        text("Rows", format!("{} in {} tables", human::count(metadata.total_records), metadata.schema.len())),
+        text("Pages", format!("{} of {}, {}", human::count(source.page_count), size(u64::from(source.page_size)), source.encoding)),
+        text("Journal", source.journal_mode.clone()),
+        text("Schema version", metadata.schema_version.to_string()),
+        text("Read in", human::duration_ms(source.hold_ms)),
+        text("SQLite", source.sqlite_version.clone()),
+    ];
+    if let Some(version) = &metadata.migration_version {
+        of_source.push(mono("Migration", version.clone()));
+    }
+    if let Some(label) = &metadata.app_label {
+        of_source.push(text("Application", label.clone()));
+    }
+    if let Some(origin) = &metadata.origin {
+        of_source.push(text("Imported from", origin.clone()));
+    }
+    let mut of_payload = vec![
+        text("Compression", metadata.compression.as_str().to_owned()),
+        text("Encrypted", if metadata.encrypted { "yes" } else { "no" }.to_owned()),
+        mono("Database SHA-256", metadata.backup_hash.clone()),
+        mono("Restore SHA-256", metadata.restore_hash.clone()),
+        mono("Payload SHA-256", metadata.payload_hash.clone()),
+        text("Written by", format!("{} {}, format {}", metadata.tool.name, metadata.tool.version, metadata.format_version)),
+    ];
+    if let Some(previous) = &metadata.previous {
+        of_payload.push(mono("Backup before", previous.id.to_string()));
+    }
+    [("Source".to_owned(), of_source), ("Contents".to_owned(), of_payload)]
+}
+
+fn size(bytes: u64) -> String {
+    if bytes < 1000 { human::bytes(bytes) } else { format!("{} ({} bytes)", human::bytes(bytes), human::count(bytes)) }
+}
+
+pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {
+    text.parse().map_err(|_| crate::server::answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))
+}
+
+pub(super) async fn is_trashed(id: &str) -> bool {
+    let Ok(id) = backup_id(id) else { return false };
+    blocking(move |vault| Ok(delete::trash(vault)?.iter().any(|backup| backup.id == id))).await.unwrap_or(false)
+}
+
+pub(super) fn compression(text: &str) -> Result<Compression, AppError> {
+    match text {
+        "" | "zstd" => Ok(Compression::Zstd),
+        "gzip" => Ok(Compression::Gzip),
+        "none" => Ok(Compression::None),
+        _ => Err(AppError::invalid("compression", "Choose zstd, gzip or none.")),
+    }
+}
+
+/// 128 random bits, so that nobody meets another's job by its key.
+pub(super) fn random_key() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system's random source does not fail once it has begun");
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_from_the_address_takes_whole_days_of_the_persons_zone() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let question = Question {
+            db: "shop".into(),
+            kind: "nonsense".into(),
+            state: "failed".into(),
+            text: "  ".into(),
+            from: "2026-11-20".into(),
+            to: "2026-11-20".into(),
+            sort: "created".into(),
+            page: "3".into(),
+        };
+        let filter = question.filter(&zone);
+        assert_eq!(filter.from, Some("2026-11-19T23:00:00Z".parse().unwrap()));
+        assert_eq!(filter.to, Some("2026-11-20T22:59:59.999999999Z".parse().unwrap()));
+        assert_eq!((filter.kind, filter.text, filter.state), (None, None, Some(BackupState::Failed)));
+        assert_eq!((filter.offset, filter.oldest_first), (100, true));
+        for page in ["", "0", "-1", "x", "99999999999999999999"] {
+            assert_eq!(Question { page: page.into(), ..Question::default() }.filter(&zone).offset, 0, "{page}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_told_against_the_one_before() {
+        let cases = [
+            (None, 5, ""),
+            (Some(0), 5, ""),
+            (Some(100), 0, ""),
+            (Some(100), 100, "±0 %"),
+            (Some(100), 101, "+1 %"),
+            (Some(100), 88, "−12 %"),
+        ];
+        for (before, now, text) in cases {
+            assert_eq!(change(before, now), text);
+        }
+    }
+}

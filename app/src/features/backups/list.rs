@@ -1,0 +1,204 @@
+//! The list of backups: a filter in the address, rows that lead to each backup, and the way through the pages.
+
+use keepstone_model::{backup::BackupState, human, id::Kind};
+use leptos::prelude::*;
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
+
+use super::api::{self, BackupList, BackupRow};
+use crate::{
+    live::use_changes,
+    ui::{BackupBadge, EmptyState, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, When},
+};
+
+/// The members of the address that this page knows, in the order in which they are written.
+const MEMBERS: [&str; 8] = ["db", "kind", "state", "q", "from", "to", "sort", "page"];
+
+#[component]
+pub fn BackupsPage() -> impl IntoView {
+    let query = use_query_map();
+    let changes = use_changes();
+    let members = Memo::new(move |_| query.with(|query| MEMBERS.map(|name| query.get(name).unwrap_or_default())));
+    let backups = Resource::new(
+        move || (members.get(), changes.get()),
+        |([db, kind, state, q, from, to, sort, page], _)| api::list(db, kind, state, q, from, to, sort, page),
+    );
+    view! { <Loaded resource=backups show=move |list| show(list, &query.read_untracked())/> }
+}
+
+fn show(list: BackupList, query: &ParamsMap) -> AnyView {
+    let value = |name: &str| query.get(name).unwrap_or_default();
+    let filtered = MEMBERS[..6].iter().any(|name| !value(name).is_empty());
+    let new = list.may_change.then(|| {
+        let href = if value("db").is_empty() { "/backups/new".to_owned() } else { format!("/backups/new?db={}", value("db")) };
+        view! { <a class="button primary" href=href><Icon name="plus"/>"Create backup"</a> }
+    });
+    let trash = match list.in_trash {
+        0 => "Trash".to_owned(),
+        count => format!("Trash ({count})"),
+    };
+    let body = match (list.rows.is_empty(), list.any, list.databases.is_empty()) {
+        (false, ..) => view! { <Table list=list.clone() query=query.clone()/> }.into_any(),
+        (true, true, _) if filtered => view! {
+            <EmptyState icon="filter" title="No backup fits this filter">
+                <a class="button" href="/backups">"Show all backups"</a>
+            </EmptyState>
+        }
+        .into_any(),
+        (true, true, _) => view! {
+            <EmptyState icon="backup" title="There is no such page">
+                <a class="button" href="/backups">"To the newest backups"</a>
+            </EmptyState>
+        }
+        .into_any(),
+        (true, false, true) => view! {
+            <EmptyState icon="database" title="No database is protected yet">
+                <p>"Add one, and its backups stand here."</p>
+                <a class="button primary" href="/databases/new">"Add a database"</a>
+            </EmptyState>
+        }
+        .into_any(),
+        (true, false, false) => view! {
+            <EmptyState icon="backup" title="No backup yet">
+                <p>"The schedules take the first one by themselves; you need not wait for them."</p>
+                <a class="button primary" href="/backups/new">"Create the first backup"</a>
+            </EmptyState>
+        }
+        .into_any(),
+    };
+    view! {
+        <PageHeader title="Backups">
+            <a class="button" href="/trash"><Icon name="trash"/>{trash}</a>
+            {new}
+        </PageHeader>
+        {(list.any || filtered).then(|| filter(&list, query, filtered))}
+        {body}
+    }
+    .into_any()
+}
+
+fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
+    let value = |name: &str| query.get(name).unwrap_or_default();
+    let databases = list.databases.iter().map(|id| (id.clone(), id.clone())).collect();
+    let kinds = Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect();
+    let states = BackupState::ALL.iter().map(|state| (state.as_str().to_owned(), state.as_str().to_owned())).collect();
+    let sorts = vec![("created".to_owned(), "oldest first".to_owned())];
+    view! {
+        <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
+            {choice("db", "Database", "all databases", databases, &value("db"))}
+            {choice("kind", "Kind", "all kinds", kinds, &value("kind"))}
+            {choice("state", "State", "all states", states, &value("state"))}
+            {input("q", "Search", "search", "id, description, tag", &value("q"))}
+            {input("from", "From", "date", "", &value("from"))}
+            {input("to", "To", "date", "", &value("to"))}
+            {choice("sort", "Sort", "newest first", sorts, &value("sort"))}
+            <div class="filter-actions">
+                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/backups">"Clear"</a> })}
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn choice(name: &'static str, label: &'static str, none: &'static str, options: Vec<(String, String)>, chosen: &str) -> AnyView {
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(value, text)| {
+            let selected = value == chosen;
+            view! { <option value=value selected=selected>{text}</option> }
+        })
+        .collect();
+    view! {
+        <label class="filter-field">
+            <span>{label}</span>
+            <select name=name>
+                <option value="">{none}</option>
+                {options}
+            </select>
+        </label>
+    }
+    .into_any()
+}
+
+fn input(name: &'static str, label: &'static str, kind: &'static str, placeholder: &'static str, value: &str) -> AnyView {
+    view! {
+        <label class=format!("filter-field {kind}")>
+            <span>{label}</span>
+            <input type=kind name=name value=value.to_owned() placeholder=(!placeholder.is_empty()).then_some(placeholder) maxlength="200"/>
+        </label>
+    }
+    .into_any()
+}
+
+#[component]
+fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
+    let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change)).collect();
+    let first = (list.page - 1) * list.page_size + 1;
+    let last = first - 1 + rows.len() as u64;
+    let total = human::count(list.total);
+    let text = if list.total == 1 { "1 backup".to_owned() } else { format!("{first} to {last} of {total} backups") };
+    let address = |page: u64| {
+        let mut query = query.clone();
+        query.replace("page", page.to_string());
+        format!("/backups{}", query.to_query_string())
+    };
+    let previous = (list.page > 1).then(|| address(list.page - 1));
+    let next = (last < list.total).then(|| address(list.page + 1));
+    view! {
+        <div class="table-box">
+            <table class="table backups">
+                <caption class="visually-hidden">"Backups, times in "{list.zone}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"State"</th>
+                        <th scope="col">"When"</th>
+                        <th scope="col">"Database"</th>
+                        <th scope="col">"Kind"</th>
+                        <th scope="col" class="number">"Size"</th>
+                        <th scope="col">"Proof"</th>
+                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+        <Pagination text=text previous=previous next=next/>
+    }
+}
+
+fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
+    let href = format!("/backups/{}", row.id);
+    let restore = (may_change && row.state == BackupState::Complete).then(|| {
+        let label = format!("Restore {}", row.id);
+        view! { <a class="button small" href=format!("{href}/restore") aria-label=label>"Restore…"</a> }
+    });
+    let proof = match (row.state, row.error) {
+        (BackupState::Complete, _) => view! { <ProofMarks level=row.level checks=row.checks/> }.into_any(),
+        (BackupState::Running, _) => row.job.map(|job| view! { <a href=format!("/jobs/{job}")>"See its progress"</a> }).into_any(),
+        (_, Some(error)) => view! { <span class="row-error">{error}</span> }.into_any(),
+        (_, None) => view! { <span class="muted">"–"</span> }.into_any(),
+    };
+    let tags: Vec<_> = row.tags.into_iter().map(|tag| view! { <span class="tag">{tag}</span> }).collect();
+    let note = (!row.description.is_empty() || !tags.is_empty())
+        .then(|| view! { <span class="row-note"><span class="row-description">{row.description}</span>{tags}</span> });
+    view! {
+        <tr>
+            <td data-label="State">
+                <BackupBadge state=row.state verdict=row.verdict/>
+                {row.pinned.then(|| view! { <span class="pinned" title="Never deleted by a cleanup"><Icon name="pin"/>"pinned"</span> })}
+            </td>
+            <td data-label="When">
+                <a class="row-link" href=href><When moment=row.created/></a>
+                {note}
+            </td>
+            <td data-label="Database"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
+            <td data-label="Kind">{row.kind}</td>
+            <td data-label="Size" class="number">
+                <Size bytes=row.size_bytes/>
+                {(!row.change.is_empty()).then(|| view! { <span class="muted change">" "{row.change}</span> })}
+            </td>
+            <td data-label="Proof">{proof}</td>
+            <td class="row-actions">{restore}</td>
+        </tr>
+    }
+}

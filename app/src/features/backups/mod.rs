@@ -1,0 +1,14 @@
+//! Backups: the list, one backup with all that is known of it, and making a new one.
+
+pub mod api;
+pub mod detail;
+pub mod edit;
+#[cfg(feature = "ssr")]
+mod facts;
+pub mod list;
+pub mod new;
+pub mod page;
+
+pub use list::BackupsPage;
+pub use new::NewBackupPage;
+pub use page::BackupPage;

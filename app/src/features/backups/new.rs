@@ -1,0 +1,80 @@
+//! The form of a new backup. It leads to the job that makes it.
+
+use keepstone_model::validate::DESCRIPTION_MAX_CHARS;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::api::{self, Create, NewBackupForm};
+use crate::ui::{EmptyState, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
+
+#[component]
+pub fn NewBackupPage() -> impl IntoView {
+    let create = ServerAction::<Create>::new();
+    let wanted = use_query_map().with_untracked(|query| query.get("db").unwrap_or_default());
+    // Loaded once: the key in it stays the same for as long as the form stands.
+    let form = Resource::new(|| (), |()| api::form());
+    view! { <Loaded resource=form show=move |form| show(form, create, &wanted)/> }
+}
+
+fn show(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> AnyView {
+    let body = if form.databases.is_empty() {
+        view! {
+            <EmptyState icon="database" title="There is no database to back up yet">
+                <a class="button primary" href="/databases/new">"Add a database"</a>
+            </EmptyState>
+        }
+        .into_any()
+    } else {
+        fields(form, create, wanted)
+    };
+    view! {
+        <PageHeader title="Create a backup" breadcrumbs=vec![crumb("Backups", "/backups")]/>
+        {body}
+    }
+    .into_any()
+}
+
+fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> AnyView {
+    let value = move || create.value().get();
+    let databases: Vec<_> = form
+        .databases
+        .into_iter()
+        .map(|id| {
+            let (value, selected) = (id.clone(), id == wanted);
+            view! { <option value=value selected=selected>{id}</option> }
+        })
+        .collect();
+    view! {
+        <Panel title="A manual backup, taken now">
+            <ActionForm action=create attr:class="form">
+                <FormError error=fault_of(value)/>
+                <input type="hidden" name="key" value=form.key/>
+                <FieldBox label="Database" name="database" error=field_fault(value, "database")>
+                    <select id="f-database" name="database" required>{databases}</select>
+                </FieldBox>
+                <Field label="Description" name="description" error=field_fault(value, "description")
+                    help=format!("Why you take it, for whoever looks for it later. Up to {DESCRIPTION_MAX_CHARS} characters.")/>
+                <Field label="Tags" name="tags" error=field_fault(value, "tags") help="Separated by commas, e.g. before-upgrade, v2.4"/>
+                <FieldBox label="Compression" name="compression" error=field_fault(value, "compression")>
+                    <select id="f-compression" name="compression">
+                        <option value="zstd">"zstd: fast and small (default)"</option>
+                        <option value="gzip">"gzip: opens everywhere, slower"</option>
+                        <option value="none">"none"</option>
+                    </select>
+                </FieldBox>
+                <label class="check">
+                    <input type="checkbox" name="pin" value="true"/>
+                    <span>"Pin it: no cleanup ever deletes it"</span>
+                </label>
+                <p class="help">
+                    "The application keeps running. The backup is read back and checked before it counts, and you see how far it is."
+                </p>
+                <div class="form-actions">
+                    <SubmitButton label="Create backup" pending=create.pending()/>
+                    <a class="button" href="/backups">"Cancel"</a>
+                </div>
+            </ActionForm>
+        </Panel>
+    }
+    .into_any()
+}

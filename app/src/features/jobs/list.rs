@@ -1,0 +1,111 @@
+//! The list of jobs, the newest first.
+
+use keepstone_model::job::JobState;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{
+    api::{self, JobList, JobRow},
+    live_progress::verb_title,
+};
+use crate::{
+    live::use_changes,
+    ui::{Ago, EmptyState, Icon, JobBadge, Loaded, PageHeader},
+};
+
+#[component]
+pub fn JobsPage() -> impl IntoView {
+    let query = use_query_map();
+    let changes = use_changes();
+    let filter = Memo::new(move |_| query.with(|query| ["db", "state"].map(|name| query.get(name).unwrap_or_default())));
+    let jobs = Resource::new(move || (filter.get(), changes.get()), |([db, state], _)| api::list(db, state));
+    view! { <Loaded resource=jobs show=move |list| show(list, &filter.get_untracked())/> }
+}
+
+fn show(list: JobList, [db, state]: &[String; 2]) -> AnyView {
+    let filtered = !db.is_empty() || !state.is_empty();
+    let body = match (list.rows.is_empty(), filtered) {
+        (true, true) => view! {
+            <EmptyState icon="filter" title="No job fits this filter"><a class="button" href="/jobs">"Show all jobs"</a></EmptyState>
+        }
+        .into_any(),
+        (true, false) => view! {
+            <EmptyState icon="backup" title="No job has run yet">
+                <p>"Every backup, verification and restore is a job. It stands here while it runs and afterwards."</p>
+            </EmptyState>
+        }
+        .into_any(),
+        (false, _) => table(list.rows),
+    };
+    let option = |value: &str, chosen: &str| {
+        let (text, value, selected) = (value.to_owned(), value.to_owned(), value == chosen);
+        view! { <option value=value selected=selected>{text}</option> }
+    };
+    view! {
+        <PageHeader title="Jobs"/>
+        <form class="filter" method="get" action="/jobs" role="search" aria-label="Filter jobs">
+            <label class="filter-field">
+                <span>"Database"</span>
+                <select name="db">
+                    <option value="">"all databases"</option>
+                    {list.databases.iter().map(|id| option(id, db)).collect::<Vec<_>>()}
+                </select>
+            </label>
+            <label class="filter-field">
+                <span>"State"</span>
+                <select name="state">
+                    <option value="">"all states"</option>
+                    {JobState::ALL.iter().map(|known| option(known.as_str(), state)).collect::<Vec<_>>()}
+                </select>
+            </label>
+            <div class="filter-actions">
+                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/jobs">"Clear"</a> })}
+            </div>
+        </form>
+        {body}
+    }
+    .into_any()
+}
+
+fn table(rows: Vec<JobRow>) -> AnyView {
+    let rows: Vec<_> = rows.into_iter().map(table_row).collect();
+    view! {
+        <div class="table-box">
+            <table class="table jobs">
+                <caption class="visually-hidden">"Jobs, the newest first"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"State"</th>
+                        <th scope="col">"Job"</th>
+                        <th scope="col">"Begun"</th>
+                        <th scope="col">"By"</th>
+                        <th scope="col" class="number">"Took"</th>
+                        <th scope="col">"Result"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn table_row(row: JobRow) -> impl IntoView {
+    let percent = row.progress.as_ref().and_then(keepstone_model::job::Progress::percent);
+    let result = match (row.said.is_empty(), percent) {
+        (false, _) => row.said,
+        (true, Some(percent)) => format!("{percent} %"),
+        (true, None) => "–".to_owned(),
+    };
+    view! {
+        <tr>
+            <td data-label="State"><JobBadge state=row.state/></td>
+            <td data-label="Job"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
+            <td data-label="Begun"><Ago moment=row.created/></td>
+            <td data-label="By">{row.created_by}</td>
+            <td data-label="Took" class="number">{if row.took.is_empty() { "–".to_owned() } else { row.took }}</td>
+            <td data-label="Result"><span class="row-result">{result}</span></td>
+        </tr>
+    }
+}

@@ -1,0 +1,219 @@
+//! The page of one job: its steps while it runs, what came out, and the next thing to do.
+
+use keepstone_model::job::{JobState, Verb};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{
+    api::{self, Cancel, JobDetail},
+    live_progress::{Steps, verb_title},
+};
+use crate::{
+    live::{use_changes, use_live},
+    ui::{
+        Ago, Alert, AlertKind, DefinitionList, Fact, FormError, Icon, JobBadge, Loaded, PageHeader, Panel, SubmitButton, When, crumb,
+        fault_of,
+    },
+};
+
+#[component]
+pub fn JobPage() -> impl IntoView {
+    let cancel = ServerAction::<Cancel>::new();
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let changes = use_changes();
+    let live = use_live();
+    // Its log grows with each step, and that is no change of the catalog that a page would otherwise hear of in time.
+    let step = Memo::new(move |_| {
+        let state = live.state();
+        id.with(|id| state.running.iter().find(|job| job.id.as_str() == id).and_then(|job| Some(job.progress.as_ref()?.step)))
+    });
+    let job = Resource::new(move || (id.get(), changes.get(), step.get(), cancel.version().get()), |(id, ..)| api::show(id));
+    view! { <Loaded resource=job show=move |job| show(job, cancel)/> }
+}
+
+fn show(job: JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
+    let row = &job.row;
+    let badge = view! { <JobBadge state=row.state/> }.into_any();
+    let lead = view! { "Begun "<Ago moment=row.created.clone()/>" by "{row.created_by.clone()} }.into_any();
+    let cancel_form = (job.may_operate && !row.state.is_over()).then(|| cancel_form(&job, cancel));
+    let steps = view! { <Steps job=job.clone()/> };
+    let waiting = waiting(&job);
+    view! {
+        <PageHeader title=verb_title(row.verb, row.database.as_deref()) breadcrumbs=vec![crumb("Jobs", "/jobs")] badge=badge lead=lead>
+            {cancel_form}
+        </PageHeader>
+        <FormError error=fault_of(move || cancel.value().get())/>
+        {outcome(&job)}
+        <Panel title="Steps">
+            {steps}
+            {waiting}
+        </Panel>
+        {facts(&job)}
+        {log(&job)}
+    }
+    .into_any()
+}
+
+fn cancel_form(job: &JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
+    if job.cancel_requested {
+        return view! { <span class="muted">"Asked to stop…"</span> }.into_any();
+    }
+    let id = job.row.id.to_string();
+    view! {
+        <ActionForm action=cancel>
+            <input type="hidden" name="id" value=id/>
+            <SubmitButton label="Cancel job" tone="plain" icon="stop" pending=cancel.pending()/>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+fn waiting(job: &JobDetail) -> AnyView {
+    let text = match (job.row.state, job.row.verb) {
+        (JobState::Queued, _) => "It waits for a free worker, or for another job of this database to end.",
+        (JobState::Running, Verb::Restore | Verb::Undo) => {
+            "It runs on the server: you may leave this page. It can be cancelled until it writes; then it finishes, or takes everything back."
+        }
+        (JobState::Running, _) => "It runs on the server: you may leave this page.",
+        _ => return ().into_any(),
+    };
+    view! { <p class="help">{text}</p> }.into_any()
+}
+
+/// What came out, and the next action.
+fn outcome(job: &JobDetail) -> AnyView {
+    let row = &job.row;
+    let said = row.said.clone();
+    let backup =
+        row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
+    let hint = job.hint.clone().map(|hint| view! { <p>{hint}</p> });
+    let title = verb_title(row.verb, row.database.as_deref());
+    let again = again(job);
+    match row.state {
+        JobState::Queued | JobState::Running => ().into_any(),
+        JobState::Done if matches!(row.verb, Verb::Restore | Verb::Undo) => restored(job),
+        JobState::Done => {
+            let title = if row.took.is_empty() { format!("{title}: done") } else { format!("{title}: done in {}", row.took) };
+            view! {
+                <Alert kind=AlertKind::Good title=title>
+                    <p>{said}</p>
+                    <div class="alert-actions">{backup}</div>
+                </Alert>
+            }
+            .into_any()
+        }
+        JobState::Failed => {
+            let unchanged = match row.verb {
+                Verb::Restore | Verb::Undo => "Nothing was changed.",
+                Verb::Create => "The database and its older backups are as they were.",
+                Verb::Verify => "",
+            };
+            view! {
+                <Alert kind=AlertKind::Failure title=format!("{title}: failed")>
+                    <p>{said}</p>
+                    {hint}
+                    <p>{unchanged}</p>
+                    <div class="alert-actions">{backup}{again}</div>
+                </Alert>
+            }
+            .into_any()
+        }
+        JobState::Cancelled => view! {
+            <Alert kind=AlertKind::Info title=format!("{title}: cancelled")>
+                <p>"Nothing was changed."</p>
+                <div class="alert-actions">{again}</div>
+            </Alert>
+        }
+        .into_any(),
+        JobState::Abandoned => view! {
+            <Alert kind=AlertKind::Failure title=format!("{title}: interrupted")>
+                <p>"Its process ended before it was done. A backup that was not whole is not kept; a restore that was not committed changed nothing."</p>
+                <p>{said}</p>
+                <div class="alert-actions">{backup}{again}</div>
+            </Alert>
+        }
+        .into_any(),
+    }
+}
+
+fn again(job: &JobDetail) -> AnyView {
+    if !job.may_operate {
+        return ().into_any();
+    }
+    match (job.row.verb, &job.row.database, &job.row.backup) {
+        (Verb::Create, Some(database), _) => {
+            view! { <a class="button" href=format!("/backups/new?db={database}")>"Create another backup"</a> }.into_any()
+        }
+        (Verb::Restore, _, Some(backup)) => {
+            view! { <a class="button" href=format!("/backups/{backup}/restore")><Icon name="restore"/>"Look at the plan again"</a> }
+                .into_any()
+        }
+        _ => ().into_any(),
+    }
+}
+
+fn restored(job: &JobDetail) -> AnyView {
+    let row = &job.row;
+    let said = row.said.clone();
+    let title = if row.took.is_empty() { "Restored".to_owned() } else { format!("Restored in {}", row.took) };
+    let path = job.restored_path.clone().filter(|_| job.safety_backup.is_none());
+    let path = path.map(|path| view! { <p>"The new file: "<code class="path">{path}</code></p> });
+    let safety = job.safety_backup.clone().map(|id| {
+        view! { <p>"The state before is kept: "<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
+    });
+    let undo = (job.can_undo && job.may_operate).then(|| {
+        view! { <a class="button" href=format!("/jobs/{}/undo", row.id)><Icon name="undo"/>"Undo: back to the state before…"</a> }
+    });
+    let backup =
+        row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
+    view! {
+        <Alert kind=AlertKind::Good title=title>
+            <p>{said}</p>
+            {path}
+            {safety}
+            <div class="alert-actions">{undo}{backup}</div>
+        </Alert>
+    }
+    .into_any()
+}
+
+fn facts(job: &JobDetail) -> AnyView {
+    let row = &job.row;
+    let when = |term: &'static str, moment: &Option<crate::ui::Moment>| {
+        moment.clone().map(|moment| view! { <Fact term=term><When moment=moment/></Fact> })
+    };
+    let database =
+        row.database.clone().map(|id| view! { <Fact term="Database"><a href=format!("/databases/{id}")>{id.clone()}</a></Fact> });
+    let backup =
+        row.backup.clone().map(|id| view! { <Fact term="Backup"><a class="mono" href=format!("/backups/{id}")>{id.clone()}</a></Fact> });
+    let code = job.error_code.clone().map(|code| view! { <Fact term="Error code"><code>{code}</code></Fact> });
+    let id = row.id.to_string();
+    let (started, finished) = (when("Started", &job.started), when("Finished", &job.finished));
+    let took = Some(row.took.clone()).filter(|took| !took.is_empty());
+    let took = took.map(|took| view! { <Fact term="Took">{took}</Fact> });
+    view! {
+        <Panel title="Facts">
+            <DefinitionList>
+                <Fact term="Job"><span class="mono">{id}</span></Fact>
+                {database}
+                {backup}
+                {started}
+                {finished}
+                {took}
+                {code}
+            </DefinitionList>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn log(job: &JobDetail) -> AnyView {
+    let text = if job.log.is_empty() { "Nothing yet.".to_owned() } else { job.log.join("\n") };
+    view! {
+        <Panel title="Log" actions=view! { <p class="muted">"times in UTC"</p> }.into_any()>
+            <pre class="log" tabindex="0" aria-label="Log of the job, times in UTC">{text}</pre>
+        </Panel>
+    }
+    .into_any()
+}

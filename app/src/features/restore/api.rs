@@ -1,0 +1,155 @@
+//! The server functions of restore and undo, and what they return.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::AppError, ui::Moment};
+
+#[cfg(feature = "ssr")]
+use {
+    super::{
+        facts,
+        plans::{Found, PLANS},
+    },
+    crate::server::{blocking, person_with, require_recent},
+    keepstone_engine::{
+        jobs::{self, JobRequest},
+        restore::{self, PlanOptions, RestoreOptions, UndoOptions},
+    },
+    keepstone_model::{Timestamp, access::Role, restore::Target},
+};
+
+/// A plan as its page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// Its name on the server, to confirm it by.
+    pub plan: String,
+    pub replaces: bool,
+    /// The file it will write.
+    pub path: String,
+    pub safety_backup: bool,
+    /// e.g. `11 h 4 min`: how long ago the backup was taken.
+    pub age: String,
+    pub tables: Vec<ImpactLine>,
+    pub rows_lost: u64,
+    pub size_bytes: u64,
+    pub space_needed_bytes: u64,
+    pub space_free_bytes: u64,
+    /// e.g. `0.4 s`; none for a new file.
+    pub writers_wait: Option<String>,
+    pub warnings: Vec<String>,
+    pub planned: Moment,
+    pub expires: Moment,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImpactLine {
+    pub table: String,
+    pub live_rows: Option<u64>,
+    pub after_rows: Option<u64>,
+    pub rows_lost: u64,
+    pub changes: Vec<String>,
+}
+
+/// The page of a restore: the backup, and the plan once someone has said into what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestoreView {
+    pub backup: String,
+    pub database: String,
+    pub taken: Moment,
+    /// A file beside the live database that does not exist yet.
+    pub suggested_path: String,
+    pub live_path: String,
+    pub never_replace: bool,
+    /// Why this backup cannot be restored, if it cannot.
+    pub refusal: Option<String>,
+    /// Whether it was seen to be restorable.
+    pub proven: bool,
+    pub plan: Option<PlanView>,
+    /// Why there is no plan though one was asked for.
+    pub fault: Option<AppError>,
+}
+
+/// The page of an undo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UndoView {
+    pub job: String,
+    pub database: String,
+    pub backup: String,
+    pub taken: Moment,
+    pub plan: PlanView,
+}
+
+/// Plans a restore. `into` is empty (only ask), `file` or `replace`.
+#[server(prefix = "/fn", endpoint = "restore/plan")]
+pub async fn plan(
+    id: String,
+    #[server(default)] into: String,
+    #[server(default)] path: String,
+    #[server(default)] safety: String,
+) -> Result<RestoreView, AppError> {
+    let person = person_with(Role::Operator)?;
+    let mut view = facts::restore_view(&id).await?;
+    let target = match into.as_str() {
+        "replace" => Target::Replace,
+        "file" => Target::NewFile { path: if path.trim().is_empty() { view.suggested_path.clone() } else { path.trim().to_owned() } },
+        _ => return Ok(view),
+    };
+    let options = PlanOptions { backup: facts::backup_id(&id)?, target, safety_backup: safety != "off" };
+    // A plan that cannot be made is an answer, not a broken page: the form above it stays, and says what is wrong.
+    match facts::plan(move |vault| restore::plan_restore(vault, &options)).await {
+        Ok(plan) => view.plan = Some(facts::keep(plan, &person.name, &view.live_path)),
+        Err(fault) => view.fault = Some(fault),
+    }
+    Ok(view)
+}
+
+/// Carries out the plan that was looked at. `typed` is the database's id, which a replacement asks for.
+#[server(prefix = "/fn", endpoint = "restore/start")]
+pub async fn start(plan: String, #[server(default)] typed: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let job = match PLANS.find(&plan, &person.name, Timestamp::now()) {
+        Found::Confirmed(job) => job,
+        Found::Gone => return Err(facts::look_again()),
+        Found::Open(found) => {
+            if found.target == Target::Replace {
+                require_recent(Role::Operator)?;
+                facts::typed_right(&typed, &found.database)?;
+            }
+            let request = JobRequest::Restore(RestoreOptions { plan: *found, verify: true, actor: person.name });
+            // The plan's name is the key: even if this process dies before it notes the job, the same form never begins a second one.
+            let key = plan.clone();
+            blocking(move |vault| jobs::submit(vault, &request, Some(&key))).await?
+        }
+    };
+    PLANS.confirmed(&plan, &job);
+    leptos_axum::redirect(&format!("/jobs/{job}"));
+    Ok(())
+}
+
+/// What an undo of this restore would do.
+#[server(prefix = "/fn", endpoint = "restore/undo-plan")]
+pub async fn undo_plan(job: String) -> Result<UndoView, AppError> {
+    let person = person_with(Role::Operator)?;
+    facts::undo_view(facts::job_id(&job)?, &person.name).await
+}
+
+/// Brings back the state before a restore, and leads to the job that does.
+#[server(prefix = "/fn", endpoint = "restore/undo")]
+pub async fn undo(job: String, plan: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let restore = facts::job_id(&job)?;
+    let undo = match PLANS.find(&plan, &person.name, Timestamp::now()) {
+        Found::Confirmed(undo) => undo,
+        Found::Gone => return Err(facts::look_again()),
+        Found::Open(_) => {
+            let person = require_recent(Role::Operator)?;
+            let request = JobRequest::Undo(UndoOptions { restore, actor: person.name });
+            let key = plan.clone();
+            blocking(move |vault| jobs::submit(vault, &request, Some(&key))).await?
+        }
+    };
+    PLANS.confirmed(&plan, &undo);
+    leptos_axum::redirect(&format!("/jobs/{undo}"));
+    Ok(())
+}

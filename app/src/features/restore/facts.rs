@@ -1,0 +1,188 @@
+//! From the engine's plans to what the pages show. Server only.
+
+use std::path::Path;
+
+use keepstone_engine::{Vault, backups, databases, restore};
+use keepstone_model::{
+    Timestamp,
+    backup::{BackupState, Verdict},
+    human,
+    id::{BackupId, DatabaseId, JobId},
+    restore::{RestorePlan, Target},
+};
+
+use super::{
+    api::{ImpactLine, PlanView, RestoreView, UndoView},
+    plans::PLANS,
+};
+use crate::{
+    error::{AppError, sentence},
+    server::{answer, blocking, context, zone},
+    ui::Moment,
+};
+
+pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
+    let id = backup_id(id)?;
+    let (zone, now) = (zone(), Timestamp::now());
+    blocking(move |vault| {
+        let backup = backups::backup(vault, &id)?;
+        let database = databases::database(vault, &backup.database)?;
+        let refusal = match (backup.state, backup.verdict()) {
+            (BackupState::Complete, Verdict::Bad) => Some("a check of it failed: restore another backup"),
+            (BackupState::Complete, _) => None,
+            (BackupState::Trashed, _) => Some("it is in the trash: put it back first"),
+            (BackupState::Running, _) => Some("it is still being made"),
+            (BackupState::Failed | BackupState::Interrupted | BackupState::Missing, _) => Some("there is no archive of it"),
+        };
+        Ok(RestoreView {
+            backup: id.to_string(),
+            database: database.id.to_string(),
+            taken: Moment::new(backup.created_at, now, &zone),
+            suggested_path: suggested_path(&database.location, backup.created_at, |path| Path::new(path).exists()),
+            live_path: database.location,
+            never_replace: database.never_replace,
+            refusal: refusal.map(sentence),
+            proven: backup.verdict() == Verdict::Good,
+            plan: None,
+            fault: None,
+        })
+    })
+    .await
+}
+
+/// e.g. `/srv/shop-20261120-030000.db` for `/srv/shop.db`; with a number where that exists.
+fn suggested_path(live: &str, taken: Timestamp, exists: impl Fn(&str) -> bool) -> String {
+    let live = Path::new(live);
+    let stem = live.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = live.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+    let time = taken.strftime("%Y%m%d-%H%M%S");
+    let path = |number: u32| {
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        live.with_file_name(format!("{stem}-{time}{number}{extension}")).display().to_string()
+    };
+    (1..100).map(path).find(|path| !exists(path)).unwrap_or_else(|| path(100))
+}
+
+/// Makes a plan; unlike [`blocking`] it does not answer the page with the fault's status.
+pub(super) async fn plan(
+    verb: impl FnOnce(&Vault) -> keepstone_engine::Result<RestorePlan> + Send + 'static,
+) -> Result<RestorePlan, AppError> {
+    let vault = context().vault;
+    match tokio::task::spawn_blocking(move || verb(&vault)).await {
+        Ok(plan) => Ok(plan?),
+        Err(panic) => {
+            tracing::error!(%panic, "a plan panicked");
+            Err(AppError::internal())
+        }
+    }
+}
+
+/// Keeps the plan for the one who looks at it, and writes it out.
+pub(super) fn keep(plan: RestorePlan, person: &str, live_path: &str) -> PlanView {
+    let (zone, now) = (zone(), Timestamp::now());
+    let name = random_name();
+    let tables: Vec<_> = plan
+        .tables
+        .iter()
+        .map(|table| ImpactLine {
+            table: table.table.clone(),
+            live_rows: table.live_rows,
+            after_rows: table.backup_rows,
+            rows_lost: table.rows_fewer(),
+            changes: table.schema_changes.clone(),
+        })
+        .collect();
+    let age_ms = u64::try_from(now.duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0);
+    let view = PlanView {
+        plan: name.clone(),
+        replaces: plan.target == Target::Replace,
+        path: match &plan.target {
+            Target::NewFile { path } => path.clone(),
+            Target::Replace => live_path.to_owned(),
+        },
+        safety_backup: plan.safety_backup,
+        age: human::duration_ms(age_ms),
+        rows_lost: tables.iter().map(|table| table.rows_lost).sum(),
+        tables,
+        size_bytes: plan.size_bytes,
+        space_needed_bytes: plan.space_needed_bytes,
+        space_free_bytes: plan.space_free_bytes,
+        writers_wait: plan.writers_wait_ms.map(human::duration_ms),
+        warnings: plan.warnings.iter().map(|warning| sentence(warning)).collect(),
+        planned: Moment::new(plan.planned_at, now, &zone),
+        expires: Moment::new(plan.expires_at, now, &zone),
+    };
+    PLANS.keep(name, person, plan, now);
+    view
+}
+
+pub(super) async fn undo_view(job: JobId, person: &str) -> Result<UndoView, AppError> {
+    let asked = job.clone();
+    let (plan, location) = blocking(move |vault| {
+        let plan = restore::plan_undo(vault, &asked)?;
+        let location = databases::database(vault, &plan.database)?.location;
+        Ok((plan, location))
+    })
+    .await?;
+    Ok(UndoView {
+        job: job.to_string(),
+        database: plan.database.to_string(),
+        backup: plan.backup.to_string(),
+        taken: Moment::new(plan.backup_taken_at, Timestamp::now(), &zone()),
+        plan: keep(plan, person, &location),
+    })
+}
+
+pub(super) fn typed_right(typed: &str, database: &DatabaseId) -> Result<(), AppError> {
+    if typed.trim() == database.as_str() {
+        Ok(())
+    } else {
+        Err(AppError::invalid("typed", format!("Type {database}, exactly so, to replace it.")))
+    }
+}
+
+pub(super) fn look_again() -> AppError {
+    AppError::new(
+        409,
+        "stale_plan",
+        "This plan has expired or is not known any more. Look again: the page shows a new one. Nothing was changed.",
+    )
+}
+
+pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {
+    text.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))
+}
+
+pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
+    text.parse().map_err(|_| answer(AppError::new(404, "unknown_job", "There is no job of this name.")))
+}
+
+/// 128 random bits: nobody guesses the name of another's plan.
+fn random_name() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system's random source does not fail once it has begun");
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suggested_file_stands_beside_the_live_one_and_is_free() {
+        let taken: Timestamp = "2026-11-20T03:00:00Z".parse().unwrap();
+        assert_eq!(suggested_path("/srv/shop.db", taken, |_| false), "/srv/shop-20261120-030000.db");
+        assert_eq!(suggested_path("/srv/shop", taken, |_| false), "/srv/shop-20261120-030000");
+        let first_taken = |path: &str| path == "/srv/shop-20261120-030000.db";
+        assert_eq!(suggested_path("/srv/shop.db", taken, first_taken), "/srv/shop-20261120-030000-2.db");
+    }
+
+    #[test]
+    fn only_the_id_itself_confirms() {
+        let shop: DatabaseId = "shop".parse().unwrap();
+        assert!(typed_right(" shop ", &shop).is_ok());
+        for typed in ["", "Shop", "sho", "shop-2"] {
+            assert_eq!(typed_right(typed, &shop).unwrap_err().field("typed").is_some(), true, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a plan will do, table by table, with its space, its time and its warnings; the same for a restore and for an undo.
+
+use keepstone_model::human;
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use super::api::{ImpactLine, PlanView};
+use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Panel, Size, When};
+
+/// The way of a restore; the last two steps are the job's page.
+pub(super) fn stepper(now: usize) -> AnyView {
+    let steps: Vec<_> = ["Plan", "Impact", "Confirm", "Progress", "Result"]
+        .into_iter()
+        .enumerate()
+        .map(|(i, step)| {
+            let number = i + 1;
+            let class = if number < now { "past" } else { "" };
+            view! { <li class=class aria-current=(number == now).then_some("step")><span class="stepper-number">{number}</span>{step}</li> }
+        })
+        .collect();
+    view! { <ol class="stepper" aria-label="Steps of a restore">{steps}</ol> }.into_any()
+}
+
+pub(super) fn impact(plan: &PlanView) -> AnyView {
+    let warnings: Vec<_> = plan.warnings.iter().cloned().map(|warning| view! { <Alert kind=AlertKind::Warning title=warning/> }).collect();
+    let no_space = (plan.space_free_bytes < plan.space_needed_bytes).then(|| {
+        let (needed, free) = (human::bytes(plan.space_needed_bytes), human::bytes(plan.space_free_bytes));
+        view! {
+            <Alert kind=AlertKind::Failure title="There is not enough space">
+                <p>{format!("{needed} are needed and {free} are free. Free some, then look again.")}</p>
+            </Alert>
+        }
+    });
+    let wait = plan.writers_wait.clone().map(|wait| view! { <Fact term="Writers wait">"about "{wait}", once"</Fact> });
+    let safety = plan.replaces.then(|| {
+        let text =
+            if plan.safety_backup { "yes: of exactly the moment before, so that it can be undone" } else { "no: this cannot be undone" };
+        view! { <Fact term="Safety backup">{text}</Fact> }
+    });
+    let tables = tables(plan);
+    let target = if plan.replaces { "Writes over" } else { "Writes the new file" };
+    let (path, planned, expires) = (plan.path.clone(), plan.planned.clone(), plan.expires.clone());
+    let (size, needed, free) = (plan.size_bytes, plan.space_needed_bytes, plan.space_free_bytes);
+    view! {
+        {headline(plan)}
+        {warnings}
+        {no_space}
+        <Panel title="Impact" flush=true>
+            {tables}
+            <div class="panel-pad">
+                <DefinitionList>
+                    <Fact term=target><span class="path mono">{path}</span></Fact>
+                    <Fact term="Size after"><Size bytes=Some(size)/></Fact>
+                    <Fact term="Space">"needs "<Size bytes=Some(needed)/>", "<Size bytes=Some(free)/>" are free"</Fact>
+                    {wait}
+                    {safety}
+                    <Fact term="Planned"><When moment=planned/>", to be confirmed until "<When moment=expires/></Fact>
+                </DefinitionList>
+            </div>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn headline(plan: &PlanView) -> AnyView {
+    if !plan.replaces {
+        return view! {
+            <Alert kind=AlertKind::Info title="The live database stays as it is">
+                <p>"The backup is written into a new file and compared with what was backed up."</p>
+            </Alert>
+        }
+        .into_any();
+    }
+    let lost = match plan.rows_lost {
+        0 => "No table will have fewer rows than now; rows that were changed since go back to what they were.".to_owned(),
+        1 => "One row fewer than now, and rows that were changed since go back to what they were.".to_owned(),
+        rows => format!("{} rows fewer than now, and rows that were changed since go back to what they were.", human::count(rows)),
+    };
+    view! {
+        <Alert kind=AlertKind::Warning title=format!("You will lose what changed in the last {}", plan.age)>
+            <p>{lost}</p>
+        </Alert>
+    }
+    .into_any()
+}
+
+fn tables(plan: &PlanView) -> AnyView {
+    // Those that change first: they are what one has to read.
+    let (changed, same): (Vec<_>, Vec<_>) =
+        plan.tables.iter().cloned().partition(|line| line.live_rows != line.after_rows || !line.changes.is_empty());
+    let same_count = same.len();
+    let changed: Vec<_> = changed.into_iter().map(table_row).collect();
+    let none = changed
+        .is_empty()
+        .then(|| view! { <tr><td colspan="4" class="muted">"No table changes its number of rows or its columns."</td></tr> });
+    let unchanged = (same_count > 0).then(|| {
+        let title = if same_count == 1 {
+            "1 table keeps its number of rows".to_owned()
+        } else {
+            format!("{same_count} tables keep their number of rows")
+        };
+        let rows: Vec<_> = same.into_iter().map(table_row).collect();
+        view! {
+            <details class="panel-pad">
+                <summary>{title}</summary>
+                <table class="table impact"><thead>{head()}</thead><tbody>{rows}</tbody></table>
+            </details>
+        }
+    });
+    view! {
+        <table class="table impact"><thead>{head()}</thead><tbody>{none}{changed}</tbody></table>
+        {unchanged}
+    }
+    .into_any()
+}
+
+fn head() -> AnyView {
+    view! {
+        <tr>
+            <th scope="col">"Table"</th>
+            <th scope="col" class="number">"Rows now"</th>
+            <th scope="col" class="number">"After"</th>
+            <th scope="col" class="number">"Lost"</th>
+        </tr>
+    }
+    .into_any()
+}
+
+fn table_row(line: ImpactLine) -> impl IntoView {
+    let rows = |rows: Option<u64>| rows.map_or_else(|| "–".to_owned(), human::count);
+    let lost =
+        if line.rows_lost > 0 { view! { <strong class="lost">{human::count(line.rows_lost)}</strong> }.into_any() } else { "0".into_any() };
+    let changes: Vec<_> = line.changes.into_iter().map(|change| view! { <li>{change}</li> }).collect();
+    view! {
+        <tr>
+            <td data-label="Table">
+                <code>{line.table}</code>
+                {(!changes.is_empty()).then(|| view! { <ul class="changes">{changes}</ul> })}
+            </td>
+            <td data-label="Rows now" class="number">{rows(line.live_rows)}</td>
+            <td data-label="After" class="number">{rows(line.after_rows)}</td>
+            <td data-label="Lost" class="number">{lost}</td>
+        </tr>
+    }
+}
+
+/// An act that needs a fresh password says where to give it, and comes back here.
+pub(super) fn sign_in_again(asked: impl Fn() -> bool + Send + Sync + 'static, back: String) -> impl IntoView {
+    move || {
+        asked().then(|| {
+            let mut query = ParamsMap::new();
+            query.insert("next", back.clone());
+            let href = format!("/login{}", query.to_query_string());
+            view! { <p><a class="button" href=href rel="external">"Sign in again, then confirm"</a></p> }
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! The page of a restore: into what, what that does, and the confirmation. Its address holds every choice, so it works without JavaScript.
+
+use leptos::prelude::*;
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
+
+use super::{
+    api::{self, PlanView, RestoreView, Start},
+    impact::{impact, sign_in_again, stepper},
+};
+use crate::{
+    error::AppError,
+    ui::{Alert, AlertKind, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault},
+};
+
+/// What the address says: into what, which file, whether a safety backup is made.
+type Choice = [String; 3];
+
+#[component]
+pub fn RestorePage() -> impl IntoView {
+    let start = ServerAction::<Start>::new();
+    let (params, query) = (use_params_map(), use_query_map());
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let choice = Memo::new(move |_| query.with(|query| ["into", "path", "safety"].map(|name| query.get(name).unwrap_or_default())));
+    // Not live: a plan that changed under the eyes of the one who reads it would be confirmed unread.
+    let view = Resource::new(move || (id.get(), choice.get()), |(id, [into, path, safety])| api::plan(id, into, path, safety));
+    view! { <Loaded resource=view show=move |view| show(view, start, &choice.get_untracked())/> }
+}
+
+fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyView {
+    let id = view.backup.clone();
+    let lead = view! { "Backup of "{view.database.clone()}", taken "<When moment=view.taken.clone()/> }.into_any();
+    let crumbs = vec![crumb("Backups", "/backups"), crumb(&id, format!("/backups/{id}"))];
+    let step = if view.plan.is_some() { 2 } else { 1 };
+    let body = match view.refusal.clone() {
+        Some(refusal) => {
+            let others = format!("/backups?db={}", view.database);
+            view! {
+                <Alert kind=AlertKind::Failure title="This backup cannot be restored">
+                    <p>{refusal}</p>
+                    <a class="button" href=others>"Choose another backup"</a>
+                </Alert>
+            }
+            .into_any()
+        }
+        None => steps(&view, start, choice),
+    };
+    view! {
+        <PageHeader title=format!("Restore {}", view.database) breadcrumbs=crumbs lead=lead/>
+        {stepper(step)}
+        {body}
+    }
+    .into_any()
+}
+
+fn steps(view: &RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyView {
+    let unproven = (!view.proven).then(|| {
+        view! {
+            <Alert kind=AlertKind::Warning title="This backup is not proven">
+                <p>"It is checked fully before anything is written; if a check fails, nothing is changed."</p>
+            </Alert>
+        }
+    });
+    let fault = view.fault.clone().map(|fault| {
+        view! { <Alert kind=AlertKind::Failure title="There is no plan for this"><p>{fault.message}</p></Alert> }
+    });
+    let plan = view.plan.as_ref().map(|plan| {
+        view! {
+            {impact(plan)}
+            {confirm(view, plan, start, choice)}
+        }
+    });
+    view! {
+        {unproven}
+        {choose(view, choice)}
+        {fault}
+        {plan}
+    }
+    .into_any()
+}
+
+/// Step 1. Folded away once there is a plan.
+fn choose(view: &RestoreView, [into, path, safety]: &Choice) -> AnyView {
+    let replace = into == "replace";
+    let path = if path.is_empty() { view.suggested_path.clone() } else { path.clone() };
+    let action = format!("/backups/{}/restore", view.backup);
+    let cancel = format!("/backups/{}", view.backup);
+    let (off, show_class) = (safety == "off", if into.is_empty() { "button primary" } else { "button" });
+    let can_replace = if view.never_replace {
+        view! { <p class="help">{format!("{} is marked \"never replace\": take the mark off on its page first.", view.database)}</p> }
+            .into_any()
+    } else {
+        view! {
+            <label class="option">
+                <input type="radio" name="into" value="replace" checked=replace/>
+                <span>
+                    <strong>{format!("Replace the live database {}", view.database)}</strong>
+                    <span class="help">"Through SQLite: applications keep their connections and need no restart; writers wait for a moment."</span>
+                </span>
+            </label>
+            <label class="check option-detail">
+                <span>"Safety backup of the state before"</span>
+                <select name="safety">
+                    <option value="on">"on: it can be undone"</option>
+                    <option value="off" selected=off>"off: it cannot be undone"</option>
+                </select>
+            </label>
+        }
+        .into_any()
+    };
+    view! {
+        <Panel title="Restore into">
+            <form class="form" method="get" action=action>
+                <fieldset class="options">
+                    <legend class="visually-hidden">"Restore into"</legend>
+                    <label class="option">
+                        <input type="radio" name="into" value="file" checked=!replace/>
+                        <span>
+                            <strong>"A new file"</strong>
+                            <span class="help">"The live database stays as it is."</span>
+                        </span>
+                    </label>
+                    <label class="option-detail">
+                        <span class="visually-hidden">"Path of the new file, on the server"</span>
+                        <input class="mono" type="text" name="path" value=path autocapitalize="none" spellcheck="false" maxlength="4000"/>
+                    </label>
+                    {can_replace}
+                </fieldset>
+                <div class="form-actions">
+                    <button type="submit" class=show_class>"Show the impact"</button>
+                    <a class="button quiet" href=cancel>"Cancel"</a>
+                </div>
+            </form>
+        </Panel>
+    }
+    .into_any()
+}
+
+/// Step 3: confirms exactly the plan above it.
+fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, [into, path, safety]: &Choice) -> AnyView {
+    let value = move || start.value().get();
+    let asked = move || value().and_then(Result::err).is_some_and(|error: AppError| error.code == "sign_in_again");
+    let mut query = ParamsMap::new();
+    for (name, value) in [("into", into), ("path", path), ("safety", safety)] {
+        query.insert(name, value.clone());
+    }
+    let back = format!("/backups/{}/restore{}", view.backup, query.to_query_string());
+    let database = view.database.clone();
+    let typed = plan.replaces.then(|| {
+        view! {
+            <Field label=format!("Type {database} to replace it") name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
+        }
+    });
+    let (label, tone) =
+        if plan.replaces { (format!("Replace {database}"), "danger") } else { ("Restore into the new file".to_owned(), "primary") };
+    let text = if plan.replaces {
+        "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing."
+    } else {
+        "The backup is checked fully, then written and compared. The file appears under its name only when it is whole."
+    };
+    let name = plan.plan.clone();
+    let enough = plan.space_free_bytes >= plan.space_needed_bytes;
+    let form = enough.then(|| {
+        view! {
+            <ActionForm action=start attr:class="form">
+                <input type="hidden" name="plan" value=name/>
+                {typed}
+                <div class="form-actions"><SubmitButton label=label tone=tone icon="restore" pending=start.pending()/></div>
+            </ActionForm>
+        }
+    });
+    view! {
+        <Panel title="Confirm">
+            <p>{text}</p>
+            <FormError error=fault_of(value)/>
+            {sign_in_again(asked, back)}
+            {form}
+        </Panel>
+    }
+    .into_any()
+}

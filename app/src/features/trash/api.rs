@@ -1,0 +1,75 @@
+//! The server functions of the trash, and what they return.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::AppError, ui::Moment};
+
+#[cfg(feature = "ssr")]
+use {
+    crate::server::{answer, blocking, person_with, zone},
+    keepstone_engine::delete,
+    keepstone_model::{Timestamp, access::Role, id::BackupId},
+};
+
+/// A backup in the trash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrashRow {
+    pub id: String,
+    pub database: String,
+    pub kind: String,
+    pub created: Moment,
+    pub size_bytes: Option<u64>,
+    pub description: String,
+    pub trashed: Option<Moment>,
+    pub until: Option<Moment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrashList {
+    pub rows: Vec<TrashRow>,
+    pub size_bytes: u64,
+    pub may_change: bool,
+}
+
+#[server(prefix = "/fn", endpoint = "trash/list")]
+pub async fn list() -> Result<TrashList, AppError> {
+    let person = person_with(Role::Viewer)?;
+    let trashed = blocking(delete::trash).await?;
+    let (zone, now) = (zone(), Timestamp::now());
+    let moment = |at| Moment::new(at, now, &zone);
+    let rows = trashed.iter().map(|backup| TrashRow {
+        id: backup.id.to_string(),
+        database: backup.database.to_string(),
+        kind: backup.kind.to_string(),
+        created: moment(backup.created_at),
+        size_bytes: (backup.archive_size_bytes > 0).then_some(backup.archive_size_bytes),
+        description: backup.description.clone(),
+        trashed: backup.trashed_at.map(moment),
+        until: backup.trash_until.map(moment),
+    });
+    Ok(TrashList {
+        rows: rows.collect(),
+        size_bytes: trashed.iter().map(|backup| backup.archive_size_bytes).sum(),
+        may_change: person.role >= Role::Operator,
+    })
+}
+
+/// Takes a backup back from the trash, and leads to it. Sent twice, the second one finds it where it should be.
+#[server(prefix = "/fn", endpoint = "trash/put-back")]
+pub async fn put_back(id: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let backup: BackupId = id.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))?;
+    let address = format!("/backups/{backup}");
+    blocking(move |vault| {
+        if delete::trash(vault)?.iter().any(|trashed| trashed.id == backup) {
+            delete::put_back(vault, &backup, &person.name).map(drop)
+        } else {
+            // Not in the trash: an error unless it is back already.
+            keepstone_engine::backups::backup(vault, &backup).map(drop)
+        }
+    })
+    .await?;
+    leptos_axum::redirect(&address);
+    Ok(())
+}
