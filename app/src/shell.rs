@@ -1,16 +1,43 @@
 //! The HTML document around the app: what a browser must have before it can show anything. Rendered on the server only, never hydrated.
 
-use leptos::prelude::*;
+use axum::http::request::Parts;
+use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use crate::{App, ui};
+use crate::{
+    App,
+    features::session::api::on_the_server::theme,
+    server::ServerContext,
+    ui::{self, here::Theme},
+};
+
+/// Wakes the page, marks it as awake (`data-hydrated`) or as failed (`data-hydration-failed`), and tells the server the browser's time zone
+/// for the next page. `HydrationScripts` would guess the WASM's name and could not be given the nonce.
+const WAKE: &str = r#"import init,{hydrate} from "/pkg/frontend.js";
+const root=document.documentElement,zone=Intl.DateTimeFormat().resolvedOptions().timeZone;
+if(zone)document.cookie="keepstone_zone="+encodeURIComponent(zone)+";path=/;max-age=31536000;samesite=lax";
+init({module_or_path:"/pkg/frontend_bg.wasm"}).then(()=>{hydrate();root.setAttribute("data-hydrated","")}).catch(fault=>{root.setAttribute("data-hydration-failed","");console.error(fault)})"#;
 
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
+    let nonce = use_nonce().map(|nonce| nonce.to_string());
+    let theme = match theme() {
+        Theme::System => None,
+        theme => Some(theme.as_str()),
+    };
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-theme=theme>
             <head>
                 <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="robots" content="noindex, nofollow"/>
+                <link rel="icon" type="image/svg+xml" href="/pkg/favicon.svg"/>
+                <link rel="stylesheet" href="/pkg/main.css"/>
+                <link rel="modulepreload" href="/pkg/frontend.js"/>
+                <link rel="preload" href="/pkg/frontend_bg.wasm" r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+                <script type="module" nonce=nonce inner_html=WAKE></script>
+                {running().then(|| view! { <noscript><meta http-equiv="refresh" content="4"/></noscript> })}
                 <MetaTags/>
             </head>
             <body>
@@ -19,4 +46,19 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
+}
+
+/// Whether something on this page is still moving, so that a browser without JavaScript should look again by itself. Forms are left alone:
+/// a refresh would empty them.
+fn running() -> bool {
+    let moving = |path: &str| {
+        path == "/" || path == "/databases" || path == "/backups" || path.starts_with("/jobs") || {
+            let one = path.strip_prefix("/databases/").or_else(|| path.strip_prefix("/backups/"));
+            one.is_some_and(|one| one != "new" && !one.contains('/'))
+        }
+    };
+    let Some(path) = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()) else { return false };
+    let Some(context) = use_context::<ServerContext>() else { return false };
+    let live = context.live.borrow();
+    moving(&path) && (live.queued > 0 || !live.running.is_empty())
 }

@@ -95,6 +95,7 @@ pub const POLICY: &[Rule] = &[
     // Server functions
     change("/fn/session/sign-out", VIEWER),
     read("/fn/session/who", VIEWER),
+    change("/fn/session/theme", VIEWER),
     read("/fn/overview/show", VIEWER),
     read("/fn/databases/list", VIEWER),
     read("/fn/databases/show", VIEWER),

@@ -1,7 +1,12 @@
 //! The pages, one folder for each area: `api.rs` (server functions and what they return), `page.rs`, and parts. Areas do not import each
 //! other; they meet in `ui` and `routes`.
 
+pub mod activity;
 pub mod backups;
+pub mod databases;
 pub mod jobs;
+pub mod overview;
 pub mod restore;
+pub mod schedules;
+pub mod session;
 pub mod trash;

@@ -1,10 +1,13 @@
 //! The parts that pages are made of: each a small component over a native element, styled by the file of its name in `style/`. No server
 //! function, no state of a feature.
 
+pub mod age;
 pub mod alert;
 pub mod badge;
 pub mod dialog;
+pub mod events;
 pub mod form;
+pub mod here;
 pub mod icon;
 pub mod load;
 pub mod page;
@@ -12,9 +15,12 @@ pub mod pagination;
 pub mod panel;
 pub mod progress;
 pub mod proof;
+pub mod schedule_table;
 pub mod size;
+pub mod strip;
 pub mod when;
 
+pub use age::{Age, AgeMeter};
 pub use alert::{Alert, AlertKind};
 pub use badge::{BackupBadge, ChainBadge, JobBadge, ResultBadge, StateBadge};
 pub use dialog::ConfirmDialog;

@@ -1,0 +1,6 @@
+//! The activity log: who did what to what, when, with which result.
+
+pub mod api;
+pub mod page;
+
+pub use page::ActivityPage;

@@ -1,0 +1,62 @@
+//! Adding a database by the path of its file.
+
+use keepstone_model::access::Role;
+use leptos::prelude::*;
+
+use super::api::AddDatabase;
+use crate::{
+    error::AppError,
+    ui::{FaultPage, Field, FormError, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
+};
+
+#[component]
+pub fn AddDatabasePage() -> impl IntoView {
+    if !may(Role::Admin) {
+        return view! { <FaultPage error=AppError::forbidden()/> }.into_any();
+    }
+    let add = ServerAction::<AddDatabase>::new();
+    let (attempt, pending) = (add.value(), add.pending());
+    let value = move || attempt.get();
+    view! {
+        <PageHeader title="Add a database" breadcrumbs=vec![crumb("Databases", "/databases")]/>
+        <div class="narrow">
+        <Panel title="Which database">
+            <FormError error=fault_of(value)/>
+            <ActionForm action=add>
+                <div class="form">
+                <Field
+                    label="Path of the SQLite file on this machine"
+                    name="location"
+                    required=true
+                    mono=true
+                    placeholder="/var/lib/shop/shop.db"
+                    autocomplete="off"
+                    help="The file stays where it is; applications keep using it. Keepstone opens it once to see that it is a database."
+                    error=field_fault(value, "location")
+                />
+                <Field
+                    label="Name"
+                    name="name"
+                    placeholder="from the file's name"
+                    autocomplete="off"
+                    help="Optional. Lower-case letters, digits and hyphens; backups are named after it."
+                    error=field_fault(value, "name")
+                />
+                <label class="check">
+                    <input type="checkbox" name="schedules" value="on" checked=true/>
+                    <span>
+                        "Back it up on the default schedule"
+                        <span class="help">"Daily at 02:00, weekly on Monday at 03:00, monthly on the 1st at 03:00."</span>
+                    </span>
+                </label>
+                <div class="form-actions">
+                    <SubmitButton label="Add the database" pending=pending/>
+                    <a class="button ghost" href="/databases">"Cancel"</a>
+                </div>
+                </div>
+            </ActionForm>
+        </Panel>
+        </div>
+    }
+    .into_any()
+}

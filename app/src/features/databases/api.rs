@@ -1,0 +1,213 @@
+//! What the pages of databases show and do.
+
+use keepstone_model::{
+    backup::{BackupState, CheckName, CheckResult, Level, Verdict},
+    database::{DatabaseState, Engine},
+    id::{BackupId, DatabaseId, JobId, Kind},
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::AppError,
+    ui::{
+        Age, Moment,
+        schedule_table::ScheduleRow,
+        strip::{DayMark, Days},
+    },
+};
+
+/// A database as its row in the list says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseRow {
+    pub id: DatabaseId,
+    pub engine: Engine,
+    pub location: String,
+    pub state: DatabaseState,
+    pub age: Age,
+    pub next_run: Option<Moment>,
+    pub backup_count: u64,
+    pub archive_size_bytes: u64,
+    pub size_bytes: Option<u64>,
+    pub last_error: Option<String>,
+}
+
+/// Everything on a database's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseView {
+    pub row: DatabaseRow,
+    pub added_at: Moment,
+    /// Whether the objective was set for this database; else it follows from its schedules.
+    pub own_objective: bool,
+    pub never_replace: bool,
+    pub paused: bool,
+    /// Sent along with a form of this page, so that sending it twice acts once.
+    pub key: String,
+    /// The job that is open for it now.
+    pub job: Option<JobId>,
+    pub days: Days,
+    pub marks: Vec<DayMark>,
+    /// The newest few, and how many there are in all.
+    pub backups: Vec<BackupRow>,
+    pub backups_total: u64,
+    pub schedules: Vec<ScheduleRow>,
+}
+
+/// A backup as the page of its database shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRow {
+    pub id: BackupId,
+    pub kind: Kind,
+    pub state: BackupState,
+    pub verdict: Verdict,
+    pub level: Level,
+    pub checks: Vec<(CheckName, CheckResult)>,
+    pub when: Moment,
+    pub archive_size_bytes: Option<u64>,
+    pub pinned: bool,
+    pub description: String,
+    pub error: Option<String>,
+}
+
+/// Every database, the worst first.
+#[server(prefix = "/fn", endpoint = "databases/list")]
+pub async fn list_databases() -> Result<Vec<DatabaseRow>, AppError> {
+    use keepstone_engine::databases::statuses;
+    use keepstone_model::Timestamp;
+
+    crate::server::person()?;
+    let (now, zone) = (Timestamp::now(), crate::server::zone());
+    let found = crate::server::blocking(move |vault| statuses(vault, now)).await?;
+    Ok(found.into_iter().map(|status| DatabaseRow::new(status, now, &zone)).collect())
+}
+
+/// One database.
+#[server(prefix = "/fn", endpoint = "databases/show")]
+pub async fn show_database(id: String) -> Result<DatabaseView, AppError> {
+    crate::server::person()?;
+    let id: DatabaseId = id.parse().map_err(|_| crate::server::answer(AppError::not_found()))?;
+    on_the_server::show(id).await
+}
+
+/// Puts a database under protection and goes to its page. `schedules` is `on` where the default schedules are wanted.
+#[server(prefix = "/fn", endpoint = "databases/add")]
+pub async fn add_database(location: String, #[server(default)] name: String, #[server(default)] schedules: String) -> Result<(), AppError> {
+    use keepstone_engine::databases::{AddDatabaseOptions, add_database};
+    use keepstone_model::access::Role;
+
+    let person = crate::server::person_with(Role::Admin)?;
+    let location = location.trim().to_owned();
+    if location.is_empty() {
+        return Err(AppError::invalid("location", "Give the path of the database file on this machine."));
+    }
+    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    let options = AddDatabaseOptions { location, name, schedules: schedules == "on", actor: person.name };
+    let added = crate::server::blocking(move |vault| add_database(vault, &options)).await.map_err(on_the_server::at_its_field)?;
+    leptos_axum::redirect(&format!("/databases/{}", added.id));
+    Ok(())
+}
+
+/// Forgets a database and its schedules; its archives stay.
+#[server(prefix = "/fn", endpoint = "databases/remove")]
+pub async fn remove_database(id: String) -> Result<(), AppError> {
+    use keepstone_model::access::Role;
+
+    let person = crate::server::person_with(Role::Admin)?;
+    let id: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
+    crate::server::blocking(move |vault| keepstone_engine::databases::remove_database(vault, &id, &person.name)).await?;
+    leptos_axum::redirect("/databases");
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+mod on_the_server {
+    use jiff::tz::TimeZone;
+    use keepstone_engine::{
+        backups::{self, BackupFilter},
+        databases::{DatabaseStatus, schedules, status},
+        jobs::{JobFilter, jobs},
+    };
+    use keepstone_model::{Timestamp, backup::Backup};
+
+    use super::{Age, AppError, BackupRow, DatabaseId, DatabaseRow, DatabaseView, Days, Moment, ScheduleRow};
+    use crate::{server, ui};
+
+    const LATEST: u64 = 10;
+
+    pub(super) async fn show(id: DatabaseId) -> Result<DatabaseView, AppError> {
+        let (now, zone) = (Timestamp::now(), server::zone());
+        let begin = Days::begin(now, &zone);
+        let (status, latest, month, schedules, open) = server::blocking(move |vault| {
+            let of = || BackupFilter { database: Some(id.clone()), ..BackupFilter::default() };
+            Ok((
+                status(vault, &id, now)?,
+                backups::list(vault, &BackupFilter { limit: Some(LATEST), ..of() })?,
+                backups::list(vault, &BackupFilter { from: begin, ..of() })?,
+                schedules(vault, Some(&id), now)?,
+                jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
+            ))
+        })
+        .await?;
+        let database = &status.database;
+        Ok(DatabaseView {
+            added_at: Moment::new(database.added_at, now, &zone),
+            own_objective: database.objective_secs.is_some(),
+            never_replace: database.never_replace,
+            paused: database.paused,
+            key: format!("database-{:x}", now.as_nanosecond()),
+            job: open.into_iter().next().map(|(job, _)| job.id),
+            marks: ui::strip::marks(&month.backups, now, &zone),
+            days: Days::until(now, &zone),
+            backups_total: latest.total,
+            backups: latest.backups.into_iter().map(|backup| BackupRow::new(backup, now, &zone)).collect(),
+            schedules: schedules.into_iter().map(|status| ScheduleRow::new(status, now, &zone)).collect(),
+            row: DatabaseRow::new(status, now, &zone),
+        })
+    }
+
+    /// What is wrong with the database's file is said at the field that names it.
+    pub(super) fn at_its_field(error: AppError) -> AppError {
+        let field = match error.code.as_str() {
+            "already_exists" => "name",
+            code if code.starts_with("source_") || matches!(code, "not_a_database" | "unsupported") => "location",
+            _ => return error,
+        };
+        let fields = [(field.to_owned(), error.message.clone())].into();
+        AppError { fields, ..error }
+    }
+
+    impl DatabaseRow {
+        pub(super) fn new(status: DatabaseStatus, now: Timestamp, zone: &TimeZone) -> Self {
+            Self {
+                age: Age::new(&status, now, zone),
+                next_run: status.next_run_at.map(|at| Moment::new(at, now, zone)),
+                id: status.database.id,
+                engine: status.database.engine,
+                location: status.database.location,
+                state: status.state,
+                backup_count: status.backup_count,
+                archive_size_bytes: status.archive_size_bytes,
+                size_bytes: status.size_bytes,
+                last_error: status.last_error.map(|error| crate::error::sentence(&error)),
+            }
+        }
+    }
+
+    impl BackupRow {
+        fn new(backup: Backup, now: Timestamp, zone: &TimeZone) -> Self {
+            Self {
+                verdict: backup.verdict(),
+                level: backup.level(),
+                checks: ui::results_of(backup.proof.as_ref()),
+                when: Moment::new(backup.created_at, now, zone),
+                archive_size_bytes: Some(backup.archive_size_bytes).filter(|size| *size > 0),
+                id: backup.id,
+                kind: backup.kind,
+                state: backup.state,
+                pinned: backup.pinned,
+                description: backup.description,
+                error: backup.error.map(|error| crate::error::sentence(&error)),
+            }
+        }
+    }
+}

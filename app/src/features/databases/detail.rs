@@ -1,0 +1,153 @@
+//! One database: is it safe, what is there of it, when is the next backup, and what can be done.
+
+use keepstone_model::{access::Role, database::Engine, human};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{
+    api::{DatabaseView, show_database},
+    parts::{CreateBackupButton, LatestBackups},
+};
+use crate::{
+    live::use_changes,
+    ui::{
+        AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Icon, Loaded, PageHeader, Panel, Size, StateBadge,
+        SubmitButton, When, crumb,
+        here::may,
+        schedule_table::{ScheduleRow, ScheduleTable, moment_or_dash},
+        strip::{DayMark, Strip},
+    },
+};
+
+#[component]
+pub fn DatabasePage() -> impl IntoView {
+    let changes = use_changes();
+    let params = use_params_map();
+    let id = move || params.with(|params| params.get("id").unwrap_or_default());
+    let view = Resource::new(move || (changes.get(), id()), |(_, id)| show_database(id));
+    view! { <Loaded resource=view show=show/> }
+}
+
+fn show(view: DatabaseView) -> AnyView {
+    let id = view.row.id.clone();
+    let lead = view! { <p class="mono path">{view.row.location.clone()}</p> };
+    let running =
+        view.job.clone().map(|job| view! { <a class="button" href=format!("/jobs/{job}")><Icon name="activity"/>"Follow the job"</a> });
+    let create = (!view.paused).then(|| view! { <CreateBackupButton database=id.clone() key=view.key.clone()/> });
+    let trouble = view.row.last_error.clone().map(|error| {
+        view! {
+            <Alert kind=AlertKind::Failure title="The last run failed">
+                <p>{error}</p>
+            </Alert>
+        }
+    });
+    let paused = view.paused.then(|| {
+        view! {
+            <Alert kind=AlertKind::Warning title="Paused">
+                <p>"No schedule runs for this database. What it has so far can be restored."</p>
+            </Alert>
+        }
+    });
+    let all = match view.backups_total {
+        0 => ().into_any(),
+        total => view! { <a class="button small" href=format!("/backups?db={id}")>{format!("All {}", human::count(total))}</a> }.into_any(),
+    };
+    let (schedules, about) = (schedules(view.schedules.clone()), about(&view));
+    view! {
+        <PageHeader
+            title=id.to_string()
+            breadcrumbs=vec![crumb("Databases", "/databases")]
+            badge=view! { <StateBadge state=view.row.state/> }.into_any()
+            lead=lead.into_any()
+        >
+            {running}
+            {create}
+        </PageHeader>
+        {trouble}
+        {paused}
+        {protection(&view)}
+        <Panel title="Newest backups" flush=true actions=all>
+            <LatestBackups backups=view.backups.clone()/>
+        </Panel>
+        <Panel title="Schedules" flush=true>{schedules}</Panel>
+        {about}
+        {may(Role::Admin).then(|| view! { <Remove id=id.to_string()/> })}
+    }
+    .into_any()
+}
+
+fn protection(view: &DatabaseView) -> AnyView {
+    let (row, age) = (&view.row, view.row.age.clone());
+    let (objective, next) = (age.objective.clone(), moment_or_dash(row.next_run.clone()));
+    let whence = if view.own_objective { "set for this database" } else { "the longest gap of its schedules and 2 h" };
+    let (kept, size) = (format!("{} backups", human::count(row.backup_count)), Some(row.archive_size_bytes));
+    let strip = view.marks.iter().any(|mark| *mark != DayMark::Nothing).then(|| {
+        view! {
+            <h3 class="strip-title">"Last 30 days"</h3>
+            <Strip database=row.id.to_string() days=view.days.clone() marks=view.marks.clone()/>
+        }
+    });
+    view! {
+        <Panel title="Protection">
+            <DefinitionList>
+                <Fact term="Newest good backup"><AgeMeter age=age/></Fact>
+                <Fact term="Objective">{objective}<span class="sub">{whence}</span></Fact>
+                <Fact term="Next run">{next}</Fact>
+                <Fact term="Kept">{kept}<span class="sub"><Size bytes=size/></span></Fact>
+            </DefinitionList>
+            {strip}
+        </Panel>
+    }
+    .into_any()
+}
+
+fn schedules(rows: Vec<ScheduleRow>) -> AnyView {
+    if rows.is_empty() {
+        return view! {
+            <EmptyState icon="schedule" title="No schedule">
+                <p>"Backups of this database are made by hand only."</p>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    view! { <ScheduleTable rows=rows/> }.into_any()
+}
+
+fn about(view: &DatabaseView) -> AnyView {
+    let engine = match view.row.engine {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    };
+    let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
+    let (size, added) = (view.row.size_bytes, view.added_at.clone());
+    view! {
+        <Panel title="About">
+            <DefinitionList>
+                <Fact term="Engine">{engine}</Fact>
+                <Fact term="Size when last backed up"><Size bytes=size/></Fact>
+                <Fact term="Added"><When moment=added/></Fact>
+                <Fact term="Replacing it by a restore">{replacing}</Fact>
+            </DefinitionList>
+        </Panel>
+    }
+    .into_any()
+}
+
+#[component]
+fn Remove(id: String) -> impl IntoView {
+    view! {
+        <section class="panel danger-zone" aria-label="Remove">
+            <div class="danger-text">
+                <p class="strong">{format!("Remove {id} from Keepstone")}</p>
+                <p class="muted">"Its schedules end. The archives stay in the backup folder and can still be restored."</p>
+            </div>
+            <ConfirmDialog name="remove" label=format!("Remove {id}…") title=format!("Remove {id}?") class="button danger-outline">
+                <p>"From now on nothing of this database is backed up. Its archives stay where they are, and adding the same file again finds them."</p>
+                <form method="post" action="/fn/databases/remove">
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <SubmitButton label=format!("Remove {id}") tone="danger"/>
+                </form>
+            </ConfirmDialog>
+        </section>
+    }
+}

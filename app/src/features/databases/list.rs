@@ -1,0 +1,79 @@
+//! The list of databases.
+
+use keepstone_model::{access::Role, human};
+use leptos::prelude::*;
+
+use super::api::{DatabaseRow, list_databases};
+use crate::{
+    live::use_changes,
+    ui::{AgeMeter, EmptyState, Icon, Loaded, PageHeader, Panel, Size, StateBadge, here::may, schedule_table::moment_or_dash},
+};
+
+#[component]
+pub fn DatabasesPage() -> impl IntoView {
+    let changes = use_changes();
+    let rows = Resource::new(move || changes.get(), |_| list_databases());
+    view! { <Loaded resource=rows show=show/> }
+}
+
+fn show(rows: Vec<DatabaseRow>) -> AnyView {
+    let add =
+        || may(Role::Admin).then(|| view! { <a class="button primary" href="/databases/new"><Icon name="plus"/>"Add a database"</a> });
+    let body = if rows.is_empty() {
+        view! {
+            <EmptyState icon="database" title="No database is protected yet">
+                <p>"Add one by the path of its file; it gets a daily, a weekly and a monthly backup."</p>
+                {add()}
+            </EmptyState>
+        }
+        .into_any()
+    } else {
+        table(rows)
+    };
+    view! {
+        <PageHeader title="Databases" lead=view! { <p>"What is protected, the most endangered first."</p> }.into_any()>{add()}</PageHeader>
+        <Panel title="All databases" flush=true>{body}</Panel>
+    }
+    .into_any()
+}
+
+fn table(rows: Vec<DatabaseRow>) -> AnyView {
+    let body: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            view! {
+                <tr>
+                    <td data-label="State"><StateBadge state=row.state/></td>
+                    <td data-label="Database" class="wide">
+                        <a class="strong" href=format!("/databases/{}", row.id)>{row.id.to_string()}</a>
+                        <span class="sub mono path">{row.location}</span>
+                    </td>
+                    <td data-label="Newest good backup"><AgeMeter age=row.age/></td>
+                    <td data-label="Size" class="num"><Size bytes=row.size_bytes/></td>
+                    <td data-label="Backups" class="num">
+                        {human::count(row.backup_count)}
+                        <span class="sub"><Size bytes=Some(row.archive_size_bytes)/></span>
+                    </td>
+                    <td data-label="Next run">{moment_or_dash(row.next_run)}</td>
+                </tr>
+            }
+        })
+        .collect();
+    view! {
+        <table class="table">
+            <caption class="visually-hidden">"Databases, the most endangered first"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"State"</th>
+                    <th scope="col">"Database"</th>
+                    <th scope="col">"Newest good backup"</th>
+                    <th scope="col" class="num">"Size"</th>
+                    <th scope="col" class="num">"Backups"</th>
+                    <th scope="col">"Next run"</th>
+                </tr>
+            </thead>
+            <tbody>{body}</tbody>
+        </table>
+    }
+    .into_any()
+}

@@ -1,0 +1,78 @@
+//! Parts of a database's page: its newest backups, and the button that makes another one.
+
+use keepstone_model::{access::Role, id::DatabaseId};
+use leptos::prelude::*;
+
+use super::api::BackupRow;
+use crate::ui::{BackupBadge, EmptyState, Icon, ProofMarks, Size, When, here::may};
+
+/// Makes a manual backup with the defaults; `/backups/new` has the choices.
+#[component]
+pub fn CreateBackupButton(database: DatabaseId, key: String) -> impl IntoView {
+    may(Role::Operator).then(|| {
+        view! {
+            <form method="post" action="/fn/backups/create">
+                <input type="hidden" name="database" value=database.to_string()/>
+                <input type="hidden" name="key" value=key/>
+                <button type="submit" class="button primary">
+                    <Icon name="backup"/>
+                    {format!("Back up {database}")}
+                </button>
+            </form>
+        }
+    })
+}
+
+#[component]
+pub fn LatestBackups(backups: Vec<BackupRow>) -> impl IntoView {
+    if backups.is_empty() {
+        return view! {
+            <EmptyState icon="backup" title="No backup yet">
+                <p>"Nothing of this database could be restored. Make the first backup now."</p>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    let body: Vec<_> = backups.into_iter().map(row).collect();
+    view! {
+        <table class="table">
+            <caption class="visually-hidden">"The newest backups"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"State"</th>
+                    <th scope="col">"When"</th>
+                    <th scope="col">"Kind"</th>
+                    <th scope="col" class="num">"Size"</th>
+                    <th scope="col">"Proof"</th>
+                </tr>
+            </thead>
+            <tbody>{body}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn row(backup: BackupRow) -> impl IntoView {
+    let href = format!("/backups/{}", backup.id);
+    let relative = backup.when.relative.clone();
+    let under = if backup.description.is_empty() { relative } else { backup.description };
+    let proof = match backup.error {
+        Some(error) => view! { <span class="error-text">{error}</span> }.into_any(),
+        None => view! { <ProofMarks level=backup.level checks=backup.checks/> }.into_any(),
+    };
+    view! {
+        <tr>
+            <td data-label="State"><BackupBadge state=backup.state verdict=backup.verdict/></td>
+            <td data-label="When">
+                <a class="strong" href=href><When moment=backup.when/></a>
+                <span class="sub">{under}</span>
+            </td>
+            <td data-label="Kind">
+                <span class="kind">{backup.kind.as_str()}</span>
+                {backup.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>"pinned"</span> })}
+            </td>
+            <td data-label="Size" class="num"><Size bytes=backup.archive_size_bytes/></td>
+            <td data-label="Proof" class="wide">{proof}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,76 @@
+//! Gathers what the Overview shows.
+
+use leptos::prelude::*;
+
+use super::facts::Overview;
+use crate::error::AppError;
+
+/// All of it, in one call.
+#[server(prefix = "/fn", endpoint = "overview/show")]
+pub async fn show_overview() -> Result<Overview, AppError> {
+    crate::server::person()?;
+    on_the_server::overview().await
+}
+
+#[cfg(feature = "ssr")]
+mod on_the_server {
+    use keepstone_engine::{
+        activity::{EventFilter, events},
+        backups::{self, BackupFilter},
+        databases::{DatabaseStatus, schedules, statuses},
+        jobs::{JobFilter, jobs},
+    };
+    use keepstone_model::{Timestamp, backup::Backup, job::Job};
+
+    use crate::{
+        error::{AppError, sentence},
+        features::overview::facts::{Overview, OverviewRow},
+        server,
+        ui::{
+            Age, Moment,
+            events::EventLine,
+            strip::{Days, marks},
+        },
+    };
+
+    const EVENTS: u64 = 8;
+
+    pub(super) async fn overview() -> Result<Overview, AppError> {
+        let (now, zone) = (Timestamp::now(), server::zone());
+        let begin = Days::begin(now, &zone);
+        let (found, month, recent, open, scheduled) = server::blocking(move |vault| {
+            Ok((
+                statuses(vault, now)?,
+                backups::list(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?.backups,
+                events(vault, &EventFilter { limit: Some(EVENTS), ..EventFilter::default() })?,
+                jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
+                !schedules(vault, None, now)?.is_empty(),
+            ))
+        })
+        .await?;
+        let row = |status: DatabaseStatus| {
+            let id = &status.database.id;
+            let of_it = |backup: &&Backup| &backup.database == id;
+            let job_of_it = |(job, _): &&(Job, _)| job.database.as_ref() == Some(id);
+            OverviewRow {
+                age: Age::new(&status, now, &zone),
+                next_run: status.next_run_at.map(|at| Moment::new(at, now, &zone)),
+                marks: marks(month.iter().filter(of_it), now, &zone),
+                job: open.iter().find(job_of_it).map(|(job, _)| job.id.clone()),
+                backup_count: status.backup_count,
+                last_error: status.last_error.as_deref().map(sentence),
+                state: status.state,
+                id: status.database.id,
+            }
+        };
+        Ok(Overview {
+            backup_count: found.iter().map(|status| status.backup_count).sum(),
+            archive_size_bytes: found.iter().map(|status| status.archive_size_bytes).sum(),
+            rows: found.into_iter().map(row).collect(),
+            days: Days::until(now, &zone),
+            events: recent.into_iter().map(|event| EventLine::new(event, now, &zone)).collect(),
+            key: format!("overview-{:x}", now.as_nanosecond()),
+            scheduled,
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! What the Overview is made of, and the decision what its head says: the worst state, its object, and the next action.
+
+use keepstone_model::{
+    database::DatabaseState,
+    id::{DatabaseId, JobId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::ui::{
+    Age, Moment,
+    events::EventLine,
+    strip::{DayMark, Days},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    pub rows: Vec<OverviewRow>,
+    pub days: Days,
+    pub events: Vec<EventLine>,
+    pub backup_count: u64,
+    pub archive_size_bytes: u64,
+    /// Sent along with a form of this page, so that sending it twice acts once.
+    pub key: String,
+    /// Whether any schedule is there, for the first steps.
+    pub scheduled: bool,
+}
+
+/// A database as the Overview says it, the most endangered first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverviewRow {
+    pub id: DatabaseId,
+    pub state: DatabaseState,
+    pub age: Age,
+    pub next_run: Option<Moment>,
+    pub last_error: Option<String>,
+    pub backup_count: u64,
+    /// The job that is open for it now.
+    pub job: Option<JobId>,
+    pub marks: Vec<DayMark>,
+}
+
+/// What the head of the Overview says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hero {
+    pub state: DatabaseState,
+    pub title: String,
+    pub text: String,
+    /// The database that the next action is about, if there is something to do.
+    pub act_on: Option<DatabaseId>,
+}
+
+/// Names the worst state and its object. `rows` begin with the worst and are not empty.
+pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
+    let worst = rows.first()?;
+    let total = rows.len();
+    let like_it = rows.iter().filter(|row| row.state == worst.state).count();
+    let name = &worst.id;
+    let of_all = |one: &str, many: &str| match (like_it, total) {
+        (1, 1) => format!("{name} {one}"),
+        (1, _) => format!("1 of {total} databases {one}"),
+        _ => format!("{like_it} of {total} databases {many}"),
+    };
+    let why = worst.last_error.as_ref().map(|error| format!(" The last run failed: {error}")).unwrap_or_default();
+    let newest = worst.age.newest_good.as_ref().map_or("never".to_owned(), |at| at.relative.clone());
+    let (title, text, act) = match worst.state {
+        DatabaseState::Failed => {
+            (of_all("has no good backup", "have no good backup"), format!("{name}: nothing of it could be restored.{why}"), true)
+        }
+        DatabaseState::AtRisk => (
+            of_all("is at risk", "are at risk"),
+            format!("{name}: the newest good backup was taken {newest}, the objective is {}.{why}", worst.age.objective),
+            true,
+        ),
+        DatabaseState::Unproven => (
+            of_all("has no proven backup", "have no proven backup"),
+            if worst.backup_count == 0 {
+                format!("{name} was never backed up.")
+            } else {
+                format!("{name}: there are backups of it, and none was opened and checked.")
+            },
+            true,
+        ),
+        DatabaseState::Running => (
+            of_all("is being backed up", "are being backed up"),
+            format!("Nothing is at risk. {name}: the newest good backup was taken {newest}."),
+            false,
+        ),
+        DatabaseState::Protected => (
+            match total {
+                1 => format!("{name} is protected"),
+                _ if like_it == total => format!("All {total} databases are protected"),
+                _ => format!("{like_it} of {total} databases are protected, {} paused", total - like_it),
+            },
+            "Every newest backup was read back, opened and checked, and is younger than its objective.".to_owned(),
+            false,
+        ),
+        DatabaseState::Paused => {
+            (of_all("is paused", "are paused"), "No schedule runs, so nothing new is being protected.".to_owned(), false)
+        }
+    };
+    Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, state: DatabaseState, error: Option<&str>) -> OverviewRow {
+        let moment = Moment { iso: String::new(), text: String::new(), relative: "31 h ago".into(), full: String::new() };
+        OverviewRow {
+            id: id.parse().unwrap(),
+            state,
+            age: Age { newest_good: Some(moment), objective: "26 h".into(), percent: 100, over: true },
+            next_run: None,
+            last_error: error.map(str::to_owned),
+            backup_count: 1,
+            job: None,
+            marks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_head_names_the_worst_and_what_to_do() {
+        use DatabaseState::{AtRisk, Paused, Protected, Running};
+        let said = |rows: &[OverviewRow]| hero(rows).map(|hero| (hero.title, hero.act_on.is_some()));
+        let (fine, late) = (row("wiki", Protected, None), row("orders", AtRisk, Some("No space left.")));
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&[late.clone(), fine.clone()]), Some(("1 of 2 databases is at risk".into(), true)));
+        assert_eq!(said(&[late.clone(), late.clone(), fine.clone()]), Some(("2 of 3 databases are at risk".into(), true)));
+        assert_eq!(said(std::slice::from_ref(&fine)), Some(("wiki is protected".into(), false)));
+        assert_eq!(said(&[fine.clone(), fine.clone()]), Some(("All 2 databases are protected".into(), false)));
+        assert_eq!(said(&[fine.clone(), row("old", Paused, None)]), Some(("1 of 2 databases are protected, 1 paused".into(), false)));
+        assert_eq!(said(&[row("wiki", Running, None)]), Some(("wiki is being backed up".into(), false)));
+        let text = hero(&[late]).unwrap().text;
+        assert_eq!(text, "orders: the newest good backup was taken 31 h ago, the objective is 26 h. The last run failed: No space left.");
+    }
+}

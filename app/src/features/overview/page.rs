@@ -1,0 +1,83 @@
+//! The Overview.
+
+use keepstone_model::{access::Role, database::DatabaseState, human};
+use leptos::prelude::*;
+
+use super::{
+    api::show_overview,
+    facts::{Overview, hero},
+    parts::{DatabaseList, FirstSteps, HeroBox},
+};
+use crate::{
+    live::use_changes,
+    ui::{EmptyState, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
+};
+
+#[component]
+pub fn OverviewPage() -> impl IntoView {
+    let changes = use_changes();
+    let overview = Resource::new(move || changes.get(), |_| show_overview());
+    view! { <Loaded resource=overview show=show/> }
+}
+
+fn show(overview: Overview) -> AnyView {
+    let ready = !overview.rows.is_empty();
+    let steps = (overview.backup_count == 0 || !overview.scheduled)
+        .then(|| view! { <FirstSteps database=ready backup={overview.backup_count > 0} schedule=overview.scheduled/> });
+    let create = (ready && may(Role::Operator))
+        .then(|| view! { <a class="button primary" href="/backups/new"><Icon name="backup"/>"Create backup"</a> });
+    let head = hero(&overview.rows).map(|hero| view! { <HeroBox hero=hero key=overview.key.clone()/> });
+    let events = if overview.events.is_empty() {
+        view! { <EmptyState icon="activity" title="Nothing happened yet"/> }.into_any()
+    } else {
+        view! { <EventList lines=overview.events.clone()/> }.into_any()
+    };
+    let all_events = view! { <a class="button small" href="/activity">"All activity"</a> }.into_any();
+    view! {
+        <PageHeader title="Overview">{create}</PageHeader>
+        {head}
+        {steps}
+        {ready.then(|| counts(&overview))}
+        {ready.then(|| view! { <DatabaseList rows=overview.rows days=overview.days/> })}
+        <Panel title="Recent activity" actions=all_events>{events}</Panel>
+    }
+    .into_any()
+}
+
+fn counts(overview: &Overview) -> AnyView {
+    let of = |state| overview.rows.iter().filter(|row| row.state == state).count();
+    let states = [
+        (DatabaseState::Failed, false),
+        (DatabaseState::AtRisk, true),
+        (DatabaseState::Unproven, false),
+        (DatabaseState::Running, false),
+        (DatabaseState::Protected, true),
+        (DatabaseState::Paused, false),
+    ];
+    let states: Vec<_> = states
+        .into_iter()
+        .filter(|&(state, always)| always || of(state) > 0)
+        .map(|(state, _)| {
+            let tone = if of(state) == 0 { "none" } else { crate::ui::badge::tone_of(state) };
+            count(state.mark_and_word().1, of(state).to_string(), tone)
+        })
+        .collect();
+    view! {
+        <dl class="counts">
+            {states}
+            {count("Backups", human::count(overview.backup_count), "none")}
+            {count("Stored", human::bytes(overview.archive_size_bytes), "none")}
+        </dl>
+    }
+    .into_any()
+}
+
+fn count(word: &'static str, number: String, tone: &'static str) -> AnyView {
+    view! {
+        <div class=format!("count {tone}")>
+            <dt>{word}</dt>
+            <dd>{number}</dd>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,108 @@
+//! Parts of the Overview: its head, the first steps, and the databases by risk.
+
+use keepstone_model::{access::Role, database::DatabaseState};
+use leptos::prelude::*;
+
+use super::facts::{Hero, OverviewRow};
+use crate::ui::{
+    AgeMeter, Icon, Panel, StateBadge, When,
+    badge::tone_of,
+    here::may,
+    strip::{Days, Strip},
+};
+
+#[component]
+pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
+    let (mark, _) = hero.state.mark_and_word();
+    let actions = hero.act_on.map(|id| {
+        let create = may(Role::Operator).then(|| {
+            view! {
+                <form method="post" action="/fn/backups/create">
+                    <input type="hidden" name="database" value=id.to_string()/>
+                    <input type="hidden" name="key" value=key/>
+                    <button type="submit" class="button primary">{format!("Back up {id} now")}</button>
+                </form>
+            }
+        });
+        view! {
+            <div class="actions">
+                <a class="button" href=format!("/databases/{id}")>{format!("See {id}")}</a>
+                {create}
+            </div>
+        }
+    });
+    view! {
+        <section class=format!("hero {}", tone_of(hero.state)) aria-labelledby="hero-title">
+            <span class="hero-mark" aria-hidden="true">{mark}</span>
+            <div class="hero-body">
+                <h2 id="hero-title">{hero.title}</h2>
+                <p>{hero.text}</p>
+            </div>
+            {actions}
+        </section>
+    }
+}
+
+/// What is to be done before anything is safe, ticked as it is done.
+#[component]
+pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView {
+    let admin = may(Role::Admin);
+    let step = |done: bool, number: &'static str, title: &'static str, text: &'static str, action: Option<AnyView>| {
+        view! {
+            <li class="step" class:done=done>
+                <span class="step-mark" aria-hidden="true">{if done { "✔" } else { number }}</span>
+                <div>
+                    <p class="strong">{title}{done.then(|| view! { <span class="visually-hidden">" (done)"</span> })}</p>
+                    <p class="muted">{text}</p>
+                </div>
+                {(!done).then_some(action).flatten()}
+            </li>
+        }
+    };
+    let add = (admin && !database)
+        .then(|| view! { <a class="button primary" href="/databases/new"><Icon name="plus"/>"Add a database"</a> }.into_any());
+    let create =
+        (database && may(Role::Operator)).then(|| view! { <a class="button primary" href="/backups/new">"Create backup"</a> }.into_any());
+    view! {
+        <Panel title="Three steps to a database that is safe">
+            <ol class="steps">
+                {step(database, "1", "Add a database", "By the path of its file; the file stays where it is.", add)}
+                {step(backup, "2", "Make the first backup", "It is read back and checked before it counts.", create)}
+                {step(schedule, "3", "Have it done on a schedule", "Daily, weekly and monthly come with a database unless left out.", None)}
+            </ol>
+        </Panel>
+    }
+}
+
+/// The databases by risk: a state that needs someone stands on top.
+#[component]
+pub fn DatabaseList(rows: Vec<OverviewRow>, days: Days) -> impl IntoView {
+    let items: Vec<_> = rows.into_iter().map(|row| item(row, days.clone())).collect();
+    let all = view! { <a class="button small" href="/databases">"All databases"</a> };
+    view! {
+        <Panel title="Databases by risk" flush=true actions=all.into_any()>
+            <ul class="risk">{items}</ul>
+        </Panel>
+    }
+}
+
+fn item(row: OverviewRow, days: Days) -> AnyView {
+    let href = format!("/databases/{}", row.id);
+    let next = match (row.job, row.next_run) {
+        (Some(job), _) => view! { <a href=format!("/jobs/{job}")>"Follow the job"</a> }.into_any(),
+        (None, Some(at)) => view! { <span class="muted">"Next run "</span><When moment=at/> }.into_any(),
+        (None, None) => view! { <span class="muted">"Not scheduled"</span> }.into_any(),
+    };
+    let error = row.last_error.filter(|_| matches!(row.state, DatabaseState::Failed | DatabaseState::AtRisk));
+    view! {
+        <li class="risk-row">
+            <div class="risk-state"><StateBadge state=row.state/></div>
+            <h3 class="risk-name"><a href=href>{row.id.to_string()}</a></h3>
+            <div class="risk-age"><AgeMeter age=row.age/></div>
+            <div class="risk-next">{next}</div>
+            {error.map(|error| view! { <p class="risk-error error-text">{error}</p> })}
+            <div class="risk-strip"><Strip database=row.id.to_string() days=days marks=row.marks/></div>
+        </li>
+    }
+    .into_any()
+}

@@ -1,0 +1,6 @@
+//! The schedules of all databases; read only for now.
+
+pub mod api;
+pub mod page;
+
+pub use page::SchedulesPage;

@@ -1,0 +1,88 @@
+//! The server functions of a session. Who keeps accounts, and how, is the server's matter.
+
+use leptos::prelude::*;
+
+use crate::{error::AppError, ui::here};
+
+/// Begins a session and goes to where the person wanted to be.
+#[server(prefix = "/fn", endpoint = "session/sign-in")]
+pub async fn sign_in(name: String, password: String, #[server(default)] next: String) -> Result<(), AppError> {
+    crate::server::sign_in(&name, &password).await?;
+    leptos_axum::redirect(&crate::server::next_or_home(&next));
+    Ok(())
+}
+
+/// Makes the first admin with the one-time link, and signs them in.
+#[server(prefix = "/fn", endpoint = "session/set-up")]
+pub async fn set_up(token: String, name: String, password: String) -> Result<(), AppError> {
+    crate::server::set_up(&token, &name, &password).await?;
+    leptos_axum::redirect("/");
+    Ok(())
+}
+
+#[server(prefix = "/fn", endpoint = "session/sign-out")]
+pub async fn sign_out() -> Result<(), AppError> {
+    crate::server::sign_out().await?;
+    leptos_axum::redirect("/login");
+    Ok(())
+}
+
+#[server(prefix = "/fn", endpoint = "session/who")]
+pub async fn who() -> Result<here::Who, AppError> {
+    let person = crate::server::person()?;
+    Ok(here::Who { name: person.name, role: person.role })
+}
+
+/// Keeps the theme in a cookie. The browser shows it before this answers.
+#[server(prefix = "/fn", endpoint = "session/theme")]
+pub async fn set_theme(theme: String) -> Result<(), AppError> {
+    crate::server::person()?;
+    on_the_server::keep_theme(here::Theme::named(&theme));
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) mod on_the_server {
+    use std::sync::LazyLock;
+
+    use axum::http::{HeaderValue, header};
+    use leptos::prelude::*;
+    use leptos_axum::ResponseOptions;
+
+    use crate::{
+        server::{ServerContext, cookie, person, zone},
+        ui::here::{Here, Theme, Who},
+    };
+
+    const THEME_COOKIE: &str = "keepstone_theme";
+
+    static HOST: LazyLock<String> = LazyLock::new(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        if name.trim().is_empty() { "this host".to_owned() } else { name.trim().to_owned() }
+    });
+
+    pub(super) fn keep_theme(theme: Theme) {
+        let cookie = format!("{THEME_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", theme.as_str());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, cookie);
+        }
+    }
+
+    pub(crate) fn theme() -> Theme {
+        cookie(THEME_COOKIE).map(|name| Theme::named(&name)).unwrap_or_default()
+    }
+
+    /// Who looks at the page that is being rendered.
+    pub(crate) fn here() -> Here {
+        let context = use_context::<ServerContext>();
+        let who = use_context::<axum::http::request::Parts>().and_then(|_| person().ok());
+        Here {
+            who: who.map(|person| Who { name: person.name, role: person.role }),
+            host: HOST.clone(),
+            demo: context.is_some_and(|context| context.demo),
+            theme: theme(),
+            zone: zone().iana_name().unwrap_or("UTC").to_owned(),
+            refused: None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What stands around every page: the way through the console, who is signed in where, and what is live.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use super::theme::ThemeSwitch;
+use crate::{
+    live::{ConnectionChip, RunningJobsChip},
+    ui::{
+        Icon,
+        here::{Here, Who, use_here},
+        page::FocusWanted,
+    },
+};
+
+const NAVIGATION: [(&str, &str, &str); 5] = [
+    ("/", "overview", "Overview"),
+    ("/databases", "database", "Databases"),
+    ("/backups", "backup", "Backups"),
+    ("/schedules", "schedule", "Schedules"),
+    ("/activity", "activity", "Activity"),
+];
+
+/// The frame, or for someone who is not signed in only the page.
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    follow_with_focus();
+    let here = use_here();
+    let skip = view! { <a class="skip" href="#main">"Skip to the page"</a> };
+    match here.who.clone() {
+        None => view! {
+            {skip}
+            <main id="main" class="bare" tabindex="-1">{children()}</main>
+        }
+        .into_any(),
+        Some(who) => view! {
+            {skip}
+            <div class="frame">
+                <Navigation zone=here.zone.clone()/>
+                <TopBar here=here who=who/>
+                <main id="main" class="page" tabindex="-1">{children()}</main>
+            </div>
+        }
+        .into_any(),
+    }
+}
+
+/// After the address changed, the next page head takes the focus. The first page keeps it where the browser put it.
+fn follow_with_focus() {
+    let wanted = StoredValue::new(false);
+    provide_context(FocusWanted(wanted));
+    let pathname = use_location().pathname;
+    Effect::new(move |before: Option<String>| {
+        let now = pathname.get();
+        if before.is_some_and(|before| before != now) {
+            wanted.set_value(true);
+        }
+        now
+    });
+}
+
+#[component]
+fn Navigation(zone: String) -> impl IntoView {
+    let pathname = use_location().pathname;
+    let links: Vec<_> = NAVIGATION
+        .into_iter()
+        .map(|(href, icon, word)| {
+            let current = move || pathname.with(|path| current_mark(path, href));
+            view! {
+                <li>
+                    <a href=href aria-current=current>
+                        <Icon name=icon/>
+                        <span>{word}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <div class="sidebar">
+            <a class="brand" href="/">
+                <Icon name="stone"/>
+                "Keepstone"
+            </a>
+            <nav aria-label="Main">
+                <ul>{links}</ul>
+            </nav>
+            <p class="sidebar-foot">"Times in " {zone}</p>
+        </div>
+    }
+}
+
+/// `page` on the page itself, `true` on those below it.
+fn current_mark(path: &str, href: &str) -> Option<&'static str> {
+    if path == href {
+        return Some("page");
+    }
+    // What has no entry of its own belongs to the backups.
+    let below = path.strip_prefix(href).is_some_and(|rest| href != "/" && rest.starts_with('/'));
+    let of_backups = href == "/backups" && ["/jobs", "/trash"].iter().any(|other| path.starts_with(other));
+    (below || of_backups).then_some("true")
+}
+
+#[component]
+fn TopBar(here: Here, who: Who) -> impl IntoView {
+    let initial = who.name.chars().next().map_or_else(String::new, |c| c.to_uppercase().to_string());
+    view! {
+        <header class="topbar">
+            <a class="brand" href="/">
+                <Icon name="stone"/>
+                <span>"Keepstone"</span>
+            </a>
+            <p class="host" class:demo=here.demo title="The machine this console runs on">
+                <Icon name="host"/>
+                <span>{here.host}</span>
+                {here.demo.then(|| view! { <span class="host-demo">"Demo"</span> })}
+            </p>
+            <div class="topbar-live">
+                <RunningJobsChip/>
+                <ConnectionChip/>
+            </div>
+            <button type="button" class="avatar" popovertarget="user-menu" aria-label=format!("{}: theme and sign out", who.name)>
+                {initial}
+            </button>
+            <div id="user-menu" class="menu" popover="auto">
+                <p class="menu-who">
+                    <strong>{who.name}</strong>
+                    <span class="muted">{who.role.as_str()}</span>
+                </p>
+                <p class="menu-label">"Theme"</p>
+                <ThemeSwitch/>
+                <form method="post" action="/fn/session/sign-out">
+                    <button type="submit" class="menu-item">
+                        <Icon name="sign-out"/>
+                        "Sign out"
+                    </button>
+                </form>
+            </div>
+        </header>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_entry_is_current() {
+        for (path, marks) in [
+            ("/", ["page", "", "", "", ""]),
+            ("/databases/shop", ["", "true", "", "", ""]),
+            ("/backups", ["", "", "page", "", ""]),
+            ("/jobs/j-1", ["", "", "true", "", ""]),
+            ("/backupsx", ["", "", "", "", ""]),
+        ] {
+            assert_eq!(NAVIGATION.map(|(href, _, _)| current_mark(path, href).unwrap_or("")), marks, "{path}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Signing in and out, the first set-up, and the frame around every page for who is signed in.
+
+pub mod api;
+pub mod frame;
+pub mod page;
+pub mod theme;
+
+pub use frame::Frame;
+pub use page::{SetUpPage, SignInPage};

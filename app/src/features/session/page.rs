@@ -1,0 +1,111 @@
+//! The two pages that are open: signing in, and the first set-up by its one-time link. Their forms load a new document, so that what the
+//! frame knows of the person is new as well.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::api::{SetUp, SignIn};
+use crate::ui::{Alert, AlertKind, Field, FormError, Icon, SubmitButton, fault_of, field_fault};
+
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    // Only for the error that a refused form brings back in the address.
+    let attempt = ServerAction::<SignIn>::new().value();
+    let value = move || attempt.get();
+    let next = use_query_map().with_untracked(|query| query.get("next").unwrap_or_default());
+    view! {
+        <Title text="Sign in"/>
+        <Card title="Sign in" lead="The console of this machine's database backups.">
+            <FormError error=fault_of(value)/>
+            <form method="post" action="/fn/session/sign-in" class="form">
+                <input type="hidden" name="next" value=next/>
+                <Field label="Name" name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
+                <Field label="Password" name="password" kind="password" autocomplete="current-password" required=true error=field_fault(value, "password")/>
+                <SubmitButton label="Sign in"/>
+            </form>
+        </Card>
+    }
+}
+
+#[component]
+pub fn SetUpPage() -> impl IntoView {
+    let token = use_query_map().with_untracked(|query| query.get("token").unwrap_or_default());
+    let asked = token.clone();
+    let valid = Resource::new_blocking(|| (), move |()| link_is_valid(asked.clone()));
+    view! {
+        <Title text="Set up"/>
+        <Suspense fallback=|| ()>
+            {move || {
+                let token = token.clone();
+                Suspend::new(async move {
+                    if valid.await {
+                        view! { <SetUpForm token=token/> }.into_any()
+                    } else {
+                        view! { <LinkIsOver/> }.into_any()
+                    }
+                })
+            }}
+        </Suspense>
+    }
+}
+
+/// Asked while the server renders; the browser takes the answer over and never asks, for this page is always loaded as a document.
+async fn link_is_valid(token: String) -> bool {
+    #[cfg(feature = "ssr")]
+    return crate::server::accounts::setup_link_is_valid(&token).await;
+    #[cfg(not(feature = "ssr"))]
+    return !token.is_empty();
+}
+
+#[component]
+fn SetUpForm(token: String) -> impl IntoView {
+    let attempt = ServerAction::<SetUp>::new().value();
+    let value = move || attempt.get();
+    view! {
+        <Card title="Set up Keepstone" lead="Make the first admin account. This link works once.">
+            <FormError error=fault_of(value)/>
+            <form method="post" action="/fn/session/set-up" class="form">
+                <input type="hidden" name="token" value=token/>
+                <Field label="Name" name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
+                <Field
+                    label="Password"
+                    name="password"
+                    kind="password"
+                    autocomplete="new-password"
+                    required=true
+                    help="At least 12 characters. Four words at random are good; a password manager's are better."
+                    error=field_fault(value, "password")
+                />
+                <SubmitButton label="Make the account"/>
+            </form>
+        </Card>
+    }
+}
+
+#[component]
+fn LinkIsOver() -> impl IntoView {
+    view! {
+        <Card title="Set up Keepstone" lead="">
+            <Alert kind=AlertKind::Warning title="This set-up link does not work any more">
+                <p>"It works once, for 30 minutes. If there is an account already, sign in. If not, make one on the host:"</p>
+                <pre><code>"keepstone user add NAME"</code></pre>
+            </Alert>
+            <a class="button" href="/login" rel="external">"Sign in"</a>
+        </Card>
+    }
+}
+
+#[component]
+fn Card(title: &'static str, lead: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div class="door">
+            <p class="door-brand"><Icon name="stone"/>"Keepstone"</p>
+            <div class="door-card">
+                <h1>{title}</h1>
+                {(!lead.is_empty()).then(|| view! { <p class="muted">{lead}</p> })}
+                {children()}
+            </div>
+        </div>
+    }
+}
