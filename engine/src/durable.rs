@@ -19,22 +19,27 @@ use crate::{Error, Result};
 /// If the process or the machine dies on the way, the file is under one name or the other, or (without `renameat2`) under both, whole in any
 /// case: whoever cleans up looks at the target first.
 pub fn publish(staged: &Path, target: &Path) -> Result<()> {
-    let failed = |errno: Errno| match errno {
-        Errno::EXIST => Error::TargetExists { path: target.to_owned() },
-        errno => Error::io(target, errno.into()),
-    };
     match rustix::fs::renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
         Ok(()) => sync_dir(parent(target))?,
-        // NFS and some FUSE file systems: a link refuses an existing name too.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rustix::fs::link(staged, target).map_err(failed)?;
-            // Only once the new name is on disk may the old one go.
-            sync_dir(parent(target))?;
-            std::fs::remove_file(staged).map_err(|source| Error::io(staged, source))?;
-        }
-        Err(errno) => return Err(failed(errno)),
+        // NFS and some FUSE file systems.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_by_link(staged, target)?,
+        Err(errno) => return Err(unpublished(target, errno)),
     }
     if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
+}
+
+/// A link refuses an existing name too. Only once the new name is on disk may the old one go.
+fn publish_by_link(staged: &Path, target: &Path) -> Result<()> {
+    rustix::fs::link(staged, target).map_err(|errno| unpublished(target, errno))?;
+    sync_dir(parent(target))?;
+    std::fs::remove_file(staged).map_err(|source| Error::io(staged, source))
+}
+
+fn unpublished(target: &Path, errno: Errno) -> Error {
+    match errno {
+        Errno::EXIST => Error::TargetExists { path: target.to_owned() },
+        errno => Error::io(target, errno.into()),
+    }
 }
 
 /// Replaces a small file (0600) in one step: a reader sees the old bytes or the new ones, whenever the process dies. Durable on return.
@@ -136,3 +141,6 @@ fn temporary_beside(path: &Path) -> Result<PathBuf> {
     temporary.push(format!(".{random:08x}.tmp"));
     Ok(parent(path).join(temporary))
 }
+
+#[cfg(test)]
+mod tests;
