@@ -2,7 +2,7 @@
 
 use keepstone_model::{
     database::Engine,
-    metadata::{FORMAT_VERSION, Metadata},
+    metadata::{Compression, FORMAT_VERSION, Metadata},
 };
 
 /// What does not fit, if anything: in words, e.g. `compressed_size is 7, the payload has 9 bytes`.
@@ -14,9 +14,7 @@ pub(super) fn check(metadata: &Metadata, payload_entry: &str, payload_size_bytes
     if said.engine != Engine::Sqlite || said.encrypted || !said.slots.is_empty() {
         return Err(format!("it is of an encrypted or {} archive, the payload is {payload_entry}", said.engine));
     }
-    if said.compression.sqlite_entry() != payload_entry
-        || said.compressed != payload_entry.ends_with(".zst") | payload_entry.ends_with(".gz")
-    {
+    if said.compression.sqlite_entry() != payload_entry || said.compressed != (said.compression != Compression::None) {
         return Err(format!("compression is {}, the payload is {payload_entry}", said.compression.as_str()));
     }
     if said.compressed_size != payload_size_bytes {

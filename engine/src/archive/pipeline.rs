@@ -47,7 +47,7 @@ enum Next {
 pub(super) struct Payload {
     pub(super) container: Container<File>,
     pub(super) size_bytes: u64,
-    pub(super) payload_hash: String,
+    pub(super) stored_hash: String,
     pub(super) backup_hash: String,
     pub(super) restore_hash: String,
 }
@@ -147,7 +147,7 @@ impl Pipeline {
         Ok(Payload {
             container: stored.container,
             size_bytes: stored.size_bytes,
-            payload_hash: stored.hash,
+            stored_hash: stored.hash,
             backup_hash: backup_hash.ok_or_else(gone)?.map_err(|_| gone())?,
             restore_hash: restore_hash.ok_or_else(gone)?.map_err(|_| gone())?,
         })

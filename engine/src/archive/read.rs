@@ -60,7 +60,7 @@ impl Archive {
     /// nothing but the version is read), `Unsupported` (encrypted or PostgreSQL).
     pub fn open(path: &Path) -> Result<Self> {
         // Not to wait for a writer if it is a pipe.
-        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag of open(2) is an int");
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(|source| missing_or(path, source))?;
         let status = file.metadata().map_err(|source| Error::io(path, source))?;
         if !status.is_file() {

@@ -1,4 +1,5 @@
 //! Writing and reading together: round trips, damage, other tools, old archives.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::{
     fs,

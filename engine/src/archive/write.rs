@@ -100,7 +100,7 @@ impl ArchiveWriter {
             compressed_size_bytes: payload.size_bytes,
             backup_hash: payload.backup_hash,
             restore_hash: payload.restore_hash,
-            payload_hash: payload.payload_hash,
+            payload_hash: payload.stored_hash,
         };
         let metadata = metadata(&facts);
         consistency::check(&metadata, self.compression.sqlite_entry(), facts.compressed_size_bytes)

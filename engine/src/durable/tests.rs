@@ -1,4 +1,5 @@
 //! Tests of what outlives a crash, as far as a living process can tell.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
