@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use super::{
     ABSOLUTE,
     limit::{LONGEST_WAIT_OF_ADDRESS, LONGEST_WAIT_OF_NAME, Limit},
-    password, token,
+    password, store_session, token,
 };
 
 /// Passwords that are hashed at once: 19 MiB each.
@@ -177,11 +177,10 @@ fn make_first_admin(vault: &Vault, token: &str, name: String, password: &str, fr
 }
 
 fn begin_session(vault: &Vault, user: &str, role: Role) -> keepstone_engine::Result<String> {
-    let (secret, now) = (token::new()?, Timestamp::now());
+    let now = Timestamp::now();
     let session =
         Session { user: user.to_owned(), role, created_at: now, authenticated_at: now, last_seen_at: now, expires_at: now + ABSOLUTE };
-    vault.catalog().add_session(&token::hash(&secret), &session)?;
-    Ok(secret)
+    store_session(vault, &session)
 }
 
 /// A sign-in does not fail because the activity log cannot be written (a full disk, say): then someone must get in to clean up.

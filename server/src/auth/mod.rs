@@ -28,6 +28,13 @@ pub(crate) fn issue_setup_link(vault: &Vault, base_url: &str) -> Result<String> 
     Ok(format!("{}/setup?token={token}", base_url.trim_end_matches('/')))
 }
 
+/// Keeps a new session under a new secret, and gives the secret back.
+pub(crate) fn store_session(vault: &Vault, session: &Session) -> Result<String> {
+    let secret = token::new()?;
+    vault.catalog().add_session(&token::hash(&secret), session)?;
+    Ok(secret)
+}
+
 /// The session of a cookie's value, if it is good at `now`. Notes that it was used.
 pub(crate) fn session(vault: &Vault, cookie: &str, now: Timestamp) -> Result<Option<Session>> {
     if !token::looks_like_one(cookie) {

@@ -1,0 +1,104 @@
+//! Downloads of a real backup: whole, in parts, and the plain database out of it.
+
+use axum::http::{Method, StatusCode, header};
+use keepstone_engine::{
+    Silent,
+    create::{self, CreateOptions},
+    databases::{self, AddDatabaseOptions},
+    image::hex,
+};
+use keepstone_model::{access::Role, backup::Backup};
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+use super::{Body, Server, bytes, header_of, request};
+
+fn with_backup() -> (Server, Backup) {
+    let server = Server::new();
+    let path = server.folder.path().join("shop.db");
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE t (a TEXT);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT hex(randomblob(40)) FROM n",
+        )
+        .unwrap();
+    drop(connection);
+    let options =
+        AddDatabaseOptions { location: path.to_string_lossy().into_owned(), name: None, schedules: false, actor: "test".to_owned() };
+    let database = databases::add_database(&server.vault, &options).unwrap();
+    let report = create::create(&server.vault, &CreateOptions::new(database.id, "test"), &Silent).unwrap();
+    (server, report.backup)
+}
+
+#[tokio::test]
+async fn the_archive_whole_and_in_parts() {
+    let (server, backup) = with_backup();
+    let operator = server.signed_in(Role::Operator);
+    let path = format!("/backups/{}/download", backup.id);
+    let response = server.get(&path, &operator).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let tag = header_of(&response, "etag").to_owned();
+    assert_eq!(header_of(&response, "content-disposition"), format!("attachment; filename=\"{}.zip\"", backup.id));
+    let whole = bytes(response).await;
+    assert_eq!(whole.len() as u64, backup.archive_size_bytes);
+    assert_eq!(tag, format!("\"{}\"", hex(&Sha256::digest(&whole))));
+
+    let part = async |headers: &[(&str, &str)]| {
+        let request = headers.iter().fold(request(Method::GET, &path, &operator), |request, (name, value)| request.header(*name, *value));
+        let response = server.send(request.body(Body::empty()).unwrap()).await;
+        let (status, range) = (response.status(), header_of(&response, "content-range").to_owned());
+        (status, range, bytes(response).await)
+    };
+    let (size, last) = (whole.len(), whole.len() - 1);
+    let (status, range, body) = part(&[("range", "bytes=10-19")]).await;
+    assert_eq!((status, range, &body[..]), (StatusCode::PARTIAL_CONTENT, format!("bytes 10-19/{size}"), &whole[10..20]));
+    let (status, range, body) = part(&[("range", "bytes=-7"), ("if-range", &tag)]).await;
+    assert_eq!((status, range, &body[..]), (StatusCode::PARTIAL_CONTENT, format!("bytes {}-{last}/{size}", size - 7), &whole[size - 7..]));
+    let (status, _, body) = part(&[("range", "bytes=-7"), ("if-range", "\"another\"")]).await;
+    assert_eq!((status, body.len()), (StatusCode::OK, size), "a part of another file would be pasted to what is there");
+    let (status, range, body) = part(&[("range", &format!("bytes={size}-"))]).await;
+    assert_eq!((status, range, body.len()), (StatusCode::RANGE_NOT_SATISFIABLE, format!("bytes */{size}"), 0));
+    let (status, _, body) = part(&[(header::IF_NONE_MATCH.as_str(), &tag)]).await;
+    assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0));
+}
+
+#[tokio::test]
+async fn the_plain_database_opens() {
+    let (server, backup) = with_backup();
+    let admin = server.signed_in(Role::Admin);
+    let response = server.get(&format!("/backups/{}/download/database", backup.id), &admin).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header_of(&response, "content-length"), backup.original_size_bytes.to_string());
+    let path = server.folder.path().join("downloaded.sqlite");
+    std::fs::write(&path, bytes(response).await).unwrap();
+    let rows: u32 = Connection::open(&path).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 500);
+}
+
+#[tokio::test]
+async fn a_damaged_archive_never_becomes_a_whole_download() {
+    let (server, backup) = with_backup();
+    let admin = server.signed_in(Role::Admin);
+    let detail = keepstone_engine::backups::detail(&server.vault, &backup.id).unwrap();
+    let archive = detail.archive_path.unwrap();
+    let mut damaged = std::fs::read(&archive).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x40;
+    std::fs::write(&archive, damaged).unwrap();
+    let response = server.get(&format!("/backups/{}/download/database", backup.id), &admin).await;
+    if response.status().is_success() {
+        assert!(axum::body::to_bytes(response.into_body(), usize::MAX).await.is_err(), "the transfer breaks off");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let server = Server::new();
+    let admin = server.signed_in(Role::Admin);
+    for id in ["nonsense", "..%2f..%2fcatalog.sqlite", "shop_daily_20261120T030000Z_k3f9"] {
+        for path in [format!("/backups/{id}/download"), format!("/backups/{id}/download/database")] {
+            assert_eq!(server.get(&path, &admin).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Sessions, signing in and the set-up link, against the catalog.
+
+use std::{net::IpAddr, time::Duration};
+
+use axum::http::{HeaderValue, StatusCode};
+use keepstone_app::{error::AppError, server::accounts::Accounts};
+use keepstone_model::{Timestamp, access::Role};
+
+use super::{PASSWORD, Server};
+use crate::auth::{self, LocalAccounts};
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// The `name=value` of a `Set-Cookie`.
+fn cookie(set: &HeaderValue) -> String {
+    set.to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself() {
+    let server = Server::new();
+    server.add_user(Role::Viewer);
+    let ago = |hours: u64| Timestamp::now() - Duration::from_secs(hours * 3600);
+    let status = async |cookie: String| server.get("/events", &cookie).await.status();
+    assert_eq!(status(server.with_session(Role::Viewer, ago(6 * 24), ago(11))).await, StatusCode::OK);
+    assert_eq!(status(server.with_session(Role::Viewer, ago(24), ago(13))).await, StatusCode::UNAUTHORIZED, "idle too long");
+    assert_eq!(status(server.with_session(Role::Viewer, ago(7 * 24 + 1), ago(0))).await, StatusCode::UNAUTHORIZED, "too old");
+    assert_eq!(status(format!("keepstone_session={}", "0".repeat(64))).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status("keepstone_session=' OR 1=1 --".to_owned()).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn signing_in_and_out() {
+    let server = Server::new();
+    server.add_user(Role::Operator);
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    let set = accounts.sign_in("Operator", PASSWORD, HERE, None).await.unwrap();
+    let text = set.to_str().unwrap();
+    assert!(text.contains("; HttpOnly; SameSite=Lax") && text.contains("; Path=/;") && !text.contains("Secure"), "{text}");
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
+    let value = cookie(&set).split_once('=').unwrap().1.to_owned();
+
+    // Signing in again ends the session before: its cookie may have been seen.
+    let again = accounts.sign_in("operator", PASSWORD, HERE, Some(value)).await.unwrap();
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::UNAUTHORIZED);
+    let value = cookie(&again).split_once('=').unwrap().1.to_owned();
+    let gone = accounts.sign_out(Some(value)).await.unwrap();
+    assert!(gone.to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(server.get("/events", &cookie(&again)).await.status(), StatusCode::UNAUTHORIZED);
+
+    let secure = LocalAccounts::new(server.vault.clone(), true).sign_in("operator", PASSWORD, HERE, None).await.unwrap();
+    assert!(secure.to_str().unwrap().ends_with("; Secure"));
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_read_the_same() {
+    let server = Server::new();
+    server.add_user(Role::Admin);
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    let refusal = async |name: &'static str, password: String| accounts.sign_in(name, &password, HERE, None).await.unwrap_err();
+    let wrong = refusal("admin", "not the password".to_owned()).await;
+    assert_eq!((wrong.status, wrong.code.as_str()), (401, "wrong_password"));
+    assert_eq!(refusal("nobody", PASSWORD.to_owned()).await, wrong);
+    assert_eq!(refusal("admin", "x".repeat(5000)).await, wrong);
+    assert_eq!(refusal("", String::new()).await, wrong);
+}
+
+#[tokio::test]
+async fn guessing_has_to_wait_even_with_the_right_password() {
+    let server = Server::new();
+    server.add_user(Role::Admin);
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    let mut refusals: Vec<AppError> = Vec::new();
+    for _ in 0..5 {
+        refusals.push(accounts.sign_in("admin", "wrong", HERE, None).await.unwrap_err());
+    }
+    assert!(refusals.iter().all(|refusal| refusal.status == 401));
+    let sixth = accounts.sign_in("ADMIN", PASSWORD, IpAddr::from([10, 0, 0, 1]), None).await.unwrap_err();
+    assert_eq!((sixth.status, sixth.code.as_str()), (429, "too_many_tries"));
+    assert!(sixth.message.starts_with("Too many failed tries. Wait "), "{}", sixth.message);
+}
+
+#[tokio::test]
+async fn the_set_up_link_is_good_once() {
+    let server = Server::new();
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    let first = auth::issue_setup_link(&server.vault, "http://localhost:8181/").unwrap();
+    let link = auth::issue_setup_link(&server.vault, "http://localhost:8181/").unwrap();
+    let token = |link: &str| link.strip_prefix("http://localhost:8181/setup?token=").unwrap().to_owned();
+    let (old, token) = (token(&first), token(&link));
+    assert!(accounts.setup_link_is_valid(&token).await && !accounts.setup_link_is_valid(&old).await, "the newest link counts");
+    assert!(accounts.set_up(&old, "alice", PASSWORD, HERE).await.is_err());
+    assert_eq!(accounts.set_up(&token, "alice", "short", HERE).await.unwrap_err().field("password").is_some(), true);
+
+    let set = accounts.set_up(&token, "alice", PASSWORD, HERE).await.unwrap();
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
+    assert!(!accounts.setup_link_is_valid(&token).await);
+    let again = accounts.set_up(&token, "mallory", PASSWORD, HERE).await.unwrap_err();
+    assert_eq!((again.status, again.code.as_str()), (410, "setup_link_used"));
+    assert_eq!(server.vault.catalog().users().unwrap().len(), 1);
+}
