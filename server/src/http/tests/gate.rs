@@ -8,9 +8,7 @@ use super::{Body, Server, header_of, request, text, turned_away};
 #[tokio::test]
 async fn every_rule_for_everybody() {
     let server = Server::new();
-    let people: Vec<_> = std::iter::once((None, String::new()))
-        .chain(Role::ALL.map(|role| (Some(role), server.signed_in(role))))
-        .collect();
+    let people: Vec<_> = std::iter::once((None, String::new())).chain(Role::ALL.map(|role| (Some(role), server.signed_in(role)))).collect();
     for rule in POLICY {
         let path = rule.pattern.replace("{id}", "no-such-thing").replace('*', "main.css");
         for (role, cookie) in &people {
@@ -129,7 +127,10 @@ async fn every_answer_carries_the_headers() {
         for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'self'", "form-action 'self'"] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
-        assert!(policy.starts_with("script-src ") && !policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("script-src ") && !policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"),
+            "{path}: {policy}"
+        );
         assert_eq!(header_of(&response, "x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header_of(&response, "referrer-policy"), "same-origin", "{path}");
         assert_eq!(header_of(&response, "cache-control"), "no-store", "{path}");

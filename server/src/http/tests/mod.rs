@@ -61,12 +61,8 @@ impl Server {
     }
 
     fn add_user(&self, role: Role) {
-        let user = User {
-            name: role.as_str().to_owned(),
-            role,
-            password_hash: hash_password(PASSWORD).unwrap(),
-            created_at: Timestamp::now(),
-        };
+        let user =
+            User { name: role.as_str().to_owned(), role, password_hash: hash_password(PASSWORD).unwrap(), created_at: Timestamp::now() };
         self.vault.catalog().add_user(&user).unwrap();
     }
 
