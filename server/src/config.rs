@@ -1,7 +1,7 @@
 //! What the environment says, as a predecessor's deployment has it. What cannot be honoured yet stops the start with a sentence: a setting is
 //! never silently ignored. `KEEPSTONE_DATA` and `BACKUP_DIR` are read where the command line is.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use keepstone_engine::{
     Vault,
     databases::{self, AddDatabaseOptions},
@@ -15,13 +15,8 @@ pub(crate) fn database_of_environment() -> Result<Option<String>> {
 /// Protects the database of the environment, with the default schedules unless it is known already.
 pub(crate) fn protect(vault: &Vault, location: &str) -> Result<()> {
     let options = AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: "environment".to_owned() };
-    match databases::add_database(vault, &options) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            bail!("DATABASE_URL: {error}. {hint}")
-        }
-    }
+    databases::add_database(vault, &options).context("DATABASE_URL")?;
+    Ok(())
 }
 
 fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>> {

@@ -204,7 +204,17 @@ fn the_bundle_tools_have_one_version_each() {
 #[test]
 fn what_the_browser_gets_stays_lean() {
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--target", "wasm32-unknown-unknown", "-p", "keepstone-frontend", "-e", "normal,no-proc-macro"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--target",
+            "wasm32-unknown-unknown",
+            "-p",
+            "keepstone-frontend",
+            "-e",
+            "normal,no-proc-macro",
+        ])
         .args(["--prefix", "none", "--format", "{p}"])
         .current_dir(root())
         .output()

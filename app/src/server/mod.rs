@@ -67,22 +67,22 @@ pub fn context() -> ServerContext {
     use_context().expect("the server provides it for every page and server function")
 }
 
-/// The person who calls, or `not_signed_in`.
+/// The person who calls, or `not_signed_in`. Only asks: a page that shows a little more to who is signed in may call it too.
 pub fn person() -> Result<Person, AppError> {
-    use_context::<Parts>().and_then(|parts| parts.extensions.get::<Person>().cloned()).ok_or_else(|| answer(AppError::unauthorized()))
+    use_context::<Parts>().and_then(|parts| parts.extensions.get::<Person>().cloned()).ok_or_else(AppError::unauthorized)
 }
 
 /// The person, if their role includes `least`. The policy table has refused others before; but a page that renders calls server functions
 /// directly, past the table, so each one asks for itself.
 pub fn person_with(least: Role) -> Result<Person, AppError> {
     let person = person()?;
-    if person.role >= least { Ok(person) } else { Err(answer(AppError::forbidden())) }
+    if person.role >= least { Ok(person) } else { Err(AppError::forbidden()) }
 }
 
 /// The person, if their role includes `least` and the password was given in the last ten minutes; else `sign_in_again`.
 pub fn require_recent(least: Role) -> Result<Person, AppError> {
     let person = person_with(least)?;
-    if person.is_recent(Timestamp::now()) { Ok(person) } else { Err(answer(AppError::sign_in_again())) }
+    if person.is_recent(Timestamp::now()) { Ok(person) } else { Err(AppError::sign_in_again()) }
 }
 
 /// Runs a verb of the engine on a blocking thread. It runs to its end even if the browser goes away.

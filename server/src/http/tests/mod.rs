@@ -88,7 +88,9 @@ impl Server {
 
     /// Posts a form as the page's own script does.
     async fn post(&self, path: &str, cookie: &str, form: &str) -> Response<Body> {
-        let request = request(Method::POST, path, cookie).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request(Method::POST, path, cookie)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::CONTENT_LENGTH, form.len());
         self.send(request.body(Body::from(form.to_owned())).unwrap()).await
     }
 }
