@@ -108,7 +108,19 @@ impl Catalog {
 
     /// The session, if it has not expired by `now`; touches `last_seen_at` at most once a minute.
     pub fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
-        let found = self.read(|c| {
+        let Some(mut session) = self.peek_session(token_hash, now)? else { return Ok(None) };
+        if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
+            self.write(|tx| {
+                Ok(tx.execute("UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1", params![token_hash, ms(now)]).map(drop)?)
+            })?;
+            session.last_seen_at = now;
+        }
+        Ok(Some(session))
+    }
+
+    /// The session, if it has not expired by `now`. Does not count as a use of it.
+    pub fn peek_session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
+        self.read(|c| {
             let mut statement = c.prepare_cached(
                 "SELECT s.*, u.name, u.role FROM sessions s JOIN users u ON u.key = s.user WHERE token_hash = ?1 AND expires_at > ?2",
             )?;
@@ -124,15 +136,7 @@ impl Catalog {
                     })
                 })
                 .optional()?)
-        })?;
-        let Some(mut session) = found else { return Ok(None) };
-        if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
-            self.write(|tx| {
-                Ok(tx.execute("UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1", params![token_hash, ms(now)]).map(drop)?)
-            })?;
-            session.last_seen_at = now;
-        }
-        Ok(Some(session))
+        })
     }
 
     pub fn remove_session(&self, token_hash: &str) -> Result<()> {
