@@ -37,10 +37,19 @@ pub(crate) fn store_session(vault: &Vault, session: &Session) -> Result<String> 
 
 /// The session of a cookie's value, if it is good at `now`. Notes that it was used.
 pub(crate) fn session(vault: &Vault, cookie: &str, now: Timestamp) -> Result<Option<Session>> {
+    // Asked before it is touched: a session that was idle too long must not come back to life.
+    if peek(vault, cookie, now)?.is_none() {
+        return Ok(None);
+    }
+    vault.catalog().session(&token::hash(cookie), now)
+}
+
+/// The same, but what only listens does not count as a use.
+pub(crate) fn peek(vault: &Vault, cookie: &str, now: Timestamp) -> Result<Option<Session>> {
     if !token::looks_like_one(cookie) {
         return Ok(None);
     }
-    let session = vault.catalog().session(&token::hash(cookie), now)?;
+    let session = vault.catalog().peek_session(&token::hash(cookie), now)?;
     Ok(session.filter(|session| is_good(session, now)))
 }
 

@@ -78,7 +78,7 @@ async fn send(mut feed: Feed, cookie: String, sender: mpsc::Sender<Result<String
 
 /// A catalog that cannot be asked does not end the stream: the session was good when it began, and the next look decides.
 async fn is_signed_in(vault: Arc<Vault>, cookie: String) -> bool {
-    let found = tokio::task::spawn_blocking(move || auth::session(&vault, &cookie, Timestamp::now())).await;
+    let found = tokio::task::spawn_blocking(move || auth::peek(&vault, &cookie, Timestamp::now())).await;
     !matches!(found, Ok(Ok(None)))
 }
 
