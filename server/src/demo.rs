@@ -66,7 +66,7 @@ fn protect(vault: &Vault, path: &Path) -> Result<()> {
     let any = backups::list(vault, &BackupFilter { database: Some(database.id.clone()), limit: Some(1), ..BackupFilter::default() })?;
     if any.total == 0 {
         let mut first = CreateOptions::new(database.id, "demo");
-        first.description = "The first backup of the demonstration shop".to_owned();
+        first.description = String::from("The first backup of the demonstration shop");
         jobs::submit(vault, &JobRequest::Create(first), Some("demo-first-backup"))?;
     }
     Ok(())

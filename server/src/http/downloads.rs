@@ -62,13 +62,12 @@ fn open(downloads: &Downloads, id: &str) -> Result<(BackupId, File, u64, String)
     let found = file.metadata().map_err(|source| Error::io(&path, source))?;
     let identity = (found.dev(), found.ino(), found.len(), i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec()));
     let known = downloads.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(&identity).cloned();
-    let hash = match known {
-        Some(hash) => hash,
-        None => {
-            let hash = sha256(&mut file, &path)?;
-            downloads.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, hash.clone());
-            hash
-        }
+    let hash = if let Some(hash) = known {
+        hash
+    } else {
+        let hash = sha256(&mut file, &path)?;
+        downloads.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, hash.clone());
+        hash
     };
     Ok((id, file, found.len(), hash))
 }

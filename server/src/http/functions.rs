@@ -9,7 +9,7 @@ use axum::{
 };
 use keepstone_app::error::AppError;
 
-/// What server_fn marks an error's response with; its body is the error as JSON.
+/// What `server_fn` marks an error's response with; its body is the error as JSON.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("serverfnerror");
 /// An error is a few sentences.
 const LARGEST_ERROR: usize = 64 * 1024;

@@ -36,9 +36,9 @@ pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request,
             Err(fault) => return problem::answer(request.headers(), &fault),
         },
     };
-    let role = person.as_ref().map(|person| person.role);
-    if let Some(refusal) = refuse(rule, role, &request) {
-        return refusal;
+    let rank = person.as_ref().map(|person| person.role);
+    if let Some(refused) = refuse(rule, rank, &request) {
+        return refused;
     }
     if let Some(person) = person {
         request.extensions_mut().insert(person);
@@ -46,17 +46,17 @@ pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request,
     next.run(request).await
 }
 
-fn refuse(rule: Option<&Rule>, role: Option<access::Role>, request: &Request) -> Option<Response> {
+fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, request: &Request) -> Option<Response> {
     let Some(rule) = rule else {
         // Only who is signed in learns what does not exist.
-        return match role {
+        return match rank {
             None => Some(ask_to_sign_in(request)),
             Some(_) if request.method() == Method::GET || request.method() == Method::HEAD => None,
             Some(_) => Some(problem::answer(request.headers(), &AppError::not_found())),
         };
     };
-    if !access::allows(rule.access, role) {
-        return Some(match role {
+    if !access::allows(rule.access, rank) {
+        return Some(match rank {
             None => ask_to_sign_in(request),
             Some(_) => problem::answer(request.headers(), &AppError::forbidden()),
         });
@@ -96,13 +96,15 @@ fn referring_path(headers: &HeaderMap) -> String {
 }
 
 fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, b| {
-        match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => out.push(char::from(b)),
-            _ => out.push_str(&format!("%{b:02X}")),
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => out.extend(['%', char::from(DIGITS[usize::from(byte >> 4)]), char::from(DIGITS[usize::from(byte & 15)])]),
         }
-        out
-    })
+    }
+    out
 }
 
 /// The person of the session's cookie. A catalog that cannot be read is a 503, never a way in.

@@ -30,7 +30,7 @@ pub(super) async fn check(State(site): State<Site>, mut request: Request, next: 
 /// The peer; or, behind a proxy on this machine, the last address the proxy wrote down. Those before it the client may have made up.
 fn client_address(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let forwarded = || {
-        let lines = headers.get_all("x-forwarded-for").iter().last()?;
+        let lines = headers.get_all("x-forwarded-for").iter().next_back()?;
         lines.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
     };
     if site.is_behind_proxy() && peer.is_loopback() { forwarded().unwrap_or(peer) } else { peer }

@@ -68,7 +68,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let workers = Workers::start(vault.clone())?;
 
     announce(vault.clone(), &site).await?;
-    let (stop, stopping) = watch::channel(false);
+    let (bell, stopping) = watch::channel(false);
     let app = router::router(&router::Parts { vault, site, live: live.receiver(), stopping: stopping.clone(), demo });
     let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped(stopping));
     let mut server = tokio::spawn(graceful.into_future());
@@ -79,7 +79,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ended = &mut server => ended?.context("serving")?,
     }
     tracing::info!("stopping");
-    stop.send_replace(true); // ends the live streams too: a graceful stop would wait for them for ever
+    bell.send_replace(true); // ends the live streams too: a graceful stop would wait for them for ever
     if tokio::time::timeout(FAREWELL, server).await.is_err() {
         tracing::info!("some responses were cut off");
     }

@@ -28,17 +28,15 @@ impl Site {
 
     /// Without a trailing slash. A wildcard address is shown as the loopback one.
     pub(super) fn base_url(&self) -> String {
-        match &self.public {
-            Some(public) => public.origin.clone(),
-            None => {
-                let ip = match self.listen.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-                    IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-                    ip => ip,
-                };
-                format!("http://{}", SocketAddr::new(ip, self.listen.port()))
-            }
+        if let Some(public) = &self.public {
+            return public.origin.clone();
         }
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.listen.port()))
     }
 
     pub(super) fn public_origin(&self) -> Option<&str> {
