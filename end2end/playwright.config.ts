@@ -9,6 +9,9 @@ export default defineConfig({
   workers: process.env.WORKERS ? Number(process.env.WORKERS) : 2,
   retries: 0,
   forbidOnly: true,
+  // Looking at pages is `make screenshots`.
+  grep: process.env.SCREENSHOTS ? /@screenshots/ : undefined,
+  grepInvert: process.env.SCREENSHOTS ? undefined : /@screenshots/,
   reporter: "list",
   use: {
     locale: "en-GB",

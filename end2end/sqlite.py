@@ -1,6 +1,6 @@
 """Makes, reads and writes SQLite databases for the tests, as some application would: with its own SQLite, its own connection.
 
-shop PATH ORDERS | big PATH MEGABYTES | value PATH SQL | execute PATH SQL | write PATH TABLE (until stdin ends)
+shop PATH ORDERS | big PATH MEGABYTES | value PATH SQL | execute PATH SQL | write PATH TABLE (until stdin ends) | peak COMMAND…
 """
 import os, random, sqlite3, sys, threading, time
 
@@ -70,5 +70,13 @@ def write(path, table):
     db.close()
 
 
+def peak(*command):
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, usage = os.wait4(child, 0)
+    if status != 0:
+        sys.exit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    print(usage.ru_maxrss / 1024)
+
+
 if __name__ == "__main__":
-    {"shop": shop, "big": big, "value": value, "execute": execute, "write": write}[sys.argv[1]](*sys.argv[2:])
+    {"shop": shop, "big": big, "value": value, "execute": execute, "write": write, "peak": peak}[sys.argv[1]](*sys.argv[2:])

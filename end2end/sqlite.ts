@@ -1,5 +1,6 @@
 // Databases for the tests, made and written by another program than Keepstone: Python's sqlite3, through sqlite.py.
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { open, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -31,6 +32,22 @@ export class Sqlite {
 
   orders(path: string): Promise<number> { return this.value(path, "SELECT count(*) FROM orders").then(Number); }
 
+  /** Changes one byte of a file, at this share of its length. */
+  async flipByte(path: string, at: number) {
+    const file = await open(path, "r+");
+    const position = Math.floor((await file.stat()).size * at);
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, position);
+    buffer[0] ^= 0x10;
+    await file.write(buffer, 0, 1, position);
+    await file.close();
+  }
+
+  /** Moves a database with its side files. */
+  async move(from: string, to: string) {
+    await rename(from, to);
+    for (const side of ["-wal", "-shm"]) await rename(from + side, to + side).catch(() => {});
+  }
+
   /** Another process that keeps one connection open and commits a row every few milliseconds until it is stopped. */
   async writer(path: string, table = "orders"): Promise<Writer> {
     const writer = new Writer(spawn("python3", [SCRIPT, "write", path, table], { stdio: ["pipe", "pipe", "inherit"] }));
@@ -38,6 +55,9 @@ export class Sqlite {
     await writer.moved();
     return writer;
   }
+
+  /** Runs a command to its good end and gives back its peak memory, as the kernel says it. */
+  async peakMiB(...command: string[]): Promise<number> { return Number(await this.run("peak", ...command)); }
 
   async stop() { await Promise.all(this.writers.map(writer => writer.stop())); }
 

@@ -1,0 +1,57 @@
+// What a person sees when something is wrong with what they gave.
+import { chmod, writeFile } from "node:fs/promises";
+import { expect, open, test } from "../fixtures.ts";
+
+test("a path that is no database says what is wrong with it, beside its field", async ({ admin, keepstone, watch }) => {
+  watch.expected(/databases\/add/, /status of 4\d\d/);
+  await writeFile(keepstone.path("empty.db"), "");
+  await writeFile(keepstone.path("text.db"), "This is a letter and not a database.\n".repeat(100));
+  const cases: [string, RegExp][] = [
+    [keepstone.path("missing.db"), /does not exist/i],
+    [keepstone.path("empty.db"), /empty/i],
+    [keepstone.path("text.db"), /not a SQLite database/i],
+    [keepstone.folder, /./],
+  ];
+  for (const [path, message] of cases) {
+    await open(admin, "/databases/new");
+    await admin.getByLabel("Path of the SQLite file on this machine").fill(path);
+    await admin.getByRole("button", { name: "Add the database" }).click();
+    await expect(admin.locator(".field-error, .form-error").first()).toContainText(message);
+    await expect(admin.getByLabel("Path of the SQLite file on this machine")).toHaveValue(path);
+  }
+  expect(await keepstone.ok("db", "list")).toEqual([]);
+});
+
+test("a page that is not there says so, with a way on", async ({ admin, watch }) => {
+  watch.expected(/^404:/, /status of 404/);
+  for (const path of ["/backups/shop_manual_20260101T000000Z_0000", "/jobs/j-0000000000000", "/databases/nothing", "/nowhere"]) {
+    const answer = await admin.goto(path);
+    expect(answer!.status(), path).toBe(404);
+    await expect(admin.getByRole("heading", { level: 1 })).toBeVisible();
+    await expect(admin.getByRole("link", { name: "Overview" }).first()).toBeVisible();
+  }
+});
+
+test("a database that goes away fails the backup in words, and the old backups stay", async ({ admin, keepstone, sqlite }) => {
+  const shop = await sqlite.shop();
+  await keepstone.protect(shop);
+  const good = await keepstone.backUp("shop");
+  await sqlite.move(shop, `${shop}.away`);
+  await open(admin, "/backups/new?db=shop");
+  await admin.getByRole("button", { name: "Create backup" }).click();
+  await admin.waitForURL(/\/jobs\//);
+  await expect(admin.getByText(/does not exist/).first()).toBeVisible({ timeout: 20_000 });
+  await expect(admin.getByText("source_missing").first()).toBeVisible();
+  await open(admin, "/");
+  await expect(admin.getByText(/At risk|Failed/).first()).toBeVisible();
+  expect((await keepstone.cli("verify", good)).code).toBe(0);
+  expect((await keepstone.cli("status")).code).toBe(1);
+});
+
+test("a file that may not be read is refused with its own code", async ({ keepstone, sqlite }) => {
+  test.skip(process.getuid!() === 0, "root reads everything");
+  const shop = await sqlite.shop();
+  await chmod(shop, 0o000);
+  const run = await keepstone.cli("db", "add", shop, "--json");
+  expect([run.code, run.json.error.code]).toEqual([1, "source_unreadable"]);
+});

@@ -1,0 +1,126 @@
+// Every page: accessible, clean on the console, the same before and after hydration, and not wider than a phone.
+import axe from "axe-core";
+import type { Page } from "@playwright/test";
+import { expect, hydrated, open, test } from "../fixtures.ts";
+import { live } from "../world.ts";
+
+/** What axe finds (WCAG 2.2 AA and best practice), one line each. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source); // by the debugger, so the page's policy has no say
+  const results = await page.evaluate(() => (window as any).axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"],
+  }));
+  return results.violations.flatMap((rule: any) => rule.nodes.map((node: any) => `${rule.impact} ${rule.id}: ${node.target.join(" ")}: ${node.failureSummary.split("\n")[1]?.trim()}`));
+}
+
+const words = (page: Page) => page.evaluate(() => document.body.innerText.replace(/\s+/g, " ").trim());
+
+test("axe finds nothing, in light and dark, wide and narrow", async ({ admin, keepstone, sqlite }) => {
+  test.setTimeout(240_000);
+  const { pages } = await live(keepstone, sqlite);
+  const found: string[] = [];
+  for (const width of [1280, 375]) {
+    await admin.setViewportSize({ width, height: 800 });
+    for (const [name, path] of Object.entries(pages)) {
+      await open(admin, path);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await admin.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        found.push(...(await findings(admin)).map(line => `${name} ${width} ${colorScheme}: ${line}`));
+      }
+    }
+  }
+  expect([...new Set(found)]).toEqual([]);
+});
+
+test("axe finds nothing on the pages that are open, and on an empty console", async ({ page, admin }) => {
+  const found: string[] = [];
+  for (const path of ["/", "/databases", "/backups", "/backups/new", "/jobs", "/trash", "/schedules", "/activity"]) {
+    await open(admin, path);
+    found.push(...(await findings(admin)).map(line => `${path}: ${line}`));
+  }
+  await page.context().clearCookies();
+  await open(page, "/login");
+  found.push(...await findings(page));
+  expect(found).toEqual([]);
+});
+
+test("no page scrolls sideways at 320 px", async ({ admin, keepstone, sqlite }) => {
+  test.setTimeout(120_000);
+  const { pages } = await live(keepstone, sqlite);
+  await admin.setViewportSize({ width: 320, height: 640 });
+  const wide: string[] = [];
+  for (const [name, path] of Object.entries(pages)) {
+    await open(admin, path);
+    const { scroll, culprit } = await admin.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      const scrolls = (element: Element) => { for (let up: Element | null = element.parentElement; up; up = up.parentElement) if (getComputedStyle(up).overflowX !== "visible") return true; return false; };
+      const over = [...document.body.querySelectorAll("*")].filter(element => element.getBoundingClientRect().right > width + 1 && !scrolls(element));
+      return { scroll: document.documentElement.scrollWidth - width, culprit: over.at(-1)?.outerHTML.slice(0, 120) };
+    });
+    if (scroll > 0) wide.push(`${name}: ${scroll} px, ${culprit}`);
+  }
+  expect(wide).toEqual([]);
+});
+
+test("what the server wrote stays as it is when the page comes alive", async ({ admin, browser, keepstone, sqlite }) => {
+  test.setTimeout(120_000);
+  const { pages } = await live(keepstone, sqlite);
+  const without = await browser.newContext({ javaScriptEnabled: false, storageState: await admin.context().storageState(), baseURL: keepstone.url, viewport: { width: 1280, height: 800 } });
+  const still = await without.newPage();
+  for (const [name, path] of Object.entries(pages)) {
+    if (name.startsWith("restore-2") || name === "undo") continue; // a plan is made anew at each look
+    await still.goto(path);
+    const html = await still.content();
+    expect(html, name).not.toContain("Loading…");
+    await open(admin, path);
+    await expect(admin.getByRole("heading", { level: 1 })).toHaveText(await still.getByRole("heading", { level: 1 }).innerText());
+    // Ages tick, and only what is live has a connection.
+    const steady = (text: string) => text.replace(/\b\d+ (s|min|ms)\b( ago)?|just now|Connecting|Live\b/g, "").replace(/\s+/g, " ");
+    expect(steady(await words(admin)), name).toBe(steady(await words(still)));
+  }
+  await without.close();
+});
+
+test("a page moves nothing while it comes alive", async ({ admin, keepstone, sqlite }) => {
+  const { pages } = await live(keepstone, sqlite);
+  await admin.addInitScript(() => {
+    (window as any).shift = 0;
+    new PerformanceObserver(list => { for (const entry of list.getEntries() as any[]) (window as any).shift += entry.value; }).observe({ type: "layout-shift", buffered: true });
+  });
+  for (const path of [pages.overview, pages.backups, pages.backup]) {
+    await open(admin, path);
+    await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+    expect(await admin.evaluate(() => (window as any).shift), path).toBeLessThanOrEqual(0.01);
+  }
+});
+
+test("a page takes few requests", async ({ admin, keepstone, sqlite }) => {
+  await live(keepstone, sqlite);
+  const asked: string[] = [];
+  admin.on("request", request => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  await open(admin, "/");
+  await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+  expect(asked.filter(line => !line.includes("/events")), asked.join(", ")).toHaveLength(asked.includes("GET /favicon.ico") ? 6 : Math.min(asked.length, 6));
+  expect(asked.filter(line => line.includes("/fn/")), "the page came whole").toEqual([]);
+});
+
+test("the keyboard reaches the restore, and the focus is always seen", async ({ admin, keepstone, sqlite }) => {
+  const { backup } = await live(keepstone, sqlite);
+  await open(admin, `/backups/${backup}`);
+  const focused = () => admin.evaluate(() => {
+    const element = document.activeElement as HTMLElement;
+    const style = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    return { text: (element.innerText || element.getAttribute("aria-label") || element.tagName).trim(), seen: style.outlineStyle !== "none" || style.boxShadow !== "none", there: box.width > 0 };
+  });
+  for (let presses = 0; presses < 40; presses++) {
+    await admin.keyboard.press("Tab");
+    const now = await focused();
+    expect(now.seen && now.there, `the focus on "${now.text}" is not seen`).toBe(true);
+    if (now.text.startsWith("Restore")) break;
+  }
+  await admin.keyboard.press("Enter");
+  await admin.waitForURL(/\/restore/);
+  await hydrated(admin);
+  await expect(admin.getByRole("heading", { level: 1 })).toBeFocused();
+});

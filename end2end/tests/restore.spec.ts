@@ -1,0 +1,88 @@
+// What a restore refuses, what it does once, and what stays as it was.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { badge, begins, done, expect, open, test, type Keepstone } from "../fixtures.ts";
+
+const hash = async (path: string) => createHash("sha256").update(await readFile(path)).digest("hex");
+const restores = async (keepstone: Keepstone) => (await keepstone.ok("job", "list")).filter(job => job.verb === "restore");
+
+test.beforeEach(async ({ keepstone, sqlite }) => { await keepstone.protect(await sqlite.shop()); });
+
+test("a plan of a database whose schema changed since is refused, and nothing is changed", async ({ admin, keepstone, sqlite, watch }) => {
+  watch.expected(/restore\/start/, /status of 409/);
+  const backup = await keepstone.backUp("shop");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  await sqlite.execute(keepstone.path("shop.db"), "CREATE TABLE invoices (id INTEGER PRIMARY KEY); INSERT INTO invoices VALUES (1)");
+  await admin.getByLabel("Type shop to replace it").fill("shop");
+  await admin.getByRole("button", { name: "Replace shop" }).click();
+  // Refused when it is confirmed, or when the job looks again before it acts.
+  await expect(admin.getByText(/look again|does not fit any more/i).first()).toBeVisible({ timeout: 20_000 });
+  expect(await sqlite.value(keepstone.path("shop.db"), "SELECT count(*) FROM invoices")).toBe("1");
+});
+
+test("another word than the database's name does not replace it", async ({ admin, keepstone, sqlite, watch }) => {
+  watch.expected(/restore\/start/, /status of 4\d\d/);
+  const backup = await keepstone.backUp("shop");
+  const before = await sqlite.value(keepstone.path("shop.db"), "PRAGMA data_version");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByLabel("Type shop to replace it").fill("shops");
+  await admin.getByRole("button", { name: "Replace shop" }).click();
+  await expect(admin.getByText(/Type shop, exactly so/)).toBeVisible();
+  expect(await restores(keepstone)).toEqual([]);
+  expect(await sqlite.value(keepstone.path("shop.db"), "PRAGMA data_version")).toBe(before);
+});
+
+test("a form that is sent twice acts once", async ({ admin, keepstone }) => {
+  const backup = await keepstone.backUp("shop");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  const plan = await admin.locator('input[name="plan"]').inputValue();
+  const send = () => admin.request.post("/fn/restore/start", {
+    form: { plan, typed: "shop" }, headers: { Origin: keepstone.url, Accept: "text/html", Referer: admin.url() }, maxRedirects: 0,
+  });
+  const answers = await Promise.all([send(), send(), send()]);
+  const led = new Set(answers.map(answer => answer.headers().location?.replace(keepstone.url, "")));
+  expect([...led], "all three lead to the one job").toHaveLength(1);
+  await expect.poll(async () => (await restores(keepstone)).map(job => job.state)).toEqual(["done"]);
+});
+
+test("a create that is sent twice makes one backup", async ({ admin, keepstone }) => {
+  await open(admin, "/backups/new?db=shop");
+  const key = await admin.locator('input[name="key"]').inputValue();
+  const send = () => admin.request.post("/fn/backups/create", {
+    form: { database: "shop", key, description: "", tags: "", compression: "zstd" },
+    headers: { Origin: keepstone.url, Accept: "text/html", Referer: admin.url() }, maxRedirects: 0,
+  });
+  const answers = await Promise.all([send(), send()]);
+  expect(new Set(answers.map(answer => answer.headers().location)).size).toBe(1);
+  await expect.poll(async () => (await keepstone.ok("list", "shop")).map(backup => backup.state)).toEqual(["complete"]);
+});
+
+test("a damaged archive fails its check and is not restored", async ({ admin, keepstone, sqlite }) => {
+  const [backup] = await keepstone.ok("create", "shop");
+  await sqlite.flipByte(backup.path, 0.5);
+  const live = await hash(keepstone.path("shop.db"));
+
+  await open(admin, `/backups/${backup.id}`);
+  await begins(admin, () => admin.getByRole("button", { name: "Verify" }).click());
+  await expect(badge(admin, /Failed|Done/)).toBeVisible({ timeout: 30_000 });
+  await open(admin, `/backups/${backup.id}`);
+  await expect(badge(admin, "Bad")).toBeVisible();
+  await expect(admin.getByText("Do not restore this backup: a check failed")).toBeVisible();
+  await open(admin, `/backups/${backup.id}/restore?into=replace`);
+  await expect(admin.getByText("This backup cannot be restored")).toBeVisible();
+
+  expect((await keepstone.cli("restore", backup.id, "--replace", "--yes")).code).toBe(4);
+  expect(await hash(keepstone.path("shop.db"))).toBe(live);
+});
+
+test("a restore goes on when its page is left", async ({ admin, keepstone, sqlite }) => {
+  const backup = await keepstone.backUp("shop");
+  await sqlite.execute(keepstone.path("shop.db"), "DELETE FROM orders");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByLabel("Type shop to replace it").fill("shop");
+  const job = await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
+  await admin.goto("about:blank");
+  await expect.poll(() => sqlite.orders(keepstone.path("shop.db"))).toBe(2000);
+  await open(admin, `/jobs/${job}`);
+  await done(admin);
+});
