@@ -1,4 +1,5 @@
 //! The polling fallback: the same state as the stream's newest message.
+#![cfg_attr(feature = "ssr", expect(clippy::unused_async, reason = "a server function is async by its form"))]
 
 use leptos::prelude::*;
 

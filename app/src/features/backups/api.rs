@@ -1,4 +1,5 @@
 //! The server functions of backups, and what they return: words and moments ready to be shown, so that the browser only lays them out.
+#![expect(clippy::too_many_arguments, reason = "the arguments of a server function are flat: one for each member of the address")]
 
 use keepstone_model::{
     backup::{BackupState, CheckName, CheckResult, Level, Verdict},

@@ -197,15 +197,18 @@ fn fact_group((heading, facts): &(String, Vec<FactLine>)) -> AnyView {
 
 fn proof(backup: &BackupDetail) -> AnyView {
     if backup.checks.is_empty() {
-        return match backup.has_archive {
-            true => view! {
-                <Panel title="Proof">
-                    <EmptyState icon="shield" title="No check was made yet"><p>"Verify checks it now; nothing is changed by that."</p></EmptyState>
-                </Panel>
-            }
-            .into_any(),
-            false => ().into_any(),
-        };
+        return backup
+            .has_archive
+            .then(|| {
+                view! {
+                    <Panel title="Proof">
+                        <EmptyState icon="shield" title="No check was made yet">
+                            <p>"Verify checks it now; nothing is changed by that."</p>
+                        </EmptyState>
+                    </Panel>
+                }
+            })
+            .into_any();
     }
     let rows: Vec<_> = backup.checks.iter().cloned().map(check_row).collect();
     let marks = view! { <ProofMarks level=backup.row.level checks=backup.row.checks.clone()/> };

@@ -182,7 +182,7 @@ mod tests {
         let shop: DatabaseId = "shop".parse().unwrap();
         assert!(typed_right(" shop ", &shop).is_ok());
         for typed in ["", "Shop", "sho", "shop-2"] {
-            assert_eq!(typed_right(typed, &shop).unwrap_err().field("typed").is_some(), true, "{typed}");
+            assert!(typed_right(typed, &shop).unwrap_err().field("typed").is_some(), "{typed}");
         }
     }
 }

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_for_the_one_who_looked_at_it_for_a_quarter_of_an_hour_and_once() {
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let plans = Plans::default();
         plans.keep("p1".to_owned(), "alice", plan(at(0)), at(0));
         assert!(matches!(plans.find("p1", "alice", at(900)), Found::Open(_)));
