@@ -148,11 +148,12 @@ fn a_decoder_may_not_be_made_to_hold_a_huge_window() {
     assert!(matches!(read(&path), Err(Error::ArchiveCorrupt { .. })));
 }
 
+type Change = fn(&mut Metadata);
+
 #[test]
 fn metadata_that_does_not_fit_its_archive_is_refused() {
     let sound = claim(Compression::None, b"page", 4, |_| {});
     assert_eq!(read(&sound.1).unwrap(), b"page");
-    type Change = fn(&mut Metadata);
     let changes: [(&str, Change); 9] = [
         ("size", |m| m.original_size = 5),
         ("both sizes", |m| (m.original_size, m.database_size) = (5, 5)),
