@@ -203,3 +203,6 @@ fn user_name(uid: u32) -> String {
     });
     known.unwrap_or_else(|| format!("#{uid}"))
 }
+
+#[cfg(test)]
+mod tests;

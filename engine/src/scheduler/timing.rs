@@ -57,11 +57,13 @@ impl Timing {
 
     /// In words, e.g. "Every Monday at 03:00".
     pub(crate) fn words(&self) -> String {
-        usual_words(&self.text).unwrap_or_else(|| match self.crons.as_slice() {
-            [cron] => cron.describe().trim_end_matches('.').to_owned(),
-            // Read once more as one: it was valid in parts, so it is as a whole.
-            _ => self.text.parse::<Cron>().map_or_else(|_| self.text.clone(), |cron| cron.describe().trim_end_matches('.').to_owned()),
-        })
+        let described = |cron: &Cron| {
+            let words = cron.describe();
+            let words = words.trim_end_matches('.');
+            words.strip_prefix("At every ").map_or_else(|| words.to_owned(), |rest| format!("Every {rest}"))
+        };
+        // Several times of day are described as the one cron that they were written as.
+        usual_words(&self.text).unwrap_or_else(|| self.text.parse().map_or_else(|_| self.text.clone(), |cron| described(&cron)))
     }
 }
 

@@ -1,0 +1,202 @@
+//! Tests of the trash: refusals, round trips, and a process that dies after each step.
+
+use std::fs;
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    id::Kind,
+};
+
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, put_back, trash};
+use crate::{
+    Error, Vault,
+    activity::{self, EventFilter},
+    backups::{self, EditBackupOptions},
+    durable::{self, LockMode},
+    notes::{self, Tombstone},
+    testing::{Fixture, at, begun, database, good_backup, open, vault},
+};
+
+/// A vault with three good backups of one database, the newest last.
+fn three() -> (Fixture, [Backup; 3]) {
+    let f = vault();
+    let db = database(&f.vault, "shop").id;
+    let backups = [1, 2, 3].map(|day| good_backup(&f.vault, &db, Kind::Daily, at(&format!("2026-11-0{day}T02:00:00Z"))));
+    (f, backups)
+}
+
+fn state(vault: &Vault, backup: &Backup) -> BackupState {
+    backups::backup(vault, &backup.id).unwrap().state
+}
+
+fn latest(vault: &Vault, backup: &Backup) -> Option<String> {
+    fs::read_link(vault.latest_link(&backup.database)).ok().map(|path| path.to_string_lossy().into_owned())
+}
+
+fn actions(vault: &Vault) -> Vec<String> {
+    let mut events = activity::events(vault, &EventFilter::default()).unwrap();
+    events.reverse();
+    assert_eq!(activity::verify_chain(vault).unwrap().broken_at, None);
+    events.into_iter().skip(1).map(|event| event.action).collect()
+}
+
+#[test]
+fn to_the_trash_and_back() {
+    let (f, [_, two, three]) = three();
+    assert_eq!(latest(&f.vault, &three), Some(format!("daily/{}.zip", three.id)));
+    let before = Timestamp::now();
+    let report = delete(&f.vault, &three.id, "alice").unwrap();
+    assert!(report.until >= before + SignedDuration::from_secs(TRASH_LIFETIME_SECS));
+    assert!(!f.vault.archive_path(&three.id).exists());
+    assert_eq!(fs::read_to_string(f.vault.trash_path(&three.id)).unwrap(), "archive");
+    assert_eq!(latest(&f.vault, &three), Some(format!("daily/{}.zip", two.id)));
+    let tombstone = notes::read(&f.vault, &three.id).unwrap().tombstone.unwrap();
+    assert_eq!((tombstone.by.as_str(), tombstone.until), ("alice", report.until));
+    assert_eq!(trash(&f.vault).unwrap().iter().map(|b| &b.id).collect::<Vec<_>>(), [&three.id]);
+    assert!(matches!(delete(&f.vault, &three.id, "alice"), Err(Error::DeleteRefused { .. })), "it is there already");
+
+    let back = put_back(&f.vault, &three.id, "bob").unwrap();
+    assert_eq!(back, three);
+    assert_eq!(backups::backup(&f.vault, &three.id).unwrap(), three);
+    assert_eq!(fs::read_to_string(f.vault.archive_path(&three.id)).unwrap(), "archive");
+    assert_eq!(latest(&f.vault, &three), Some(format!("daily/{}.zip", three.id)));
+    assert_eq!(notes::read(&f.vault, &three.id).unwrap().tombstone, None);
+    assert!(matches!(put_back(&f.vault, &three.id, "bob"), Err(Error::Invalid { .. })), "it is not in the trash");
+    assert_eq!(actions(&f.vault), ["backup.deleted", "backup.put_back"]);
+}
+
+#[test]
+fn what_cannot_go() {
+    let (f, [one, two, three]) = three();
+    let refused = |backup: &Backup| match delete(&f.vault, &backup.id, "alice") {
+        Err(Error::DeleteRefused { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let pin = |pinned| EditBackupOptions { pinned: Some(pinned), actor: "alice".to_owned(), ..EditBackupOptions::default() };
+    backups::edit(&f.vault, &one.id, &pin(true)).unwrap();
+    assert!(refused(&one).contains("pinned"));
+    backups::edit(&f.vault, &one.id, &pin(false)).unwrap();
+    assert!(refused(&begun(&f.vault, &one.database, Kind::Manual, at("2026-11-04T02:00:00Z"))).contains("still being made"));
+
+    // Someone downloads it.
+    let lease = durable::try_lock(&f.vault.archive_path(&one.id), LockMode::Shared).unwrap().unwrap();
+    assert!(matches!(delete(&f.vault, &one.id, "alice"), Err(Error::DatabaseBusy { .. })));
+    assert_eq!((state(&f.vault, &one), notes::read(&f.vault, &one.id).unwrap().tombstone), (BackupState::Complete, None));
+    drop(lease);
+
+    delete(&f.vault, &one.id, "alice").unwrap();
+    delete(&f.vault, &two.id, "alice").unwrap();
+    assert!(refused(&three).contains("newest good"));
+    let unknown = "shop_daily_20261120T030000Z_k3f9".parse().unwrap();
+    assert!(matches!(delete(&f.vault, &unknown, "alice"), Err(Error::UnknownBackup { .. })));
+}
+
+#[test]
+fn of_the_last_two_not_both_go_at_once() {
+    for _ in 0..8 {
+        let (f, [one, two, three]) = three();
+        delete(&f.vault, &one.id, "alice").unwrap();
+        let other = open(&f.dir);
+        let gone = std::thread::scope(|scope| {
+            let a = scope.spawn(|| delete(&f.vault, &two.id, "alice").is_ok());
+            let b = scope.spawn(|| delete(&other, &three.id, "bob").is_ok());
+            usize::from(a.join().unwrap()) + usize::from(b.join().unwrap())
+        });
+        assert_eq!(gone, 1);
+    }
+}
+
+#[test]
+fn a_delete_that_died_after_the_tombstone_did_not_happen() {
+    let (f, [one, ..]) = three();
+    let now = Timestamp::now();
+    notes::update(&f.vault, &one.id, |n| n.tombstone = Some(Tombstone { trashed_at: now, until: now, by: "alice".to_owned() })).unwrap();
+    let next = open(&f.dir);
+    assert_eq!(state(&next, &one), BackupState::Complete);
+    delete(&next, &one.id, "alice").unwrap();
+    assert_eq!(put_back(&next, &one.id, "alice").unwrap(), one);
+}
+
+#[test]
+fn a_delete_that_died_after_the_rename_is_finished_by_the_next_start() {
+    let (f, [_, two, three]) = three();
+    // The first two steps of the real thing, by the real thing: then the row as it was before.
+    let report = delete(&f.vault, &three.id, "alice").unwrap();
+    f.vault.catalog().put_backup(&three).unwrap();
+    let next = open(&f.dir);
+    let mended = backups::backup(&next, &three.id).unwrap();
+    assert_eq!((mended.state, mended.trash_until), (BackupState::Trashed, Some(crate::testing::at_ms(report.until))));
+    assert_eq!(latest(&next, &three), Some(format!("daily/{}.zip", two.id)));
+    assert_eq!(put_back(&next, &three.id, "alice").unwrap(), three);
+}
+
+#[test]
+fn a_put_back_that_died_after_the_rename_is_finished_by_the_next_start() {
+    let (f, [.., three]) = three();
+    delete(&f.vault, &three.id, "alice").unwrap();
+    durable::publish(&f.vault.trash_path(&three.id), &f.vault.archive_path(&three.id)).unwrap();
+    // Within the same process it can be repeated …
+    assert_eq!(put_back(&f.vault, &three.id, "alice").unwrap(), three);
+    // … and the next start does it by itself.
+    delete(&f.vault, &three.id, "alice").unwrap();
+    durable::publish(&f.vault.trash_path(&three.id), &f.vault.archive_path(&three.id)).unwrap();
+    let next = open(&f.dir);
+    assert_eq!(backups::backup(&next, &three.id).unwrap(), three);
+    assert_eq!(latest(&next, &three), Some(format!("daily/{}.zip", three.id)));
+    delete(&next, &three.id, "alice").unwrap();
+}
+
+#[test]
+fn emptying_takes_what_is_past_its_time_and_leaves_a_tombstone() {
+    let (f, [one, two, _]) = three();
+    let until = delete(&f.vault, &one.id, "alice").unwrap().until;
+    delete(&f.vault, &two.id, "alice").unwrap();
+    f.vault.catalog().change_backup(&two.id, |b| b.trash_until = Some(until + SignedDuration::from_hours(1))).unwrap();
+    assert_eq!(empty_trash(&f.vault, Some(until - SignedDuration::from_secs(1)), "schedule").unwrap(), (0, 0));
+    assert_eq!(empty_trash(&f.vault, Some(until + SignedDuration::from_secs(1)), "schedule").unwrap(), (1, 7));
+    assert!(!f.vault.trash_path(&one.id).exists() && !f.vault.notes_path(&one.id).exists());
+    assert_eq!(state(&f.vault, &one), BackupState::Trashed, "the tombstone");
+    assert_eq!(trash(&f.vault).unwrap().len(), 1);
+    assert!(matches!(put_back(&f.vault, &one.id, "alice"), Err(Error::ArchiveMissing { .. })));
+
+    let lease = durable::try_lock(&f.vault.trash_path(&two.id), LockMode::Shared).unwrap().unwrap();
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (0, 0), "it is being read");
+    drop(lease);
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (1, 7));
+    assert_eq!(actions(&f.vault), ["backup.deleted", "backup.deleted", "trash.emptied", "trash.emptied"]);
+}
+
+#[test]
+fn an_emptying_that_died_after_the_archive_is_finished() {
+    let (f, [one, ..]) = three();
+    delete(&f.vault, &one.id, "alice").unwrap();
+    fs::remove_file(f.vault.trash_path(&one.id)).unwrap();
+    let next = open(&f.dir);
+    assert!(trash(&next).unwrap().is_empty());
+    assert!(next.catalog().is_gone(&one.id).unwrap());
+}
+
+#[test]
+fn what_has_no_archive_is_gone_at_once() {
+    let (f, [one, ..]) = three();
+    let failed = Backup { state: BackupState::Failed, ..begun(&f.vault, &one.database, Kind::Manual, at("2026-11-04T02:00:00Z")) };
+    f.vault.catalog().put_backup(&failed).unwrap();
+    delete(&f.vault, &failed.id, "alice").unwrap();
+    assert!(trash(&f.vault).unwrap().is_empty());
+    assert!(!f.vault.catalog().backups_of(&one.database).unwrap().iter().any(|b| b.id == failed.id));
+    assert!(!f.vault.trash_path(&failed.id).exists() && !f.vault.archive_path(&failed.id).exists());
+}
+
+#[test]
+fn nothing_in_the_trash_is_written_over_or_touched_that_is_not_ours() {
+    let (f, [one, ..]) = three();
+    durable::make_dir(&f.vault.trash_dir()).unwrap();
+    let strange = f.vault.trash_dir().join("holiday.jpg");
+    fs::write(&strange, "a beach").unwrap();
+    fs::write(f.vault.trash_path(&one.id), "another").unwrap();
+    assert!(matches!(delete(&f.vault, &one.id, "alice"), Err(Error::TargetExists { .. })));
+    assert_eq!(fs::read_to_string(f.vault.archive_path(&one.id)).unwrap(), "archive");
+    empty_trash(&f.vault, None, "alice").unwrap();
+    assert!(strange.exists());
+}

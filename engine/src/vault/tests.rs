@@ -1,0 +1,119 @@
+//! Tests of opening: modes, owners, what is refused and what is left alone.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::Path,
+};
+
+use tempfile::TempDir;
+
+use super::{OpenMode, Vault, VaultOptions};
+use crate::{Error, Result, testing};
+
+fn open(data: &Path, mode: OpenMode) -> Result<Vault> {
+    Vault::open(&VaultOptions { data: data.to_owned(), backups: None, mode })
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn which_folder_becomes_a_vault() {
+    use OpenMode::{Create, CreateAnywhere, Existing};
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    assert!(matches!(open(&at("missing"), Existing), Err(Error::NoVault { .. })));
+    assert!(!at("missing").exists(), "looking leaves no trace");
+    open(&at("missing"), Create).unwrap();
+    open(&at("missing"), Existing).unwrap();
+    open(&at("missing"), Create).unwrap();
+
+    fs::create_dir(at("empty")).unwrap();
+    assert!(matches!(open(&at("empty"), Existing), Err(Error::NoVault { .. })));
+    open(&at("empty/deep/er"), Create).unwrap();
+    assert!(matches!(open(&at("empty"), Create), Err(Error::NotAVault { .. })), "it holds something now");
+
+    fs::create_dir(at("full")).unwrap();
+    fs::write(at("full/app.py"), "print()").unwrap();
+    fs::set_permissions(at("full"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(matches!(open(&at("full"), Create), Err(Error::NotAVault { .. })));
+    assert_eq!(fs::read_dir(at("full")).unwrap().count(), 1);
+    open(&at("full"), CreateAnywhere).unwrap();
+    assert_eq!(mode(&at("full")), 0o755, "a folder of others is not chmod'ed");
+    assert_eq!(mode(&at("missing")), 0o700);
+    assert_eq!((mode(&at("missing/backups")), mode(&at("missing/vault.toml"))), (0o700, 0o600));
+
+    fs::write(at("file"), "").unwrap();
+    assert!(open(&at("file"), Existing).is_err() && open(&at("file"), Create).is_err());
+}
+
+#[test]
+fn a_start_that_died_after_the_marker_is_finished() {
+    let f = testing::vault();
+    let data = f.vault.data_dir().to_owned();
+    drop(f.vault);
+    for name in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "live.sqlite"] {
+        let _ = fs::remove_file(data.join(name));
+    }
+    fs::remove_dir_all(data.join("backups")).unwrap();
+    open(&data, OpenMode::Existing).unwrap();
+}
+
+#[test]
+fn a_lost_catalog_is_not_silently_an_empty_one() {
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let database = testing::database(&vault, "shop");
+    crate::databases::edit_database(&vault, &database.id, &crate::databases::EditDatabaseOptions::default()).unwrap();
+    let data = vault.data_dir().to_owned();
+    drop(vault);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(data.join(format!("catalog.sqlite{suffix}")));
+    }
+    assert!(matches!(open(&data, OpenMode::Create), Err(Error::CatalogDamaged { .. })));
+    fs::write(data.join("catalog.sqlite"), "").unwrap();
+    assert!(matches!(open(&data, OpenMode::Existing), Err(Error::CatalogDamaged { .. })));
+}
+
+#[test]
+fn markers_of_other_versions_and_damaged_ones_are_refused() {
+    let f = testing::vault();
+    let data = f.vault.data_dir().to_owned();
+    drop(f.vault);
+    fs::write(data.join("vault.toml"), "format = 2\nnew = [1]\n").unwrap();
+    assert!(matches!(open(&data, OpenMode::Create), Err(Error::VaultTooNew { found: 2, known: 1, .. })));
+    fs::write(data.join("vault.toml"), "\0\0\0").unwrap();
+    assert!(matches!(open(&data, OpenMode::Create), Err(Error::CatalogDamaged { .. })));
+}
+
+#[test]
+fn the_folder_of_the_archives_is_remembered() {
+    let dir = TempDir::new().unwrap();
+    let options = |backups: Option<&str>| VaultOptions {
+        data: dir.path().join("data"),
+        backups: backups.map(|name| dir.path().join(name)),
+        mode: OpenMode::Create,
+    };
+    assert_eq!(Vault::open(&options(Some("elsewhere"))).unwrap().backups_dir(), dir.path().join("elsewhere"));
+    assert_eq!(Vault::open(&options(None)).unwrap().backups_dir(), dir.path().join("elsewhere"));
+    assert_eq!(Vault::open(&options(Some("moved"))).unwrap().backups_dir(), dir.path().join("moved"));
+}
+
+#[test]
+fn another_users_vault_is_refused_with_the_way_in() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a folder away.
+    }
+    let f = testing::vault();
+    let data = f.vault.data_dir().to_owned();
+    drop(f.vault);
+    chown(&data, Some(1), None).unwrap();
+    let error = open(&data, OpenMode::Existing).unwrap_err();
+    assert_eq!(error.code(), "not_vault_owner");
+    assert_eq!(error.hint().unwrap(), "Run it as that user: sudo -u daemon keepstone …");
+    chown(&data, Some(123_456), None).unwrap();
+    let error = open(&data, OpenMode::Create).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "Run it as that user: sudo -u #123456 keepstone …");
+}
