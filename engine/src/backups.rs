@@ -9,7 +9,7 @@ use keepstone_model::{
     validate,
 };
 
-use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, notes};
+use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, delete, notes};
 
 /// Which backups a list is of. Newest first; trashed ones only when their state is asked for.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +117,8 @@ pub struct EditBackupOptions {
 pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result<Backup> {
     let refused = |message: &str| Error::Invalid { field: "id", message: format!("{id} {message}") };
     let invalid = |refusal: validate::Refusal| Error::Invalid { field: refusal.field, message: refusal.message };
+    // A pin is not set on a backup that is just being deleted.
+    let _guard = delete::lock_trash(vault)?;
     let before = backup(vault, id)?;
     match before.state {
         // Its job writes the whole row at the end, and would undo this.

@@ -35,7 +35,7 @@ pub struct DeleteReport {
 /// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go.
 pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
     let _guard = lock_trash(vault)?;
-    let mut backup = backups::backup(vault, id)?;
+    let backup = backups::backup(vault, id)?;
     if let Some(reason) = delete_refusal(&backup, &vault.catalog().backups_of(&backup.database)?) {
         return Err(Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() });
     }
@@ -58,10 +58,8 @@ pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport>
         durable::publish(&archive, &vault.trash_path(id))?;
     }
     // 3. The row and the event, in one transaction.
-    backup.state = BackupState::Trashed;
-    backup.trashed_at = Some(now);
-    backup.trash_until = Some(until);
-    vault.catalog().put_backup_and_record(&backup, &event("backup.deleted", actor, &backup, format!("Deleted {id}")), now)?;
+    let event = event("backup.deleted", actor, &backup, format!("Deleted {id}"));
+    let backup = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until))?;
     if lease.is_none() {
         vault.catalog().mark_gone(id)?;
     }
@@ -72,22 +70,21 @@ pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport>
 /// Takes a backup back from the trash to where it was.
 pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     let _guard = lock_trash(vault)?;
-    let mut backup = backups::backup(vault, id)?;
+    let backup = backups::backup(vault, id)?;
     if backup.state != BackupState::Trashed {
         return Err(Error::Invalid { field: "id", message: format!("{id} is not in the trash") });
     }
-    let (trashed, archive) = (vault.trash_path(id), vault.archive_path(id));
+    let (in_trash, archive) = (vault.trash_path(id), vault.archive_path(id));
     // 1. The archive; it may be there already, if an earlier attempt died after this step.
-    if trashed.exists() || !archive.exists() {
-        if vault.catalog().is_gone(id)? || !trashed.exists() {
-            return Err(Error::ArchiveMissing { id: id.to_string(), path: trashed });
+    if in_trash.exists() || !archive.exists() {
+        if vault.catalog().is_gone(id)? || !in_trash.exists() {
+            return Err(Error::ArchiveMissing { id: id.to_string(), path: in_trash });
         }
-        durable::publish(&trashed, &archive)?;
+        durable::publish(&in_trash, &archive)?;
     }
     // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
-    let now = Timestamp::now();
-    complete_again(&mut backup);
-    vault.catalog().put_backup_and_record(&backup, &event("backup.put_back", actor, &backup, format!("Took {id} back")), now)?;
+    let event = event("backup.put_back", actor, &backup, format!("Took {id} back"));
+    let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again)?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
     notes::update(vault, id, |notes| notes.tombstone = None)?;
     databases::update_latest_link(vault, &backup.database)?;
@@ -147,7 +144,7 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
         let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) else {
             continue;
         };
-        let Some(mut backup) = vault.catalog().get_backup(&id)? else { continue };
+        let Some(backup) = vault.catalog().get_backup(&id)? else { continue };
         if backup.state == BackupState::Trashed {
             continue;
         }
@@ -156,21 +153,19 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
         let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
         let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
         let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
-        backup.state = BackupState::Trashed;
-        backup.trashed_at = Some(trashed_at);
-        backup.trash_until = Some(until);
         let message = format!("Deleted {id}; the deletion was interrupted and is finished now");
-        vault.catalog().put_backup_and_record(&backup, &event("backup.deleted", &by, &backup, message), now)?;
+        let event = event("backup.deleted", &by, &backup, message);
+        vault.catalog().change_backup_and_record(&id, &event, now, |backup| trashed(backup, trashed_at, until))?;
         databases::update_latest_link(vault, &backup.database)?;
     }
-    for mut backup in vault.catalog().backups_in_state(BackupState::Trashed)? {
+    for backup in vault.catalog().backups_in_state(BackupState::Trashed)? {
         if vault.trash_path(&backup.id).exists() {
             continue;
         }
         if vault.archive_path(&backup.id).exists() {
-            complete_again(&mut backup);
             let message = format!("Took {} back; that was interrupted and is finished now", backup.id);
-            vault.catalog().put_backup_and_record(&backup, &event("backup.put_back", "unknown", &backup, message), Timestamp::now())?;
+            let event = event("backup.put_back", "unknown", &backup, message);
+            vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
             databases::update_latest_link(vault, &backup.database)?;
         } else {
             vault.catalog().mark_gone(&backup.id)?;
@@ -179,13 +174,20 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
     Ok(())
 }
 
+fn trashed(backup: &mut Backup, at: Timestamp, until: Timestamp) {
+    backup.state = BackupState::Trashed;
+    backup.trashed_at = Some(at);
+    backup.trash_until = Some(until);
+}
+
 fn complete_again(backup: &mut Backup) {
     backup.state = BackupState::Complete;
     backup.trashed_at = None;
     backup.trash_until = None;
 }
 
-fn lock_trash(vault: &Vault) -> Result<Guard> {
+/// Whoever changes what may be deleted, or where archives lie, holds this.
+pub(crate) fn lock_trash(vault: &Vault) -> Result<Guard> {
     let folder = vault.trash_dir();
     durable::make_dir(&folder)?;
     guard::lock_dir(&folder)

@@ -65,10 +65,8 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     monitor.step(Step::Verify);
     let (_, proof) = prove(&path, &running.staging, Depth::Opened, Step::Verify, monitor)?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
-    // Read again: it may have been pinned, described or deleted meanwhile.
-    let mut backup = backups::backup(vault, id)?;
-    backup.proof = Some(proof.clone());
-    vault.catalog().put_backup(&backup)?;
+    // Only the proof: it may have been pinned, described or deleted meanwhile.
+    let backup = vault.catalog().change_backup(id, |backup| backup.proof = Some(proof.clone()))?;
     databases::update_latest_link(vault, &backup.database)?;
     for check in &proof.checks {
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };

@@ -72,14 +72,6 @@ impl Catalog {
         self.write(|tx| put(tx, backup))
     }
 
-    /// The row and the event that tells of it, in one transaction.
-    pub(crate) fn put_backup_and_record(&self, backup: &Backup, event: &NewEvent<'_>, now: Timestamp) -> Result<()> {
-        self.write(|tx| {
-            put(tx, backup)?;
-            super::events::append(tx, event, now).map(drop)
-        })
-    }
-
     /// Changes some facts of a row and leaves the others as another process may have written them meanwhile; with the event, in one transaction.
     pub(crate) fn change_backup_and_record(
         &self,
