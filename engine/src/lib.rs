@@ -24,6 +24,7 @@ pub mod scheduler;
 pub mod sqlite;
 mod take;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;
 pub mod vault;
 pub mod verify;

@@ -12,6 +12,7 @@ pub(crate) const NOTES_VERSION: u32 = 1;
 pub(crate) const PROOFS_MAX: usize = 20;
 
 /// The notes of one backup.
+#[expect(clippy::struct_field_names, reason = "the member's name in the file, which stands alone")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Notes {
     pub notes_version: u32,
@@ -58,6 +59,12 @@ impl Notes {
     }
 }
 
+/// The version is looked at alone first: a newer form need not parse as this one.
+#[derive(Deserialize)]
+struct Version {
+    notes_version: u32,
+}
+
 /// The notes as they are on the disk; empty ones where there is no file.
 pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
     let path = vault.notes_path(id);
@@ -66,11 +73,6 @@ pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Notes::empty(id)),
         Err(error) => return Err(Error::io(&path, error)),
     };
-    // The version is looked at alone first: a newer form need not parse as this one.
-    #[derive(Deserialize)]
-    struct Version {
-        notes_version: u32,
-    }
     let damaged = |detail: String| Error::ArchiveCorrupt { path: path.clone(), detail };
     let found = serde_json::from_slice::<Version>(&bytes).map_err(|e| damaged(e.to_string()))?.notes_version;
     if found > NOTES_VERSION {

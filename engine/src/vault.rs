@@ -205,4 +205,5 @@ fn user_name(uid: u32) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;

@@ -60,7 +60,7 @@ impl Live {
     }
 
     pub(crate) fn all(&self) -> Result<Vec<(JobId, Progress)>> {
-        self.with(|c| all(c))
+        self.with(all)
     }
 
     pub(crate) fn forget(&self, job: &JobId) -> Result<()> {

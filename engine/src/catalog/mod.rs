@@ -13,6 +13,7 @@ mod row;
 mod schedules;
 mod schema;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;
 mod users;
 mod watch;

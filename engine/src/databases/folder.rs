@@ -1,6 +1,6 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{cmp::Reverse, fs, io::ErrorKind, path::Path};
 
 use keepstone_model::{
     backup::{Backup, BackupState},
@@ -114,7 +114,7 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>
         }
     }
     // Two archives of one number cannot both keep it; the catalog would refuse all. The later one by time keeps it.
-    found.sort_by(|a, b| (b.sequence, b.created_at).cmp(&(a.sequence, a.created_at)));
+    found.sort_by_key(|backup| Reverse((backup.sequence, backup.created_at)));
     found.dedup_by_key(|backup| backup.sequence);
     Ok(found)
 }

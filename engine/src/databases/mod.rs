@@ -255,4 +255,5 @@ fn event<'a>(action: &'a str, actor: &'a str, id: &DatabaseId, message: String) 
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;

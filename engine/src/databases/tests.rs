@@ -1,1 +1,310 @@
-//! Tests
+//! Tests of databases: adding, what a row on a page says, and what a removed one leaves.
+
+use std::{fs, path::PathBuf};
+
+use jiff::SignedDuration;
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    database::DatabaseState,
+    id::{DatabaseId, Kind},
+    job::{JobState, Verb},
+    schedule::default_schedules,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{
+    AddDatabaseOptions, EditDatabaseOptions, add_database, databases, edit_database, find_database, remove_database, schedules, status,
+    statuses,
+};
+use crate::{
+    Error, Silent, Vault,
+    activity::{self, EventFilter},
+    backups::{self, BackupFilter, EditBackupOptions},
+    catalog::ScheduleRow,
+    create::{self, CreateOptions},
+    delete,
+    durable::{self, LockMode},
+    scheduler,
+    testing::{self, at, begun, good_backup, open, vault},
+};
+
+/// A live database with one table.
+fn live(dir: &TempDir, name: &str) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)").unwrap();
+    path
+}
+
+fn options(location: &str) -> AddDatabaseOptions {
+    AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: "alice".to_owned() }
+}
+
+fn actions(vault: &Vault) -> Vec<String> {
+    activity::events(vault, &EventFilter::default()).unwrap().into_iter().rev().map(|event| event.action).collect()
+}
+
+#[test]
+fn a_location_is_added_once() {
+    let f = vault();
+    let path = live(&f.dir, "My Shop.db");
+    let location = path.to_str().unwrap();
+    let first = add_database(&f.vault, &options(location)).unwrap();
+    assert_eq!((first.id.as_str(), first.location.as_str()), ("my-shop", location));
+    let other = open(&f.dir);
+    assert_eq!(add_database(&other, &options(&format!("sqlite:///{location}"))).unwrap(), first, "the same file by another name");
+    assert_eq!(databases(&other).unwrap(), [first.clone()]);
+    assert_eq!(find_database(&other, location).unwrap(), first);
+    assert_eq!(find_database(&other, "my-shop").unwrap(), first);
+    for unknown in ["shop", "/nowhere.db", "daily"] {
+        assert!(matches!(find_database(&other, unknown), Err(Error::UnknownDatabase { .. })), "{unknown}");
+    }
+    let words: Vec<String> = schedules(&other, Some(&first.id), first.added_at).unwrap().into_iter().map(|row| row.words).collect();
+    assert_eq!(words, ["Every day at 02:00", "Every Monday at 03:00", "On the 1st of each month at 03:00"]);
+    assert!(schedules(&other, None, first.added_at).unwrap().iter().all(|row| row.next_run_at > Some(first.added_at)));
+    assert_eq!(actions(&other), ["database.added"]);
+
+    let second = add_database(&f.vault, &options(live(&f.dir, "b/my_shop.sqlite").to_str().unwrap())).unwrap();
+    assert_eq!(second.id.as_str(), "my-shop-2");
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(f.vault.database_json_path(&second.id)).unwrap()).unwrap();
+    assert_eq!((json["uid"].as_str(), json["file_version"].as_u64()), (Some(second.uid.as_str()), Some(1)));
+}
+
+#[test]
+fn what_cannot_be_added() {
+    let f = vault();
+    let shop = live(&f.dir, "shop.db");
+    fs::write(f.dir.path().join("empty.db"), "").unwrap();
+    fs::write(f.dir.path().join("text.db"), "no database at all").unwrap();
+    let code = |location: &str, name: Option<&str>| {
+        let path = f.dir.path().join(location);
+        let options = AddDatabaseOptions { name: name.map(str::to_owned), ..options(path.to_str().unwrap()) };
+        add_database(&f.vault, &options).unwrap_err().code()
+    };
+    let found = [
+        code("missing.db", None),
+        code("empty.db", None),
+        code("text.db", None),
+        code("shop.db", Some("daily")),
+        code("shop.db", Some("Shop")),
+    ];
+    assert_eq!(found, ["source_missing", "source_empty", "not_a_database", "invalid", "invalid"]);
+    assert!(databases(&f.vault).unwrap().is_empty() && !f.vault.database_dir(&"shop".parse().unwrap()).exists());
+    add_database(&f.vault, &options(shop.to_str().unwrap())).unwrap();
+    live(&f.dir, "b.db");
+    assert_eq!(code("b.db", Some("shop")), "already_exists");
+    // A predecessor's tree in the backups folder is left alone.
+    fs::create_dir(f.vault.backups_dir().join("blog")).unwrap();
+    fs::write(f.vault.backups_dir().join("blog/backup_2024.sql.gz"), "").unwrap();
+    assert_eq!(code("b.db", Some("blog")), "already_exists");
+    let blog = add_database(&f.vault, &options(live(&f.dir, "blog.db").to_str().unwrap())).unwrap();
+    assert_eq!(blog.id.as_str(), "blog-2");
+}
+
+#[test]
+fn what_a_removed_database_leaves_is_taken_up_again() {
+    let f = vault();
+    let path = live(&f.dir, "shop.db");
+    let first = add_database(&f.vault, &options(path.to_str().unwrap())).unwrap();
+    let make = || create::create(&f.vault, &CreateOptions::new(first.id.clone(), "alice"), &Silent).unwrap().backup;
+    let (one, two, three) = (make(), make(), make());
+    let edit = EditBackupOptions {
+        pinned: Some(true),
+        description: Some("keep".to_owned()),
+        tags: Some(vec!["a".to_owned()]),
+        actor: "alice".to_owned(),
+    };
+    let one = backups::edit(&f.vault, &one.id, &edit).unwrap();
+    let until = delete::delete(&f.vault, &two.id, "alice").unwrap().until;
+    // Not of this database, though it is in its folder.
+    let foreign = "shop_manual_20200101T000000Z_0000";
+    fs::write(f.vault.database_dir(&first.id).join(format!("manual/{foreign}.zip")), "not an archive").unwrap();
+
+    let lock = durable::try_lock(&f.vault.database_lock_path(&first.id), LockMode::Exclusive).unwrap().unwrap();
+    assert!(matches!(remove_database(&f.vault, &first.id, "alice"), Err(Error::DatabaseBusy { .. })), "a job runs");
+    drop(lock);
+    remove_database(&f.vault, &first.id, "alice").unwrap();
+    assert!(databases(&f.vault).unwrap().is_empty());
+    assert_eq!(backups::list(&f.vault, &BackupFilter::default()).unwrap().total, 0);
+    assert!(f.vault.archive_path(&one.id).exists());
+    // The same name for another file is another database.
+    let other = add_database(&f.vault, &options(live(&f.dir, "b/shop.db").to_str().unwrap())).unwrap();
+    assert_eq!(other.id.as_str(), "shop-2");
+
+    let again = add_database(&f.vault, &options(path.to_str().unwrap())).unwrap();
+    assert_eq!((&again.id, &again.uid), (&first.id, &first.uid));
+    let backups = f.vault.catalog().backups_of(&again.id).unwrap();
+    let expected = [
+        Backup { job: None, ..three.clone() },
+        Backup {
+            job: None,
+            state: BackupState::Trashed,
+            trashed_at: backups[1].trashed_at,
+            trash_until: Some(testing::at_ms(until)),
+            ..two.clone()
+        },
+        Backup { job: None, ..one.clone() },
+    ];
+    assert_eq!(backups, expected.map(|backup| backups::backup(&f.vault, &backup.id).map(|_| at_catalog(backup)).unwrap()));
+    assert_eq!(delete::put_back(&f.vault, &two.id, "alice").unwrap().state, BackupState::Complete);
+    assert_eq!(make().sequence, 4, "numbers go on");
+}
+
+/// Times as the catalog keeps them.
+fn at_catalog(backup: Backup) -> Backup {
+    let proof = backup.proof.clone();
+    Backup { created_at: testing::at_ms(backup.created_at), proof, ..backup }
+}
+
+#[test]
+fn what_a_row_says() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let now = at("2026-11-20T12:00:00Z");
+    let of = |id: &DatabaseId| status(&f.vault, id, now).unwrap();
+    assert_eq!((of(&shop).state, of(&shop).objective_secs, of(&shop).next_run_at), (DatabaseState::Unproven, 26 * 3600, None));
+
+    // A failed run and nothing good yet.
+    let run = |state, error: Option<&str>| {
+        let failed = Backup { state, error: error.map(str::to_owned), ..begun(&f.vault, &shop, Kind::Daily, now) };
+        f.vault.catalog().put_backup(&failed).unwrap();
+    };
+    run(BackupState::Failed, Some("no permission"));
+    assert_eq!((of(&shop).state, of(&shop).last_error.as_deref()), (DatabaseState::Failed, Some("no permission")));
+    let good = good_backup(&f.vault, &shop, Kind::Daily, now - SignedDuration::from_hours(3));
+    let status_now = of(&shop);
+    assert_eq!(
+        (status_now.state, status_now.last_error, status_now.newest_good_at),
+        (DatabaseState::Protected, None, Some(good.created_at))
+    );
+    assert_eq!((status_now.backup_count, status_now.archive_size_bytes), (1, 7));
+
+    // Running and cancelled ones say nothing of the last run; interrupted ones do.
+    begun(&f.vault, &shop, Kind::Daily, now);
+    assert_eq!(of(&shop).state, DatabaseState::Protected);
+    let mut job = testing::job(Verb::Create, Some(&shop));
+    f.vault.catalog().add_job(&job, "{}", None).unwrap();
+    let cancelled = Backup { state: BackupState::Failed, job: Some(job.id.clone()), ..begun(&f.vault, &shop, Kind::Daily, now) };
+    f.vault.catalog().put_backup(&cancelled).unwrap();
+    job.state = JobState::Running;
+    f.vault.catalog().put_job(&job, None).unwrap();
+    assert_eq!(of(&shop).state, DatabaseState::Running);
+    job.state = JobState::Cancelled;
+    f.vault.catalog().put_job(&job, None).unwrap();
+    assert_eq!(of(&shop).state, DatabaseState::Protected);
+    run(BackupState::Interrupted, Some("the process ended"));
+    assert_eq!(of(&shop).state, DatabaseState::AtRisk);
+
+    // A newer good one by sequence, though the clock went back.
+    good_backup(&f.vault, &shop, Kind::Daily, now - SignedDuration::from_hours(30));
+    assert_eq!(of(&shop).state, DatabaseState::AtRisk, "it is older than the objective");
+    let edit = |options: EditDatabaseOptions| edit_database(&f.vault, &shop, &options).unwrap();
+    edit(EditDatabaseOptions { objective_secs: Some(Some(31 * 3600)), ..EditDatabaseOptions::default() });
+    assert_eq!(of(&shop).state, DatabaseState::Protected);
+    edit(EditDatabaseOptions { paused: Some(true), ..EditDatabaseOptions::default() });
+    assert_eq!((of(&shop).state, of(&shop).objective_secs), (DatabaseState::Paused, 31 * 3600));
+    let zero = EditDatabaseOptions { objective_secs: Some(Some(0)), ..EditDatabaseOptions::default() };
+    assert!(matches!(edit_database(&f.vault, &shop, &zero), Err(Error::Invalid { .. })));
+    assert_eq!(actions(&f.vault), ["database.added", "database.edited", "database.paused"]);
+    // A safety backup is of a state that somebody did not want: it protects nothing.
+    let blog = testing::database(&f.vault, "blog").id;
+    good_backup(&f.vault, &blog, Kind::Safety, now);
+    assert_eq!(of(&blog).state, DatabaseState::Unproven);
+    let order: Vec<String> = statuses(&f.vault, now).unwrap().into_iter().map(|s| s.database.id.to_string()).collect();
+    assert_eq!(order, ["blog", "shop"], "the worst first");
+}
+
+#[test]
+fn the_objective_follows_the_schedule_that_runs_most_often() {
+    let f = vault();
+    let now = at("2026-11-20T12:00:00Z");
+    let cases = [(default_schedules("Europe/Berlin"), 26), (default_schedules("Europe/Berlin").split_off(1), 7 * 24 + 2)];
+    for (n, (schedules, hours)) in cases.into_iter().enumerate() {
+        let mut database = testing::database(&f.vault, &format!("db{n}"));
+        remove_database(&f.vault, &database.id, "alice").unwrap();
+        database.added_at = now;
+        let row = |schedule| {
+            let standing = scheduler::first_standing(&schedule, now).unwrap();
+            ScheduleRow { number: 0, database: database.id.clone(), schedule, standing }
+        };
+        let rows: Vec<ScheduleRow> = schedules.into_iter().map(row).collect();
+        f.vault.catalog().add_database(&database, &rows, &[], &testing::plain_event("database.added")).unwrap();
+        let status = status(&f.vault, &database.id, now).unwrap();
+        assert_eq!(status.objective_secs, hours * 3600);
+        assert_eq!(status.next_run_at, rows.iter().filter_map(|row| row.standing.next_run_at).min());
+    }
+}
+
+#[test]
+fn removing_cancels_what_waits_and_refuses_what_runs() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let (mut running, queued) = (testing::job(Verb::Create, Some(&shop)), testing::job(Verb::Verify, Some(&shop)));
+    f.vault.catalog().add_job(&queued, "{}", None).unwrap();
+    running.state = JobState::Running;
+    f.vault.catalog().add_job(&running, "{}", None).unwrap();
+    assert!(matches!(remove_database(&f.vault, &shop, "alice"), Err(Error::DatabaseBusy { .. })));
+    running.state = JobState::Done;
+    f.vault.catalog().put_job(&running, None).unwrap();
+    remove_database(&f.vault, &shop, "alice").unwrap();
+    assert_eq!(f.vault.catalog().get_job(&queued.id).unwrap().unwrap().job.state, JobState::Cancelled);
+    assert!(matches!(remove_database(&f.vault, &shop, "alice"), Err(Error::UnknownDatabase { .. })));
+}
+
+#[test]
+fn edits_reach_notes_and_row_and_are_checked() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let backup = good_backup(&f.vault, &shop, Kind::Daily, at("2026-11-20T03:00:00Z"));
+    let edit =
+        |options: EditBackupOptions| backups::edit(&f.vault, &backup.id, &EditBackupOptions { actor: "alice".to_owned(), ..options });
+    let edited = edit(EditBackupOptions {
+        description: Some("  before the move ".to_owned()),
+        tags: Some(vec![" a".to_owned(), "b,c".to_owned(), "a".to_owned()]),
+        ..EditBackupOptions::default()
+    });
+    assert_eq!(edited.unwrap().description, "before the move");
+    let pinned = edit(EditBackupOptions { pinned: Some(true), ..EditBackupOptions::default() }).unwrap();
+    assert_eq!((pinned.pinned, pinned.tags.join("|"), pinned.proof.is_some()), (true, "a|b|c".to_owned(), true));
+    let notes = crate::notes::read(&f.vault, &backup.id).unwrap();
+    assert_eq!((notes.pinned, notes.description.as_deref(), notes.tags), (true, Some("before the move"), Some(pinned.tags.clone())));
+    assert_eq!(backups::backup(&f.vault, &backup.id).unwrap(), pinned);
+    for (field, options) in [
+        ("description", EditBackupOptions { description: Some("x".repeat(501)), ..EditBackupOptions::default() }),
+        ("tags", EditBackupOptions { tags: Some(vec!["x".repeat(51)]), ..EditBackupOptions::default() }),
+    ] {
+        let refused = edit(options).unwrap_err();
+        assert!(matches!(refused, Error::Invalid { field: f, .. } if f == field), "{refused}");
+    }
+    edit(EditBackupOptions { pinned: Some(false), ..EditBackupOptions::default() }).unwrap();
+    assert_eq!(actions(&f.vault)[1..], ["backup.edited", "backup.pinned", "backup.unpinned"]);
+    let running = begun(&f.vault, &shop, Kind::Daily, at("2026-11-20T03:00:00Z"));
+    assert!(matches!(backups::edit(&f.vault, &running.id, &EditBackupOptions::default()), Err(Error::Invalid { .. })));
+}
+
+#[test]
+fn two_who_change_notes_at_once_lose_nothing() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let backup = good_backup(&f.vault, &shop, Kind::Daily, at("2026-11-20T03:00:00Z"));
+    let other = open(&f.dir);
+    std::thread::scope(|scope| {
+        for vault in [&f.vault, &other] {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    crate::notes::update(vault, &backup.id, |notes| {
+                        notes.tags.get_or_insert_default().push("x".to_owned());
+                        notes.proofs.push(testing::good_proof());
+                    })
+                    .unwrap();
+                }
+            });
+        }
+    });
+    let notes = crate::notes::read(&f.vault, &backup.id).unwrap();
+    assert_eq!((notes.tags.unwrap().len(), notes.proofs.len()), (20, 20), "and no more than twenty proofs");
+    fs::write(f.vault.notes_path(&backup.id), r#"{"notes_version": 2}"#).unwrap();
+    let newer = crate::notes::update(&f.vault, &backup.id, |notes| notes.pinned = true);
+    assert!(matches!(newer, Err(Error::ArchiveTooNew { found: 2, .. })), "never overwritten");
+}

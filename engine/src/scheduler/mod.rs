@@ -97,4 +97,5 @@ pub(crate) fn host_time_zone() -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;

@@ -1,9 +1,11 @@
 //! The chain of events.
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use crate::{
     activity::{self, ChainReport, EventFilter, FIRST_PREVIOUS_HASH, event_hash},
+    image::hex,
     testing::{open, plain_event, vault},
 };
 
@@ -32,8 +34,7 @@ fn the_hash_is_the_documented_one() {
         r#"{{"action":"test.done","actor":"alice","at":{},"backup":null,"database":null,"job":null,"message":"something ünïcode \"happened\"","number":1,"previous_hash":"{FIRST_PREVIOUS_HASH}","result":"ok"}}"#,
         event.at.as_millisecond()
     );
-    use sha2::Digest;
-    assert_eq!(event.hash, crate::image::hex(&sha2::Sha256::digest(canonical)));
+    assert_eq!(event.hash, hex(&Sha256::digest(canonical)));
 }
 
 #[test]

@@ -53,22 +53,13 @@ fn a_damaged_catalog_says_so() {
     drop(whole.vault);
     let path = whole.dir.path().join("vault/catalog.sqlite");
     let bytes = fs::read(&path).unwrap();
-    let damages: [(&str, Box<dyn Fn() -> Vec<u8>>); 3] = [
-        (
-            "no database",
-            Box::new(|| b"this is no database, and longer than a header needs it to be; so much for that. And some more.".repeat(9)),
-        ),
-        ("a page overwritten", {
-            let bytes = bytes.clone();
-            Box::new(move || [&bytes[..4096], &[0xAA; 8192], &bytes[4096 + 8192..]].concat())
-        }),
-        ("cut off", {
-            let bytes = bytes.clone();
-            Box::new(move || bytes[..bytes.len() / 2].to_vec())
-        }),
+    let damages = [
+        ("no database", b"this is no database, though as long as the header of one, and then some more. ".repeat(9)),
+        ("a page overwritten", [&bytes[..4096], &[0xAA; 8192], &bytes[4096 + 8192..]].concat()),
+        ("cut off", bytes[..bytes.len() / 2].to_vec()),
     ];
-    for (name, damage) in damages {
-        fs::write(&path, damage()).unwrap();
+    for (name, damaged) in damages {
+        fs::write(&path, damaged).unwrap();
         let error = Catalog::open(&path).unwrap_err();
         assert!(matches!(error, Error::CatalogDamaged { .. }), "{name}: {error}");
         let _ = fs::remove_file(path.with_extension("sqlite-wal"));
