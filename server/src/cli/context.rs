@@ -1,8 +1,11 @@
 //! What every verb has at hand: the flags, the output, the vault, and who is acting.
 
+use jiff::Timestamp;
 use keepstone_engine::{
     Vault, backups, databases,
-    model::{backup::Backup, database::Database},
+    jobs::{self, JobFilter},
+    model::{backup::Backup, database::Database, job::JobState},
+    sqlite,
     vault::{OpenMode, VaultOptions},
 };
 
@@ -31,12 +34,10 @@ impl Context {
         self.open(if self.global.init { OpenMode::CreateAnywhere } else { OpenMode::Create })
     }
 
-    /// The vault for a location that is to be added. A location that cannot be a database leaves no new vault behind.
+    /// The vault for a location that is to be added. A location that does not open leaves no new vault behind.
     pub(crate) fn vault_for(&self, location: &str) -> Result<Vault, Fault> {
-        let path = location.strip_prefix("sqlite:///").unwrap_or(location);
-        let new = !self.global.data.join("vault.toml").is_file();
-        if new && !location.starts_with("postgres") && !std::path::Path::new(path).exists() {
-            return Err(keepstone_engine::Error::SourceMissing { path: path.into() }.into());
+        if !self.global.data.join("vault.toml").is_file() {
+            sqlite::open::probe(&sqlite::location::path_of(location)?, sqlite::BUSY_WAIT)?;
         }
         self.vault_or_new()
     }
@@ -49,9 +50,24 @@ impl Context {
             self.logs.write_to(&data);
         }
         let options = VaultOptions { data: data.clone(), backups: environment::backups_dir(), mode };
+        let before = Timestamp::now();
         let vault = Vault::open(&options)?;
         self.logs.write_to(&data);
+        self.say_what_was_interrupted(&vault, before)?;
         Ok(vault)
+    }
+
+    /// Opening mended what killed processes left; whoever comes next hears of it, whatever they came for.
+    fn say_what_was_interrupted(&self, vault: &Vault, before: Timestamp) -> Result<(), Fault> {
+        let filter = JobFilter { state: Some(JobState::Abandoned), limit: Some(20), ..JobFilter::default() };
+        for (job, _) in jobs::jobs(vault, &filter)? {
+            if job.finished_at.is_some_and(|at| at >= before) {
+                let database = job.database.as_ref().map_or_else(String::new, |id| format!(" of {id}"));
+                let why = job.error.map_or_else(String::new, |error| format!(": {}", error.message));
+                self.out.note(format_args!("note: the {}{database} was interrupted ({}){why}", job.verb, job.id));
+            }
+        }
+        Ok(())
     }
 
     /// Does something to each; one that fails does not stop the rest, and the first failure is the verb's.

@@ -7,6 +7,7 @@ use keepstone_engine::{
     create::{self, CreateOptions, CreateReport},
     databases::{self, AddDatabaseOptions},
     model::{backup::Level, database::Database, human, id::Kind, job::Verb, metadata::Compression, validate},
+    sqlite,
 };
 use serde_json::json;
 
@@ -139,7 +140,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
 /// The vault and the databases to back up. Only a location can make a vault; an id in a folder without one is simply not found.
 fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault> {
     let location = match &args.db {
-        Some(db) => values::is_location(db).then(|| db.clone()),
+        Some(db) => sqlite::location::is_location(db).then(|| db.clone()),
         None => environment::database_url(),
     };
     let Some(location) = location else {

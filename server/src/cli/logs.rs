@@ -35,13 +35,17 @@ impl Logs {
         if self.0.get().is_some() {
             return;
         }
+        let folder = data.join("logs");
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            tracing::warn!(%error, "no log folder");
+        }
         let appender = RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
             .filename_prefix("keepstone")
             .filename_suffix("log")
             .latest_symlink("keepstone.log")
             .max_log_files(KEPT_DAYS)
-            .build(data.join("logs"));
+            .build(folder);
         match appender {
             Ok(appender) => _ = self.0.set(appender),
             Err(error) => tracing::warn!(%error, "no log file"),

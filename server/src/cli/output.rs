@@ -7,9 +7,18 @@ use std::{
     process::ExitCode,
 };
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Fault, Global};
+
+/// What `--json` prints, whatever happens.
+#[derive(Debug, Serialize)]
+struct Document {
+    ok: bool,
+    results: Vec<Value>,
+    error: Option<Value>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -89,7 +98,7 @@ impl Output {
         let fault = result.err();
         if self.json {
             let results = self.results.take();
-            self.document(&json!({ "ok": fault.is_none(), "results": results, "error": fault.as_ref().map(Fault::json) }));
+            self.document(&Document { ok: fault.is_none(), results, error: fault.as_ref().map(Fault::json) });
         }
         if let Some(fault) = &fault {
             tracing::error!(code = fault.code(), "{fault}");
@@ -98,7 +107,7 @@ impl Output {
         ExitCode::from(fault.map_or(0, |fault| fault.exit()))
     }
 
-    fn document(&self, document: &Value) {
+    fn document(&self, document: &Document) {
         // Indented for eyes, one line for programs.
         let text = if self.width.is_some() { serde_json::to_string_pretty(document) } else { serde_json::to_string(document) };
         self.raw(format_args!("{}\n", text.expect("a value of strings and numbers has a text")));
@@ -119,11 +128,12 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let document = if failed {
             let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let fault = Fault::usage(message, "`keepstone help` shows the verbs, `keepstone help VERB` the flags of one.");
-            json!({ "ok": false, "results": [], "error": fault.json() })
+            Document { ok: false, results: Vec::new(), error: Some(fault.json()) }
         } else {
-            json!({ "ok": true, "results": [{ "text": text }], "error": null })
+            Document { ok: true, results: vec![json!({ "text": text })], error: None }
         };
-        let _ = writeln!(io::stdout().lock(), "{document}");
+        let text = serde_json::to_string(&document).expect("a value of strings and numbers has a text");
+        let _ = writeln!(io::stdout().lock(), "{text}");
     } else {
         let _ = error.print();
     }

@@ -41,12 +41,6 @@ fn kinds(kinds: &[Kind]) -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(kinds.iter().map(|kind| kind.as_str())).try_map(|name| name.parse::<Kind>())
 }
 
-/// Whether `DB` is a location: it holds `/` or `://`, or ends like a database file. Else it is an id.
-pub(crate) fn is_location(db: &str) -> bool {
-    let lower = db.to_ascii_lowercase();
-    db.contains('/') || [".db", ".sqlite", ".sqlite3"].iter().any(|end| lower.ends_with(end))
-}
-
 /// Whether an `ID` of restore or verify is a file.
 pub(crate) fn is_file(id: &str) -> bool {
     id.contains('/') || std::path::Path::new(id).extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"))
@@ -70,16 +64,6 @@ pub(crate) fn duration_secs(text: &str) -> Result<u64, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_a_location() {
-        for location in ["./shop", "/srv/shop", "shop.db", "shop.SQLITE3", "sqlite:///shop", "postgresql://host/shop"] {
-            assert!(is_location(location), "{location}");
-        }
-        for id in ["shop", "shop-2", "shopdb"] {
-            assert!(!is_location(id), "{id}");
-        }
-    }
 
     #[test]
     fn durations_need_a_unit() {
