@@ -37,4 +37,4 @@ def main(archive, output):
     os.link(output + ".part", output), os.remove(output + ".part")  # never over a file that is there
     print(output, "is", meta["backup_id"], "taken", meta["created_at"], "with", meta["total_records"], "rows")
 
-main(*sys.argv[1:])
+main(*sys.argv[1:]) if len(sys.argv) == 3 else sys.exit(__doc__)
