@@ -13,12 +13,21 @@ use crate::{
 
 /// Wakes the page, marks it as awake (`data-hydrated`) or as failed (`data-hydration-failed`), and tells the server the browser's time zone
 /// for the next page. `HydrationScripts` would guess the WASM's name and could not be given the nonce.
-const WAKE: &str = r#"import init,{hydrate} from "/pkg/frontend.js";
+fn wake(script: &str, wasm: &str) -> String {
+    format!(
+        r#"import init,{{hydrate}} from "{script}";
 const root=document.documentElement,zone=Intl.DateTimeFormat().resolvedOptions().timeZone;
 if(zone)document.cookie="keepstone_zone="+encodeURIComponent(zone)+";path=/;max-age=31536000;samesite=lax";
-init({module_or_path:"/pkg/frontend_bg.wasm"}).then(()=>{hydrate();root.setAttribute("data-hydrated","")}).catch(fault=>{root.setAttribute("data-hydration-failed","");console.error(fault)})"#;
+init({{module_or_path:"{wasm}"}}).then(()=>{{hydrate();root.setAttribute("data-hydrated","")}}).catch(fault=>{{root.setAttribute("data-hydration-failed","");console.error(fault)}})"#
+    )
+}
 
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
+    let context = use_context::<ServerContext>();
+    // The routes are listed once at the start, without a request and so without a context.
+    let asset = |name: &str| context.as_ref().map_or_else(|| format!("/pkg/{name}"), |context| (context.asset)(name));
+    let (icon, style, script, wasm) = (asset("favicon.svg"), asset("main.css"), asset("frontend.js"), asset("frontend_bg.wasm"));
+    let wake = wake(&script, &wasm);
     let nonce = use_nonce().map(|nonce| nonce.to_string());
     let theme = match theme() {
         Theme::System => None,
@@ -32,11 +41,11 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="robots" content="noindex, nofollow"/>
-                <link rel="icon" type="image/svg+xml" href="/pkg/favicon.svg"/>
-                <link rel="stylesheet" href="/pkg/main.css"/>
-                <link rel="modulepreload" href="/pkg/frontend.js"/>
-                <link rel="preload" href="/pkg/frontend_bg.wasm" r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
-                <script type="module" nonce=nonce inner_html=WAKE></script>
+                <link rel="icon" type="image/svg+xml" href=icon/>
+                <link rel="stylesheet" href=style/>
+                <link rel="modulepreload" href=script/>
+                <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+                <script type="module" nonce=nonce inner_html=wake></script>
                 {running().then(|| view! { <noscript><meta http-equiv="refresh" content="4"/></noscript> })}
                 <MetaTags/>
             </head>

@@ -39,7 +39,7 @@ pub fn EventTable(lines: Vec<EventLine>) -> impl IntoView {
                         <span class="sub"><code>{line.action}</code>{links}</span>
                     </td>
                     <td data-label="Result"><ResultBadge result=line.result/></td>
-                    <td data-label="No." class="num muted">{line.number.to_string()}</td>
+                    <td data-label="No." class="number muted">{line.number.to_string()}</td>
                 </tr>
             }
         })
@@ -53,7 +53,7 @@ pub fn EventTable(lines: Vec<EventLine>) -> impl IntoView {
                     <th scope="col">"Who"</th>
                     <th scope="col">"What"</th>
                     <th scope="col">"Result"</th>
-                    <th scope="col" class="num">"No."</th>
+                    <th scope="col" class="number">"No."</th>
                 </tr>
             </thead>
             <tbody>{body}</tbody>

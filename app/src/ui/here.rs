@@ -5,8 +5,6 @@ use keepstone_model::access::Role;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
-
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Here {
     /// None on the pages that are open.
@@ -18,8 +16,6 @@ pub struct Here {
     pub theme: Theme,
     /// The zone that times are written in, e.g. `Europe/Berlin`.
     pub zone: String,
-    /// Why this address is not shown to this person, if it is not.
-    pub refused: Option<AppError>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,17 +76,21 @@ fn Filter(databases: Vec<String>, chosen: String) -> impl IntoView {
         })
         .collect();
     view! {
-        <form method="get" action="/activity" class="filters" role="search" aria-label="Filter events">
-            <label for="f-db">"Database"</label>
-            <select id="f-db" name="db">
-                <option value="">"all"</option>
-                {options}
-            </select>
-            <button type="submit" class="button">
-                <Icon name="filter"/>
-                "Filter"
-            </button>
-            {filtered.then(|| view! { <a class="button ghost" href="/activity">"Clear"</a> })}
+        <form method="get" action="/activity" class="filter" role="search" aria-label="Filter events">
+            <label class="filter-field">
+                <span>"Database"</span>
+                <select name="db">
+                    <option value="">"all databases"</option>
+                    {options}
+                </select>
+            </label>
+            <div class="filter-actions">
+                <button type="submit" class="button">
+                    <Icon name="filter"/>
+                    "Filter"
+                </button>
+                {filtered.then(|| view! { <a class="button quiet" href="/activity">"Clear"</a> })}
+            </div>
         </form>
     }
 }

@@ -51,7 +51,7 @@ pub fn AddDatabasePage() -> impl IntoView {
                 </label>
                 <div class="form-actions">
                     <SubmitButton label="Add the database" pending=pending/>
-                    <a class="button ghost" href="/databases">"Cancel"</a>
+                    <a class="button quiet" href="/databases">"Cancel"</a>
                 </div>
                 </div>
             </ActionForm>

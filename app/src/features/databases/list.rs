@@ -49,8 +49,8 @@ fn table(rows: Vec<DatabaseRow>) -> AnyView {
                         <span class="sub mono path">{row.location}</span>
                     </td>
                     <td data-label="Newest good backup"><AgeMeter age=row.age/></td>
-                    <td data-label="Size" class="num"><Size bytes=row.size_bytes/></td>
-                    <td data-label="Backups" class="num">
+                    <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
+                    <td data-label="Backups" class="number">
                         {human::count(row.backup_count)}
                         <span class="sub"><Size bytes=Some(row.archive_size_bytes)/></span>
                     </td>
@@ -67,8 +67,8 @@ fn table(rows: Vec<DatabaseRow>) -> AnyView {
                     <th scope="col">"State"</th>
                     <th scope="col">"Database"</th>
                     <th scope="col">"Newest good backup"</th>
-                    <th scope="col" class="num">"Size"</th>
-                    <th scope="col" class="num">"Backups"</th>
+                    <th scope="col" class="number">"Size"</th>
+                    <th scope="col" class="number">"Backups"</th>
                     <th scope="col">"Next run"</th>
                 </tr>
             </thead>

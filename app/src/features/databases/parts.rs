@@ -42,7 +42,7 @@ pub fn LatestBackups(backups: Vec<BackupRow>) -> impl IntoView {
                     <th scope="col">"State"</th>
                     <th scope="col">"When"</th>
                     <th scope="col">"Kind"</th>
-                    <th scope="col" class="num">"Size"</th>
+                    <th scope="col" class="number">"Size"</th>
                     <th scope="col">"Proof"</th>
                 </tr>
             </thead>
@@ -71,7 +71,7 @@ fn row(backup: BackupRow) -> impl IntoView {
                 <span class="kind">{backup.kind.as_str()}</span>
                 {backup.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>"pinned"</span> })}
             </td>
-            <td data-label="Size" class="num"><Size bytes=backup.archive_size_bytes/></td>
+            <td data-label="Size" class="number"><Size bytes=backup.archive_size_bytes/></td>
             <td data-label="Proof" class="wide">{proof}</td>
         </tr>
     }

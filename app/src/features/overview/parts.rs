@@ -49,8 +49,8 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
     let admin = may(Role::Admin);
     let step = |done: bool, number: &'static str, title: &'static str, text: &'static str, action: Option<AnyView>| {
         view! {
-            <li class="step" class:done=done>
-                <span class="step-mark" aria-hidden="true">{if done { "✔" } else { number }}</span>
+            <li class="first-step" class:done=done>
+                <span class="first-step-mark" aria-hidden="true">{if done { "✔" } else { number }}</span>
                 <div>
                     <p class="strong">{title}{done.then(|| view! { <span class="visually-hidden">" (done)"</span> })}</p>
                     <p class="muted">{text}</p>
@@ -65,7 +65,7 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
         (database && may(Role::Operator)).then(|| view! { <a class="button primary" href="/backups/new">"Create backup"</a> }.into_any());
     view! {
         <Panel title="Three steps to a database that is safe">
-            <ol class="steps">
+            <ol class="first-steps">
                 {step(database, "1", "Add a database", "By the path of its file; the file stays where it is.", add)}
                 {step(backup, "2", "Make the first backup", "It is read back and checked before it counts.", create)}
                 {step(schedule, "3", "Have it done on a schedule", "Daily, weekly and monthly come with a database unless left out.", None)}

@@ -82,7 +82,6 @@ pub(crate) mod on_the_server {
             demo: context.is_some_and(|context| context.demo),
             theme: theme(),
             zone: zone().iana_name().unwrap_or("UTC").to_owned(),
-            refused: None,
         }
     }
 }

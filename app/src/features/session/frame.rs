@@ -122,7 +122,7 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
             <button type="button" class="avatar" popovertarget="user-menu" aria-label=format!("{}: theme and sign out", who.name)>
                 {initial}
             </button>
-            <div id="user-menu" class="menu" popover="auto">
+            <div id="user-menu" class="user-menu" popover="auto">
                 <p class="menu-who">
                     <strong>{who.name}</strong>
                     <span class="muted">{who.role.as_str()}</span>
