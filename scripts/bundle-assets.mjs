@@ -21,7 +21,7 @@ const css = styles("style/main.css").split("\n").map(line => line.trim()).filter
 writeFileSync(join(staging, "main.css"), css);
 
 // Trunk names the files after the package; addresses are short and do not change with it.
-const script = readFileSync(join(staging, "keepstone-frontend.js"), "utf8").replaceAll("keepstone-frontend_bg", "frontend_bg");
+const script = readFileSync(join(staging, "keepstone-frontend.js"), "utf8").replaceAll("keepstone-frontend_bg.wasm", "frontend_bg.wasm");
 writeFileSync(join(staging, "frontend.js"), script);
 renameSync(join(staging, "keepstone-frontend_bg.wasm"), join(staging, "frontend_bg.wasm"));
 rmSync(join(staging, "keepstone-frontend.js"));
