@@ -4,8 +4,16 @@
 use std::{collections::BTreeMap, path::Path};
 
 use keepstone_model::metadata::Table;
+use rusqlite::Connection;
 
-use crate::{Monitor, Result};
+use super::{
+    content::{self, Content},
+    fault, pages,
+    pages::Geometry,
+    scratch::open_image,
+    watch,
+};
+use crate::{Error, Monitor, Result};
 
 /// What was found in an image. Faults of the image are in here; only what kept us from looking is an error of [`inspect_image`].
 #[derive(Debug, Clone)]
@@ -16,9 +24,126 @@ pub struct ImageReport {
     pub schema: std::result::Result<BTreeMap<String, Table>, String>,
     /// 0 where the file is no database.
     pub page_size: u32,
+    /// What could not be looked at because only the application's own collations, functions or modules can read it.
+    pub not_examined: Vec<String>,
 }
 
 /// Checks an image file. It is not changed and no file is made beside it.
-pub fn inspect_image(_path: &Path, _monitor: &dyn Monitor) -> Result<ImageReport> {
-    todo!()
+pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(Error::io(path, error));
+    }
+    let connection = open_image(path)?;
+    watch::watched(&connection, monitor, &watch::unlimited, || match examine(&connection, path, monitor) {
+        Err(Error::NotADatabase { .. }) => Ok(unreadable("file is not a database")),
+        Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
+        other => other,
+    })
+}
+
+fn unreadable(detail: &str) -> ImageReport {
+    let fault = || detail.to_owned();
+    ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined: Vec::new() }
+}
+
+fn examine(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
+    let damage = pages::begin_read(connection, path)?;
+    let page_size = Geometry::read(connection).map_err(fault::at(path))?.page_size;
+    let mut not_examined = Vec::new();
+    let integrity = match &damage {
+        Some(detail) => Err(detail.clone()),
+        None => integrity(connection, path, &mut not_examined)?,
+    };
+    let foreign_keys = foreign_keys(connection, path)?;
+    // Last, since counting brings in stand-ins for the application's collations, which would make indexes look out of order.
+    let mut content = Content::read(connection, path, monitor)?;
+    content.damage.extend(damage);
+    let schema = (&content).into();
+    Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined })
+}
+
+type Finding = std::result::Result<(), String>;
+
+/// How many findings are told; the first few say all that a person needs.
+const MOST_FINDINGS: usize = 10;
+
+fn integrity(connection: &Connection, path: &Path, not_examined: &mut Vec<String>) -> Result<Finding> {
+    match check(connection, path, "PRAGMA main.integrity_check(10)")? {
+        Checked::Done(finding) => Ok(finding),
+        Checked::CannotRun(why) => {
+            // One table that only its application understands must not hide the state of all others: each by itself, and of that one at
+            // least what can be seen without understanding it.
+            tracing::debug!(why, "the integrity check goes table by table");
+            table_by_table(connection, path, not_examined)
+        }
+    }
+}
+
+fn table_by_table(connection: &Connection, path: &Path, not_examined: &mut Vec<String>) -> Result<Finding> {
+    let mut names = Vec::new();
+    let listed = connection
+        .prepare("SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual','shadow')")
+        .and_then(|mut statement| statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>());
+    names.extend(listed.map_err(fault::at(path))?);
+    let mut findings = Vec::new();
+    for name in names {
+        let pragma = |check_name: &str| format!("PRAGMA main.{check_name}('{}')", name.replace('\'', "''"));
+        let mut outcome = check(connection, path, &pragma("integrity_check"))?;
+        if let Checked::CannotRun(why) = outcome {
+            not_examined.push(format!("{name}: {why}"));
+            // The quick check looks at the pages and cells and neither at the order of indexes nor, so told, at CHECK constraints.
+            connection.execute_batch("PRAGMA ignore_check_constraints=ON").map_err(fault::at(path))?;
+            content::provide_collations(connection).map_err(fault::at(path))?;
+            outcome = check(connection, path, &pragma("quick_check"))?;
+        }
+        if let Checked::Done(Err(finding)) = outcome {
+            findings.push(finding);
+        }
+    }
+    Ok(if findings.is_empty() { Ok(()) } else { Err(findings.join("; ")) })
+}
+
+enum Checked {
+    Done(Finding),
+    /// The SQL of the check needs something of the application's.
+    CannotRun(String),
+}
+
+fn check(connection: &Connection, path: &Path, sql: &str) -> Result<Checked> {
+    let run = || -> rusqlite::Result<Vec<String>> {
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.take(MOST_FINDINGS).collect()
+    };
+    match run() {
+        Ok(lines) if lines == ["ok"] => Ok(Checked::Done(Ok(()))),
+        Ok(lines) => Ok(Checked::Done(Err(lines.join("; ")))),
+        Err(error) if fault::is_damage(&error) => Ok(Checked::Done(Err(fault::detail(&error)))),
+        Err(error) if fault::is_sql(&error) => Ok(Checked::CannotRun(fault::detail(&error))),
+        Err(error) => Err(fault::at(path)(error)),
+    }
+}
+
+/// Every row whose reference points to nothing, told by table and number.
+fn foreign_keys(connection: &Connection, path: &Path) -> Result<Finding> {
+    let run = || -> rusqlite::Result<BTreeMap<(String, String), u64>> {
+        let mut statement = connection.prepare("PRAGMA main.foreign_key_check")?;
+        let mut rows = statement.query([])?;
+        let mut counts = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            *counts.entry((row.get(0)?, row.get(2)?)).or_insert(0) += 1;
+        }
+        Ok(counts)
+    };
+    match run() {
+        Ok(counts) if counts.is_empty() => Ok(Ok(())),
+        Ok(counts) => {
+            let lines = counts.iter().take(MOST_FINDINGS);
+            let lines: Vec<_> =
+                lines.map(|((child, parent), n)| format!("{n} rows of {child} refer to rows of {parent} that are not there")).collect();
+            Ok(Err(lines.join("; ")))
+        }
+        Err(error) if fault::is_damage(&error) || fault::is_sql(&error) => Ok(Err(fault::detail(&error))),
+        Err(error) => Err(fault::at(path)(error)),
+    }
 }

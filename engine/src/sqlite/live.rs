@@ -4,7 +4,14 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use keepstone_model::metadata::Table;
 
-use crate::Result;
+use super::{
+    content::{self, Content},
+    fault,
+    open::{Access, Live, identity},
+    pages::{self, Geometry},
+    watch,
+};
+use crate::{Result, Silent};
 
 /// A live database as of one moment.
 #[derive(Debug, Clone)]
@@ -16,10 +23,25 @@ pub struct LiveState {
     pub page_size: u32,
     pub page_count: u64,
     pub journal_mode: String,
+    /// Tables that damage keeps from being read are left out: what is restored over may well be damaged.
     pub schema: BTreeMap<String, Table>,
 }
 
 /// Reads the state in one transaction; nothing is changed.
-pub fn live_state(_path: &Path, _busy_wait: Duration) -> Result<LiveState> {
-    todo!()
+pub fn live_state(path: &Path, busy_wait: Duration) -> Result<LiveState> {
+    let live = Live::open(path, Access::Read)?;
+    live.watched(&Silent, &watch::unlimited, || {
+        live.begin_read(busy_wait)?;
+        let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
+        let state = LiveState {
+            identity: identity(path)?,
+            schema_hash: content::schema_hash(&live.connection).map_err(fault::at(path))?,
+            page_size: geometry.page_size,
+            page_count: geometry.page_count,
+            journal_mode: geometry.journal_mode,
+            schema: Content::read(&live.connection, path, &Silent)?.tables,
+        };
+        pages::rollback(&live.connection);
+        Ok(state)
+    })
 }

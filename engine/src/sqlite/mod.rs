@@ -10,5 +10,13 @@ pub mod replace;
 pub mod snapshot;
 pub mod unopenable;
 
+mod content;
+mod fault;
+mod pace;
+mod pages;
+mod scratch;
+mod spool;
+mod watch;
+
 /// How long a verb waits for a lock that an application holds, before it says so.
 pub const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);

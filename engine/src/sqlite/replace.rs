@@ -1,12 +1,36 @@
 //! Writes an image over a live database through SQLite, in one transaction, with its applications connected. What is decided before (the
 //! plan) and checked after (integrity and counts) is the caller's.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
+use keepstone_model::job::Step;
+
+use super::{
+    content, fault,
+    open::{Access, Live, identity},
+    pace::millis,
+    pages::{self, Geometry, Method},
+    snapshot::Taken,
+    watch,
+};
 use crate::{
-    Monitor, Result,
+    Error, Monitor, Result,
     image::{ImageFacts, ImageSink},
 };
+
+mod by_backup_api;
+mod by_pages;
+mod incoming;
+
+pub use super::unopenable::replace_unopenable;
+use incoming::Incoming;
+
+/// How long a commit waits for readers of a rollback-journal database to finish.
+const COMMIT_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy)]
 pub struct ReplaceOptions<'a> {
@@ -38,13 +62,94 @@ pub trait PresentState {
     fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts>;
 }
 
+/// Called once the write lock is held and before anything is written.
+type BeforeWrite<'a> = dyn FnMut(&mut dyn PresentState) -> Result<()> + 'a;
+
 /// Replaces the content of `live` by the image. `before_write` is called once, inside the write transaction and before anything is written: it
-/// may stream the present state. When this returns `Ok` the new content is committed; on any fault the live database is as it was.
+/// may stream the present state. When this returns `Ok` the new content is committed, durably; on any fault the live database is as it was
+/// (where SQLite lacks `sqlite_dbpage`, a mismatch found after the commit is the exception, and says so).
 pub fn replace(
-    _live: &Path,
-    _options: &ReplaceOptions<'_>,
-    _before_write: &mut dyn FnMut(&mut dyn PresentState) -> Result<()>,
-    _monitor: &dyn Monitor,
+    live: &Path,
+    options: &ReplaceOptions<'_>,
+    before_write: &mut dyn FnMut(&mut dyn PresentState) -> Result<()>,
+    monitor: &dyn Monitor,
 ) -> Result<ReplaceReport> {
-    todo!()
+    replace_by(Method::available(), live, options, before_write, monitor)
+}
+
+pub(super) fn replace_by(
+    method: Method,
+    path: &Path,
+    options: &ReplaceOptions<'_>,
+    before_write: &mut BeforeWrite<'_>,
+    monitor: &dyn Monitor,
+) -> Result<ReplaceReport> {
+    let mut live = Live::open(path, Access::Write)?;
+    let (page_size, damage) = live.watched(monitor, &watch::unlimited, || {
+        let damage = live.begin_read(options.busy_wait)?;
+        let geometry = Geometry::read(&live.connection).map_err(fault::at(path));
+        pages::rollback(&live.connection);
+        Ok((geometry?.page_size, damage))
+    })?;
+    // All that can be done without the lock is done before it.
+    let incoming = Incoming::prepare(options, page_size, monitor)?;
+    match method {
+        Method::Dbpage => by_pages::replace(&live, damage, options, &incoming, before_write, monitor),
+        Method::BackupApi => by_backup_api::replace(&mut live, options, &incoming, before_write, monitor),
+    }
+}
+
+/// Takes the write lock and sees that this is the database that the plan was made for. From here to the commit nobody else writes; readers go
+/// on, in WAL mode until after the commit.
+fn begin_write(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -> Result<Geometry> {
+    live.waiting(options.busy_wait, || live.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault::at(&live.path)))?;
+    let stale = |reason: &str| Err(Error::StalePlan { reason: reason.to_owned() });
+    let geometry = Geometry::read(&live.connection).map_err(fault::at(&live.path))?;
+    if options.expected_identity.is_some_and(|expected| identity(&live.path).ok().as_deref() != Some(expected)) {
+        return stale("another file stands at the place of the database");
+    }
+    if let Some(expected) = options.expected_schema_hash
+        && content::schema_hash(&live.connection).map_err(fault::at(&live.path))? != expected
+    {
+        return stale("the schema of the database is another one now");
+    }
+    if geometry.page_size != incoming.page_size() {
+        return stale("the page size of the database is another one now");
+    }
+    Ok(geometry)
+}
+
+/// Commits durably. In rollback-journal mode readers hold a commit off; SQLite lets no new ones in meanwhile.
+fn commit(live: &Live) -> Result<()> {
+    live.waiting(COMMIT_WAIT, || {
+        loop {
+            match live.connection.execute_batch("COMMIT") {
+                Err(error) if fault::is_busy(&error) && !watch::patience_exhausted() => thread::sleep(Duration::from_millis(2)),
+                other => return other.map_err(fault::at(&live.path)),
+            }
+        }
+    })
+}
+
+/// The present state, read through the connection that holds the write lock.
+struct Present<'a> {
+    live: &'a Live,
+    geometry: &'a Geometry,
+    damage: Option<String>,
+    began: Instant,
+}
+
+impl PresentState for Present<'_> {
+    fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let taken = Taken {
+            method: Method::Dbpage,
+            path: &self.live.path,
+            geometry: self.geometry.clone(),
+            damage: self.damage.clone(),
+            hold_ms: 0,
+        };
+        let mut facts = taken.stream_live(&self.live.connection, sink, monitor, Step::SafetyBackup)?;
+        facts.source.hold_ms = millis(self.began.elapsed());
+        Ok(facts)
+    }
 }

@@ -1,10 +1,27 @@
 //! The snapshot: all pages of a live database as of one moment, streamed into a sink, with the schema and the row counts of that moment. Not
 //! what the sink does with them.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
+use keepstone_model::{job::Step, metadata::Source};
+use rusqlite::Connection;
+
+use super::{
+    content::{self, Content},
+    fault,
+    open::{Access, Live},
+    pace::{Pace, millis},
+    pages::{self, Geometry, Method},
+    scratch::{self, Scratch, beside},
+    spool::spool,
+};
 use crate::{
-    Monitor, Result,
+    Error, Monitor, Result,
     image::{ImageFacts, ImageSink},
 };
 
@@ -34,6 +51,181 @@ pub struct SnapshotOptions<'a> {
 
 /// Streams one moment of a live database into `sink`; the source is as it was afterwards. Damage that leaves the pages readable makes the
 /// facts `suspect`; pages that cannot be read are `SourceCorrupt`.
-pub fn snapshot(_path: &Path, _options: &SnapshotOptions<'_>, _sink: &mut dyn ImageSink, _monitor: &dyn Monitor) -> Result<ImageFacts> {
-    todo!()
+pub fn snapshot(path: &Path, options: &SnapshotOptions<'_>, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+    snapshot_by(Method::available(), path, options, sink, monitor)
+}
+
+pub(super) fn snapshot_by(
+    method: Method,
+    path: &Path,
+    options: &SnapshotOptions<'_>,
+    sink: &mut dyn ImageSink,
+    monitor: &dyn Monitor,
+) -> Result<ImageFacts> {
+    let live = Live::open(path, Access::Read)?;
+    let damage = live.watched(monitor, &super::watch::unlimited, || live.begin_read(options.busy_wait))?;
+    let hold = Hold::begin(path, options);
+    let taken = live.watched(monitor, &|| hold.verdict(), || {
+        let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
+        let mut taken = Taken { method, path, geometry, damage, hold_ms: 0 };
+        if method == Method::Dbpage && taken.geometry.is_wal() {
+            // Nobody waits for us: the sink may take its time, within the limits.
+            let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot)?;
+            return Ok(Outcome::Streamed(facts));
+        }
+        // Writers wait for the lock (or there are no pages to stream): out of the database as fast as the disk takes it.
+        let spool = spool(method, &live.connection, path, &taken.geometry, options)?;
+        pages::rollback(&live.connection);
+        taken.hold_ms = hold.held_ms();
+        Ok(Outcome::Spooled(taken, spool))
+    })?;
+    pages::rollback(&live.connection);
+    let held_ms = hold.held_ms();
+    // From here on the source is not needed any more.
+    drop(live);
+    match taken {
+        Outcome::Streamed(mut facts) => {
+            facts.source.hold_ms = held_ms;
+            Ok(facts)
+        }
+        Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, &spool, sink, monitor),
+    }
+}
+
+enum Outcome<'a> {
+    Streamed(ImageFacts),
+    Spooled(Taken<'a>, Scratch),
+}
+
+/// A moment of a database that is being taken.
+pub(super) struct Taken<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a Path,
+    pub(super) geometry: Geometry,
+    /// What was wrong already when the transaction began.
+    pub(super) damage: Option<String>,
+    pub(super) hold_ms: u64,
+}
+
+impl Taken<'_> {
+    /// Counts and streams within the transaction that is open on the live database.
+    pub(super) fn stream_live(
+        &self,
+        connection: &Connection,
+        sink: &mut dyn ImageSink,
+        monitor: &dyn Monitor,
+        step: Step,
+    ) -> Result<ImageFacts> {
+        let facts = self.facts(connection, monitor)?;
+        let pace = Pace::new(monitor, step, facts.size_bytes);
+        sink.begin(facts.size_bytes)?;
+        pages::stream(connection, self.path, (self.geometry.page_size, self.geometry.page_count), &mut |batch| {
+            sink.write(batch)?;
+            pace.advance(batch.len())
+        })?;
+        Ok(facts)
+    }
+
+    /// The same from a spool, which nobody else knows.
+    pub(super) fn stream_spool(&self, step: Step, spool: &Scratch, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let connection = scratch::open_image(spool.path())?;
+        let facts = super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
+            let damage = pages::begin_read(&connection, spool.path())?;
+            let facts = Taken { damage: damage.or_else(|| self.damage.clone()), geometry: self.geometry.clone(), ..*self };
+            facts.facts(&connection, monitor)
+        })?;
+        drop(connection);
+        let pace = Pace::new(monitor, step, facts.size_bytes);
+        sink.begin(facts.size_bytes)?;
+        let mut file = fs::File::open(spool.path()).map_err(|error| Error::io(spool.path(), error))?;
+        let mut batch = vec![0; pages::BATCH_BYTES];
+        let mut left = facts.size_bytes;
+        while left > 0 {
+            let want = usize::try_from(left).map_or(batch.len(), |left| left.min(batch.len()));
+            file.read_exact(&mut batch[..want]).map_err(|error| Error::io(spool.path(), error))?;
+            sink.write(&batch[..want])?;
+            pace.advance(want)?;
+            left -= want as u64;
+        }
+        Ok(facts)
+    }
+
+    fn facts(&self, connection: &Connection, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let mut content = Content::read(connection, self.path, monitor)?;
+        content.damage.extend(self.damage.clone());
+        let geometry = &self.geometry;
+        Ok(ImageFacts {
+            size_bytes: geometry.size_bytes(),
+            suspect: content.suspect(),
+            schema: content.tables,
+            schema_version: geometry.schema_version,
+            migration_version: content::migration_version(connection),
+            source: Source {
+                location: self.path.display().to_string(),
+                host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+                page_size: geometry.page_size,
+                page_count: geometry.page_count,
+                journal_mode: geometry.journal_mode.clone(),
+                encoding: geometry.encoding.clone(),
+                user_version: geometry.user_version,
+                application_id: geometry.application_id,
+                auto_vacuum: geometry.auto_vacuum.as_str().to_owned(),
+                sqlite_version: rusqlite::version().to_owned(),
+                method: self.method.as_str().to_owned(),
+                hold_ms: self.hold_ms,
+            },
+        })
+    }
+}
+
+/// A read transaction that is held, and when it has been held enough.
+struct Hold<'a> {
+    path: &'a Path,
+    wal: PathBuf,
+    spool_dir: &'a Path,
+    limits: SnapshotLimits,
+    began: Instant,
+    wal_bytes_before: u64,
+}
+
+impl<'a> Hold<'a> {
+    fn begin(path: &'a Path, options: &SnapshotOptions<'a>) -> Self {
+        let wal = beside(path, "-wal");
+        let wal_bytes_before = size_bytes(&wal);
+        Self { path, wal, spool_dir: options.spool_dir, limits: options.limits, began: Instant::now(), wal_bytes_before }
+    }
+
+    fn held_ms(&self) -> u64 {
+        millis(self.began.elapsed())
+    }
+
+    fn verdict(&self) -> Option<Error> {
+        let too_long = |reason: String| Error::SnapshotTooLong { path: self.path.to_owned(), elapsed_ms: self.held_ms(), reason };
+        let limits = &self.limits;
+        if self.began.elapsed() > limits.max_hold {
+            return Some(too_long(format!("it may be held for {} s", limits.max_hold.as_secs())));
+        }
+        let wal_growth_bytes = size_bytes(&self.wal).saturating_sub(self.wal_bytes_before);
+        if wal_growth_bytes > limits.max_wal_growth_bytes {
+            return Some(too_long(format!("the -wal file grew by {wal_growth_bytes} bytes meanwhile")));
+        }
+        // A full disk that we do not fill is no reason: a log that does not grow costs nothing.
+        let beside_database = self.path.parent().unwrap_or(self.path);
+        if wal_growth_bytes > 0 && free_bytes(beside_database).is_some_and(|free| free < limits.min_free_bytes) {
+            return Some(too_long("the disk of the database is nearly full and its -wal file grows".to_owned()));
+        }
+        if free_bytes(self.spool_dir).is_some_and(|free| free < limits.min_free_bytes) {
+            return Some(Error::NoSpace { path: self.spool_dir.to_owned() });
+        }
+        None
+    }
+}
+
+fn size_bytes(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
+
+/// What this user may still write there.
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
+    rustix::fs::statvfs(folder).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
 }

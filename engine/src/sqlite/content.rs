@@ -1,0 +1,167 @@
+//! What a database holds, as far as it can be told without understanding it: tables, columns, counts, its schema's hash, where its
+//! migrations stand. Everything is read within the transaction that is open.
+
+use std::{collections::BTreeMap, path::Path};
+
+use keepstone_model::metadata::{Column, Table};
+use rusqlite::{Connection, types::ValueRef};
+use sha2::{Digest, Sha256};
+
+use super::fault;
+use crate::{Error, Monitor, Result, image::hex};
+
+/// The tables, and what could not be read of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    pub(super) tables: BTreeMap<String, Table>,
+    /// Damage that was met, one sentence each.
+    pub(super) damage: Vec<String>,
+}
+
+impl Content {
+    /// All tables but SQLite's own and the shadow tables of virtual ones; views are no tables. Damage does not end it. A table that only the
+    /// application can read (its module, collation or function is not known here) is left out with a line in the log.
+    pub(super) fn read(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Self> {
+        provide_collations(connection).map_err(fault::at(path))?;
+        let mut content = Self::default();
+        let mut names = Vec::new();
+        let listed = each(connection, "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual')", |name| {
+            names.push(name);
+        });
+        content.keep(path, "the schema", listed)?;
+        for name in names {
+            if name.len() >= 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"sqlite_") {
+                continue;
+            }
+            match read_table(connection, &name) {
+                Ok(table) => drop(content.tables.insert(name, table)),
+                Err(error) if fault::is_sql(&error) => {
+                    monitor.log(&format!("table {name} is not counted: {}", fault::detail(&error)));
+                }
+                Err(error) => drop(content.keep(path, &format!("table {name}"), Err(error))?),
+            }
+        }
+        Ok(content)
+    }
+
+    /// Why the source is in doubt; none where nothing was found.
+    pub(super) fn suspect(&self) -> Option<String> {
+        let first = self.damage.first()?;
+        Some(match self.damage.len() {
+            1 => first.clone(),
+            n => format!("{first}; and {} more", n - 1),
+        })
+    }
+
+    /// Keeps damage as a sentence and passes every other fault on.
+    fn keep(&mut self, path: &Path, what: &str, result: rusqlite::Result<()>) -> Result<()> {
+        match result {
+            Err(error) if fault::is_damage(&error) => self.damage.push(format!("{what}: {}", fault::detail(&error))),
+            other => other.map_err(fault::at(path))?,
+        }
+        Ok(())
+    }
+}
+
+fn read_table(connection: &Connection, name: &str) -> rusqlite::Result<Table> {
+    // Hidden columns (1) are arguments of virtual tables; generated ones (2, 3) are columns like others.
+    let mut statement =
+        connection.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
+    let columns = statement
+        .query_map([name], |row| Ok(Column { name: text(row.get_ref(0)?), declared_type: text(row.get_ref(1)?) }))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let row_count: i64 = connection.query_row(&format!("SELECT count(*) FROM main.{}", quoted(name)), [], |row| row.get(0))?;
+    Ok(Table { columns, row_count: u64::try_from(row_count).unwrap_or(0) })
+}
+
+/// A name as SQL has it, whatever characters it holds.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Counting may run over an index whose order is the application's own collation. The order does not matter to a count, so any will do;
+/// nothing is ever written by a connection that has these.
+pub(super) fn provide_collations(connection: &Connection) -> rusqlite::Result<()> {
+    connection.collation_needed(|connection, name| connection.create_collation(name, |a: &str, b: &str| a.cmp(b)))
+}
+
+/// SHA-256 of the schema's SQL: changes with every CREATE, ALTER and DROP, and with nothing else. ANALYZE's tables do not count.
+pub(super) fn schema_hash(connection: &Connection) -> rusqlite::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        for column in 0..4 {
+            let bytes: &[u8] = match row.get_ref(column)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+                _ => b"",
+            };
+            // With the length before it no two schemas run together into the same bytes.
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        }
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Where each known migration tool writes what was applied last.
+const MIGRATIONS: [&str; 13] = [
+    "SELECT group_concat(version_num, ',') FROM (SELECT version_num FROM main.alembic_version ORDER BY version_num)",
+    "SELECT app || '.' || name FROM main.django_migrations ORDER BY id DESC LIMIT 1",
+    "SELECT max(version) FROM main._sqlx_migrations WHERE success",
+    "SELECT migration_name FROM main._prisma_migrations WHERE rolled_back_at IS NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+    "SELECT name FROM main.knex_migrations ORDER BY id DESC LIMIT 1",
+    "SELECT version FROM main.flyway_schema_history WHERE version IS NOT NULL AND success ORDER BY installed_rank DESC LIMIT 1",
+    "SELECT max(MigrationId) FROM main.__EFMigrationsHistory",
+    "SELECT max(version) FROM main.refinery_schema_history",
+    "SELECT max(version) FROM main.__diesel_schema_migrations",
+    "SELECT version_id FROM main.goose_db_version WHERE is_applied ORDER BY id DESC LIMIT 1",
+    "SELECT max(version) FROM main.seaql_migrations",
+    "SELECT max(name) FROM main.SequelizeMeta",
+    // Rails, golang-migrate, dbmate and Ecto share this name, so it comes last.
+    "SELECT max(version) FROM main.schema_migrations",
+];
+
+/// The latest migration, as the tool's own table says it; none where no such table is known. Never a reason to fail a backup.
+pub(super) fn migration_version(connection: &Connection) -> Option<String> {
+    MIGRATIONS.iter().find_map(|query| {
+        let value = connection.query_row(&format!("SELECT CAST(({query}) AS TEXT)"), [], |row| Ok(text(row.get_ref(0)?)));
+        value.ok().filter(|value| !value.is_empty())
+    })
+}
+
+/// Calls `take` with the first column of every row.
+fn each(connection: &Connection, sql: &str, mut take: impl FnMut(String)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(text(row.get_ref(0)?));
+    }
+    Ok(())
+}
+
+/// Names are UTF-8 unless someone wrote other bytes into the schema; those are shown as well as may be.
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Null => String::new(),
+    }
+}
+
+impl From<&Content> for std::result::Result<BTreeMap<String, Table>, String> {
+    fn from(content: &Content) -> Self {
+        content.suspect().map_or_else(|| Ok(content.tables.clone()), Err)
+    }
+}
+
+/// A damaged schema as a fault, for verbs that need it whole.
+pub(super) fn whole(content: Content, path: &Path) -> Result<BTreeMap<String, Table>> {
+    match content.suspect() {
+        None => Ok(content.tables),
+        Some(detail) => Err(Error::SourceCorrupt { path: path.to_owned(), detail }),
+    }
+}

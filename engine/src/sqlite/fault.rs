@@ -1,0 +1,61 @@
+//! What SQLite's result codes mean for a source. <https://www.sqlite.org/rescode.html>
+
+use std::path::Path;
+
+use rusqlite::ffi;
+
+use crate::Error;
+
+/// Turns SQLite's errors at a path into the engine's faults.
+pub(super) fn at(path: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
+    move |error| translate(path, error)
+}
+
+fn translate(path: &Path, error: rusqlite::Error) -> Error {
+    let path = path.to_owned();
+    let extended = extended_code(&error);
+    match extended & 0xff {
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => Error::SourceBusy { path, waited_ms: 0 },
+        ffi::SQLITE_NOTADB => Error::NotADatabase { path },
+        ffi::SQLITE_CORRUPT => Error::SourceCorrupt { path, detail: detail(&error) },
+        ffi::SQLITE_IOERR if is_damage(&error) => Error::SourceCorrupt { path, detail: detail(&error) },
+        ffi::SQLITE_READONLY
+            if matches!(extended, ffi::SQLITE_READONLY_CANTINIT | ffi::SQLITE_READONLY_RECOVERY | ffi::SQLITE_READONLY_DIRECTORY) =>
+        {
+            Error::SourceReadOnlyWal { path }
+        }
+        ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => Error::SourceUnreadable { path },
+        ffi::SQLITE_FULL => Error::NoSpace { path },
+        ffi::SQLITE_INTERRUPT => Error::CancelledHere,
+        _ => Error::Sqlite(error),
+    }
+}
+
+/// Whether the bytes are wrong, as against the disk, the rights or the moment: EIO, EACCES, ENOSPC and BUSY are never damage.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    let extended = extended_code(error);
+    matches!(extended & 0xff, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB)
+        || matches!(extended, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_DATA)
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(extended_code(error) & 0xff, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL)
+}
+
+/// Whether SQL could not be carried out for what it says (a missing module, collation, function), not for what the file holds.
+pub(super) fn is_sql(error: &rusqlite::Error) -> bool {
+    extended_code(error) & 0xff == ffi::SQLITE_ERROR
+}
+
+/// SQLite's own sentence.
+pub(super) fn detail(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn extended_code(error: &rusqlite::Error) -> i32 {
+    error.sqlite_error().map_or(ffi::SQLITE_OK, |failure| failure.extended_code)
+}
