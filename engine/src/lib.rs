@@ -3,6 +3,8 @@
 //! Knows no web, no command line and no environment variables. Every verb blocks, has the shape `verb(&Vault, &VerbOptions, &dyn Monitor)
 //! -> Result<VerbReport>`, and may be called from any thread. Decisions live in `keepstone-model`.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
+
 pub mod activity;
 pub mod archive;
 pub mod backups;

@@ -2,6 +2,8 @@
 
 mod recover;
 mod running;
+#[cfg(test)]
+mod tests;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,0 +1,118 @@
+//! What a killed process leaves, made by dropping a running job without its end: its lock is free then, as a dead process's is.
+
+use keepstone_model::{
+    backup::{BackupState, Verdict},
+    id::{BackupId, Kind},
+    job::JobState,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    Silent, backups,
+    databases::{AddDatabaseOptions, add_database},
+    vault::{OpenMode, VaultOptions},
+};
+
+fn vault() -> (TempDir, Vault, DatabaseId) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2)").unwrap();
+    let vault = open(&folder);
+    let options = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: false, actor: "test".to_owned() };
+    let database = add_database(&vault, &options).unwrap();
+    (folder, vault, database.id)
+}
+
+fn open(folder: &TempDir) -> Vault {
+    Vault::open(&VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create }).unwrap()
+}
+
+fn dead_create(vault: &Vault, database: &DatabaseId) -> (JobId, BackupId) {
+    let options = CreateOptions::new(database.clone(), "test");
+    let running = Running::begin(vault, &JobRequest::Create(options)).unwrap();
+    let now = Timestamp::now();
+    let id = BackupId::compose(database, Kind::Manual, now, random());
+    vault.catalog().begin_backup(&id, database, Kind::Manual, now, "test", "", &[], &running.id()).unwrap();
+    std::fs::write(running.staging.join(format!("{id}.zip")), b"half an archive").unwrap();
+    (running.id(), id)
+}
+
+#[test]
+fn a_dead_create_is_interrupted_and_its_staging_goes() {
+    let (folder, vault, database) = vault();
+    let (job_id, backup) = dead_create(&vault, &database);
+    drop(vault);
+    let vault = open(&folder);
+    let backup = backups::backup(&vault, &backup).unwrap();
+    assert_eq!(backup.state, BackupState::Interrupted);
+    let job = job(&vault, &job_id).unwrap().job;
+    assert_eq!((job.state, job.error.unwrap().code.as_str()), (JobState::Abandoned, "interrupted"));
+    assert!(!vault.staging_dir(&job_id).exists());
+    // The database is free again.
+    create::create(&vault, &CreateOptions::new(database, "test"), &Silent).unwrap();
+}
+
+#[test]
+fn a_job_of_a_live_process_is_left_alone() {
+    let (folder, first, database) = vault();
+    let running = Running::begin(&first, &JobRequest::Create(CreateOptions::new(database.clone(), "test"))).unwrap();
+    let second = open(&folder);
+    assert_eq!(job(&second, &running.id()).unwrap().job.state, JobState::Running);
+    assert!(running.staging.exists());
+    let busy = create::create(&second, &CreateOptions::new(database, "test"), &Silent).unwrap_err();
+    assert_eq!(busy.code(), "database_busy");
+}
+
+#[test]
+fn an_archive_published_just_before_the_end_is_adopted_and_checked() {
+    let (folder, vault, database) = vault();
+    let made = create::create(&vault, &CreateOptions::new(database.clone(), "test"), &Silent).unwrap();
+    // As if the process had died between the rename and the notes.
+    let mut row = made.backup.clone();
+    row.state = BackupState::Running;
+    row.proof = None;
+    row.archive_size_bytes = 0;
+    let (job_id, _) = dead_create(&vault, &database);
+    row.job = Some(job_id);
+    vault.catalog().put_backup(&row).unwrap();
+    std::fs::remove_file(vault.notes_path(&row.id)).unwrap();
+    drop(vault);
+    let vault = open(&folder);
+    let adopted = backups::backup(&vault, &row.id).unwrap();
+    assert_eq!((adopted.state, adopted.verdict()), (BackupState::Complete, Verdict::Unproven));
+    assert_eq!(adopted.archive_size_bytes, made.backup.archive_size_bytes);
+    run_next(&vault, &Silent).unwrap().expect("its verification is queued");
+    assert_eq!(backups::backup(&vault, &row.id).unwrap().verdict(), Verdict::Good);
+}
+
+#[test]
+fn an_archive_that_vanished_is_missing_until_it_is_back() {
+    let (folder, vault, database) = vault();
+    let id = create::create(&vault, &CreateOptions::new(database, "test"), &Silent).unwrap().backup.id;
+    let (path, away) = (vault.archive_path(&id), folder.path().join("away.zip"));
+    std::fs::rename(&path, &away).unwrap();
+    assert_eq!(backups::backup(&open(&folder), &id).unwrap().state, BackupState::Missing);
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(backups::backup(&open(&folder), &id).unwrap().state, BackupState::Complete);
+}
+
+#[test]
+fn a_cancelled_create_publishes_nothing() {
+    struct Never;
+    impl Monitor for Never {
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let (_folder, vault, database) = vault();
+    let error = create::create(&vault, &CreateOptions::new(database, "test"), &Never).unwrap_err();
+    assert_eq!(error.code(), "cancelled");
+    let (job, _) = jobs(&vault, &JobFilter::default()).unwrap().remove(0);
+    assert_eq!(job.state, JobState::Cancelled);
+    assert_eq!(
+        backups::list(&vault, &backups::BackupFilter { state: Some(BackupState::Complete), ..Default::default() }).unwrap().total,
+        0
+    );
+}
