@@ -150,7 +150,8 @@ fn compare_with_folder(vault: &Vault) -> Result<()> {
         for mut backup in vault.catalog().backups_of(&database.id)? {
             let there = vault.archive_path(&backup.id).exists();
             let state = if there { BackupState::Complete } else { BackupState::Missing };
-            if !has_archive(backup.state) || backup.state == state {
+            // One that is on its way into the trash or out of it is neither: that verb, or the mending of the trash, says what it is.
+            if !has_archive(backup.state) || backup.state == state || vault.trash_path(&backup.id).exists() {
                 continue;
             }
             backup.state = state;
