@@ -50,7 +50,8 @@ pub(crate) fn take(
     monitor: &dyn Monitor,
 ) -> Result<(Backup, ImageFacts)> {
     let vault = running.vault;
-    let begun = Timestamp::now();
+    // To the millisecond, as the catalog keeps it: metadata, row and report say the same.
+    let begun = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).map_err(|error| Error::Internal(error.to_string()))?;
     let id = BackupId::compose(&options.database.id, options.kind, begun, random());
     let (actor, job) = (options.actor, running.id());
     let sequence =

@@ -253,7 +253,7 @@ fn a_database_that_cannot_be_opened_is_replaced_as_a_file_and_kept_aside() {
     drop(place.application);
     std::fs::write(&source, b"overwritten by accident, with something that is no database at all, and longer than the header of one is")
         .unwrap();
-    std::fs::write(place.folder.path().join("shop.db-journal"), b"an old journal that must never meet the new database").unwrap();
+    std::fs::write(place.folder.path().join("shop.db-wal"), b"an old log that must never meet the new database").unwrap();
     let plan =
         restore::plan_restore(&place.vault, &PlanOptions { backup: backup.id, target: Target::Replace, safety_backup: true }).unwrap();
     assert!(plan.binding.target_identity.is_none() && !plan.warnings.is_empty());
@@ -262,5 +262,5 @@ fn a_database_that_cannot_be_opened_is_replaced_as_a_file_and_kept_aside() {
     assert_eq!(orders, 5000);
     let corrupted = place.vault.backups_dir().join("shop/corrupted");
     let aside = std::fs::read_dir(corrupted).unwrap().next().unwrap().unwrap().path();
-    assert!(aside.join("shop.db").exists() && aside.join("shop.db-journal").exists());
+    assert_eq!(std::fs::read(aside.join("shop.db")).unwrap()[..11], *b"overwritten");
 }
