@@ -5,7 +5,7 @@ mod feed;
 mod gate;
 mod session;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -79,7 +79,9 @@ impl Server {
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).await.unwrap()
+        let path = request.uri().path().to_owned();
+        let answer = tokio::time::timeout(Duration::from_secs(30), self.router.clone().oneshot(request)).await;
+        answer.unwrap_or_else(|_| panic!("{path} does not answer")).unwrap()
     }
 
     async fn get(&self, path: &str, cookie: &str) -> Response<Body> {
