@@ -157,11 +157,11 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         message,
     };
     vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), |backup| {
-        if let Some(description) = description {
-            backup.description = description;
+        if let Some(description) = &description {
+            backup.description.clone_from(description);
         }
-        if let Some(tags) = tags {
-            backup.tags = tags;
+        if let Some(tags) = &tags {
+            backup.tags.clone_from(tags);
         }
         backup.pinned = options.pinned.unwrap_or(backup.pinned);
     })

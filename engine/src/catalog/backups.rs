@@ -78,18 +78,18 @@ impl Catalog {
         id: &BackupId,
         event: &NewEvent<'_>,
         now: Timestamp,
-        change: impl FnOnce(&mut Backup),
+        change: impl Fn(&mut Backup),
     ) -> Result<Backup> {
         self.write(|tx| {
-            let backup = self::change(tx, id, change)?;
+            let backup = self::change(tx, id, &change)?;
             super::events::append(tx, event, now)?;
             Ok(backup)
         })
     }
 
     /// Like `change_backup_and_record`, for what is no act of a person.
-    pub(crate) fn change_backup(&self, id: &BackupId, change: impl FnOnce(&mut Backup)) -> Result<Backup> {
-        self.write(|tx| self::change(tx, id, change))
+    pub(crate) fn change_backup(&self, id: &BackupId, change: impl Fn(&mut Backup)) -> Result<Backup> {
+        self.write(|tx| self::change(tx, id, &change))
     }
 
     pub(crate) fn get_backup(&self, id: &BackupId) -> Result<Option<Backup>> {

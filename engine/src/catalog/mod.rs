@@ -9,6 +9,7 @@ mod events;
 mod jobs;
 mod live;
 mod meta;
+mod reserve;
 mod row;
 mod schedules;
 mod schema;
@@ -59,6 +60,7 @@ impl Catalog {
         use_wal(&writer).map_err(|e| whole(e.into()))?;
         writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
         schema::migrate(&mut writer).map_err(whole)?;
+        reserve::keep(path);
         let reader = connect(path).map_err(|e| whole(e.into()))?;
         reader.pragma_update(None, "query_only", true).map_err(|e| whole(e.into()))?;
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) })
@@ -68,16 +70,20 @@ impl Catalog {
         act(&lock(&self.reader)).map_err(|stop| stop.into_error(&self.path))
     }
 
-    /// All of `act` is durable when this returns, or nothing of it happened.
-    fn write<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
+    /// All of `act` is durable when this returns, or nothing of it happened. On a full disk the reserve is given up and it is done once more:
+    /// what a person does to make room must not fail for want of room.
+    fn write<T>(&self, act: impl Fn(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
         let mut connection = lock(&self.writer);
-        let all = || {
+        let mut all = || {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let out = act(&tx)?;
             tx.commit()?;
             Ok(out)
         };
-        all().map_err(|stop: Stop| stop.into_error(&self.path))
+        match all().map_err(|stop: Stop| stop.into_error(&self.path)) {
+            Err(Error::NoSpace { .. }) if reserve::give_up(&self.path) => all().map_err(|stop: Stop| stop.into_error(&self.path)),
+            outcome => outcome,
+        }
     }
 }
 

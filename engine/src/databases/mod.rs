@@ -20,6 +20,7 @@ use crate::{
     activity::NewEvent,
     catalog::ScheduleRow,
     durable::{self, LockMode},
+    guard,
     scheduler::{self, Timing},
     sqlite,
 };
@@ -67,6 +68,11 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     }
     sqlite::open::probe(&path, PROBE_WAIT)?;
     let wished = options.name.as_deref().map(parse_id).transpose()?;
+    // Of two who add the same location at once, the second must not write its uid over the first one's.
+    let _guard = guard::lock_dir(vault.backups_dir())?;
+    if let Some(present) = vault.catalog().database_at(location)? {
+        return Ok(present);
+    }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let now = Timestamp::now();
     let left = match folder::choose(vault, location, wished.as_ref(), &stem)? {
@@ -181,6 +187,7 @@ pub struct EditDatabaseOptions {
 }
 
 pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptions) -> Result<Database> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
     let mut edited = database(vault, id)?;
     edited.objective_secs = options.objective_secs.unwrap_or(edited.objective_secs);
     edited.never_replace = options.never_replace.unwrap_or(edited.never_replace);

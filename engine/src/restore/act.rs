@@ -259,7 +259,7 @@ fn after_commit(vault: &Vault, live: &Path, metadata: &Metadata, safety: Option<
 fn prove_safety(vault: &Vault, id: &BackupId, scratch: &Path, monitor: &dyn Monitor) -> Result<()> {
     let (_, proof) = prove(&vault.archive_path(id), scratch, Depth::Opened, Step::Check, monitor)?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
-    vault.catalog().change_backup(id, |backup| backup.proof = Some(proof)).map(drop)
+    vault.catalog().change_backup(id, |backup| backup.proof = Some(proof.clone())).map(drop)
 }
 
 fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {

@@ -96,3 +96,31 @@ fn many_open_a_new_vault_at_once() {
     });
     assert!(uids.iter().all(|uid| *uid == uids[0]), "one vault, not several");
 }
+
+#[test]
+fn on_a_full_disk_the_reserve_makes_room() {
+    let f = testing::vault();
+    let reserve = f.vault.data_dir().join("reserve");
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 16 << 20);
+    let pages = |tx: &Connection, most: i64| tx.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+    let fill = |tx: &Connection, key: &str| tx.execute("INSERT INTO meta VALUES (?1, hex(zeroblob(1000000)))", [key]);
+    let tries = std::cell::Cell::new(0);
+    // SQLite's own limit stands for the disk's: full at the first try, wider at the second.
+    let outcome = f.vault.catalog().write(|tx| {
+        pages(tx, if tries.replace(tries.get() + 1) == 0 { 1 } else { 1 << 20 })?;
+        Ok(fill(tx, "one")?)
+    });
+    assert_eq!((outcome.unwrap(), tries.get()), (1, 2));
+    assert!(!reserve.exists());
+    // There is none left: the fault is told, and nothing is half done.
+    let outcome = f.vault.catalog().write(|tx| {
+        tx.execute("INSERT INTO meta VALUES ('small', '')", [])?;
+        pages(tx, 1)?;
+        Ok(fill(tx, "two")?)
+    });
+    assert!(matches!(outcome, Err(Error::NoSpace { .. })), "{outcome:?}");
+    let left: i64 = f.vault.catalog().read(|c| Ok(c.query_row("SELECT count(*) FROM meta", [], |row| row.get(0))?)).unwrap();
+    assert_eq!(left, 1);
+    testing::open(&f.dir);
+    assert!(reserve.exists(), "set aside again once there is room");
+}
