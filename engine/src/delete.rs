@@ -17,7 +17,9 @@ use keepstone_model::{
 use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
-    backups, databases, durable, guard,
+    backups,
+    catalog::rounded,
+    databases, durable, guard,
     guard::Guard,
     notes::{self, Tombstone},
 };
@@ -39,7 +41,7 @@ pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport>
     if let Some(reason) = delete_refusal(&backup, &vault.catalog().backups_of(&backup.database)?) {
         return Err(Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() });
     }
-    let now = Timestamp::now();
+    let now = rounded(Timestamp::now());
     let archive = vault.archive_path(id);
     let lease = match guard::try_flock(&archive) {
         Ok(Some(lease)) => Some(lease),

@@ -115,8 +115,3 @@ pub(crate) fn good_backup(vault: &Vault, database: &DatabaseId, kind: Kind, crea
     databases::update_latest_link(vault, database).unwrap();
     backup
 }
-
-/// As the catalog keeps a time.
-pub(crate) fn at_ms(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap()
-}

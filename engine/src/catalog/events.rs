@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
     Catalog, Stop,
-    row::{maybe_id, ms, time, word},
+    row::{maybe_id, ms, rounded, time, word},
 };
 use crate::{
     Result,
@@ -84,8 +84,8 @@ pub(super) fn append(c: &Connection, new: &NewEvent<'_>, now: Timestamp) -> Resu
     let (number, previous_hash) = last.map_or((1, FIRST_PREVIOUS_HASH.to_owned()), |(number, hash)| (number + 1, hash));
     let mut event = Event {
         number,
-        // As it will be read back: to the millisecond.
-        at: Timestamp::from_millisecond(ms(now)).unwrap_or(now),
+        // As it will be read back.
+        at: rounded(now),
         actor: new.actor.to_owned(),
         action: new.action.to_owned(),
         result: new.result,

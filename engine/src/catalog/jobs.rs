@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::{
     Catalog,
-    row::{id, maybe_id, maybe_json, maybe_ms, maybe_time, ms, time, to_json, word},
+    row::{id, maybe_id, maybe_json, maybe_ms, maybe_time, ms, rounded, time, to_json, word},
 };
 use crate::{Error, Result, jobs::JobFilter};
 
@@ -79,7 +79,7 @@ impl Catalog {
             };
             let (pid, host) = worker();
             row.job.state = JobState::Running;
-            row.job.started_at = Some(Timestamp::from_millisecond(ms(now)).unwrap_or(now));
+            row.job.started_at = Some(rounded(now));
             tx.execute(
                 "UPDATE jobs SET state = 'running', started_at = ?2, worker_pid = ?3, worker_host = ?4 WHERE id = ?1",
                 params![row.job.id.as_str(), ms(now), pid, host],

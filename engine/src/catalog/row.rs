@@ -56,6 +56,11 @@ pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("our own types have string keys and serialise")
 }
 
+/// As the catalog keeps a time: to the millisecond.
+pub(crate) fn rounded(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
 pub(super) fn ms(at: Timestamp) -> i64 {
     at.as_millisecond()
 }

@@ -18,7 +18,7 @@ pub(crate) use latest::update_latest_link;
 use crate::{
     Error, Result, Vault,
     activity::NewEvent,
-    catalog::ScheduleRow,
+    catalog::{ScheduleRow, rounded},
     durable::{self, LockMode},
     guard,
     scheduler::{self, Timing},
@@ -74,7 +74,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
         return Ok(present);
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let now = Timestamp::now();
+    let now = rounded(Timestamp::now());
     let left = match folder::choose(vault, location, wished.as_ref(), &stem)? {
         folder::Choice::TakenUp(left) => left,
         folder::Choice::New(id) => Database {

@@ -13,6 +13,7 @@ use crate::{
     Error, Vault,
     activity::{self, EventFilter},
     backups::{self, EditBackupOptions},
+    catalog::rounded,
     durable::{self, LockMode},
     notes::{self, Tombstone},
     testing::{Fixture, at, begun, database, good_backup, open, vault},
@@ -45,7 +46,7 @@ fn actions(vault: &Vault) -> Vec<String> {
 fn to_the_trash_and_back() {
     let (f, [_, two, three]) = three();
     assert_eq!(latest(&f.vault, &three), Some(format!("daily/{}.zip", three.id)));
-    let before = Timestamp::now();
+    let before = rounded(Timestamp::now());
     let report = delete(&f.vault, &three.id, "alice").unwrap();
     assert!(report.until >= before + SignedDuration::from_secs(TRASH_LIFETIME_SECS));
     assert!(!f.vault.archive_path(&three.id).exists());
@@ -126,7 +127,7 @@ fn a_delete_that_died_after_the_rename_is_finished_by_the_next_start() {
     f.vault.catalog().put_backup(&three).unwrap();
     let next = open(&f.dir);
     let mended = backups::backup(&next, &three.id).unwrap();
-    assert_eq!((mended.state, mended.trash_until), (BackupState::Trashed, Some(crate::testing::at_ms(report.until))));
+    assert_eq!((mended.state, mended.trash_until), (BackupState::Trashed, Some(report.until)));
     assert_eq!(latest(&next, &three), Some(format!("daily/{}.zip", two.id)));
     assert_eq!(put_back(&next, &three.id, "alice").unwrap(), three);
 }

@@ -18,7 +18,7 @@ pub(crate) use timing::Timing;
 
 use crate::{
     Result, Vault,
-    catalog::{ScheduleRow, Standing, run_key},
+    catalog::{ScheduleRow, Standing, rounded, run_key},
     create::CreateOptions,
     delete,
     jobs::{self, JobRequest},
@@ -32,8 +32,8 @@ const EMPTY_TRASH_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Queues a job for every schedule that is due at `now` and gives their ids back; a run missed while nothing ran is made up exactly once.
 /// Call it every few seconds. Two processes that call it at once queue a run only once.
 pub fn tick(vault: &Vault, now: Timestamp) -> Result<Vec<JobId>> {
-    // As the catalog keeps times, so that what is compared was rounded alike.
-    let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    // So that what is compared was rounded alike.
+    let now = rounded(now);
     let paused: BTreeMap<DatabaseId, bool> = vault.catalog().databases()?.into_iter().map(|d| (d.id, d.paused)).collect();
     let mut due = Vec::new();
     for row in vault.catalog().schedules(None)? {
