@@ -47,25 +47,10 @@ pub(crate) fn prove(path: &Path, scratch_dir: &Path, depth: Depth, step: Step, m
     let Some(archive) = opened else { return Ok((None, checks.proof())) };
     let metadata = archive.metadata().clone();
 
-    let stored = checks.run(CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
-        Ok(()) => Ok((CheckResult::Passed, format!("SHA-256 {}", metadata.payload_hash), true)),
-        Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
-    })?;
-    checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
-    if !stored {
-        return Ok((Some(metadata), checks.proof()));
-    }
-
     let scratch = Scratch { path: scratch_dir.join("scratch.sqlite") };
     let enough = durable::free_bytes(scratch_dir)? >= metadata.original_size.saturating_add(SCRATCH_MARGIN_BYTES);
     let copy = depth == Depth::Opened && enough;
-    let whole = checks.run(CheckName::DecompressionTest, || match decompress(&archive, copy.then_some(&scratch), step, monitor) {
-        Ok(()) if metadata.compression == Compression::None => {
-            Ok((CheckResult::NotApplicable, "stored without compression; the bytes are the database's".to_owned(), true))
-        }
-        Ok(()) => Ok((CheckResult::Passed, format!("{} as they were read", human::bytes(metadata.original_size)), true)),
-        Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
-    })?;
+    let whole = read_back(&mut checks, &archive, copy.then_some(&scratch), step, monitor)?;
     if !whole || depth == Depth::Stored || metadata.engine != Engine::Sqlite {
         return Ok((Some(metadata), checks.proof()));
     }
@@ -78,6 +63,36 @@ pub(crate) fn prove(path: &Path, scratch_dir: &Path, depth: Depth, step: Step, m
     }
     look_inside(&mut checks, &scratch.path, &metadata, monitor)?;
     Ok((Some(metadata), checks.proof()))
+}
+
+/// Reads the payload once: extraction compares every hash on its way. Only where it fails the stored bytes are read again by themselves, to
+/// tell damage of the disk from a payload that was written wrong.
+fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, step: Step, monitor: &dyn Monitor) -> Result<bool> {
+    let metadata = archive.metadata();
+    let not_encrypted = |checks: &mut Checks| {
+        checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
+    };
+    let begun = Instant::now();
+    let Err(fault) = decompress(archive, scratch, step, monitor) else {
+        checks.add(CheckName::ChecksumValidation, CheckResult::Passed, &format!("SHA-256 {}", metadata.payload_hash));
+        not_encrypted(checks);
+        let (result, detail) = match metadata.compression {
+            Compression::None => (CheckResult::NotApplicable, "stored without compression; the bytes are the database's".to_owned()),
+            _ => (CheckResult::Passed, format!("{} as they were read", human::bytes(metadata.original_size))),
+        };
+        checks.took(CheckName::DecompressionTest, result, detail, begun);
+        return Ok(true);
+    };
+    let (result, detail) = verdict(fault)?;
+    let stored = checks.run(CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
+        Ok(()) => Ok((CheckResult::Passed, format!("SHA-256 {}", metadata.payload_hash), true)),
+        Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
+    })?;
+    not_encrypted(checks);
+    if stored {
+        checks.took(CheckName::DecompressionTest, result, detail, begun);
+    }
+    Ok(false)
 }
 
 fn look_inside(checks: &mut Checks, image: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
@@ -176,8 +191,12 @@ impl Checks {
     fn run<T>(&mut self, name: CheckName, check: impl FnOnce() -> Result<(CheckResult, String, T)>) -> Result<T> {
         let begun = Instant::now();
         let (result, detail, value) = check()?;
-        self.0.push(Check { name, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) });
+        self.took(name, result, detail, begun);
         Ok(value)
+    }
+
+    fn took(&mut self, name: CheckName, result: CheckResult, detail: String, begun: Instant) {
+        self.0.push(Check { name, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) });
     }
 
     fn add(&mut self, name: CheckName, result: CheckResult, detail: &str) {

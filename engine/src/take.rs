@@ -5,7 +5,7 @@
 //! `complete`. A process that dies before the rename leaves nothing under the archive's name; one that dies after it leaves a whole archive
 //! that recovery adopts.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -75,7 +75,7 @@ fn write_and_publish(
     id: &BackupId,
     sequence: i64,
     begun: Timestamp,
-    staged: &PathBuf,
+    staged: &Path,
     source: &mut dyn FnMut(&mut dyn ImageSink) -> Result<ImageFacts>,
     monitor: &dyn Monitor,
 ) -> Result<(Backup, ImageFacts)> {
@@ -222,7 +222,7 @@ fn fail_row(running: &Running<'_>, id: &BackupId, error: &Error) -> Result<()> {
     running.vault.catalog().put_backup(&backup)
 }
 
-fn discard(staged: &PathBuf) {
+fn discard(staged: &Path) {
     if let Err(error) = std::fs::remove_file(staged).or_else(crate::jobs::ignore_missing) {
         tracing::warn!(path = %staged.display(), %error, "a staged archive could not be removed; the next start does it");
     }

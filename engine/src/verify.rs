@@ -40,17 +40,13 @@ pub(crate) fn run(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn 
     let monitor = JobMonitor::new(running, monitor);
     let result = check(running, options, &monitor);
     let failure = result.as_ref().ok().and_then(|report| failure(&report.backup, &report.proof));
-    match failure {
+    if let Some(error) = failure {
         // The job of a backup that is bad is a failed job, so that nobody has to open it to see that; the caller still gets the report.
-        Some(error) => {
-            running.finish::<()>(&Err(error), String::new(), None)?;
-            result
-        }
-        None => {
-            let outcome = result.as_ref().map(|report| outcome(&report.proof)).unwrap_or_default();
-            running.conclude(result, outcome, None)
-        }
+        running.finish::<()>(&Err(error), String::new(), None)?;
+        return result;
     }
+    let outcome = result.as_ref().map(|report| outcome(&report.proof)).unwrap_or_default();
+    running.conclude(result, outcome, None)
 }
 
 fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {

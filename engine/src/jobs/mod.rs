@@ -31,6 +31,7 @@ use crate::{
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "verb")]
+#[expect(clippy::large_enum_variant, reason = "one is made for each job, and written down at once")]
 pub enum JobRequest {
     Create(CreateOptions),
     Verify(VerifyOptions),

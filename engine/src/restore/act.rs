@@ -115,7 +115,6 @@ fn new_file(
     if let Some(folder) = target.parent() {
         durable::make_dir(folder)?;
     }
-    archive.check_payload(Step::Verify, monitor)?;
     let temporary = Temporary(staged(target));
     if let Some(staging) = staging {
         durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes())?;

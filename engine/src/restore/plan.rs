@@ -49,7 +49,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
     match backup.verdict() {
         Verdict::Good => {}
         Verdict::Suspect => {
-            warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")))
+            warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")));
         }
         Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
         Verdict::Unproven => warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned()),
