@@ -52,7 +52,7 @@ test("a wrong password and a used link open nothing", async ({ page, keepstone, 
 test("signing out ends the session", async ({ admin }) => {
   await open(admin, "/");
   await admin.getByRole("button", { name: /anna/ }).click();
-  await admin.getByRole("button", { name: "Sign out" }).click();
+  await admin.getByRole("button", { name: "Sign out", exact: true }).click();
   await admin.waitForURL(/\/login/);
   await admin.goto("/backups");
   expect(new URL(admin.url()).pathname).toBe("/login");
