@@ -1,6 +1,7 @@
 //! The HTML document around the app: what a browser must have before it can show anything. Rendered on the server only, never hydrated.
 
 use axum::http::request::Parts;
+use keepstone_engine::jobs::{self, JobFilter};
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
@@ -68,6 +69,7 @@ fn running() -> bool {
     };
     let Some(path) = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()) else { return false };
     let Some(context) = use_context::<ServerContext>() else { return false };
-    let live = context.live.borrow();
-    moving(&path) && (live.queued > 0 || !live.running.is_empty())
+    // Not the live feed: it hears of a job a moment later than the page that was just led to it, which would then never look again.
+    let open = JobFilter { open: true, limit: Some(1), ..JobFilter::default() };
+    moving(&path) && jobs::jobs(&context.vault, &open).is_ok_and(|jobs| !jobs.is_empty())
 }
