@@ -143,9 +143,9 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         }
     })?;
     let (action, message) = match options.pinned {
-        Some(true) if !before.pinned => ("backup.pinned", format!("Pinned {id}")),
-        Some(false) if before.pinned => ("backup.unpinned", format!("Unpinned {id}")),
-        _ => ("backup.edited", format!("Edited {id}")),
+        Some(true) if !before.pinned => ("backup.pinned", format!("pinned {id}")),
+        Some(false) if before.pinned => ("backup.unpinned", format!("unpinned {id}")),
+        _ => ("backup.edited", format!("edited {id}")),
     };
     let event = NewEvent {
         actor: &options.actor,

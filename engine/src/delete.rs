@@ -60,7 +60,7 @@ pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport>
         durable::publish(&archive, &vault.trash_path(id))?;
     }
     // 3. The row and the event, in one transaction.
-    let event = event("backup.deleted", actor, &backup, format!("Deleted {id}"));
+    let event = event("backup.deleted", actor, &backup, format!("deleted {id}"));
     let backup = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until))?;
     if lease.is_none() {
         vault.catalog().mark_gone(id)?;
@@ -85,7 +85,7 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
         durable::publish(&in_trash, &archive)?;
     }
     // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
-    let event = event("backup.put_back", actor, &backup, format!("Took {id} back"));
+    let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
     let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again)?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
     notes::update(vault, id, |notes| notes.tombstone = None)?;
@@ -126,7 +126,7 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
         bytes += size;
     }
     if count > 0 {
-        let message = format!("Emptied the trash of {count} backups, {}", human::bytes(bytes));
+        let message = format!("emptied the trash of {count} {}, {}", if count == 1 { "backup" } else { "backups" }, human::bytes(bytes));
         let event = NewEvent { actor, action: "trash.emptied", result: EventResult::Ok, database: None, backup: None, job: None, message };
         activity::record(vault, &event)?;
     }
@@ -155,7 +155,7 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
         let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
         let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
         let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
-        let message = format!("Deleted {id}; the deletion was interrupted and is finished now");
+        let message = format!("deleted {id}; the deletion was interrupted and is finished now");
         let event = event("backup.deleted", &by, &backup, message);
         vault.catalog().change_backup_and_record(&id, &event, now, |backup| trashed(backup, trashed_at, until))?;
         databases::update_latest_link(vault, &backup.database)?;
@@ -165,7 +165,7 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
             continue;
         }
         if vault.archive_path(&backup.id).exists() {
-            let message = format!("Took {} back; that was interrupted and is finished now", backup.id);
+            let message = format!("took {} back; that was interrupted and is finished now", backup.id);
             let event = event("backup.put_back", "unknown", &backup, message);
             vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
             databases::update_latest_link(vault, &backup.database)?;

@@ -96,8 +96,8 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     folder::write(vault, &database)?;
     let adopted = folder::archives(vault, &database)?;
     let message = match adopted.len() {
-        0 => format!("Added {} at {location}", database.id),
-        count => format!("Added {} at {location} with the {count} backups that are there", database.id),
+        0 => format!("added {} at {location}", database.id),
+        count => format!("added {} at {location}, backups found in its folder: {count}", database.id),
     };
     let event = event("database.added", &options.actor, &database.id, message);
     let added = vault.catalog().add_database(&database, &schedules, &adopted, &event)?;
@@ -200,8 +200,7 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         _ => "database.edited",
     };
     edited.paused = options.paused.unwrap_or(edited.paused);
-    let verb = action.rsplit('.').next().unwrap_or(action);
-    let message = format!("{}{} {id}", verb[..1].to_uppercase(), &verb[1..]);
+    let message = format!("{} {id}", action.trim_start_matches("database."));
     // The file first, like notes before their row: what was acknowledged is in both.
     durable::make_dir(&vault.database_dir(id))?;
     folder::write(vault, &edited)?;
@@ -218,7 +217,7 @@ pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()
     let Some(_lock) = durable::try_lock(&vault.database_lock_path(id), LockMode::Exclusive)? else {
         return Err(Error::DatabaseBusy { database: id.clone(), holder: "a job is running on it".to_owned() });
     };
-    let message = format!("Removed {id}; its archives stay in {}", folder.display());
+    let message = format!("removed {id}; its archives stay in {}", folder.display());
     vault.catalog().remove_database(id, &event("database.removed", actor, id, message), Timestamp::now())
 }
 
