@@ -174,7 +174,67 @@ fn pick<'a>(words: &[&'a str], n: u32) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use keepstone_engine::{
+        Silent, jobs as engine_jobs,
+        restore::{self, PlanOptions, RestoreOptions, UndoOptions},
+        vault::{OpenMode, VaultOptions},
+    };
+    use keepstone_model::{job::JobState, restore::Target};
+
     use super::*;
+    use crate::worker::Workers;
+
+    /// Waits until it holds, for at most half a minute.
+    fn until(what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !holds() {
+            assert!(Instant::now() < end, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn the_shop_is_backed_up_and_restored_while_orders_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create };
+        let vault = Arc::new(Vault::open(&options).unwrap());
+        let shop = start(vault.clone()).unwrap();
+        let workers = Workers::start(vault.clone()).unwrap();
+        let reader = Connection::open(vault.data_dir().join("demo/shop.db")).unwrap();
+        reader.busy_timeout(BUSY).unwrap();
+        let orders = || reader.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, u64>(0)).unwrap();
+
+        let list = || backups::list(&vault, &BackupFilter::default()).unwrap().backups;
+        until("the first backup is made by itself", || list().iter().any(keepstone_model::backup::Backup::is_good));
+        let backup = list().remove(0);
+        let before = orders();
+        until("orders come", || orders() >= before + 5);
+
+        let plan = PlanOptions { backup: backup.id, target: Target::Replace, safety_backup: true };
+        let plan = restore::plan_restore(&vault, &plan).unwrap();
+        let at_plan = orders();
+        let request = JobRequest::Restore(RestoreOptions { plan, verify: true, actor: "test".to_owned() });
+        let job = engine_jobs::submit(&vault, &request, None).unwrap();
+        let done = engine_jobs::wait(&vault, &job, Duration::from_secs(30)).unwrap();
+        assert_eq!(done.state, JobState::Done, "{:?}", done.error);
+        let restored = orders();
+        assert!(restored < at_plan, "{restored} orders after the restore, {at_plan} before");
+        until("orders come after the restore, through the shop's own connection", || orders() > restored);
+
+        restore::undo(&vault, &UndoOptions { restore: job, actor: "test".to_owned() }, &Silent).unwrap();
+        assert!(orders() >= at_plan, "the undo brings the orders back");
+
+        let stopping = Instant::now();
+        workers.stop();
+        drop(shop);
+        assert!(stopping.elapsed() < Duration::from_secs(5), "idle threads stop at once");
+
+        drop(start(vault.clone()).unwrap());
+        let databases = databases::databases(&vault).unwrap();
+        assert_eq!(databases.iter().map(|database| database.id.as_str()).collect::<Vec<_>>(), ["shop"], "a second start adds nothing");
+    }
 
     #[test]
     fn the_shop_opens_stocked_and_takes_orders() {

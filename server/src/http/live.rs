@@ -106,3 +106,39 @@ fn apply(vault: &Vault, change: &Change, state: &mut LiveState) -> Result<bool> 
     }
     Ok(change.catalog || !change.progress.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use keepstone_engine::{
+        activity::{self, NewEvent},
+        vault::{OpenMode, VaultOptions},
+    };
+    use keepstone_model::event::EventResult;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_another_connection_writes_becomes_a_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create };
+        let vault = Arc::new(Vault::open(&options).unwrap());
+        let other = Vault::open(&VaultOptions { mode: OpenMode::Existing, ..options }).unwrap();
+        let watcher = Watcher::start(vault).unwrap();
+        let mut feed = watcher.receiver();
+        let first = feed.wait_for(|state| state.revision > 0).await.unwrap().clone();
+        assert_ne!(first.epoch, 0);
+        let event = NewEvent {
+            actor: "test",
+            action: "test.done",
+            result: EventResult::Ok,
+            database: None,
+            backup: None,
+            job: None,
+            message: "something happened".to_owned(),
+        };
+        activity::record(&other, &event).unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(10), feed.wait_for(|state| state.revision > first.revision));
+        assert_eq!(next.await.unwrap().unwrap().epoch, first.epoch);
+        tokio::task::spawn_blocking(move || watcher.stop()).await.unwrap();
+    }
+}
