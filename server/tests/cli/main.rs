@@ -1,0 +1,13 @@
+//! The command line, by its contract: the real binary on temporary vaults and real databases.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at once, and says when it skips")]
+
+mod busy;
+mod expect;
+mod faults;
+mod refusals;
+mod story;
+#[path = "../support/mod.rs"]
+mod support;
+mod users;
+mod verbs;

@@ -1,0 +1,136 @@
+//! Killing the real binary at random moments: the source stays whole, no half archive is ever listed, what is listed verifies, and the next
+//! start says what was interrupted. `KEEPSTONE_KILLS` says how often (25 each unless it does).
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at once, and says what it hit")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use support::{Host, content, shop};
+
+/// About 20 MB, which no compressor makes smaller.
+const ORDERS: u32 = 9000;
+
+fn kills() -> u32 {
+    std::env::var("KEEPSTONE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(25)
+}
+
+/// Runs a verb and kills it after some part of the time that it takes. Whether it was killed, and not done before.
+fn killed(host: &Host, args: &[&str], whole: Duration, round: u32) -> bool {
+    let mut child = host.spawn(args);
+    // Spread over the whole run and a little beyond, in an order that no two runs of this test share exactly.
+    let share = f64::from((round * 7919 + std::process::id()) % 1000) / 1000.0;
+    thread::sleep(whole.mul_f64(share * 1.05));
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+fn timed(act: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    act();
+    begun.elapsed()
+}
+
+/// The next start: nothing runs any more, staging is empty, and every archive in the folder is a listed one. Gives back the backups by state.
+fn next_start(host: &Host) -> BTreeMap<String, usize> {
+    let mut states = BTreeMap::new();
+    for backup in host.results(&["list"]) {
+        let state = backup["state"].as_str().unwrap().to_owned();
+        assert!(["complete", "interrupted"].contains(&state.as_str()), "{backup}");
+        *states.entry(state).or_default() += 1;
+    }
+    assert!(host.results(&["job", "list", "--state", "running"]).is_empty());
+    let staging = fs::read_dir(host.path("keepstone-data/backups/.staging")).unwrap().flatten();
+    let left: Vec<_> = staging.filter(|entry| entry.path().is_dir()).map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "staging was left: {left:?}");
+    states
+}
+
+#[test]
+fn a_killed_create_leaves_the_source_whole_and_no_half_archive() {
+    let host = Host::new();
+    let file = host.path("shop.db");
+    let application = shop(&file, ORDERS);
+    host.ok(&["db", "add", "shop.db"]);
+    let whole = timed(|| drop(host.create(&["shop"])));
+    let before = content(&file);
+    let mut kills_that_hit = 0;
+    let mut interrupted = 0;
+    for round in 0..kills() {
+        let was_killed = killed(&host, &["create", "shop"], whole, round);
+        kills_that_hit += u32::from(was_killed);
+        application.execute("UPDATE products SET price = price", []).unwrap();
+        let told = host.run(&["status"]);
+        let states = next_start(&host);
+        let now = states.get("interrupted").copied().unwrap_or(0);
+        if now > interrupted {
+            assert!(was_killed, "a run that was done is not interrupted");
+            assert!(told.stderr.contains("the create of shop was interrupted"), "{told:?}");
+            interrupted = now;
+        }
+    }
+    eprintln!("create: {kills_that_hit} of {} kills hit it running, {interrupted} left a backup begun", kills());
+    assert!(kills_that_hit * 2 > kills(), "the kills came too late to show anything");
+    assert!(interrupted > 0, "no kill hit the middle");
+    assert!(content(&file) == before, "the source changed");
+    let complete = host.results(&["list", "--state", "complete"]);
+    let archives = fs::read_dir(host.path("keepstone-data/backups/shop/manual")).unwrap().flatten();
+    let archives = archives.filter(|entry| entry.path().extension().is_some_and(|end| end == "zip")).count();
+    assert_eq!(archives, complete.len(), "archives in the folder and in the list");
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+}
+
+#[test]
+fn a_killed_restore_leaves_the_old_or_the_new() {
+    let host = Host::new();
+    let file = host.path("shop.db");
+    let application = shop(&file, ORDERS);
+    host.ok(&["db", "add", "shop.db"]);
+    let old_id = host.create(&["shop"]);
+    let old = content(&file);
+    let change = |connection: &Connection| {
+        connection
+            .execute_batch("BEGIN; UPDATE orders SET note = zeroblob(2000) WHERE id % 5 = 0; DELETE FROM products WHERE id = 2; COMMIT")
+            .unwrap();
+    };
+    change(&application);
+    let new = content(&file);
+    assert!(old != new);
+    let args = ["restore", &old_id, "--replace", "--yes"];
+    let whole = timed(|| drop(host.ok(&args)));
+    let (mut kills_that_hit, mut kept, mut replaced, mut told_of) = (0, 0, 0, 0);
+    let mut changed = false;
+    for round in 0..kills() {
+        if !changed {
+            change(&application);
+        }
+        kills_that_hit += u32::from(killed(&host, &args, whole, round));
+        let now = content(&file);
+        assert!(now == old || now == new, "a mix of both, in round {round}");
+        changed = now == new;
+        if changed {
+            kept += 1;
+        } else {
+            replaced += 1;
+        }
+        let told = host.run(&["status"]);
+        told_of += u32::from(told.stderr.contains("the restore of shop was interrupted"));
+        next_start(&host);
+    }
+    eprintln!("restore: {kills_that_hit} of {} kills hit it running; {kept} kept, {replaced} replaced, {told_of} told of", kills());
+    assert!(kills_that_hit * 2 > kills(), "the kills came too late to show anything");
+    assert!(told_of > 0 && kept > 0, "no kill hit the middle");
+    drop(application);
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+    // The database is as usable as before.
+    host.ok(&args);
+    assert!(content(&file) == old);
+}

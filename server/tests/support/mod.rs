@@ -1,0 +1,160 @@
+//! What tests of the real binary stand on: a folder of its own, databases made through SQLite, and runs of `keepstone`.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+pub(crate) const KEEPSTONE: &str = env!("CARGO_BIN_EXE_keepstone");
+
+/// A machine of its own: a folder to run in, with the vault where it is by default.
+#[derive(Debug)]
+pub(crate) struct Host {
+    dir: tempfile::TempDir,
+}
+
+/// What a run of the binary left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) exit: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(KEEPSTONE);
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null()).env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        run(&mut self.command(args))
+    }
+
+    /// Runs what must succeed; gives back what it wrote to standard output.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let run = self.run(args);
+        assert_eq!(run.exit, 0, "keepstone {args:?}: {run:?}");
+        run.stdout
+    }
+
+    /// Runs with `--json`: exactly one document of the promised shape. Gives back the exit code and the document.
+    pub(crate) fn json(&self, args: &[&str]) -> (i32, Value) {
+        let run = self.run(&[args, &["--json"]].concat());
+        let document: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("keepstone {args:?}: {error}: {run:?}"));
+        check_shape(&document, run.exit, args);
+        (run.exit, document)
+    }
+
+    /// The results of what must succeed.
+    pub(crate) fn results(&self, args: &[&str]) -> Vec<Value> {
+        let (exit, document) = self.json(args);
+        assert_eq!(exit, 0, "keepstone {args:?}: {document}");
+        document["results"].as_array().unwrap().clone()
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Makes a backup; gives back its id.
+    pub(crate) fn create(&self, args: &[&str]) -> String {
+        self.ok(&[&["create", "-q"], args].concat()).trim().to_owned()
+    }
+}
+
+pub(crate) fn run(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        exit: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// `{"ok", "results": […], "error": {"code", "message", "hint", "exit"}}`, and all of it agrees with the exit code.
+pub(crate) fn check_shape(document: &Value, exit: i32, args: &[&str]) {
+    let told = format!("keepstone {args:?}, exit {exit}: {document}");
+    let object = document.as_object().expect(&told);
+    let mut keys: Vec<_> = object.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["error", "ok", "results"], "{told}");
+    assert_eq!(document["ok"].as_bool(), Some(exit == 0), "{told}");
+    assert!(document["results"].is_array(), "{told}");
+    let error = &document["error"];
+    if exit == 0 {
+        assert!(error.is_null(), "{told}");
+    } else {
+        assert!(error["code"].is_string() && error["message"].is_string() && error.get("hint").is_some(), "{told}");
+        assert_eq!(error["exit"].as_i64(), Some(i64::from(exit)), "{told}");
+    }
+}
+
+/// A shop in WAL mode, as an application would have it.
+pub(crate) fn shop(path: &Path, orders: u32) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = wal;
+             CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL);
+             CREATE TABLE orders (id INTEGER PRIMARY KEY, product_id INTEGER REFERENCES products (id), note BLOB);
+             INSERT INTO products VALUES (1, 'tea', 4.5), (2, 'cups', 12.0);",
+        )
+        .unwrap();
+    fill(&connection, orders);
+    connection
+}
+
+/// More orders, of about 2 kB each, which no compressor makes smaller.
+pub(crate) fn fill(connection: &Connection, orders: u32) {
+    connection
+        .execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO orders (product_id, note) SELECT 1 + i % 2, randomblob(2000) FROM n",
+            [orders],
+        )
+        .unwrap();
+}
+
+/// Everything a database holds, as text: the schema and every row in order of its key. Fails if SQLite finds damage.
+pub(crate) fn content(path: &Path) -> String {
+    let connection = Connection::open(path).unwrap();
+    let integrity: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(integrity, "ok", "{}", path.display());
+    let rows = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let mut text = String::new();
+            for column in 0..columns {
+                write!(text, "{:?}|", row.get_ref(column)?).unwrap();
+            }
+            Ok(text)
+        };
+        statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let mut text = rows("SELECT type, name, sql FROM sqlite_schema ORDER BY name").join("\n");
+    let tables: Vec<String> = {
+        let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    for table in tables {
+        write!(text, "\n{table}\n{}", rows(&format!("SELECT * FROM \"{table}\" ORDER BY 1")).join("\n")).unwrap();
+    }
+    text
+}
