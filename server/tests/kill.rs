@@ -97,7 +97,7 @@ fn a_killed_restore_leaves_the_old_or_the_new() {
     let old = content(&file);
     let change = |connection: &Connection| {
         connection
-            .execute_batch("BEGIN; UPDATE orders SET note = zeroblob(2000) WHERE id % 5 = 0; DELETE FROM products WHERE id = 2; COMMIT")
+            .execute_batch("BEGIN; UPDATE orders SET note = zeroblob(2000) WHERE id % 5 = 0; INSERT OR REPLACE INTO settings VALUES ('changed', 1); COMMIT")
             .unwrap();
     };
     change(&application);

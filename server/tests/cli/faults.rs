@@ -135,22 +135,22 @@ fn a_missing_archive_is_missing() {
     assert_eq!(exit, 3);
 }
 
-/// A vault on a disk of 12 MB, in a mount namespace that goes with the shell: a small backup fits, a large one does not.
+/// Archives on a disk of 100 MB, in a mount namespace that goes with the shell: a small backup fits, a large one does not.
 #[test]
 fn a_full_disk_is_no_space_and_nothing_is_lost() {
     let host = Host::new();
     drop(shop(&host.path("small.db"), 10));
-    drop(shop(&host.path("large.db"), 8000));
+    drop(shop(&host.path("large.db"), 30_000));
     fs::create_dir(host.path("disk")).unwrap();
     let script = "
-        mount -t tmpfs -o size=12m tmpfs disk || exit 77
+        mount -t tmpfs -o size=100m tmpfs disk || exit 77
         export BACKUP_DIR=disk/backups KEEPSTONE_DATA=vault
         $K create ./small.db -q > id || exit 1
         $K create ./large.db --json > full.json; echo $? > full.exit
         $K create ./large.db --json --no-compress > again.json; echo $? > again.exit
         $K list --json > list.json && $K verify --all || exit 2
         $K create ./small.db -q > id2 || exit 3
-        find disk -name '*.zip' | wc -l > archives
+        find disk -type f -name '*.zip' | wc -l > archives
         ls disk/backups/.staging > staging";
     let mut command = Command::new("unshare");
     let user: &[&str] = if rustix_is_root() { &["--mount"] } else { &["--mount", "--map-root-user"] };

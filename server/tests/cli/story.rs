@@ -25,7 +25,7 @@ fn a_database_is_protected_lost_and_brought_back() {
     // Show and list
     let shown = &host.results(&["show", "latest"])[0];
     assert_eq!(shown["id"], *first_id);
-    assert_eq!(shown["metadata"]["table_counts"], serde_json::json!({ "orders": 500, "products": 2 }));
+    assert_eq!(shown["metadata"]["table_counts"], serde_json::json!({ "orders": 500, "products": 2, "settings": 1 }));
     assert_eq!(shown["metadata"]["app_label"], "v1");
     let listed = host.results(&["list", "shop", "--type", "manual", "--state", "good"]);
     assert_eq!(listed.len(), 1);
@@ -43,7 +43,7 @@ fn a_database_is_protected_lost_and_brought_back() {
 
     // Into a new file: equal, and the live one is as it was
     fill(&application, 100);
-    application.execute_batch("DROP TABLE products; CREATE TABLE later (x)").unwrap();
+    application.execute_batch("DROP TABLE settings; CREATE TABLE later (x)").unwrap();
     let after = content(&file);
     let told = host.run(&["restore", first_id]);
     assert!(told.stderr.contains("unchanged"), "{told:?}");
@@ -58,7 +58,7 @@ fn a_database_is_protected_lost_and_brought_back() {
 
     // Over the live database, with the application connected
     let plan = host.ok(&["restore", "latest", "--replace", "--dry-run"]);
-    for word in ["orders", "100 rows fewer", "products", "will come back", "later", "will be gone", "Safety backup: yes"] {
+    for word in ["orders", "100 rows fewer", "settings", "will come back", "later", "will be gone", "Safety backup: yes"] {
         assert!(plan.contains(word), "{word} is missing in: {plan}");
     }
     assert_eq!(content(&file), after, "a dry run changes nothing");

@@ -13,7 +13,7 @@ fn every_verb_prints_one_document_and_some_text() {
     let job = host.results(&["job", "list"])[0]["id"].as_str().unwrap().to_owned();
     let cases: &[(&[&str], &str)] = &[
         (&["db", "list"], "shop"),
-        (&["db", "show", "shop"], "At 02:00"),
+        (&["db", "show", "shop"], "Every day at 02:00"),
         (&["list"], &id),
         (&["status"], "Protected"),
         (&["status", "./shop.db"], "Protected"),

@@ -1,13 +1,13 @@
 //! What tests of the real binary stand on: a folder of its own, databases made through SQLite, and runs of `keepstone`.
 
 use std::{
-    fmt::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, types::ValueRef};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 pub(crate) const KEEPSTONE: &str = env!("CARGO_BIN_EXE_keepstone");
 
@@ -112,6 +112,8 @@ pub(crate) fn shop(path: &Path, orders: u32) -> Connection {
             "PRAGMA journal_mode = wal;
              CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL);
              CREATE TABLE orders (id INTEGER PRIMARY KEY, product_id INTEGER REFERENCES products (id), note BLOB);
+             CREATE TABLE settings (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+             INSERT INTO settings VALUES ('currency', 'EUR');
              INSERT INTO products VALUES (1, 'tea', 4.5), (2, 'cups', 12.0);",
         )
         .unwrap();
@@ -130,30 +132,34 @@ pub(crate) fn fill(connection: &Connection, orders: u32) {
         .unwrap();
 }
 
-/// Everything a database holds, as text: the schema and every row in order of its key. Fails if SQLite finds damage.
+/// The hash of everything a database holds: the schema and every row in order of its key. Fails if SQLite finds damage.
 pub(crate) fn content(path: &Path) -> String {
     let connection = Connection::open(path).unwrap();
     let integrity: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(integrity, "ok", "{}", path.display());
-    let rows = |sql: &str| -> Vec<String> {
-        let mut statement = connection.prepare(sql).unwrap();
-        let columns = statement.column_count();
-        let row = |row: &rusqlite::Row<'_>| {
-            let mut text = String::new();
-            for column in 0..columns {
-                write!(text, "{:?}|", row.get_ref(column)?).unwrap();
-            }
-            Ok(text)
-        };
-        statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap()
-    };
-    let mut text = rows("SELECT type, name, sql FROM sqlite_schema ORDER BY name").join("\n");
     let tables: Vec<String> = {
         let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
+    let mut hasher = Sha256::new();
+    hash_rows(&connection, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", &mut hasher);
     for table in tables {
-        write!(text, "\n{table}\n{}", rows(&format!("SELECT * FROM \"{table}\" ORDER BY 1")).join("\n")).unwrap();
+        hash_rows(&connection, &format!("SELECT * FROM \"{table}\" ORDER BY 1"), &mut hasher);
     }
-    text
+    hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn hash_rows(connection: &Connection, sql: &str, hasher: &mut Sha256) {
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        for column in 0..columns {
+            match row.get_ref(column).unwrap() {
+                ValueRef::Blob(bytes) => hasher.update(bytes),
+                other => hasher.update(format!("{other:?}")),
+            }
+            hasher.update(b"|");
+        }
+    }
 }
