@@ -8,7 +8,7 @@ use rusqlite::{Connection, types::ValueRef};
 use sha2::{Digest, Sha256};
 
 use super::fault;
-use crate::{Error, Monitor, Result, image::hex};
+use crate::{Monitor, Result, image::hex};
 
 /// The tables, and what could not be read of them.
 #[derive(Debug, Clone, Default)]
@@ -155,13 +155,5 @@ fn text(value: ValueRef<'_>) -> String {
 impl From<&Content> for std::result::Result<BTreeMap<String, Table>, String> {
     fn from(content: &Content) -> Self {
         content.suspect().map_or_else(|| Ok(content.tables.clone()), Err)
-    }
-}
-
-/// A damaged schema as a fault, for verbs that need it whole.
-pub(super) fn whole(content: Content, path: &Path) -> Result<BTreeMap<String, Table>> {
-    match content.suspect() {
-        None => Ok(content.tables),
-        Some(detail) => Err(Error::SourceCorrupt { path: path.to_owned(), detail }),
     }
 }

@@ -57,5 +57,8 @@ pub(super) fn detail(error: &rusqlite::Error) -> String {
 }
 
 fn extended_code(error: &rusqlite::Error) -> i32 {
-    error.sqlite_error().map_or(ffi::SQLITE_OK, |failure| failure.extended_code)
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) | rusqlite::Error::SqlInputError { error: failure, .. } => failure.extended_code,
+        _ => ffi::SQLITE_OK,
+    }
 }

@@ -20,3 +20,6 @@ mod watch;
 
 /// How long a verb waits for a lock that an application holds, before it says so.
 pub const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -112,8 +112,8 @@ impl Live {
                 connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
                 connection.execute_batch("PRAGMA query_only=ON")
             }
-            // A commit must be durable when it returns, and a checkpoint must not lengthen it.
-            Access::Write => connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"),
+            // A checkpoint must not lengthen the commit.
+            Access::Write => connection.execute_batch("PRAGMA wal_autocheckpoint=0"),
         }
     }
 

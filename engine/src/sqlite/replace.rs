@@ -14,7 +14,9 @@ use super::{
     open::{Access, Live, identity},
     pace::millis,
     pages::{self, Geometry, Method},
+    scratch::Scratch,
     snapshot::Taken,
+    spool::copy_by_backup_api,
     watch,
 };
 use crate::{
@@ -85,16 +87,19 @@ pub(super) fn replace_by(
     monitor: &dyn Monitor,
 ) -> Result<ReplaceReport> {
     let mut live = Live::open(path, Access::Write)?;
-    let (page_size, damage) = live.watched(monitor, &watch::unlimited, || {
-        let damage = live.begin_read(options.busy_wait)?;
+    let page_size = live.watched(monitor, &watch::unlimited, || {
+        live.begin_read(options.busy_wait)?;
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path));
         pages::rollback(&live.connection);
-        Ok((geometry?.page_size, damage))
+        // The commit must be durable when it returns.
+        let durable = || live.connection.execute_batch("PRAGMA main.synchronous=FULL").map_err(fault::at(path));
+        live.waiting(options.busy_wait, durable)?;
+        Ok(geometry?.page_size)
     })?;
     // All that can be done without the lock is done before it.
     let incoming = Incoming::prepare(options, page_size, monitor)?;
     match method {
-        Method::Dbpage => by_pages::replace(&live, damage, options, &incoming, before_write, monitor),
+        Method::Dbpage => by_pages::replace(&live, options, &incoming, before_write, monitor),
         Method::BackupApi => by_backup_api::replace(&mut live, options, &incoming, before_write, monitor),
     }
 }
@@ -108,10 +113,11 @@ fn begin_write(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -
     if options.expected_identity.is_some_and(|expected| identity(&live.path).ok().as_deref() != Some(expected)) {
         return stale("another file stands at the place of the database");
     }
-    if let Some(expected) = options.expected_schema_hash
-        && content::schema_hash(&live.connection).map_err(fault::at(&live.path))? != expected
-    {
-        return stale("the schema of the database is another one now");
+    if let Some(expected) = options.expected_schema_hash {
+        let (reader, _damage) = Present::reader(live, options)?;
+        if content::schema_hash(&reader.connection).map_err(fault::at(&live.path))? != expected {
+            return stale("the schema of the database is another one now");
+        }
     }
     if geometry.page_size != incoming.page_size() {
         return stale("the page size of the database is another one now");
@@ -131,24 +137,38 @@ fn commit(live: &Live) -> Result<()> {
     })
 }
 
-/// The present state, read through the connection that holds the write lock.
+/// The present state, read by a second connection. It is the same moment, since the first one holds the write lock and has written nothing;
+/// and the first one must not meet damage, for SQLite lets a transaction that has met some write no more.
 struct Present<'a> {
+    method: Method,
     live: &'a Live,
+    options: &'a ReplaceOptions<'a>,
     geometry: &'a Geometry,
-    damage: Option<String>,
     began: Instant,
+}
+
+impl Present<'_> {
+    /// A connection in a read transaction, and the damage that it had to step around.
+    fn reader(live: &Live, options: &ReplaceOptions<'_>) -> Result<(Live, Option<String>)> {
+        let reader = Live::open(&live.path, Access::Read)?;
+        let damage = reader.begin_read(options.busy_wait)?;
+        Ok((reader, damage))
+    }
 }
 
 impl PresentState for Present<'_> {
     fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        let taken = Taken {
-            method: Method::Dbpage,
-            path: &self.live.path,
-            geometry: self.geometry.clone(),
-            damage: self.damage.clone(),
-            hold_ms: 0,
-        };
-        let mut facts = taken.stream_live(&self.live.connection, sink, monitor, Step::SafetyBackup)?;
+        let path = &self.live.path;
+        let (reader, damage) = Self::reader(self.live, self.options)?;
+        let taken = Taken { method: self.method, path, geometry: self.geometry.clone(), damage, hold_ms: 0 };
+        let mut facts = reader.watched(monitor, &watch::unlimited, || match self.method {
+            Method::Dbpage => taken.stream_live(&reader.connection, sink, monitor, Step::SafetyBackup),
+            Method::BackupApi => {
+                let (spool, _empty_file_for_sqlite_to_fill) = Scratch::create(self.options.scratch_dir, "restore.present")?;
+                copy_by_backup_api(&reader.connection, path, &spool)?;
+                taken.stream_spool(Step::SafetyBackup, &spool, sink, monitor)
+            }
+        })?;
         facts.source.hold_ms = millis(self.began.elapsed());
         Ok(facts)
     }

@@ -9,17 +9,16 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{BeforeWrite, Incoming, PresentState, ReplaceOptions, ReplaceReport, begin_write};
+use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write};
 use crate::{
     Error, Monitor, Result,
-    image::{ImageFacts, ImageSink, RestoreHasher},
+    image::RestoreHasher,
     sqlite::{
         fault,
-        open::{Access, Live},
+        open::Live,
         pace::{Pace, millis},
         pages::{self, Geometry, Method},
         scratch::{Scratch, open_immutable},
-        snapshot::Taken,
         spool::copy_by_backup_api,
         watch,
     },
@@ -37,7 +36,7 @@ pub(super) fn replace(
         .watched(monitor, &watch::unlimited, || {
             let geometry = begin_write(live, options, incoming)?;
             let began = Instant::now();
-            before_write(&mut Beside { live, geometry: &geometry, options, began })?;
+            before_write(&mut Present { method: Method::BackupApi, live, options, geometry: &geometry, began })?;
             let image = own_copy(incoming, &geometry, options)?;
             Ok((began, data_version(live)?, image))
         })
@@ -130,31 +129,5 @@ fn hash(file: &mut File) -> std::io::Result<String> {
             0 => return Ok(hasher.finish()),
             n => hasher.update(&buffer[..n]),
         }
-    }
-}
-
-/// The present state, read by a second connection: the API does not copy from one that is in a write transaction. It is the same moment,
-/// since the first one holds the write lock and has written nothing.
-struct Beside<'a> {
-    live: &'a Live,
-    geometry: &'a Geometry,
-    options: &'a ReplaceOptions<'a>,
-    began: Instant,
-}
-
-impl PresentState for Beside<'_> {
-    fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        let path = &self.live.path;
-        let reader = Live::open(path, Access::Read)?;
-        let (spool, damage) = reader.watched(monitor, &watch::unlimited, || {
-            let damage = reader.begin_read(self.options.busy_wait)?;
-            let (spool, _file) = Scratch::create(self.options.scratch_dir, "restore.present")?;
-            copy_by_backup_api(&reader.connection, path, &spool)?;
-            pages::rollback(&reader.connection);
-            Ok((spool, damage))
-        })?;
-        let hold_ms = millis(self.began.elapsed());
-        let taken = Taken { method: Method::BackupApi, path, geometry: self.geometry.clone(), damage, hold_ms };
-        taken.stream_spool(Step::SafetyBackup, &spool, sink, monitor)
     }
 }

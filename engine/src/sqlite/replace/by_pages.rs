@@ -9,12 +9,12 @@ use rusqlite::{params, types::Null};
 use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write, commit};
 use crate::{
     Error, Monitor, Result,
-    image::{RestoreHasher, mask_volatile},
+    image::{RestoreHasher, VOLATILE_HEADER_BYTES, mask_volatile},
     sqlite::{
         fault,
         open::Live,
         pace::{Pace, millis},
-        pages::{self, AutoVacuum, Geometry},
+        pages::{self, AutoVacuum, Geometry, Method},
         watch,
     },
 };
@@ -24,7 +24,6 @@ const LOCK_BYTE: u64 = 1 << 30;
 
 pub(super) fn replace(
     live: &Live,
-    damage: Option<String>,
     options: &ReplaceOptions<'_>,
     incoming: &Incoming,
     before_write: &mut BeforeWrite<'_>,
@@ -34,7 +33,7 @@ pub(super) fn replace(
     let result = live.watched(monitor, &watch::unlimited, || {
         let geometry = begin_write(live, options, incoming)?;
         began = Instant::now();
-        before_write(&mut Present { live, geometry: &geometry, damage, began })?;
+        before_write(&mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began })?;
         let pages_written = Writer { live, incoming, geometry: &geometry, options, monitor }.write()?;
         commit(live)?;
         Ok((pages_written, geometry.is_wal()))
@@ -77,9 +76,10 @@ impl Writer<'_> {
         }
         self.prove(&pace)?;
         if image_count < live_count {
-            // Last of all: any later write would cancel it. It happens within the commit.
+            // After all others: a later page would cancel it. It happens within the commit.
             self.execute_page(image_count + 1, None)?;
         }
+        self.move_schema_cookie()?;
         Ok(pages_written)
     }
 
@@ -138,16 +138,23 @@ impl Writer<'_> {
         Ok(written + 1)
     }
 
-    /// The image's first page with what must stay the live database's: the journal mode (18–19), and the counters that SQLite itself moves on
-    /// at commit (24–27, 92–95). The schema cookie (40–43) goes above the live one, so that connected applications read the schema again.
+    /// The image's first page with what is the live database's own: the journal mode, the counters that SQLite itself moves on at commit, and
+    /// the schema cookie. Were that another one already, SQLite would read the schema again to go on, through tree structures that it
+    /// holds of the old pages.
     fn first_page(&self, live: &[u8]) -> Vec<u8> {
         let mut page = self.incoming.first_page().to_vec();
-        for kept in [18..20, 24..28, 92..96] {
+        for kept in VOLATILE_HEADER_BYTES {
             page[kept.clone()].copy_from_slice(&live[kept]);
         }
-        let live_cookie = u32::from_be_bytes([live[40], live[41], live[42], live[43]]);
-        page[40..44].copy_from_slice(&live_cookie.wrapping_add(1).to_be_bytes());
         page
+    }
+
+    /// Puts the schema cookie above the live one, so that connected applications read the schema again; by the pragma, which tells this
+    /// connection that it has seen it.
+    fn move_schema_cookie(&self) -> Result<()> {
+        let next = (self.geometry.schema_version + 1) & i64::from(i32::MAX);
+        let moved = self.live.connection.execute_batch(&format!("PRAGMA main.schema_version={next}"));
+        moved.map_err(fault::at(&self.live.path))
     }
 
     fn execute_page(&self, number: u64, page: Option<&[u8]>) -> Result<()> {

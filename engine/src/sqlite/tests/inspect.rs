@@ -1,0 +1,97 @@
+//! Looking into images: sound ones, damaged ones, and files that are none.
+
+use super::*;
+use crate::sqlite::inspect::inspect_image;
+
+#[test]
+fn a_sound_image_is_not_touched() {
+    let place = Place::new();
+    drop(place.sql(&format!("PRAGMA journal_mode=WAL; {ZOO}")));
+    let path = place.folder.path().join("an image?#%20.sqlite");
+    fs::copy(place.db(), &path).unwrap();
+    let before = (fs::read(&path).unwrap(), fs::read_dir(place.folder.path()).unwrap().count());
+    let report = inspect_image(&path, &Silent).unwrap();
+    assert_eq!((report.integrity, report.foreign_keys), (Ok(()), Ok(())));
+    assert!(report.not_examined.is_empty());
+    assert_eq!((fs::read(&path).unwrap(), fs::read_dir(place.folder.path()).unwrap().count()), before);
+}
+
+#[test]
+fn rows_that_refer_to_nothing_are_counted_by_table() {
+    let place = Place::new();
+    drop(place.sql(
+        "PRAGMA foreign_keys=OFF; CREATE TABLE customer(id INTEGER PRIMARY KEY); CREATE TABLE orders(c REFERENCES customer(id));
+         INSERT INTO customer VALUES (1); INSERT INTO orders VALUES (1), (2), (3), (NULL);",
+    ));
+    let report = inspect_image(&place.db(), &Silent).unwrap();
+    assert_eq!(report.integrity, Ok(()));
+    assert_eq!(report.foreign_keys, Err("2 rows of orders refer to rows of customer that are not there".to_owned()));
+}
+
+#[test]
+fn damage_is_a_finding_and_not_an_error() {
+    let place = Place::new();
+    drop(place.sql(ZOO));
+    let file = fs::read(place.db()).unwrap();
+    let report = |bytes: &[u8]| inspect_image(&place.image(bytes), &Silent).unwrap();
+
+    let mut flipped = file.clone();
+    let middle = file.len() / 2;
+    flipped[middle..middle + 600].fill(0x55);
+    assert!(report(&flipped).integrity.is_err());
+
+    let cut = report(&file[..file.len() - 8192]);
+    assert!(cut.integrity.is_err() && cut.schema.is_err(), "{cut:?}");
+
+    for nothing in [&b""[..], b"hello", &[0xff; 9000]] {
+        let none = report(nothing);
+        if nothing.is_empty() {
+            assert_eq!(none.schema.unwrap().len(), 0, "an empty file is an empty database to SQLite: the counts tell");
+        } else {
+            assert!(none.integrity.is_err() && none.schema.is_err() && none.foreign_keys.is_err(), "{none:?}");
+            assert_eq!(none.page_size, 0);
+        }
+    }
+    assert_eq!(code(inspect_image(&place.folder.path().join("none"), &Silent)), "io_error");
+}
+
+#[test]
+fn an_index_by_the_applications_own_function_is_told_and_the_rest_is_checked() {
+    let place = Place::new();
+    let connection = Connection::open(place.db()).unwrap();
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8 | rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("fits", 1, flags, |_| Ok(true)).unwrap();
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<400) SELECT hex(randomblob(50)) FROM n";
+    connection
+        .execute_batch(&format!("CREATE TABLE own(x); CREATE INDEX own_fits ON own(fits(x)); INSERT INTO own {rows}; CREATE TABLE other(x); INSERT INTO other {rows};"))
+        .unwrap();
+    drop(connection);
+    let sound = fs::read(place.db()).unwrap();
+    let report = inspect_image(&place.image(&sound), &Silent).unwrap();
+    assert_eq!(report.integrity, Ok(()));
+    assert!(report.not_examined[0].contains("fits"), "{:?}", report.not_examined);
+    assert_eq!(report.schema.unwrap()["own"].row_count, 400);
+    for table in ["own", "other"] {
+        let root: usize =
+            one::<i64>(&Connection::open(place.db()).unwrap(), &format!("SELECT rootpage FROM sqlite_schema WHERE name='{table}'"))
+                as usize;
+        let mut damaged = sound.clone();
+        damaged[(root - 1) * 4096 + 8..root * 4096].fill(0x77);
+        assert!(inspect_image(&place.image(&damaged), &Silent).unwrap().integrity.is_err(), "{table}");
+    }
+}
+
+#[test]
+fn a_cancel_ends_the_look() {
+    let place = Place::new();
+    let rows = "CREATE TABLE t(x); CREATE INDEX i ON t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<150000) SELECT randomblob(60) FROM n;";
+    drop(place.sql(&format!("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {rows}")));
+    let monitor = StopWhen::new(|_| true);
+    monitor.stopped.store(true, Ordering::Relaxed);
+    let began = std::time::Instant::now();
+    assert_eq!(code(inspect_image(&place.db(), &monitor)), "cancelled");
+    let cancelled_after = began.elapsed();
+    let began = std::time::Instant::now();
+    inspect_image(&place.db(), &Silent).unwrap();
+    assert!(cancelled_after < began.elapsed(), "{cancelled_after:?} against {:?}", began.elapsed());
+}

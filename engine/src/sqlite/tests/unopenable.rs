@@ -1,0 +1,67 @@
+//! Replacing a database that SQLite cannot open.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use super::*;
+use crate::sqlite::{replace::replace_unopenable, scratch::beside};
+
+#[test]
+fn the_whole_set_is_kept_aside_and_the_image_stands_alone() {
+    let place = Place::new();
+    drop(place.sql(ZOO));
+    let image = place.image(&fs::read(place.db()).unwrap());
+    for (suffix, content) in [("", "broken"), ("-wal", "old wal"), ("-shm", "old shm"), ("-journal", "old journal")] {
+        fs::write(beside(&place.db(), suffix), content).unwrap();
+    }
+    fs::set_permissions(place.db(), fs::Permissions::from_mode(0o640)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(place.db(), Some(1234), Some(2345)).unwrap();
+    }
+    let old = fs::metadata(place.db()).unwrap();
+    let aside = place.folder.path().join("aside/now");
+    replace_unopenable(&place.db(), &image, &aside).unwrap();
+    for (suffix, content) in [("", "broken"), ("-wal", "old wal"), ("-shm", "old shm"), ("-journal", "old journal")] {
+        assert_eq!(fs::read_to_string(beside(&aside.join("shop.db"), suffix)).unwrap(), content);
+    }
+    assert_eq!(fs::read_dir(place.db().parent().unwrap()).unwrap().count(), 1, "nothing old stands beside the new database");
+    let new = fs::metadata(place.db()).unwrap();
+    assert_eq!((new.uid(), new.gid(), new.mode()), (old.uid(), old.gid(), old.mode()));
+    assert!(is_sound(&place.db()));
+    assert!(image.exists(), "the caller's image stays");
+}
+
+#[test]
+fn a_fault_on_the_way_puts_everything_back() {
+    let place = Place::new();
+    drop(place.sql(ZOO));
+    let image = place.image(&fs::read(place.db()).unwrap());
+    for (suffix, content) in [("", "broken"), ("-wal", "old wal"), ("-journal", "old journal")] {
+        fs::write(beside(&place.db(), suffix), content).unwrap();
+    }
+    // What stands aside already is never written over.
+    let aside = place.folder.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("shop.db-journal"), "an earlier one").unwrap();
+    assert_eq!(code(replace_unopenable(&place.db(), &image, &aside)), "target_exists");
+    for (suffix, content) in [("", "broken"), ("-wal", "old wal"), ("-journal", "old journal")] {
+        assert_eq!(fs::read_to_string(beside(&place.db(), suffix)).unwrap(), content);
+    }
+    assert_eq!(fs::read_dir(place.db().parent().unwrap()).unwrap().count(), 3);
+    assert_eq!(fs::read_to_string(aside.join("shop.db-journal")).unwrap(), "an earlier one");
+    assert_eq!(code(replace_unopenable(&place.db(), &place.folder.path().join("none"), &aside)), "io_error");
+}
+
+/// As on a machine where the vault is on another disk.
+#[test]
+fn the_set_goes_to_another_file_system_too() {
+    let (place, other) = (Place::new(), tempfile::tempdir().unwrap());
+    if fs::metadata(other.path()).unwrap().dev() == fs::metadata(place.folder.path()).unwrap().dev() {
+        return;
+    }
+    drop(place.sql(ZOO));
+    let image = place.image(&fs::read(place.db()).unwrap());
+    fs::write(place.db(), "broken").unwrap();
+    replace_unopenable(&place.db(), &image, &other.path().join("now")).unwrap();
+    assert_eq!(fs::read_to_string(other.path().join("now/shop.db")).unwrap(), "broken");
+    assert!(is_sound(&place.db()));
+}
