@@ -9,6 +9,8 @@ use crate::Vault;
 /// What no id can be named, so that it never meets a database's folder (ids begin with a letter or a digit).
 const TRASH: &str = ".trash";
 pub(crate) const STAGING: &str = ".staging";
+/// The catalog's file, in the data directory.
+pub(crate) const CATALOG: &str = "catalog.sqlite";
 
 impl Vault {
     /// The folder of everything that belongs to one database.
@@ -65,7 +67,7 @@ impl Vault {
     }
 
     pub(crate) fn catalog_path(&self) -> PathBuf {
-        self.data_dir().join("catalog.sqlite")
+        self.data_dir().join(CATALOG)
     }
 
     pub(crate) fn live_path(&self) -> PathBuf {

@@ -85,7 +85,7 @@ impl Vault {
             let backups = wished.or(marker.backups).unwrap_or_else(|| data.join("backups"));
             durable::make_dir(&backups)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
-            let catalog_path = data.join("catalog.sqlite");
+            let catalog_path = data.join(crate::layout::CATALOG);
             if is_lost(&catalog_path, &backups)? {
                 return Err(Error::CatalogDamaged { detail: format!("{} is missing", catalog_path.display()) });
             }

@@ -1,6 +1,8 @@
 //! Rules of the whole workspace, each with its reason: who may use what, what must not appear, and that the documents speak of what exists.
 //! Here and not in a crate of its own, because the server sees all the others.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
