@@ -92,12 +92,17 @@ impl FromServerFnError for AppError {
     }
 }
 
-/// A message of the engine or the model as a sentence: first letter large, full stop at the end.
+/// A message of the engine or the model as a sentence: first letter large, unless it begins with a name like `shop.db`; full stop at the end.
 pub fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let Some(first) = chars.next() else { return String::new() };
     let end = if message.ends_with(['.', '?', '!', '…']) { "" } else { "." };
-    format!("{}{}{end}", first.to_uppercase(), chars.as_str())
+    let first_word = message.split(' ').next().unwrap_or_default();
+    if first_word.chars().all(char::is_alphabetic) {
+        format!("{}{}{end}", first.to_uppercase(), chars.as_str())
+    } else {
+        format!("{message}{end}")
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +119,7 @@ mod tests {
     fn messages_become_sentences() {
         assert_eq!(sentence("no backup \"x\""), "No backup \"x\".");
         assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence("shop.db does not exist"), "shop.db does not exist.");
         assert_eq!(sentence(""), "");
     }
 }

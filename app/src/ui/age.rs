@@ -16,7 +16,7 @@ pub struct Age {
     pub over: bool,
 }
 
-/// e.g. `3 h ago` over a bar and `of 26 h`.
+/// e.g. `3 h ago`, `max 26 h`, over a bar.
 #[component]
 pub fn AgeMeter(age: Age) -> impl IntoView {
     let said = match age.newest_good {
@@ -25,7 +25,7 @@ pub fn AgeMeter(age: Age) -> impl IntoView {
     };
     view! {
         <span class="age" class:over=age.over>
-            <span class="age-text"><strong>{said}</strong><span class="muted">" of "{age.objective}</span></span>
+            <span class="age-text"><strong>{said}</strong><span class="muted" title="The objective: how old the newest good backup may be">"max "{age.objective}</span></span>
             <svg class="age-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="track" width="100" height="4"></rect>
                 <rect class="fill" width=age.percent.to_string() height="4"></rect>

@@ -46,7 +46,7 @@ pub fn ConfirmDialog(
         <dialog class="dialog" open=open aria-labelledby=labelled_by node_ref=dialog>
             <h2 id=heading>{title}</h2>
             {children()}
-            <a class="dialog-close button" href=move || pathname.get() on:click=leave>"Cancel"</a>
+            <a class="dialog-close button" autofocus href=move || pathname.get() on:click=leave>"Cancel"</a>
         </dialog>
     }
 }

@@ -29,13 +29,13 @@ pub fn EventTable(lines: Vec<EventLine>) -> impl IntoView {
     let body: Vec<_> = lines
         .into_iter()
         .map(|line| {
-            let links = links(&line);
+            let (links, message) = (links(&line), message(&line));
             view! {
                 <tr>
                     <td data-label="When" class="nowrap"><When moment=line.at/></td>
                     <td data-label="Who">{line.actor}</td>
                     <td data-label="What" class="wide">
-                        {line.message}
+                        {message}
                         <span class="sub"><code>{line.action}</code>{links}</span>
                     </td>
                     <td data-label="Result"><ResultBadge result=line.result/></td>
@@ -67,10 +67,11 @@ pub fn EventList(lines: Vec<EventLine>) -> impl IntoView {
     let items: Vec<_> = lines
         .into_iter()
         .map(|line| {
+            let message = message(&line);
             view! {
                 <li>
                     <span class="event-mark"><ResultBadge result=line.result/></span>
-                    <span class="event-what">{line.message}</span>
+                    <span class="event-what">{message}</span>
                     <span class="event-who">{line.actor}" · "<Ago moment=line.at/></span>
                 </li>
             }
@@ -79,11 +80,23 @@ pub fn EventList(lines: Vec<EventLine>) -> impl IntoView {
     view! { <ul class="events">{items}</ul> }
 }
 
-/// To what the event is about, the most exact first.
+/// The message; the backup it names is a link there.
+fn message(line: &EventLine) -> AnyView {
+    let named = line.backup.as_ref().and_then(|id| Some((id, line.message.split_once(id.as_str())?)));
+    match named {
+        Some((id, (before, after))) => {
+            view! { {before.to_owned()}<a href=format!("/backups/{id}")>{id.to_string()}</a>{after.to_owned()} }.into_any()
+        }
+        None => line.message.clone().into_any(),
+    }
+}
+
+/// To what the event is about and the message does not lead to.
 fn links(line: &EventLine) -> Vec<AnyView> {
     let link = |href: String, text: String| view! { " · " <a href=href>{text}</a> }.into_any();
     let job = line.job.as_ref().map(|job| link(format!("/jobs/{job}"), "job".to_owned()));
     let about = match (&line.backup, &line.database) {
+        (Some(backup), _) if line.message.contains(backup.as_str()) => None,
         (Some(backup), _) => Some(link(format!("/backups/{backup}"), backup.to_string())),
         (None, Some(database)) => Some(link(format!("/databases/{database}"), database.to_string())),
         (None, None) => None,
@@ -94,6 +107,10 @@ fn links(line: &EventLine) -> Vec<AnyView> {
 #[cfg(feature = "ssr")]
 impl EventLine {
     pub fn new(event: keepstone_model::event::Event, now: keepstone_model::Timestamp, zone: &jiff::tz::TimeZone) -> Self {
+        // A message that begins with a name keeps it as it is.
+        let named = |name: Option<&str>| name.is_some_and(|name| event.message.starts_with(name));
+        let named = named(event.database.as_ref().map(DatabaseId::as_str)) || named(event.backup.as_ref().map(BackupId::as_str));
+        let message = if named { event.message } else { crate::error::sentence(&event.message) };
         Self {
             number: event.number,
             at: Moment::new(event.at, now, zone),
@@ -103,7 +120,7 @@ impl EventLine {
             database: event.database,
             backup: event.backup,
             job: event.job,
-            message: crate::error::sentence(&event.message),
+            message,
         }
     }
 }

@@ -37,14 +37,18 @@ pub fn PageHeader(
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     let heading = NodeRef::<html::H1>::new();
+    // Asked for here: when the effect runs, what loaded the page may be gone, and with it the way to the context.
+    let wanted = use_context::<FocusWanted>();
     Effect::new(move || {
-        let wanted = use_context::<FocusWanted>();
         if let (Some(FocusWanted(wanted)), Some(heading)) = (wanted, heading.get())
             && wanted.get_value()
         {
             wanted.set_value(false);
-            // A heading that is gone again has nothing to focus.
-            let _ = heading.focus();
+            // By the next frame the page is in the document; before, it cannot take the focus.
+            request_animation_frame(move || {
+                // A heading that is gone again has nothing to focus.
+                let _ = heading.focus();
+            });
         }
     });
     let way = (!breadcrumbs.is_empty()).then(|| {

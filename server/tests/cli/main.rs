@@ -6,7 +6,6 @@ mod busy;
 mod expect;
 mod faults;
 mod refusals;
-mod serve;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;

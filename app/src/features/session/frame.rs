@@ -78,14 +78,16 @@ fn Navigation(zone: String) -> impl IntoView {
         .collect();
     view! {
         <div class="sidebar">
-            <a class="brand" href="/">
-                <Icon name="stone"/>
-                "Keepstone"
-            </a>
-            <nav aria-label="Main">
-                <ul>{links}</ul>
-            </nav>
-            <p class="sidebar-foot">"Times in " {zone}</p>
+            <div class="sidebar-inner">
+                <a class="brand" href="/">
+                    <Icon name="stone"/>
+                    "Keepstone"
+                </a>
+                <nav aria-label="Main">
+                    <ul>{links}</ul>
+                </nav>
+                <p class="sidebar-foot">"Times in " {zone}</p>
+            </div>
         </div>
     }
 }
