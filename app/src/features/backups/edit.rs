@@ -12,7 +12,7 @@ pub(super) fn notes(backup: &BackupDetail, acts: Acts) -> AnyView {
     let tags: Vec<_> = row.tags.iter().map(|tag| view! { <span class="tag">{tag.clone()}</span> }).collect();
     let value = move || acts.edit.value().get();
     let (id, text, tag_text) = (row.id.clone(), row.description.clone(), row.tags.join(", "));
-    let edit = backup.may_operate.then(|| {
+    let edit = (backup.may_operate && backup.has_archive).then(|| {
         view! {
             <details class="edit">
                 <summary>"Edit description and tags"</summary>

@@ -81,7 +81,7 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     let databases = list.databases.iter().map(|id| (id.clone(), id.clone())).collect();
     let kinds = Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect();
     let states = BackupState::ALL.iter().map(|state| (state.as_str().to_owned(), state.as_str().to_owned())).collect();
-    let sorts = vec![("created".to_owned(), "oldest first".to_owned())];
+    let sort = value("sort");
     view! {
         <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
             {choice("db", "Database", "all databases", databases, &value("db"))}
@@ -90,7 +90,7 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
             {input("q", "Search", "search", "id, description, tag", &value("q"))}
             {input("from", "From", "date", "", &value("from"))}
             {input("to", "To", "date", "", &value("to"))}
-            {choice("sort", "Sort", "newest first", sorts, &value("sort"))}
+            {(!sort.is_empty()).then(|| view! { <input type="hidden" name="sort" value=sort/> })}
             <div class="filter-actions">
                 <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
                 {filtered.then(|| view! { <a class="button quiet" href="/backups">"Clear"</a> })}
@@ -142,6 +142,14 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
         query.replace("page", page.to_string());
         format!("/backups{}", query.to_query_string())
     };
+    let oldest_first = query.get_str("sort") == Some("created");
+    let turned = {
+        let mut query = query.clone();
+        query.remove("page");
+        query.replace("sort", if oldest_first { "-created" } else { "created" }.to_owned());
+        format!("/backups{}", query.to_query_string())
+    };
+    let (sorted, arrow, turn) = if oldest_first { ("ascending", "↑", "Newest first") } else { ("descending", "↓", "Oldest first") };
     let previous = (list.page > 1).then(|| address(list.page - 1));
     let next = (last < list.total).then(|| address(list.page + 1));
     view! {
@@ -151,7 +159,9 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
                 <thead>
                     <tr>
                         <th scope="col">"State"</th>
-                        <th scope="col">"When"</th>
+                        <th scope="col" aria-sort=sorted>
+                            <a class="sort" href=turned title=turn>"When "<span aria-hidden="true">{arrow}</span></a>
+                        </th>
                         <th scope="col">"Database"</th>
                         <th scope="col">"Kind"</th>
                         <th scope="col" class="number">"Size"</th>
@@ -191,8 +201,8 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {note}
             </td>
-            <td data-label="Database"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
-            <td data-label="Kind">{row.kind}</td>
+            <td data-label="Database" class="nowrap"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
+            <td data-label="Kind" class="nowrap">{row.kind}</td>
             <td data-label="Size" class="number">
                 <Size bytes=row.size_bytes/>
                 {(!row.change.is_empty()).then(|| view! { <span class="muted change">" "{row.change}</span> })}

@@ -102,8 +102,8 @@ fn table_row(row: JobRow) -> impl IntoView {
         <tr>
             <td data-label="State"><JobBadge state=row.state/></td>
             <td data-label="Job"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
-            <td data-label="Begun"><Ago moment=row.created/></td>
-            <td data-label="By">{row.created_by}</td>
+            <td data-label="Begun" class="nowrap"><Ago moment=row.created/></td>
+            <td data-label="By" class="nowrap">{row.created_by}</td>
             <td data-label="Took" class="number">{if row.took.is_empty() { "–".to_owned() } else { row.took }}</td>
             <td data-label="Result"><span class="row-result">{result}</span></td>
         </tr>

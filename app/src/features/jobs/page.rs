@@ -156,7 +156,6 @@ fn again(job: &JobDetail) -> AnyView {
 fn restored(job: &JobDetail) -> AnyView {
     let row = &job.row;
     let said = row.said.clone();
-    let title = if row.took.is_empty() { "Restored".to_owned() } else { format!("Restored in {}", row.took) };
     let path = job.restored_path.clone().filter(|_| job.safety_backup.is_none());
     let path = path.map(|path| view! { <p>"The new file: "<code class="path">{path}</code></p> });
     let safety = job.safety_backup.clone().map(|id| {
@@ -168,7 +167,7 @@ fn restored(job: &JobDetail) -> AnyView {
     let backup =
         row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
     view! {
-        <Alert kind=AlertKind::Good title=title>
+        <Alert kind=AlertKind::Good title="Restored, and compared with the backup">
             <p>{said}</p>
             {path}
             {safety}

@@ -38,7 +38,7 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
             backup: id.to_string(),
             database: database.id.to_string(),
             taken: Moment::new(backup.created_at, now, &zone),
-            suggested_path: suggested_path(&database.location, backup.created_at, |path| Path::new(path).exists()),
+            suggested_path: suggested_path(&outside(vault, &database.location), backup.created_at, |path| Path::new(path).exists()),
             live_path: database.location,
             never_replace: database.never_replace,
             refusal: refusal.map(sentence),
@@ -48,6 +48,16 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
         })
     })
     .await
+}
+
+/// The location, or one of the same name beside the vault if it lies in the vault (as the demonstration's does): no restore writes in there.
+fn outside(vault: &Vault, location: &str) -> String {
+    let path = Path::new(location);
+    let parent = vault.data_dir().parent().filter(|_| path.starts_with(vault.data_dir()) || path.starts_with(vault.backups_dir()));
+    match (parent, path.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name).display().to_string(),
+        _ => location.to_owned(),
+    }
 }
 
 /// e.g. `/srv/shop-20261120-030000.db` for `/srv/shop.db`; with a number where that exists.

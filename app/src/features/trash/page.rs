@@ -82,11 +82,11 @@ fn table_row(row: TrashRow, may_change: bool, put_back: ServerAction<PutBack>) -
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {(!row.description.is_empty()).then(|| view! { <span class="row-note">{row.description}</span> })}
             </td>
-            <td data-label="Database">{row.database}</td>
-            <td data-label="Kind">{row.kind}</td>
+            <td data-label="Database" class="nowrap">{row.database}</td>
+            <td data-label="Kind" class="nowrap">{row.kind}</td>
             <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
-            <td data-label="Deleted">{when(row.trashed)}</td>
-            <td data-label="Kept until">{when(row.until)}</td>
+            <td data-label="Deleted" class="nowrap">{when(row.trashed)}</td>
+            <td data-label="Kept until" class="nowrap">{when(row.until)}</td>
             <td class="row-actions">{act}</td>
         </tr>
     }
