@@ -62,7 +62,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
 /// a refresh would empty them.
 fn running() -> bool {
     let moving = |path: &str| {
-        path == "/" || path == "/databases" || path == "/backups" || path.starts_with("/jobs") || {
+        path == "/" || path == "/databases" || path == "/backups" || (path.starts_with("/jobs") && !path.ends_with("/undo")) || {
             let one = path.strip_prefix("/databases/").or_else(|| path.strip_prefix("/backups/"));
             one.is_some_and(|one| one != "new" && !one.contains('/'))
         }

@@ -12,9 +12,11 @@ pub(super) fn notes(backup: &BackupDetail, acts: Acts) -> AnyView {
     let tags: Vec<_> = row.tags.iter().map(|tag| view! { <span class="tag">{tag.clone()}</span> }).collect();
     let value = move || acts.edit.value().get();
     let (id, text, tag_text) = (row.id.clone(), row.description.clone(), row.tags.join(", "));
+    // Without JavaScript a refused form comes back with its fault: that must be seen.
+    let refused = acts.edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let edit = (backup.may_operate && backup.has_archive).then(|| {
         view! {
-            <details class="edit">
+            <details class="edit" open=refused>
                 <summary>"Edit description and tags"</summary>
                 <ActionForm action=acts.edit attr:class="form">
                     <FormError error=fault_of(value)/>

@@ -144,14 +144,18 @@ fn table_row(line: ImpactLine) -> impl IntoView {
     }
 }
 
-/// An act that needs a fresh password says where to give it, and comes back here.
-pub(super) fn sign_in_again(asked: impl Fn() -> bool + Send + Sync + 'static, back: String) -> impl IntoView {
+/// The way on from a refused confirmation: a fresh password is given, or a new plan looked at; then back to `here`.
+pub(super) fn way_on(code: impl Fn() -> Option<String> + Send + Sync + 'static, here: String) -> impl IntoView {
     move || {
-        asked().then(|| {
-            let mut query = ParamsMap::new();
-            query.insert("next", back.clone());
-            let href = format!("/login{}", query.to_query_string());
-            view! { <p><a class="button" href=href rel="external">"Sign in again, then confirm"</a></p> }
-        })
+        let (href, text) = match code()?.as_str() {
+            "sign_in_again" => {
+                let mut query = ParamsMap::new();
+                query.insert("next", here.clone());
+                (format!("/login{}", query.to_query_string()), "Sign in again, then confirm")
+            }
+            "stale_plan" => (here.clone(), "Look again"),
+            _ => return None,
+        };
+        Some(view! { <p><a class="button" href=href rel="external">{text}</a></p> })
     }
 }

@@ -8,7 +8,7 @@ use leptos_router::{
 
 use super::{
     api::{self, PlanView, RestoreView, Start},
-    impact::{impact, sign_in_again, stepper},
+    impact::{impact, stepper, way_on},
 };
 use crate::{
     error::AppError,
@@ -141,7 +141,7 @@ fn choose(view: &RestoreView, [into, path, safety]: &Choice) -> AnyView {
 /// Step 3: confirms exactly the plan above it.
 fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, [into, path, safety]: &Choice) -> AnyView {
     let value = move || start.value().get();
-    let asked = move || value().and_then(Result::err).is_some_and(|error: AppError| error.code == "sign_in_again");
+    let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
     let mut query = ParamsMap::new();
     for (name, value) in [("into", into), ("path", path), ("safety", safety)] {
         query.insert(name, value.clone());
@@ -175,7 +175,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, [int
         <Panel title="Confirm">
             <p>{text}</p>
             <FormError error=fault_of(value)/>
-            {sign_in_again(asked, back)}
+            {way_on(code, back)}
             {form}
         </Panel>
     }

@@ -5,7 +5,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     api::{self, Undo, UndoView},
-    impact::{impact, sign_in_again},
+    impact::{impact, way_on},
 };
 use crate::{
     error::AppError,
@@ -22,7 +22,7 @@ pub fn UndoPage() -> impl IntoView {
 
 fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
     let value = move || undo.value().get();
-    let asked = move || value().and_then(Result::err).is_some_and(|error: AppError| error.code == "sign_in_again");
+    let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
     let job = view.job.clone();
     let lead = view! {
         "Back to the state before, kept in "
@@ -38,7 +38,7 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
         <Panel title="Confirm">
             <p>"The present state is kept in a safety backup of its own, so that this can be undone as well."</p>
             <FormError error=fault_of(value)/>
-            {sign_in_again(asked, format!("/jobs/{job}/undo"))}
+            {way_on(code, format!("/jobs/{job}/undo"))}
             <ActionForm action=undo attr:class="form">
                 <input type="hidden" name="job" value=job.clone()/>
                 <input type="hidden" name="plan" value=view.plan.plan.clone()/>
