@@ -1,16 +1,24 @@
 //! The log of a run: `<data>/logs/keepstone.log`, rolled daily, and the terminal with `-v`.
 
 use std::{
+    fs,
     io::{self, Write},
-    path::Path,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    fmt::{self as lines, MakeWriter},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-/// Days whose log is kept.
+/// Days whose log is kept, as long as they are not larger together than [`KEPT_BYTES`].
 const KEPT_DAYS: usize = 30;
+const KEPT_BYTES: u64 = 100_000_000;
 
 /// Where the log goes, once the vault is known; what is logged before that is only for `-v`.
 #[derive(Debug, Clone, Default)]
@@ -20,10 +28,10 @@ impl Logs {
     pub(crate) fn start(verbose: u8) -> Self {
         let logs = Self::default();
         let filter = |least: &str| EnvFilter::try_from_env("KEEPSTONE_LOG").unwrap_or_else(|_| EnvFilter::new(least));
-        let file = fmt::layer().with_ansi(false).with_writer(logs.clone()).with_filter(filter("info"));
+        let file = lines::layer().with_ansi(false).with_writer(logs.clone()).with_filter(filter("info"));
         let terminal = (verbose > 0).then(|| {
             let least = if verbose > 1 { "debug" } else { "info" };
-            fmt::layer().with_writer(io::stderr).with_target(false).with_filter(filter(least))
+            lines::layer().with_writer(io::stderr).with_target(false).with_filter(filter(least))
         });
         // A second subscriber in one process is a programming fault of a test at most; logging on is better than stopping.
         let _ = tracing_subscriber::registry().with(file).with(terminal).try_init();
@@ -36,8 +44,9 @@ impl Logs {
             return;
         }
         let folder = data.join("logs");
-        if let Err(error) = std::fs::create_dir_all(&folder) {
-            tracing::warn!(%error, "no log folder");
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => tracing::warn!(%error, "no log folder"),
+            _ => keep_small(&folder),
         }
         let appender = RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
@@ -53,7 +62,28 @@ impl Logs {
     }
 }
 
-impl<'a> fmt::MakeWriter<'a> for Logs {
+/// Removes the oldest logs beyond the size that is kept; only files that are named as ours are.
+fn keep_small(folder: &Path) {
+    let own = |entry: &fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let date = name.strip_prefix("keepstone.").and_then(|rest| rest.strip_suffix(".log")).unwrap_or_default();
+        date.len() == 10 && date.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+    };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut logs: Vec<(PathBuf, u64)> =
+        entries.flatten().filter(own).filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect();
+    // The date in the name sorts them; the newest is the one being written and stays whatever its size.
+    logs.sort_unstable_by(|a, b| b.cmp(a));
+    let mut bytes = 0;
+    for (at, (path, size)) in logs.into_iter().enumerate() {
+        bytes += size;
+        if at > 0 && bytes > KEPT_BYTES && fs::remove_file(&path).is_ok() {
+            tracing::info!(path = %path.display(), "removed an old log");
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Logs {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
@@ -68,15 +98,34 @@ pub(crate) struct Line<'a>(Option<&'a RollingFileAppender>);
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0 {
-            Some(appender) => fmt::MakeWriter::make_writer(appender).write(bytes),
+            Some(appender) => MakeWriter::make_writer(appender).write(bytes),
             None => Ok(bytes.len()),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self.0 {
-            Some(appender) => fmt::MakeWriter::make_writer(appender).flush(),
+            Some(appender) => MakeWriter::make_writer(appender).flush(),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_logs_go_when_they_are_too_large_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: u64| fs::File::create(folder.path().join(name)).unwrap().set_len(bytes).unwrap();
+        file("keepstone.2026-11-18.log", 1000);
+        file("keepstone.2026-11-19.log", KEPT_BYTES);
+        file("keepstone.2026-11-20.log", 1000);
+        file("keepstone.my-own-no.log", KEPT_BYTES);
+        keep_small(folder.path());
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["keepstone.2026-11-20.log", "keepstone.my-own-no.log"]);
     }
 }

@@ -44,7 +44,9 @@ impl Follow {
         let bar = (terminal && !cx.out.quiet).then(|| {
             let bar = ProgressBar::new(100);
             bar.set_style(
-                ProgressStyle::with_template("{spinner} {prefix} {bar:24} {msg}").expect("the template is valid").progress_chars("━╸ "),
+                ProgressStyle::with_template("{spinner} {prefix} {bar:20} {wide_msg}")
+                    .expect("the template is valid")
+                    .progress_chars("━╸ "),
             );
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -71,7 +73,7 @@ impl Follow {
     fn place(&self, step: Step) -> String {
         let steps = self.verb.steps();
         match steps.iter().position(|&known| known == step) {
-            Some(at) if steps.len() > 1 => format!("{} of {}: {}", at + 1, steps.len(), step.title()),
+            Some(at) if steps.len() > 1 => format!("{}/{} {}", at + 1, steps.len(), step.title()),
             _ => step.title().to_owned(),
         }
     }
@@ -85,7 +87,6 @@ impl Monitor for Follow {
         }
         *present = Some(step);
         let place = self.place(step);
-        tracing::info!(step = step.title(), "{}", self.title);
         if let Some(bar) = &self.bar {
             bar.set_position(0);
             bar.set_prefix(format!("{} · {place}", self.title));

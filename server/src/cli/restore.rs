@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
             return Err(fault);
         }
     }
-    let follow = Follow::new(cx, Verb::Restore, &plan.backup);
+    let follow = Follow::new(cx, Verb::Restore, &plan.database);
     let options = RestoreOptions { plan, verify: !args.no_verify, actor: context::actor() };
     let outcome = restore::restore(&vault, &options, &follow);
     drop(follow);

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Undo, cx: &Context) -> Result<(), Fault> {
         cx.out.result(result);
         return Err(fault);
     }
-    let follow = Follow::new(cx, Verb::Undo, &job);
+    let follow = Follow::new(cx, Verb::Undo, &plan.database);
     let outcome = restore::undo(&vault, &UndoOptions { restore: job, actor: context::actor() }, &follow);
     drop(follow);
     restored::told(outcome, result, true, Some(&live), cx)

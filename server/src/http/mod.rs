@@ -16,7 +16,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use keepstone_engine::Vault;
@@ -115,8 +115,7 @@ async fn announce(vault: Arc<Vault>, site: &Site) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// For the person at the terminal; the log goes elsewhere.
-#[expect(clippy::print_stdout, reason = "the address and the set-up link are what `serve` has to say on stdout")]
+/// For the person at the terminal; the log goes elsewhere. A terminal that has gone away (`serve | head -1`) does not stop the server.
 fn say(line: &str) {
-    println!("{line}");
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -187,3 +187,23 @@ fn flip_a_byte(path: &Path) {
     bytes[middle] ^= 0x10;
     fs::write(path, bytes).unwrap();
 }
+
+#[test]
+fn a_damaged_source_is_kept_as_suspect_and_alarms() {
+    let (host, id) = protected();
+    let file = host.path("shop.db");
+    let connection = Connection::open(&file).unwrap();
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = delete").unwrap();
+    drop(connection);
+    let mut bytes = fs::read(&file).unwrap();
+    let leaf = bytes.len() - 3 * 4096;
+    bytes[leaf..leaf + 64].fill(0xff);
+    fs::write(&file, &bytes).unwrap();
+    let (exit, document) = host.json(&["create", "shop"]);
+    assert_eq!((exit, document["ok"].as_bool()), (4, Some(false)), "{document}");
+    let listed = host.results(&["list"]);
+    assert!(listed.iter().any(|backup| backup["id"] == *id && backup["good"] == true), "{listed:?}");
+    assert!(!listed.iter().any(|backup| backup["id"] != *id && backup["good"] == true), "nothing of it counts as good: {listed:?}");
+    assert!(listed.iter().any(|backup| backup["verdict"] == "suspect" && backup["state"] == "complete"), "it is kept: {listed:?}");
+    assert_eq!(host.results(&["show", "latest"])[0]["id"], *id, "latest is the newest good one");
+}

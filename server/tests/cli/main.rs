@@ -6,6 +6,7 @@ mod busy;
 mod expect;
 mod faults;
 mod refusals;
+mod serve;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;

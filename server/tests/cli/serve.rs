@@ -1,0 +1,67 @@
+//! `serve`, as a process: it says where it listens, answers, and stops when it is told to.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::support::{Host, shop};
+
+/// A running server, and what it printed: the address, and below it the set-up link.
+fn serve(host: &Host, more: &[&str]) -> (Child, String, String) {
+    let args = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
+    let mut child = host.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines.next().unwrap().unwrap().rsplit_once("http://").unwrap().1.to_owned();
+    let link = lines.find(|line| line.as_ref().unwrap().contains("/setup?")).unwrap().unwrap();
+    (child, address, link)
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn stop(child: Child) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn it_serves_beside_the_command_line_and_stops_when_told_to() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 10));
+    let (child, address, link) = serve(&host, &[]);
+    assert!(link.contains(&address), "{link}");
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(!get(&address, "/backups").starts_with("HTTP/1.1 200"), "nothing is open without a session");
+
+    // The command line works on the same vault meanwhile.
+    host.ok(&["db", "add", "shop.db"]);
+    let id = host.create(&["shop"]);
+    host.ok(&["verify", &id]);
+    let (exit, document) = host.json(&["serve", "--listen", &address]);
+    assert_eq!((exit, document["error"]["code"].as_str()), (5, Some("address_in_use")), "{document}");
+    let new_link = host.ok(&["user", "setup-link"]);
+    assert_ne!(link.rsplit_once('=').unwrap().1, new_link.trim().rsplit_once('=').unwrap().1);
+    stop(child);
+}
+
+#[test]
+fn it_protects_the_database_of_the_environment() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 10));
+    let mut command = host.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.env("DATABASE_URL", "sqlite:///shop.db").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    assert_eq!(host.results(&["db", "list"])[0]["id"], "shop");
+    assert_eq!(host.results(&["schedule", "list"]).len(), 3);
+    stop(child);
+}
