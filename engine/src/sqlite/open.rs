@@ -5,7 +5,7 @@ use std::{
     io::ErrorKind,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
@@ -13,7 +13,6 @@ use rustix::fs::{Access as Right, AtFlags, CWD};
 
 use super::{
     fault,
-    pace::millis,
     pages::{self, Geometry, Method},
     scratch::{beside, open_immutable},
     watch,
@@ -129,17 +128,7 @@ impl Live {
 
     /// Starts a read transaction, waiting for locks so long at most. Damage that was stepped around comes back as a sentence.
     pub(super) fn begin_read(&self, busy_wait: Duration) -> Result<Option<String>> {
-        self.waiting(busy_wait, || pages::begin_read(&self.connection, &self.path))
-    }
-
-    /// Does something that may have to wait for locks, so long at most in all.
-    pub(super) fn waiting<T>(&self, busy_wait: Duration, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let began = Instant::now();
-        watch::wait_for_locks(busy_wait);
-        work().map_err(|error| match error {
-            Error::SourceBusy { path, .. } => Error::SourceBusy { path, waited_ms: millis(began.elapsed()) },
-            other => other,
-        })
+        watch::waiting(busy_wait, || pages::begin_read(&self.connection, &self.path))
     }
 }
 

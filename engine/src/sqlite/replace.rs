@@ -93,7 +93,7 @@ pub(super) fn replace_by(
         pages::rollback(&live.connection);
         // The commit must be durable when it returns.
         let durable = || live.connection.execute_batch("PRAGMA main.synchronous=FULL").map_err(fault::at(path));
-        live.waiting(options.busy_wait, durable)?;
+        watch::waiting(options.busy_wait, durable)?;
         Ok(geometry?.page_size)
     })?;
     // All that can be done without the lock is done before it.
@@ -107,7 +107,7 @@ pub(super) fn replace_by(
 /// Takes the write lock and sees that this is the database that the plan was made for. From here to the commit nobody else writes; readers go
 /// on, in WAL mode until after the commit.
 fn begin_write(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -> Result<Geometry> {
-    live.waiting(options.busy_wait, || live.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault::at(&live.path)))?;
+    watch::waiting(options.busy_wait, || live.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault::at(&live.path)))?;
     let stale = |reason: &str| Err(Error::StalePlan { reason: reason.to_owned() });
     let geometry = Geometry::read(&live.connection).map_err(fault::at(&live.path))?;
     if options.expected_identity.is_some_and(|expected| identity(&live.path).ok().as_deref() != Some(expected)) {
@@ -127,7 +127,7 @@ fn begin_write(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -
 
 /// Commits durably. In rollback-journal mode readers hold a commit off; SQLite lets no new ones in meanwhile.
 fn commit(live: &Live) -> Result<()> {
-    live.waiting(COMMIT_WAIT, || {
+    watch::waiting(COMMIT_WAIT, || {
         loop {
             match live.connection.execute_batch("COMMIT") {
                 Err(error) if fault::is_busy(&error) && !watch::patience_exhausted() => thread::sleep(Duration::from_millis(2)),

@@ -10,7 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
 use super::fault;
-use crate::{Error, Result};
+use crate::{Error, Result, image::hex};
 
 /// A file that only this process knows and that goes with this value. A process that dies leaves it to the cleanup of its staging folder.
 #[derive(Debug)]
@@ -82,7 +82,10 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
     for &byte in path.as_os_str().as_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(byte)),
-            other => uri.push_str(&format!("%{other:02X}")),
+            other => {
+                uri.push('%');
+                uri.push_str(&hex(&[other]));
+            }
         }
     }
     uri.push_str("?immutable=1");

@@ -31,7 +31,7 @@ pub struct SnapshotLimits {
     pub max_hold: Duration,
     /// How much the `-wal` may grow while the snapshot is held.
     pub max_wal_growth_bytes: u64,
-    /// What must stay free beside the database while its `-wal` grows, and beside the spool.
+    /// What must stay free on the disk of the database while its `-wal` grows, or while a spool grows there.
     pub min_free_bytes: u64,
 }
 
@@ -182,17 +182,16 @@ impl Taken<'_> {
 struct Hold<'a> {
     path: &'a Path,
     wal: PathBuf,
-    spool_dir: &'a Path,
     limits: SnapshotLimits,
     began: Instant,
     wal_bytes_before: u64,
 }
 
 impl<'a> Hold<'a> {
-    fn begin(path: &'a Path, options: &SnapshotOptions<'a>) -> Self {
+    fn begin(path: &'a Path, options: &SnapshotOptions<'_>) -> Self {
         let wal = beside(path, "-wal");
         let wal_bytes_before = size_bytes(&wal);
-        Self { path, wal, spool_dir: options.spool_dir, limits: options.limits, began: Instant::now(), wal_bytes_before }
+        Self { path, wal, limits: options.limits, began: Instant::now(), wal_bytes_before }
     }
 
     fn held_ms(&self) -> u64 {
@@ -213,9 +212,6 @@ impl<'a> Hold<'a> {
         let beside_database = self.path.parent().unwrap_or(self.path);
         if wal_growth_bytes > 0 && free_bytes(beside_database).is_some_and(|free| free < limits.min_free_bytes) {
             return Some(too_long("the disk of the database is nearly full and its -wal file grows".to_owned()));
-        }
-        if free_bytes(self.spool_dir).is_some_and(|free| free < limits.min_free_bytes) {
-            return Some(Error::NoSpace { path: self.spool_dir.to_owned() });
         }
         None
     }

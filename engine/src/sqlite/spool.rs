@@ -1,6 +1,6 @@
 //! Getting a moment of a database out of it at full speed into a file of our own, so that its lock is held no longer than that.
 
-use std::{fs::File, io::Write, path::Path};
+use std::{fs::File, io::Write, os::unix::fs::MetadataExt, path::Path};
 
 use rusqlite::{
     Connection, OpenFlags,
@@ -23,7 +23,9 @@ pub(super) fn spool(
     geometry: &Geometry,
     options: &SnapshotOptions<'_>,
 ) -> Result<Scratch> {
-    let needed_bytes = geometry.size_bytes().saturating_add(options.limits.min_free_bytes);
+    // The floor is for the application's disk; a disk of the vault's own may be filled to the last byte.
+    let floor_bytes = if on_one_disk(path, options.spool_dir) { options.limits.min_free_bytes } else { 0 };
+    let needed_bytes = geometry.size_bytes().saturating_add(floor_bytes);
     if free_bytes(options.spool_dir).is_some_and(|free| free < needed_bytes) {
         return Err(Error::NoSpace { path: options.spool_dir.to_owned() });
     }
@@ -33,6 +35,15 @@ pub(super) fn spool(
         Method::BackupApi => copy_by_backup_api(connection, path, &spool)?,
     }
     Ok(spool)
+}
+
+/// Unknown means yes.
+fn on_one_disk(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev());
+    match (device(one), device(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => true,
+    }
 }
 
 fn copy_pages(connection: &Connection, path: &Path, geometry: &Geometry, spool: &Scratch, file: &mut File) -> Result<()> {

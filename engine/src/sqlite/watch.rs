@@ -13,6 +13,7 @@ use std::{
 
 use rusqlite::Connection;
 
+use super::pace::millis;
 use crate::{Error, Monitor, Result};
 
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -97,6 +98,16 @@ impl Drop for Stoppable {
 /// Lets a connection wait for locks as [`wait_for_locks`] says; until that is called it does not wait.
 pub(super) fn be_patient(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_handler(Some(on_busy))
+}
+
+/// Does something that may have to wait for locks, so long at most in all; a fault says how long it waited.
+pub(super) fn waiting<T>(at_most: Duration, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let began = Instant::now();
+    wait_for_locks(at_most);
+    work().map_err(|error| match error {
+        Error::SourceBusy { path, .. } => Error::SourceBusy { path, waited_ms: millis(began.elapsed()) },
+        other => other,
+    })
 }
 
 /// From here on, all waits for locks on this thread together may take so long.

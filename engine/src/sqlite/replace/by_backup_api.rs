@@ -112,6 +112,8 @@ fn prove(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -> Resu
     let (scratch, mut file) = Scratch::create(options.scratch_dir, "restore.readback")?;
     let version = data_version(live)?;
     copy_by_backup_api(&live.connection, &live.path, &scratch)?;
+    // SQLite signs what it writes with its version number (96–99), which `restore_hash` counts: the image's stands in for ours.
+    file.write_all_at(&incoming.first_page()[96..100], 96).map_err(|error| Error::io(scratch.path(), error))?;
     let hash = hash(&mut file).map_err(|error| Error::io(scratch.path(), error))?;
     if hash == incoming.expected_hash || data_version(live)? != version {
         // Who writes again already has taken up the restored content.

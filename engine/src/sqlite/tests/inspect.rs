@@ -72,11 +72,9 @@ fn an_index_by_the_applications_own_function_is_told_and_the_rest_is_checked() {
     assert!(report.not_examined[0].contains("fits"), "{:?}", report.not_examined);
     assert_eq!(report.schema.unwrap()["own"].row_count, 400);
     for table in ["own", "other"] {
-        let root: usize =
-            one::<i64>(&Connection::open(place.db()).unwrap(), &format!("SELECT rootpage FROM sqlite_schema WHERE name='{table}'"))
-                as usize;
+        let root = root_offset(&Connection::open(place.db()).unwrap(), table, 4096);
         let mut damaged = sound.clone();
-        damaged[(root - 1) * 4096 + 8..root * 4096].fill(0x77);
+        damaged[root + 8..root + 4096].fill(0x77);
         assert!(inspect_image(&place.image(&damaged), &Silent).unwrap().integrity.is_err(), "{table}");
     }
 }

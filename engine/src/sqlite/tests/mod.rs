@@ -149,6 +149,12 @@ fn one<T: rusqlite::types::FromSql>(connection: &Connection, sql: &str) -> T {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
+/// Where the tree of a table starts in the file.
+fn root_offset(connection: &Connection, table: &str, page_bytes: usize) -> usize {
+    let sql = format!("SELECT rootpage FROM sqlite_schema WHERE name='{table}'");
+    (usize::try_from(one::<i64>(connection, &sql)).unwrap() - 1) * page_bytes
+}
+
 fn is_sound(path: &Path) -> bool {
     let connection = Connection::open(path).unwrap();
     one::<String>(&connection, "PRAGMA integrity_check") == "ok"

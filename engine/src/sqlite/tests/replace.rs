@@ -46,6 +46,7 @@ impl Replacement<'_> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands in for one that may fail")]
 fn nothing_before(_: &mut dyn PresentState) -> Result<()> {
     Ok(())
 }
@@ -402,11 +403,11 @@ fn applications_at_work_see_the_old_or_the_new_and_lose_no_commit_after_it() {
 #[test]
 fn a_damaged_database_that_still_opens_is_rescued() {
     let place = Place::new();
-    let root = one::<i64>(&place.sql(ZOO), "SELECT rootpage FROM sqlite_schema WHERE name='keyed'") as usize;
+    let root = root_offset(&place.sql(ZOO), "keyed", 4096);
     let (image, _) = place.take().unwrap();
     let file = fs::read(place.db()).unwrap();
     let mut overwritten = file.clone();
-    overwritten[(root - 1) * 4096..root * 4096].fill(0x99);
+    overwritten[root..root + 4096].fill(0x99);
     let cut = file[..file.len() - 5 * 4096].to_vec();
     for damaged in [overwritten, cut] {
         fs::write(place.db(), &damaged).unwrap();
@@ -437,6 +438,22 @@ fn an_image_that_does_not_state_its_page_count_fits() {
     assert_eq!(one::<i64>(&writer, "SELECT count(*) FROM plain"), 700);
     assert_eq!(one::<String>(&writer, "PRAGMA integrity_check"), "ok");
     assert_eq!(inspect_image(&place.db(), &Silent).unwrap().integrity, Ok(()));
+}
+
+/// SQLite writes its version into the header at every commit (96–99), so an image that another one wrote cannot come out the same there.
+#[test]
+fn an_image_that_another_version_of_sqlite_wrote_fits() {
+    for method in [Method::Dbpage, Method::BackupApi] {
+        let place = Place::new();
+        let writer = place.sql(&format!("PRAGMA journal_mode=WAL; {ZOO}"));
+        let (mut image, _) = place.take().unwrap();
+        image[96..100].copy_from_slice(&3_007_017_u32.to_be_bytes());
+        writer.execute_batch(CHANGES[0]).unwrap();
+        Replacement { method, ..Replacement::of(&image) }.run(&place, &image, &mut nothing_before, &Silent).unwrap();
+        let (mut now, _) = place.take().unwrap();
+        now[96..100].copy_from_slice(&image[96..100]);
+        assert_eq!(restore_hash(&now), restore_hash(&image), "{method:?}");
+    }
 }
 
 #[test]

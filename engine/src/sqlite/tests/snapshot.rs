@@ -165,44 +165,56 @@ fn progress_is_told_and_a_cancel_is_heard_midway() {
     }
 }
 
+/// Takes its time.
+struct Slow;
+
+impl ImageSink for Slow {
+    fn begin(&mut self, _size_bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, _pages: &[u8]) -> Result<()> {
+        thread::sleep(Duration::from_millis(30));
+        Ok(())
+    }
+}
+
+/// Writes to the database while its snapshot is held.
+struct Meanwhile<'a>(&'a Connection);
+
+impl ImageSink for Meanwhile<'_> {
+    fn begin(&mut self, _size_bytes: u64) -> Result<()> {
+        self.0.execute_batch("UPDATE t SET x=randomblob(1000) WHERE rowid % 10 = 0").unwrap();
+        Ok(())
+    }
+
+    fn write(&mut self, pages: &[u8]) -> Result<()> {
+        Slow.write(pages)
+    }
+}
+
 #[test]
 fn a_snapshot_that_is_held_too_long_gives_itself_up() {
-    struct Slow;
-    impl ImageSink for Slow {
-        fn begin(&mut self, _size_bytes: u64) -> Result<()> {
-            Ok(())
-        }
-        fn write(&mut self, _pages: &[u8]) -> Result<()> {
-            thread::sleep(Duration::from_millis(30));
-            Ok(())
-        }
-    }
     let place = Place::new();
     let rows = "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20000) SELECT randomblob(1000) FROM n;";
     let writer = place.sql(&format!("PRAGMA journal_mode=WAL; {rows} PRAGMA wal_checkpoint(TRUNCATE);"));
     let spool = place.spool();
-    let limits = SnapshotLimits { max_hold: Duration::from_millis(100), ..limits() };
+    let limits = SnapshotLimits { max_hold: Duration::from_millis(100), ..super::limits() };
     let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_secs(1), limits };
     let began = Instant::now();
     assert_eq!(code(snapshot(&place.db(), &options, &mut Slow, &Silent)), "snapshot_too_long");
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_secs(2), "it does not go on to the end");
 
-    // The log grows past its limit while the snapshot is held.
-    struct Meanwhile<'a>(&'a Connection);
-    impl ImageSink for Meanwhile<'_> {
-        fn begin(&mut self, _size_bytes: u64) -> Result<()> {
-            self.0.execute_batch("UPDATE t SET x=randomblob(1000) WHERE rowid % 10 = 0").unwrap();
-            Ok(())
-        }
-        fn write(&mut self, _pages: &[u8]) -> Result<()> {
-            thread::sleep(Duration::from_millis(30));
-            Ok(())
-        }
-    }
     let limits = SnapshotLimits { max_wal_growth_bytes: 100_000, ..super::limits() };
-    let options = SnapshotOptions { limits, ..options };
-    let error = snapshot(&place.db(), &options, &mut Meanwhile(&writer), &Silent).unwrap_err();
+    let error = snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Meanwhile(&writer), &Silent).unwrap_err();
     assert!(matches!(&error, Error::SnapshotTooLong { reason, .. } if reason.contains("-wal")), "{error}");
+
+    let limits = SnapshotLimits { min_free_bytes: u64::MAX, ..super::limits() };
+    let error = snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Meanwhile(&writer), &Silent).unwrap_err();
+    assert!(matches!(&error, Error::SnapshotTooLong { reason, .. } if reason.contains("nearly full")), "{error}");
+    snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Collected::default(), &Silent).unwrap();
+    writer.execute_batch("PRAGMA journal_mode=DELETE").unwrap();
+    assert_eq!(code(snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Slow, &Silent)), "no_space");
 }
 
 #[test]
@@ -210,11 +222,9 @@ fn damage_makes_the_snapshot_suspect_and_keeps_what_is_there() {
     for mode in ["WAL", "DELETE"] {
         // A page of a table's tree is overwritten.
         let place = Place::new();
-        let root: i64 =
-            one(&place.sql(&format!("PRAGMA journal_mode={mode}; {ZOO}")), "SELECT rootpage FROM sqlite_schema WHERE name='keyed'");
+        let root = root_offset(&place.sql(&format!("PRAGMA journal_mode={mode}; {ZOO}")), "keyed", 4096);
         let mut file = fs::read(place.db()).unwrap();
-        let at = usize::try_from(root - 1).unwrap() * 4096;
-        file[at..at + 4096].fill(0xaa);
+        file[root..root + 4096].fill(0xaa);
         fs::write(place.db(), &file).unwrap();
         let (bytes, facts) = place.take().unwrap();
         assert!(bytes == file);
