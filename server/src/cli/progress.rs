@@ -126,18 +126,16 @@ impl Drop for Follow {
     }
 }
 
-/// e.g. `63 % · 1.2 GB of 1.9 GB · 340.0 MB/s · 2 s left`.
+/// e.g. `63 % · 2.0 s left · 340.0 MB/s · 1.2 GB of 1.9 GB`: what a narrow terminal cuts off stands last.
 fn describe(progress: &Progress) -> String {
     let mut parts = Vec::new();
-    match progress.percent() {
-        Some(percent) => {
-            parts.push(format!("{percent} %"));
-            parts.push(format!("{} of {}", human::bytes(progress.done_bytes), human::bytes(progress.total_bytes)));
-        }
-        None => parts.push(human::bytes(progress.done_bytes)),
-    }
-    parts.extend(progress.rate_bytes_per_s().map(|rate| format!("{}/s", human::bytes(rate))));
+    parts.extend(progress.percent().map(|percent| format!("{percent} %")));
     parts.extend(progress.left_s().map(|left| format!("{} left", human::duration_ms(left * 1000))));
+    parts.extend(progress.rate_bytes_per_s().map(|rate| format!("{}/s", human::bytes(rate))));
+    parts.push(match progress.total_bytes {
+        0 => human::bytes(progress.done_bytes),
+        total => format!("{} of {}", human::bytes(progress.done_bytes), human::bytes(total)),
+    });
     parts.join(" · ")
 }
 
@@ -163,7 +161,7 @@ mod tests {
     #[test]
     fn a_bar_says_bytes_rate_and_time_left() {
         let progress = |total_bytes, elapsed_ms| Progress { step: Step::Snapshot, done_bytes: 500_000_000, total_bytes, elapsed_ms };
-        assert_eq!(describe(&progress(2_000_000_000, 1000)), "25 % · 500.0 MB of 2.0 GB · 500.0 MB/s · 3.0 s left");
+        assert_eq!(describe(&progress(2_000_000_000, 1000)), "25 % · 3.0 s left · 500.0 MB/s · 500.0 MB of 2.0 GB");
         assert_eq!(describe(&progress(0, 100)), "500.0 MB");
     }
 }
