@@ -135,15 +135,15 @@ fn a_missing_archive_is_missing() {
     assert_eq!(exit, 3);
 }
 
-/// Archives on a disk of 100 MB, in a mount namespace that goes with the shell: a small backup fits, a large one does not.
+/// Archives on a disk of 75 MB, in a mount namespace that goes with the shell: a small backup fits, a large one does not.
 #[test]
 fn a_full_disk_is_no_space_and_nothing_is_lost() {
     let host = Host::new();
     drop(shop(&host.path("small.db"), 10));
-    drop(shop(&host.path("large.db"), 30_000));
+    drop(shop(&host.path("large.db"), 40_000));
     fs::create_dir(host.path("disk")).unwrap();
     let script = "
-        mount -t tmpfs -o size=100m tmpfs disk || exit 77
+        mount -t tmpfs -o size=72m tmpfs disk || exit 77
         export BACKUP_DIR=disk/backups KEEPSTONE_DATA=vault
         $K create ./small.db -q > id || exit 1
         $K create ./large.db --json > full.json; echo $? > full.exit
