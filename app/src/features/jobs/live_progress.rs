@@ -120,13 +120,16 @@ fn numbers(progress: &Progress) -> String {
             parts.push(format!("{percent} %"));
             parts.push(format!("{} of {}", human::bytes(progress.done_bytes), human::bytes(progress.total_bytes)));
         }
+        None if progress.done_bytes == 0 => parts.push("Starting".to_owned()),
         None => parts.push(human::bytes(progress.done_bytes)),
     }
     if let Some(rate) = progress.rate_bytes_per_s() {
         parts.push(format!("{}/s", human::bytes(rate)));
     }
     if let Some(left) = progress.left_s() {
-        parts.push(format!("{} left", human::duration_ms(left.max(1).saturating_mul(1000))));
+        // Whole seconds: it is an estimate.
+        let left = if left < 60 { format!("{} s", left.max(1)) } else { human::duration_ms(left.saturating_mul(1000)) };
+        parts.push(format!("{left} left"));
     }
     parts.join(" · ")
 }
@@ -162,7 +165,8 @@ mod tests {
     #[test]
     fn the_numbers_say_only_what_is_known() {
         let at = |done_bytes, total_bytes, elapsed_ms| numbers(&Progress { step: Step::Snapshot, done_bytes, total_bytes, elapsed_ms });
-        assert_eq!(at(0, 0, 0), "0 B");
-        assert_eq!(at(500_000, 1_000_000, 1000), "50 % · 500.0 kB of 1.0 MB · 500.0 kB/s · 1.0 s left");
+        assert_eq!(at(0, 0, 0), "Starting");
+        assert_eq!(at(1_000_000, 100_000_000, 1000), "1 % · 1.0 MB of 100.0 MB · 1.0 MB/s · 1 min 39 s left");
+        assert_eq!(at(500_000, 1_000_000, 1000), "50 % · 500.0 kB of 1.0 MB · 500.0 kB/s · 1 s left");
     }
 }
