@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Monitor, Result, Vault, databases,
-    jobs::{JobMonitor, JobRequest, Running},
+    jobs::{self, JobMonitor, JobRequest, Running},
     proof::Depth,
+    scheduler,
     sqlite::{
         self,
         snapshot::{SnapshotLimits, SnapshotOptions},
@@ -79,7 +80,12 @@ pub(crate) fn run(running: &Running<'_>, options: &CreateOptions, monitor: &dyn 
     let monitor = JobMonitor::new(running, monitor);
     let result = make(running, options, &monitor);
     let outcome = result.as_ref().map(outcome).unwrap_or_default();
-    running.conclude(result, outcome, None)
+    let stopped = monitor.stopping() && result.as_ref().is_err_and(|error| error.code() == "cancelled");
+    if stopped && options.actor == scheduler::ACTOR {
+        // The schedule has moved on; without this the run would be lost in silence.
+        jobs::submit(running.vault, &JobRequest::Create(options.clone()), None)?;
+    }
+    running.conclude(result, outcome, None, monitor.stopping())
 }
 
 fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -> Result<CreateReport> {

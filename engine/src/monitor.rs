@@ -15,6 +15,10 @@ pub trait Monitor: Send + Sync {
     fn cancelled(&self) -> bool {
         false
     }
+    /// Whether that is only because the process is ending: nobody wished this work away.
+    fn stopping(&self) -> bool {
+        false
+    }
 }
 
 /// Follows nothing and never cancels.

@@ -19,11 +19,11 @@ use keepstone_model::{
 
 use crate::{
     Error, Monitor, Result,
-    archive::{ArchiveWriter, PayloadFacts, WriteOptions},
+    archive::{Archive, ArchiveWriter, PayloadFacts, WriteOptions},
     databases, durable,
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
-    notes,
+    notes::{self, Notes},
     proof::{Depth, prove},
 };
 
@@ -62,7 +62,9 @@ pub(crate) fn take(
         Ok(taken) => Ok(taken),
         Err(error) => {
             discard(&staged);
-            fail_row(running, &id, &error)?;
+            if let Err(unwritten) = settle_row(running, options, &id, &error) {
+                tracing::error!(backup = %id, error = %unwritten, "the row of a failed backup could not be written; recovery does it");
+            }
             Err(error)
         }
     }
@@ -207,19 +209,40 @@ fn metadata(
     }
 }
 
-/// The row of a backup that did not come to be; what it says is what a person reads in the list.
-fn fail_row(running: &Running<'_>, id: &BackupId, error: &Error) -> Result<()> {
-    let Some(mut backup) = running.vault.catalog().get_backup(id)? else { return Ok(()) };
-    if backup.state != BackupState::Running {
-        return Ok(());
+/// The row of a backup that did not come to be; what it says is what a person reads in the list. One that was published all the same (the notes
+/// met a full disk, say) is adopted, not lost.
+fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, error: &Error) -> Result<()> {
+    let vault = running.vault;
+    let archive = Archive::open(&vault.archive_path(id));
+    vault.catalog().change_backup(id, |backup| match &archive {
+        _ if backup.state != BackupState::Running => {}
+        Ok(archive) => {
+            adopt(backup, archive, None);
+            backup.pinned = options.pin;
+        }
+        Err(_) => {
+            backup.state = BackupState::Failed;
+            backup.error = Some(error.to_string());
+        }
+    })?;
+    Ok(())
+}
+
+/// Completes the row of an archive that was published and not written down.
+pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, notes: Option<&Notes>) {
+    let metadata = archive.metadata();
+    backup.state = BackupState::Complete;
+    backup.created_at = metadata.created_at;
+    backup.original_size_bytes = metadata.original_size;
+    backup.archive_size_bytes = archive.size_bytes();
+    backup.total_records = metadata.total_records;
+    backup.payload_hash = Some(metadata.payload_hash.clone());
+    backup.suspect.clone_from(&metadata.suspect);
+    if let Some(notes) = notes {
+        backup.suspect = notes.suspect.clone().or_else(|| metadata.suspect.clone());
+        backup.pinned = notes.pinned;
+        backup.proof = notes.proofs.last().cloned();
     }
-    if running.vault.archive_path(id).exists() {
-        // Published, but not written down (a full disk under the notes, say): it is adopted, not lost.
-        return Ok(());
-    }
-    backup.state = BackupState::Failed;
-    backup.error = Some(error.to_string());
-    running.vault.catalog().put_backup(&backup)
 }
 
 fn discard(staged: &Path) {

@@ -42,11 +42,11 @@ pub(crate) fn run(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn 
     let failure = result.as_ref().ok().and_then(|report| failure(&report.backup, &report.proof));
     if let Some(error) = failure {
         // The job of a backup that is bad is a failed job, so that nobody has to open it to see that; the caller still gets the report.
-        running.finish::<()>(&Err(error), String::new(), None)?;
+        running.finish(Err(&error), String::new(), None, false)?;
         return result;
     }
     let outcome = result.as_ref().map(|report| outcome(&report.proof)).unwrap_or_default();
-    running.conclude(result, outcome, None)
+    running.conclude(result, outcome, None, monitor.stopping())
 }
 
 fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
@@ -62,13 +62,23 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     let (_, proof) = prove(&path, &running.staging, Depth::Opened, Step::Verify, monitor)?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
     // Only the proof: it may have been pinned, described or deleted meanwhile.
-    let backup = vault.catalog().change_backup(id, |backup| backup.proof = Some(proof.clone()))?;
+    let backup = vault.catalog().change_backup(id, |backup| {
+        if tells_more(&proof, backup.proof.as_ref()) {
+            backup.proof = Some(proof.clone());
+        }
+    })?;
     databases::update_latest_link(vault, &backup.database)?;
     for check in &proof.checks {
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
         monitor.log(&format!("{} {}{detail}", check.name, check.result.as_str()));
     }
     Ok(VerifyReport { job: running.id(), backup, proof })
+}
+
+/// Whether a new proof takes the place of the one before. Checks that could not run this time (no space for the scratch copy, say) do not take
+/// back what was seen before: such a proof is kept in the notes only.
+pub(crate) fn tells_more(new: &Proof, before: Option<&Proof>) -> bool {
+    before.is_none_or(|before| new.failed() || new.level() >= before.level())
 }
 
 /// The failure that a proof amounts to, if it does.

@@ -140,13 +140,17 @@ fn a_restore_over_the_live_database_and_its_undo() {
         assert_eq!((safety.kind, safety.verdict()), (Kind::Safety, Verdict::Good));
 
         place.application.execute("INSERT INTO customer VALUES (10000, 'after the restore')", []).unwrap();
-        let undone = UndoOptions { restore: report.job.unwrap(), actor: "test".to_owned() };
+        let options = |job: keepstone_model::id::JobId| {
+            let plan = restore::plan_undo(&place.vault, &job).unwrap();
+            UndoOptions { restore: job, plan, actor: "test".to_owned() }
+        };
+        let undone = options(report.job.unwrap());
         let undo = restore::undo(&place.vault, &undone, &Silent).unwrap();
         assert_eq!(place.orders(), 100);
         let refused = restore::plan_undo(&place.vault, &undone.restore).unwrap_err();
         assert_eq!(refused.code(), "undo_refused", "{refused}");
         // An undo is a restore like any other, so it can be undone.
-        restore::undo(&place.vault, &UndoOptions { restore: undo.job.unwrap(), actor: "test".to_owned() }, &Silent).unwrap();
+        restore::undo(&place.vault, &options(undo.job.unwrap()), &Silent).unwrap();
         assert_eq!(place.orders(), 5000);
         place.application.execute_batch("PRAGMA integrity_check; INSERT INTO customer VALUES (10001, 'still writable')").unwrap();
     }
@@ -263,4 +267,43 @@ fn a_database_that_cannot_be_opened_is_replaced_as_a_file_and_kept_aside() {
     let corrupted = place.vault.backups_dir().join("shop/corrupted");
     let aside = std::fs::read_dir(corrupted).unwrap().next().unwrap().unwrap().path();
     assert_eq!(std::fs::read(aside.join("shop.db")).unwrap()[..11], *b"overwritten");
+}
+
+#[test]
+fn a_restore_whose_process_died_after_the_commit_can_be_undone() {
+    let place = Place::new();
+    let backup = place.create();
+    place.application.execute("DELETE FROM \"order\" WHERE id > 100", []).unwrap();
+    let report = place.restore(place.plan(&backup.id, Target::Replace)).unwrap();
+    let job = report.job.unwrap();
+    // What a kill between the commit and the row's end leaves: a row that recovery ended as abandoned, with the report of before the write.
+    let catalog = Connection::open(place.vault.data_dir().join("catalog.sqlite")).unwrap();
+    assert_eq!(catalog.execute("UPDATE jobs SET state = 'abandoned' WHERE id = ?1", [job.as_str()]).unwrap(), 1);
+    assert!(jobs::job(&place.vault, &job).unwrap().can_undo);
+    let plan = restore::plan_undo(&place.vault, &job).unwrap();
+    restore::undo(&place.vault, &UndoOptions { restore: job, plan, actor: "test".to_owned() }, &Silent).unwrap();
+    assert_eq!(place.orders(), 100);
+}
+
+#[test]
+fn a_new_file_stays_out_of_the_vault_and_away_from_other_databases() {
+    let place = Place::new();
+    let backup = place.create();
+    let data = place.vault.data_dir().display().to_string();
+    let beside = place.folder.path().join("other.db-wal").display().to_string();
+    let refused = [
+        format!("{data}/backups/shop/x.sqlite"),
+        format!("{data}/x.sqlite"),
+        format!("{data}/restored/../x.sqlite"),
+        "relative.sqlite".to_owned(),
+        beside,
+    ];
+    for path in refused {
+        let options = PlanOptions { backup: backup.id.clone(), target: Target::NewFile { path: path.clone() }, safety_backup: false };
+        let error = restore::plan_restore(&place.vault, &options).expect_err(&path);
+        assert_eq!(error.code(), "target_unusable", "{path}: {error}");
+    }
+    let fine = restore::default_target(&place.vault, &backup.id).display().to_string();
+    place.restore(place.plan(&backup.id, Target::NewFile { path: fine.clone() })).unwrap();
+    assert!(Path::new(&fine).exists());
 }

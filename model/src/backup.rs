@@ -248,12 +248,17 @@ impl Backup {
 
 /// Why a backup cannot be deleted now; none if it can. Unknown means no, so the caller passes every *live* backup of the database.
 pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'static str> {
-    let others_good = of_database.iter().any(|b| b.id != target.id && b.is_good() && b.kind != Kind::Safety);
+    let others = || of_database.iter().filter(|b| b.id != target.id && b.state == BackupState::Complete && b.kind != Kind::Safety);
+    let others_good = others().any(Backup::is_good);
+    let newest = others().all(|b| b.sequence < target.sequence);
     match target.state {
         BackupState::Running => Some("it is still being made: cancel its job first"),
         BackupState::Trashed => Some("it is in the trash already"),
         _ if target.pinned => Some("it is pinned: unpin it first"),
         _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
+        BackupState::Complete if !others_good && newest && target.verdict() != Verdict::Bad => {
+            Some("no other backup of its database is known to be good: make another one first")
+        }
         _ => None,
     }
 }

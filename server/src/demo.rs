@@ -223,7 +223,8 @@ mod tests {
         assert!(restored < at_plan, "{restored} orders after the restore, {at_plan} before");
         until("orders come after the restore, through the shop's own connection", || orders() > restored);
 
-        restore::undo(&vault, &UndoOptions { restore: job, actor: "test".to_owned() }, &Silent).unwrap();
+        let plan = restore::plan_undo(&vault, &job).unwrap();
+        restore::undo(&vault, &UndoOptions { restore: job, plan, actor: "test".to_owned() }, &Silent).unwrap();
         assert!(orders() >= at_plan, "the undo brings the orders back");
 
         let stopping = Instant::now();

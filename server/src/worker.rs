@@ -15,6 +15,8 @@ const WORKERS: usize = 2;
 /// How often an idle worker looks for a job. One query of the catalog.
 const LOOK: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_secs(5);
+/// How often what other processes left when they died is looked for, and whether every archive is in its place.
+const MEND: Duration = Duration::from_secs(60);
 /// How long to let be after a fault.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
 /// How long running jobs may take to stop. A restore that is writing finishes its transaction; what is not done by then is mended at the
@@ -59,6 +61,10 @@ struct UntilStopped(Arc<Stop>);
 
 impl Monitor for UntilStopped {
     fn cancelled(&self) -> bool {
+        self.0.is_set()
+    }
+
+    fn stopping(&self) -> bool {
         self.0.is_set()
     }
 }
@@ -113,7 +119,14 @@ fn work(vault: &Vault, stop: &Arc<Stop>) {
 }
 
 fn tick(vault: &Vault, stop: &Stop) {
+    let mut mended = Instant::now();
     while !stop.is_set() {
+        if mended.elapsed() >= MEND {
+            mended = Instant::now();
+            if let Err(error) = jobs::recover(vault) {
+                tracing::error!(%error, "what a dead process left could not be mended");
+            }
+        }
         match scheduler::tick(vault, Timestamp::now()) {
             Ok(queued) if queued.is_empty() => {}
             Ok(queued) => tracing::info!(jobs = queued.len(), "schedules came due"),

@@ -18,7 +18,8 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use recover::{TEMPORARY, recover};
+pub(crate) use recover::TEMPORARY;
+pub use recover::recover;
 pub(crate) use running::{JobMonitor, Running, ignore_missing, random};
 
 use crate::{
@@ -31,7 +32,6 @@ use crate::{
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "verb")]
-#[expect(clippy::large_enum_variant, reason = "one is made for each job, and written down at once")]
 pub enum JobRequest {
     Create(CreateOptions),
     Verify(VerifyOptions),

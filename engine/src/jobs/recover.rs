@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState},
     event::EventResult,
-    id::JobId,
+    id::{BackupId, JobId},
     job::{Job, JobError, JobState, Verb},
 };
 
@@ -20,19 +20,35 @@ use crate::{
     archive::Archive,
     durable::{self, LockMode},
     notes,
+    take::adopt,
     verify::VerifyOptions,
 };
 
 /// The file in a staging folder that names a temporary file elsewhere, written before that file is made.
 pub(crate) const TEMPORARY: &str = "temporary";
 
-pub(crate) fn recover(vault: &Vault) -> Result<()> {
+/// Ends jobs whose process died, adopts what they published, removes what they left, and compares the catalog with the folder. Item by item:
+/// one that cannot be mended is logged and keeps no other from it. Cheap where there is nothing to mend; may be called at any time.
+pub fn recover(vault: &Vault) -> Result<()> {
     let claim = claim_lock(vault)?;
-    let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
     let mut unproven = Vec::new();
+    let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
     for row in vault.catalog().list_jobs(&running)? {
-        if is_dead(&vault.staging_dir(&row.job.id))? {
-            unproven.extend(bury(vault, row.job)?);
+        let id = row.job.id.clone();
+        match bury_if_dead(vault, row.job) {
+            Ok(adopted) => unproven.extend(adopted),
+            Err(error) => tracing::error!(job = %id, %error, "a job that died could not be mended"),
+        }
+    }
+    // A row may also outlive its job: the job failed, and its backup could not be written down.
+    let alive: Vec<JobId> = vault.catalog().list_jobs(&running)?.into_iter().map(|row| row.job.id).collect();
+    for backup in vault.catalog().backups_in_state(BackupState::Running)? {
+        if backup.job.as_ref().is_some_and(|job| alive.contains(job)) {
+            continue;
+        }
+        match settle(vault, &backup) {
+            Ok(adopted) => unproven.extend(adopted),
+            Err(error) => tracing::error!(backup = %backup.id, %error, "the row of a backup could not be mended"),
         }
     }
     remove_orphans(vault)?;
@@ -48,36 +64,25 @@ pub(crate) fn recover(vault: &Vault) -> Result<()> {
 
 /// Whether nobody holds the lock of this staging folder. Unknown means no: a lock that cannot be looked at is held.
 fn is_dead(staging: &Path) -> Result<bool> {
-    if !staging.join("lock").exists() {
+    let lock = staging.join("lock");
+    if !lock.try_exists().map_err(|error| Error::io(&lock, error))? {
         return Ok(true);
     }
-    Ok(durable::try_lock(&staging.join("lock"), LockMode::Exclusive)?.is_some())
+    Ok(durable::try_lock(&lock, LockMode::Exclusive)?.is_some())
 }
 
-/// Ends a dead job: first its published archives are adopted, then its rows end, then its staging goes. Each step may be done twice.
-fn bury(vault: &Vault, mut job: Job) -> Result<Vec<keepstone_model::id::BackupId>> {
-    let mut adopted = Vec::new();
-    for mut backup in vault.catalog().backups_of_job(&job.id)? {
-        if backup.state != BackupState::Running {
-            continue;
-        }
-        let path = vault.archive_path(&backup.id);
-        match Archive::open(&path) {
-            Ok(archive) if archive.metadata().backup_id == backup.id => {
-                adopt(vault, &mut backup, &archive)?;
-                if backup.proof.is_none() {
-                    adopted.push(backup.id.clone());
-                }
-            }
-            _ => {
-                backup.state = BackupState::Interrupted;
-                backup.error = Some("the process ended before the backup was published".to_owned());
-            }
-        }
-        vault.catalog().put_backup(&backup)?;
-    }
+/// Ends a dead job: first its published archives are adopted, then its row ends, then its staging goes. Each step may be done twice.
+fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
     let staging = vault.staging_dir(&job.id);
-    remove_temporary(&staging, &job.id)?;
+    if !is_dead(&staging)? {
+        return Ok(Vec::new());
+    }
+    let mut adopted = Vec::new();
+    for backup in vault.catalog().backups_of_job(&job.id)? {
+        if backup.state == BackupState::Running {
+            adopted.extend(settle(vault, &backup)?);
+        }
+    }
     job.state = JobState::Abandoned;
     job.finished_at = Some(Timestamp::now());
     let message = match job.verb {
@@ -90,11 +95,38 @@ fn bury(vault: &Vault, mut job: Job) -> Result<Vec<keepstone_model::id::BackupId
     };
     job.error = Some(JobError { code: "interrupted".to_owned(), message: message.to_owned(), hint: Some(hint(job.verb).to_owned()) });
     vault.catalog().put_job(&job, None)?;
-    vault.live().forget(&job.id)?;
-    record_end(vault, &job)?;
-    remove_staging(&staging)?;
     tracing::warn!(job = %job.id, verb = %job.verb, message, "a job was interrupted");
+    record_end(vault, &job)?;
+    vault.live().forget(&job.id)?;
+    remove_temporary(&staging, &job.id)?;
+    remove_staging(&staging)?;
     Ok(adopted)
+}
+
+/// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the id back
+/// where the checks are still to be made.
+fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
+    let archive = match Archive::open(&vault.archive_path(&backup.id)) {
+        Err(Error::ArchiveMissing { .. }) => {
+            vault.catalog().change_backup(&backup.id, |backup| {
+                backup.state = BackupState::Interrupted;
+                backup.error = Some("the process ended before the backup was published".to_owned());
+            })?;
+            return Ok(None);
+        }
+        // Published and damaged: it is listed, and the checks say what it is.
+        Err(Error::ArchiveCorrupt { .. }) => None,
+        Err(error) => return Err(error),
+        Ok(archive) => Some(archive),
+    };
+    let notes = notes::read(vault, &backup.id)
+        .inspect_err(|error| tracing::warn!(backup = %backup.id, %error, "its notes cannot be read; they count as empty"))
+        .ok();
+    let settled = vault.catalog().change_backup(&backup.id, |backup| match &archive {
+        Some(archive) => adopt(backup, archive, notes.as_ref()),
+        None => backup.state = BackupState::Complete,
+    })?;
+    Ok(settled.proof.is_none().then_some(settled.id))
 }
 
 fn hint(verb: Verb) -> &'static str {
@@ -103,21 +135,6 @@ fn hint(verb: Verb) -> &'static str {
         Verb::Verify => "Verify it again.",
         Verb::Restore | Verb::Undo => "Look at the database; its safety backup, if one was published, is in the list of backups.",
     }
-}
-
-fn adopt(vault: &Vault, backup: &mut Backup, archive: &Archive) -> Result<()> {
-    let metadata = archive.metadata();
-    let notes = notes::read(vault, &backup.id)?;
-    backup.state = BackupState::Complete;
-    backup.created_at = metadata.created_at;
-    backup.original_size_bytes = metadata.original_size;
-    backup.archive_size_bytes = archive.size_bytes();
-    backup.total_records = metadata.total_records;
-    backup.payload_hash = Some(metadata.payload_hash.clone());
-    backup.suspect = notes.suspect.or_else(|| metadata.suspect.clone());
-    backup.pinned = notes.pinned;
-    backup.proof = notes.proofs.last().cloned();
-    Ok(())
 }
 
 /// A restore into a new file writes beside its target; the name carries the job's id, so nothing else can be meant.
@@ -136,9 +153,10 @@ fn remove_orphans(vault: &Vault) -> Result<()> {
     for entry in fs::read_dir(&root).map_err(|error| Error::io(&root, error))? {
         let path = entry.map_err(|error| Error::io(&root, error))?.path();
         let Some(job) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<JobId>().ok()) else { continue };
-        if is_dead(&path)? {
-            remove_temporary(&path, &job)?;
-            remove_staging(&path)?;
+        let removed =
+            is_dead(&path).and_then(|dead| if dead { remove_temporary(&path, &job).and_then(|()| remove_staging(&path)) } else { Ok(()) });
+        if let Err(error) = removed {
+            tracing::warn!(path = %path.display(), %error, "a staging folder that nobody needs could not be removed");
         }
     }
     Ok(())
@@ -147,15 +165,23 @@ fn remove_orphans(vault: &Vault) -> Result<()> {
 /// A row without its archive becomes missing, with an alarm; one whose archive came back is complete again.
 fn compare_with_folder(vault: &Vault) -> Result<()> {
     for database in crate::databases::databases(vault)? {
-        for mut backup in vault.catalog().backups_of(&database.id)? {
-            let there = vault.archive_path(&backup.id).exists();
+        for backup in vault.catalog().backups_of(&database.id)? {
+            // What cannot be looked at is taken to be as it was.
+            let Ok(there) = vault.archive_path(&backup.id).try_exists() else { continue };
             let state = if there { BackupState::Complete } else { BackupState::Missing };
             // One that is on its way into the trash or out of it is neither: that verb, or the mending of the trash, says what it is.
             if !has_archive(backup.state) || backup.state == state || vault.trash_path(&backup.id).exists() {
                 continue;
             }
-            backup.state = state;
-            vault.catalog().put_backup(&backup)?;
+            let was = backup.state;
+            let now = vault.catalog().change_backup(&backup.id, |backup| {
+                if backup.state == was {
+                    backup.state = state;
+                }
+            })?;
+            if now.state != state {
+                continue;
+            }
             let (action, result, message) = if there {
                 ("backup.found", EventResult::Ok, "its archive is in its place again")
             } else {

@@ -82,13 +82,20 @@ impl<'v> Running<'v> {
     pub(crate) fn claim(vault: &'v Vault) -> Result<Option<(Self, JobRequest)>> {
         let claim = claim_lock(vault)?;
         let Some(row) = vault.catalog().claim_job(Timestamp::now(), &|_| false)? else { return Ok(None) };
-        let running = Self::lock(vault, row.job)?;
+        let running = match Self::lock(vault, row.job.clone()) {
+            Ok(running) => running,
+            Err(error) => {
+                // Nobody holds this job (its folder cannot be made, say): it must not stay `running`.
+                vault.catalog().put_job(&ended(row.job, Err(&error), String::new(), false), None)?;
+                return Err(error);
+            }
+        };
         drop(claim);
         match serde_json::from_str(&row.request) {
             Ok(request) => Ok(Some((running, request))),
             Err(error) => {
                 let error = Error::Internal(format!("a job's request cannot be read: {error}"));
-                running.finish::<()>(&Err(error), String::new(), None)?;
+                running.finish(Err(&error), String::new(), None, false)?;
                 Ok(None)
             }
         }
@@ -120,6 +127,11 @@ impl<'v> Running<'v> {
         self.vault.catalog().put_job(&job, None)
     }
 
+    /// Writes the report down before the verb is over, for the case that its process dies after the deed.
+    pub(crate) fn note(&self, report: &str) -> Result<()> {
+        self.vault.catalog().put_job(&self.job(), Some(report))
+    }
+
     /// Holds the database against every other process that makes or restores backups of it.
     pub(crate) fn lock_database(&self, database: &DatabaseId) -> Result<Lock> {
         durable::make_dir(&self.vault.database_dir(database))?;
@@ -127,38 +139,49 @@ impl<'v> Running<'v> {
             .ok_or_else(|| Error::DatabaseBusy { database: database.clone(), holder: "another process is working on it".to_owned() })
     }
 
-    /// Ends the job and passes its result on. A fault of the job itself is told rather than one of writing it down.
-    pub(crate) fn conclude<T>(&self, result: Result<T>, outcome: String, report: Option<&str>) -> Result<T> {
-        match (self.finish(&result, outcome, report), result) {
-            (Ok(()), result) => result,
-            (Err(unwritten), Err(error)) => {
-                tracing::error!(job = %self.id(), error = %unwritten, "the end of a job could not be written down; recovery does it");
-                Err(error)
-            }
-            (Err(unwritten), Ok(_)) => Err(unwritten),
+    /// Ends the job and passes its result on. What the verb did is true whether or not its end can be written down: a fault of that is
+    /// logged, and recovery ends the row.
+    pub(crate) fn conclude<T>(&self, result: Result<T>, outcome: String, report: Option<&str>, stopping: bool) -> Result<T> {
+        if let Err(error) = self.finish(result.as_ref().map(drop), outcome, report, stopping) {
+            tracing::error!(job = %self.id(), %error, "the end of a job could not be written down; recovery does it");
         }
+        result
     }
 
     /// Ends the job: row first, then event, progress and staging folder.
-    pub(crate) fn finish<T>(&self, result: &Result<T>, outcome: String, report: Option<&str>) -> Result<()> {
-        let mut job = self.job();
-        job.finished_at = Some(Timestamp::now());
-        match result {
-            Ok(_) => {
-                job.state = JobState::Done;
-                job.outcome = Some(outcome);
-            }
-            Err(error) => {
-                job.state = if error.code() == "cancelled" { JobState::Cancelled } else { JobState::Failed };
-                job.error = Some(JobError { code: error.code().to_owned(), message: error.to_string(), hint: error.hint() });
+    pub(crate) fn finish(&self, result: Result<(), &Error>, outcome: String, report: Option<&str>, stopping: bool) -> Result<()> {
+        let job = ended(self.job(), result, outcome, stopping);
+        // A failed verb leaves no report: what it wrote down on its way was for the case that its process died.
+        self.vault.catalog().put_job(&job, if result.is_ok() { report } else { Some("null") })?;
+        *self.job.lock().expect("no holder panics") = job.clone();
+        for done in [record_end(self.vault, &job), self.vault.live().forget(&job.id), remove_staging(&self.staging)] {
+            if let Err(error) = done {
+                tracing::warn!(job = %job.id, %error, "something of a job that is over could not be put away; recovery does it");
             }
         }
-        self.vault.catalog().put_job(&job, report)?;
-        record_end(self.vault, &job)?;
-        self.vault.live().forget(&job.id)?;
-        *self.job.lock().expect("no holder panics") = job;
-        remove_staging(&self.staging)
+        Ok(())
     }
+}
+
+/// A job's row at its end. `stopping`: the process is ending, and nobody wished the job away.
+fn ended(mut job: Job, result: Result<(), &Error>, outcome: String, stopping: bool) -> Job {
+    job.finished_at = Some(Timestamp::now());
+    match result {
+        Ok(()) => {
+            job.state = JobState::Done;
+            job.outcome = Some(outcome);
+        }
+        Err(error) if error.code() == "cancelled" && stopping => {
+            job.state = JobState::Abandoned;
+            let hint = Some("It is begun again at the next start if a schedule asked for it.".to_owned());
+            job.error = Some(JobError { code: "interrupted".to_owned(), message: "the server was stopped".to_owned(), hint });
+        }
+        Err(error) => {
+            job.state = if error.code() == "cancelled" { JobState::Cancelled } else { JobState::Failed };
+            job.error = Some(JobError { code: error.code().to_owned(), message: error.to_string(), hint: error.hint() });
+        }
+    }
+    job
 }
 
 /// Writes the event of a job that is over.
@@ -271,6 +294,10 @@ impl Monitor for JobMonitor<'_> {
             tracing::warn!(job = %self.job, %error, line, "a line of the job's log could not be written");
         }
         self.inner.log(line);
+    }
+
+    fn stopping(&self) -> bool {
+        self.inner.stopping()
     }
 
     fn cancelled(&self) -> bool {

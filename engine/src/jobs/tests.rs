@@ -116,3 +116,45 @@ fn a_cancelled_create_publishes_nothing() {
         0
     );
 }
+
+#[test]
+fn a_row_that_outlived_its_failed_job_is_adopted() {
+    let (_folder, vault, database) = vault();
+    let made = create::create(&vault, &CreateOptions::new(database, "test"), &Silent).unwrap();
+    // As if the catalog had refused the row after the archive was published, and the job had ended as failed.
+    vault.catalog().change_backup(&made.backup.id, |backup| backup.state = BackupState::Running).unwrap();
+    recover(&vault).unwrap();
+    assert_eq!(backups::backup(&vault, &made.backup.id).unwrap().state, BackupState::Complete);
+}
+
+#[test]
+fn a_stopped_server_begins_a_scheduled_backup_again() {
+    struct Stopping;
+    impl Monitor for Stopping {
+        fn cancelled(&self) -> bool {
+            true
+        }
+        fn stopping(&self) -> bool {
+            true
+        }
+    }
+    let (_folder, vault, database) = vault();
+    let options = CreateOptions { kind: Kind::Daily, ..CreateOptions::new(database, "schedule") };
+    let first = submit(&vault, &JobRequest::Create(options), None).unwrap();
+    run_next(&vault, &Stopping).unwrap();
+    assert_eq!(job(&vault, &first).unwrap().job.state, JobState::Abandoned);
+    let second = run_next(&vault, &Silent).unwrap().expect("the same run, queued again");
+    let made = job(&vault, &second).unwrap().job.backup.unwrap();
+    assert_eq!((made.kind(), backups::backup(&vault, &made).unwrap().verdict()), (Kind::Daily, Verdict::Good));
+}
+
+#[test]
+fn checks_that_could_not_run_take_no_proof_back() {
+    let (_folder, vault, database) = vault();
+    let made = create::create(&vault, &CreateOptions::new(database, "test"), &Silent).unwrap().backup;
+    let mut weaker = made.proof.clone().unwrap();
+    weaker.checks.retain(|check| check.name == keepstone_model::backup::CheckName::FileExistence);
+    assert!(!verify::tells_more(&weaker, made.proof.as_ref()));
+    weaker.checks[0].result = keepstone_model::backup::CheckResult::Failed;
+    assert!(verify::tells_more(&weaker, made.proof.as_ref()));
+}

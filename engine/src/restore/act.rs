@@ -2,16 +2,17 @@
 
 use std::{
     fs,
-    io::{BufWriter, Write},
+    io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use keepstone_model::{
+    backup::Level,
     database::Database,
     human,
     id::{BackupId, Kind},
-    job::Step,
+    job::{Progress, Step},
     metadata::{Compression, Metadata},
     restore::{RestorePlan, Target},
 };
@@ -23,7 +24,8 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    databases, durable,
+    backups, databases, durable,
+    image::RestoreHasher,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
     notes,
     proof::{Depth, create_private, prove},
@@ -39,16 +41,16 @@ use crate::{
 pub(crate) fn run(running: &Running<'_>, options: &RestoreOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let monitor = JobMonitor::new(running, monitor);
     let result = act(running, &options.plan, options.verify, &options.actor, &monitor);
-    conclude(running, result)
+    conclude(running, result, &monitor)
 }
 
 /// Ends the job with the sentence that its page shows, and keeps the report: undo needs it.
-pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>) -> Result<RestoreReport> {
+pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let said = match &result {
         Ok(report) => (outcome(report), Some(to_json(report)?)),
         Err(_) => (String::new(), None),
     };
-    running.conclude(result, said.0, said.1.as_deref())
+    running.conclude(result, said.0, said.1.as_deref(), monitor.stopping())
 }
 
 fn outcome(report: &RestoreReport) -> String {
@@ -66,9 +68,6 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     let database = databases::database(vault, &plan.database)?;
     let _lock = running.lock_database(&database.id)?;
     refuse_if_stale(vault, plan)?;
-    if plan.space_free_bytes < plan.space_needed_bytes {
-        return Err(Error::NoSpace { path: vault.backups_dir().to_owned() });
-    }
     let begun = Instant::now();
     let mut report = match &plan.target {
         Target::NewFile { path } => {
@@ -122,8 +121,9 @@ fn new_file(
     monitor.step(Step::Write);
     extract(&archive, &temporary.0, Step::Write, monitor)?;
     monitor.step(Step::Check);
+    read_back(&temporary.0, &metadata, monitor)?;
     if verify {
-        check_image(&temporary.0, &metadata, monitor)?;
+        check_image(&temporary.0, &metadata, Damage::Refused, monitor)?;
     }
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
@@ -136,7 +136,7 @@ fn new_file(
         size_bytes: metadata.original_size,
         held_ms: 0,
         elapsed_ms: 0,
-        // Extraction compares both hashes and fails where they differ.
+        // It was synced and read back from the disk, and compared.
         hash_equal: true,
     })
 }
@@ -160,7 +160,9 @@ fn replace_live(
     let image = Temporary(running.staging.join("image.sqlite"));
     extract(&archive, &image.0, Step::Verify, monitor)?;
     if verify {
-        check_image(&image.0, &metadata, monitor)?;
+        let backup = backups::backup(vault, &plan.backup)?;
+        let damage = if backup.suspect.is_some() || backup.kind == Kind::Safety { Damage::Told } else { Damage::Refused };
+        check_image(&image.0, &metadata, damage, monitor)?;
     }
     let mut report = RestoreReport {
         job: None,
@@ -192,6 +194,8 @@ fn replace_live(
             monitor.step(Step::SafetyBackup);
             report.safety_backup = Some(safety_backup(running, plan, database, actor, present, monitor)?);
         }
+        // If the process dies after the commit and before the end is written down, this is what undo goes by.
+        running.note(&to_json(&report)?)?;
         monitor.step(Step::Write);
         Ok(())
     };
@@ -235,6 +239,11 @@ fn safety_backup(
         actor,
     };
     let (backup, _) = take(running, &options, &mut |sink| present.stream(sink, monitor), monitor)?;
+    if backup.level() < Level::Stored {
+        // Unknown means no: what could not be read back is no way back.
+        let detail = "the safety backup could not be read back from the disk".to_owned();
+        return Err(Error::VerificationFailed { id: backup.id.to_string(), detail });
+    }
     monitor.log(&format!("the state before is kept in {}", backup.id));
     Ok(backup.id)
 }
@@ -267,18 +276,62 @@ fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) ->
     sink.flush().map_err(|error| Error::io(path, error))
 }
 
-/// The image opens, and holds the rows it should. A suspect backup says so in its plan; a person who confirmed it gets it as it is.
-fn check_image(image: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
-    if metadata.suspect.is_some() {
-        return Ok(());
+/// Makes the file durable, drops it from the page cache, and compares what the disk gives back with the backup.
+fn read_back(path: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
+    let fault = |error| Error::io(path, error);
+    let mut file = fs::File::open(path).map_err(fault)?;
+    file.sync_all().map_err(fault)?;
+    // Advice only: where it is not taken, this reads memory instead of the disk.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    let (mut hasher, mut block, mut seen) = (RestoreHasher::default(), vec![0; 1 << 20], 0_u64);
+    let mut told = Progress { step: Step::Check, done_bytes: 0, total_bytes: metadata.original_size, elapsed_ms: 0 };
+    let begun = Instant::now();
+    loop {
+        if monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        match file.read(&mut block).map_err(fault)? {
+            0 => break,
+            count => {
+                hasher.update(&block[..count]);
+                seen += count as u64;
+            }
+        }
+        (told.done_bytes, told.elapsed_ms) = (seen, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        monitor.progress(&told);
     }
+    if seen != metadata.original_size || hasher.finish() != metadata.restore_hash {
+        return Err(Error::RestoreMismatch { detail: format!("{} does not give back what was written to it", path.display()) });
+    }
+    Ok(())
+}
+
+/// What is made of damage that the image itself has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    Refused,
+    /// The backup is known to be of a damaged source, or is the state before a restore: whoever confirmed it gets it as it is.
+    Told,
+}
+
+/// The image opens, and holds the rows it should.
+fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
     let report = inspect_image(image, monitor)?;
-    let failed = |detail: String| Error::VerificationFailed { id: metadata.backup_id.to_string(), detail };
-    report.integrity.map_err(&failed)?;
-    let schema = report.schema.map_err(&failed)?;
-    match metadata.table_counts.iter().find(|(name, count)| schema.get(*name).map(|table| table.row_count) != Some(**count)) {
-        Some((table, count)) => Err(failed(format!("table {table} should hold {count} rows and does not"))),
-        None => Ok(()),
+    let counts = report
+        .schema
+        .as_ref()
+        .map(|schema| metadata.table_counts.iter().find(|(name, count)| schema.get(*name).map(|table| table.row_count) != Some(**count)));
+    let found = match (&report.integrity, counts) {
+        (Err(detail), _) | (Ok(()), Err(detail)) => detail.clone(),
+        (Ok(()), Ok(Some((table, count)))) => format!("table {table} should hold {count} rows and does not"),
+        (Ok(()), Ok(None)) => return Ok(()),
+    };
+    match damage {
+        Damage::Refused => Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: found }),
+        Damage::Told => {
+            monitor.log(&format!("the backup is of a damaged database, and is restored as it is: {found}"));
+            Ok(())
+        }
     }
 }
 

@@ -69,6 +69,8 @@ pub fn restore(vault: &Vault, options: &RestoreOptions, monitor: &dyn Monitor) -
 pub struct UndoOptions {
     /// The job of the restore that is undone.
     pub restore: JobId,
+    /// What [`plan_undo`] gave and a person confirmed.
+    pub plan: RestorePlan,
     pub actor: String,
 }
 
@@ -78,7 +80,7 @@ pub fn default_target(vault: &Vault, backup: &BackupId) -> PathBuf {
 }
 
 /// Whether a path lies inside a folder, as far as the disk can tell: the part that exists is resolved, links and all.
-fn lies_inside(path: &Path, folder: &Path) -> bool {
+pub(crate) fn lies_inside(path: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return false };
     let existing = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
     existing.is_some_and(|existing| existing.starts_with(&folder))

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+/// Left free on the disk of the live database.
+const LIVE_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes a second that a replace writes and compares, at least, on the slowest disk that is still usable: for the estimate of the wait.
 const WORST_RATE_BYTES_PER_S: u64 = 100_000_000;
 
@@ -105,7 +107,10 @@ const NO_BINDING: Binding = Binding {
 
 fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal> {
     check_new_file(path)?;
-    if lies_inside(path, vault.backups_dir()) || (lies_inside(path, vault.data_dir()) && !path.starts_with(vault.restored_dir())) {
+    let restored = vault.restored_dir();
+    let in_restored =
+        path.parent() == Some(&restored) || path.parent().is_some_and(|parent| parent.exists() && lies_inside(parent, &restored));
+    if lies_inside(path, vault.backups_dir()) || (lies_inside(path, vault.data_dir()) && !in_restored) {
         let reason = "it lies inside the vault".to_owned();
         return Err(Error::TargetUnusable { path: path.to_owned(), reason });
     }
@@ -123,6 +128,13 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
 pub(super) fn check_new_file(path: &Path) -> Result<()> {
     if !path.is_absolute() {
         return Err(Error::TargetUnusable { path: path.to_owned(), reason: "it is not an absolute path".to_owned() });
+    }
+    if path.components().any(|part| matches!(part, Component::ParentDir)) {
+        return Err(Error::TargetUnusable { path: path.to_owned(), reason: "it goes up by `..`".to_owned() });
+    }
+    if ["-journal", "-wal", "-shm"].iter().any(|suffix| path.as_os_str().to_string_lossy().ends_with(suffix)) {
+        let reason = "SQLite would take it for a part of another database".to_owned();
+        return Err(Error::TargetUnusable { path: path.to_owned(), reason });
     }
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();
@@ -168,11 +180,15 @@ fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warning
         ));
     }
     let live_bytes = state.page_count.saturating_mul(u64::from(state.page_size));
+    // A replacement writes at most the whole image into the live log or journal: the application's disk is never filled.
+    let beside = path.parent().unwrap_or(Path::new("/"));
+    let (live_free, live_needed) = (durable::free_bytes(beside)?, size.saturating_add(LIVE_MARGIN_BYTES));
+    let enough_for_live = live_free >= live_needed;
     Ok(Goal {
         writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
-        // The plain image beside the vault, and the safety backup at its worst.
-        space_needed_bytes: size.saturating_add(live_bytes),
-        space_free_bytes: free,
+        // The plain image in the backups folder, and the safety backup at its worst; or what the live disk lacks, if it is that.
+        space_needed_bytes: if enough_for_live { size.saturating_add(live_bytes) } else { live_needed },
+        space_free_bytes: if enough_for_live { free } else { live_free },
         binding: binding_of(&state, last_restore),
         live: Some(state.schema),
     })
@@ -191,9 +207,9 @@ fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
 
 /// The last restore that replaced this database.
 fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
-    let filter = JobFilter { state: Some(JobState::Done), database: Some(database.clone()), ..JobFilter::default() };
+    let filter = JobFilter { database: Some(database.clone()), ..JobFilter::default() };
     let rows = vault.catalog().list_jobs(&filter)?;
-    let replaced = rows.into_iter().find(|row| {
+    let replaced = rows.into_iter().filter(|row| matches!(row.job.state, JobState::Done | JobState::Abandoned)).find(|row| {
         let report = row.result.as_deref().and_then(|json| serde_json::from_str::<RestoreReport>(json).ok());
         matches!(row.job.verb, Verb::Restore | Verb::Undo) && report.is_some_and(|report| report.replaced)
     });
@@ -206,7 +222,11 @@ pub(super) fn refuse_if_stale(vault: &Vault, plan: &RestorePlan) -> Result<()> {
         return Err(Error::StalePlan { reason: format!("it is older than {} minutes", PLAN_LIFETIME_SECS / 60) });
     }
     let options = PlanOptions { backup: plan.backup.clone(), target: plan.target.clone(), safety_backup: plan.safety_backup };
-    let now = plan_restore(vault, &options)?.binding;
+    let fresh = plan_restore(vault, &options)?;
+    if fresh.space_free_bytes < fresh.space_needed_bytes {
+        return Err(Error::NoSpace { path: vault.backups_dir().to_owned() });
+    }
+    let now = fresh.binding;
     let then = &plan.binding;
     let reason = if now.payload_hash != then.payload_hash {
         "the archive is another one"

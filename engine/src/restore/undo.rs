@@ -1,7 +1,7 @@
 //! Undo: the restore of the safety backup that a restore made.
 
 use keepstone_model::{
-    id::JobId,
+    id::{BackupId, JobId},
     job::{JobState, Verb},
     restore::{RestorePlan, Target},
 };
@@ -19,13 +19,18 @@ use crate::{
 
 /// The plan of an undo: the restore of that restore's safety backup. `UndoRefused` if there is none or it was undone already.
 pub fn plan_undo(vault: &Vault, restore: &JobId) -> Result<RestorePlan> {
+    let backup = safety_of(vault, restore)?;
+    plan_restore(vault, &PlanOptions { backup, target: Target::Replace, safety_backup: true })
+}
+
+/// The safety backup of a restore that may be undone.
+fn safety_of(vault: &Vault, restore: &JobId) -> Result<BackupId> {
     let row = vault.catalog().get_job(restore)?.ok_or_else(|| Error::UnknownJob { id: restore.to_string() })?;
     if let Some(reason) = undo_refusal(vault, &row)? {
         return Err(Error::UndoRefused { reason });
     }
     let safety = report_of(&row).and_then(|report| report.safety_backup);
-    let backup = safety.ok_or_else(|| Error::UndoRefused { reason: format!("restore {restore} made no safety backup") })?;
-    plan_restore(vault, &PlanOptions { backup, target: Target::Replace, safety_backup: true })
+    safety.ok_or_else(|| Error::UndoRefused { reason: format!("restore {restore} made no safety backup") })
 }
 
 /// Brings back the state before a restore; makes a safety backup itself, so an undo can be undone.
@@ -36,11 +41,20 @@ pub fn undo(vault: &Vault, options: &UndoOptions, monitor: &dyn Monitor) -> Resu
 
 pub(crate) fn run_undo(running: &Running<'_>, options: &UndoOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let monitor = JobMonitor::new(running, monitor);
-    let result = plan_undo(running.vault, &options.restore).and_then(|plan| {
-        running.concerns(&plan.backup)?;
-        act(running, &plan, true, &options.actor, &monitor)
+    let result = check_undo(running.vault, options).and_then(|()| {
+        running.concerns(&options.plan.backup)?;
+        act(running, &options.plan, true, &options.actor, &monitor)
     });
-    conclude(running, result)
+    conclude(running, result, &monitor)
+}
+
+/// The plan that was confirmed is the undo of this restore, which is still open to one.
+fn check_undo(vault: &Vault, options: &UndoOptions) -> Result<()> {
+    let safety = safety_of(vault, &options.restore)?;
+    if options.plan.backup != safety || options.plan.target != Target::Replace {
+        return Err(Error::StalePlan { reason: "it is the plan of something else".to_owned() });
+    }
+    Ok(())
 }
 
 fn report_of(row: &JobRow) -> Option<RestoreReport> {
@@ -53,7 +67,9 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
     if !matches!(row.job.verb, Verb::Restore | Verb::Undo) {
         return Ok(Some(format!("job {id} is no restore")));
     }
-    let Some(report) = report_of(row).filter(|_| row.job.state == JobState::Done) else {
+    // A restore whose process died may have been committed: it left its report before it wrote, so it can be undone, too.
+    let over = matches!(row.job.state, JobState::Done | JobState::Abandoned);
+    let Some(report) = report_of(row).filter(|_| over) else {
         return Ok(Some(format!("restore {id} was not completed, so there is nothing to undo")));
     };
     if !report.replaced {

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Who acts, in jobs and events.
-const ACTOR: &str = "schedule";
+pub(crate) const ACTOR: &str = "schedule";
 /// How often what expired in the trash is removed.
 const EMPTY_TRASH_EVERY: SignedDuration = SignedDuration::from_hours(1);
 

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Undo, cx: &Context) -> Result<(), Fault> {
         return Err(fault);
     }
     let follow = Follow::new(cx, Verb::Undo, &plan.database);
-    let outcome = restore::undo(&vault, &UndoOptions { restore: job, actor: context::actor() }, &follow);
+    let outcome = restore::undo(&vault, &UndoOptions { restore: job, plan, actor: context::actor() }, &follow);
     drop(follow);
     restored::told(outcome, result, true, Some(&live), cx)
 }

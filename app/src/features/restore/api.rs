@@ -142,9 +142,9 @@ pub async fn undo(job: String, plan: String) -> Result<(), AppError> {
     let undo = match PLANS.find(&plan, &person.name, Timestamp::now()) {
         Found::Confirmed(undo) => undo,
         Found::Gone => return Err(facts::look_again()),
-        Found::Open(_) => {
+        Found::Open(found) => {
             let person = require_recent(Role::Operator)?;
-            let request = JobRequest::Undo(UndoOptions { restore, actor: person.name });
+            let request = JobRequest::Undo(UndoOptions { restore, plan: *found, actor: person.name });
             let key = plan.clone();
             blocking(move |vault| jobs::submit(vault, &request, Some(&key))).await?
         }
