@@ -3,6 +3,7 @@
 //! `ui` holds the parts, `features` the pages (which do not import each other), `routes` says which page is where, `shell` the document
 //! around them. What only the server knows stands in `server`; verbs and decisions are those of the engine and the model.
 #![recursion_limit = "512"]
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
 
 pub mod error;
 pub mod features;

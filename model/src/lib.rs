@@ -3,6 +3,8 @@
 //! Compiles for the server and for wasm32. Knows no clock, no file and no runtime: the time is always an argument. The verbs that act on
 //! these decisions live in `keepstone-engine`.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
+
 pub mod access;
 pub mod backup;
 pub mod database;

@@ -19,7 +19,7 @@ pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
 
 use crate::{
-    Monitor, Result, Vault,
+    Error, Monitor, Result, Vault,
     jobs::{JobRequest, Running},
 };
 
@@ -77,6 +77,21 @@ pub struct UndoOptions {
 /// Where a new file goes if nobody says where: `<data>/restored/<id>.sqlite`.
 pub fn default_target(vault: &Vault, backup: &BackupId) -> PathBuf {
     vault.restored_dir().join(format!("{backup}.sqlite"))
+}
+
+/// Whether a browser may name this path for a new file: in the vault's `restored` folder or in the folder of the live database. A path of
+/// any other place is for people on the host.
+pub fn refuse_outside_roots(vault: &Vault, live: &Path, path: &Path) -> Result<()> {
+    let restored = vault.restored_dir();
+    let beside = live.parent().is_some_and(|folder| lies_inside(path, folder));
+    if path.parent() == Some(&restored) || lies_inside(path, &restored) || beside {
+        return Ok(());
+    }
+    let reason = format!(
+        "the console writes into {} and into the folder of the live database only; `keepstone restore --to` on the host writes anywhere",
+        restored.display()
+    );
+    Err(Error::TargetUnusable { path: path.to_owned(), reason })
 }
 
 /// Whether a path lies inside a folder, as far as the disk can tell: the part that exists is resolved, links and all.

@@ -17,6 +17,7 @@ use {
         restore::{self, PlanOptions, RestoreOptions, UndoOptions},
     },
     keepstone_model::{Timestamp, access::Role, restore::Target},
+    std::path::{Path, PathBuf},
 };
 
 /// A plan as its page shows it.
@@ -57,7 +58,7 @@ pub struct RestoreView {
     pub backup: String,
     pub database: String,
     pub taken: Moment,
-    /// A file beside the live database that does not exist yet.
+    /// A file in the vault's `restored` folder that does not exist yet.
     pub suggested_path: String,
     pub live_path: String,
     pub never_replace: bool,
@@ -97,7 +98,14 @@ pub async fn plan(
     };
     let options = PlanOptions { backup: facts::backup_id(&id)?, target, safety_backup: safety != "off" };
     // A plan that cannot be made is an answer, not a broken page: the form above it stays, and says what is wrong.
-    match facts::plan(move |vault| restore::plan_restore(vault, &options)).await {
+    let live = PathBuf::from(&view.live_path);
+    let planned = facts::plan(move |vault| {
+        if let Target::NewFile { path } = &options.target {
+            restore::refuse_outside_roots(vault, &live, Path::new(path))?;
+        }
+        restore::plan_restore(vault, &options)
+    });
+    match planned.await {
         Ok(plan) => view.plan = Some(facts::keep(plan, &person.name, &view.live_path)),
         Err(fault) => view.fault = Some(fault),
     }

@@ -38,7 +38,7 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
             backup: id.to_string(),
             database: database.id.to_string(),
             taken: Moment::new(backup.created_at, now, &zone),
-            suggested_path: suggested_path(&outside(vault, &database.location), backup.created_at, |path| Path::new(path).exists()),
+            suggested_path: suggested_path(&restore::default_target(vault, &backup.id), Path::exists),
             live_path: database.location,
             never_replace: database.never_replace,
             refusal: refusal.map(sentence),
@@ -50,27 +50,12 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
     .await
 }
 
-/// The location, or one of the same name beside the vault if it lies in the vault (as the demonstration's does): no restore writes in there.
-fn outside(vault: &Vault, location: &str) -> String {
-    let path = Path::new(location);
-    let parent = vault.data_dir().parent().filter(|_| path.starts_with(vault.data_dir()) || path.starts_with(vault.backups_dir()));
-    match (parent, path.file_name()) {
-        (Some(parent), Some(name)) => parent.join(name).display().to_string(),
-        _ => location.to_owned(),
-    }
-}
-
-/// e.g. `/srv/shop-20261120-030000.db` for `/srv/shop.db`; with a number where that exists.
-fn suggested_path(live: &str, taken: Timestamp, exists: impl Fn(&str) -> bool) -> String {
-    let live = Path::new(live);
-    let stem = live.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = live.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-    let time = taken.strftime("%Y%m%d-%H%M%S");
-    let path = |number: u32| {
-        let number = if number > 1 { format!("-{number}") } else { String::new() };
-        live.with_file_name(format!("{stem}-{time}{number}{extension}")).display().to_string()
-    };
-    (1..100).map(path).find(|path| !exists(path)).unwrap_or_else(|| path(100))
+/// The place for it in the vault's `restored` folder; with a number where that exists.
+fn suggested_path(default: &Path, exists: impl Fn(&Path) -> bool) -> String {
+    let stem = default.file_stem().unwrap_or_default().to_string_lossy();
+    let numbered = |number: u32| default.with_file_name(format!("{stem}-{number}.sqlite"));
+    let free = std::iter::once(default.to_owned()).chain((2..100).map(numbered)).find(|path| !exists(path));
+    free.unwrap_or_else(|| default.to_owned()).display().to_string()
 }
 
 /// Makes a plan; unlike [`blocking`] it does not answer the page with the fault's status.
@@ -179,12 +164,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_suggested_file_stands_beside_the_live_one_and_is_free() {
-        let taken: Timestamp = "2026-11-20T03:00:00Z".parse().unwrap();
-        assert_eq!(suggested_path("/srv/shop.db", taken, |_| false), "/srv/shop-20261120-030000.db");
-        assert_eq!(suggested_path("/srv/shop", taken, |_| false), "/srv/shop-20261120-030000");
-        let first_taken = |path: &str| path == "/srv/shop-20261120-030000.db";
-        assert_eq!(suggested_path("/srv/shop.db", taken, first_taken), "/srv/shop-20261120-030000-2.db");
+    fn the_suggested_file_is_free() {
+        let default = Path::new("/vault/restored/shop_daily.sqlite");
+        assert_eq!(suggested_path(default, |_| false), "/vault/restored/shop_daily.sqlite");
+        assert_eq!(suggested_path(default, |path| path == default), "/vault/restored/shop_daily-2.sqlite");
     }
 
     #[test]

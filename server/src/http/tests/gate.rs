@@ -11,7 +11,9 @@ use super::{Body, Server, header_of, request, text, turned_away};
 #[tokio::test]
 async fn every_rule_for_everybody() {
     let server = Server::new();
-    Role::ALL.map(|role| server.add_user(role));
+    for role in Role::ALL {
+        server.add_user(role);
+    }
     for rule in POLICY {
         let path = rule.pattern.replace("{id}", "no-such-thing").replace('*', "main.css");
         let function = path.starts_with("/fn/");
