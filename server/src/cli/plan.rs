@@ -53,10 +53,27 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
 fn impact(tables: &[TableImpact], cx: &Context) {
     let mut table = Table::new(&["TABLE", ">NOW", ">AFTER", "WHAT CHANGES"]);
     let rows = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), human::count);
-    for one in tables {
+    let (alike, differing): (Vec<_>, Vec<_>) = tables.iter().partition(|one| is_alike(one));
+    for one in &differing {
         table.row([one.table.as_str().into(), rows(one.live_rows).into(), rows(one.backup_rows).into(), change(one)]);
     }
-    table.print(&cx.out);
+    if !differing.is_empty() {
+        table.print(&cx.out);
+    }
+    // As many rows are not the same rows.
+    match (alike.len(), differing.is_empty()) {
+        (0, _) => {}
+        (1, _) => {
+            cx.out.line(format_args!("Table {} has as many rows now as then; what they hold may differ.", printable(&alike[0].table)))
+        }
+        (count, true) => cx.out.line(format_args!("All {count} tables have as many rows now as then; what they hold may differ.")),
+        (count, false) => cx.out.line(format_args!("{count} other tables have as many rows now as then; what they hold may differ.")),
+    }
+}
+
+/// Nothing to be seen from outside: as many rows, and the same columns.
+fn is_alike(one: &TableImpact) -> bool {
+    one.live_rows.is_some() && one.live_rows == one.backup_rows && one.schema_changes.is_empty()
 }
 
 fn change(one: &TableImpact) -> Cell {
@@ -73,7 +90,6 @@ fn change(one: &TableImpact) -> Cell {
             tone = Tone::Warn;
         }
         (Some(now), Some(then)) if then > now => words.push(format!("{} rows more", human::count(then - now))),
-        // As many rows are not the same rows.
         _ => words.push("as many rows".to_owned()),
     }
     if !one.schema_changes.is_empty() {
