@@ -8,16 +8,16 @@ use std::{io::ErrorKind, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
-    backup::{Backup, BackupState, delete_refusal},
+    backup::{Backup, BackupState, Verdict, delete_refusal},
     event::EventResult,
     human,
-    id::BackupId,
+    id::{BackupId, Kind},
 };
 
 use crate::{
     Error, Result, Vault,
-    activity::{self, NewEvent},
-    backups,
+    activity::{self, EventFilter, NewEvent},
+    backups::{self, BackupFilter},
     catalog::rounded,
     databases, durable, guard,
     guard::Guard,
@@ -34,8 +34,19 @@ pub struct DeleteReport {
     pub until: Timestamp,
 }
 
-/// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go.
+/// A clock that is further than this from everything the vault knows has jumped.
+const JUMP: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go. On a full disk the reserve is given up for it.
 pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
+    match delete_once(vault, id, actor) {
+        // Each step may be done twice.
+        Err(Error::NoSpace { .. }) if vault.make_room() => delete_once(vault, id, actor),
+        outcome => outcome,
+    }
+}
+
+fn delete_once(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
     let _guard = lock_trash(vault)?;
     let backup = backups::backup(vault, id)?;
     if let Some(reason) = delete_refusal(&backup, &vault.catalog().backups_of(&backup.database)?) {
@@ -100,13 +111,22 @@ pub fn trash(vault: &Vault) -> Result<Vec<Backup>> {
     Ok(trashed)
 }
 
-/// Removes what is in the trash for good: everything, or only what is past its time. Gives back how many and how many bytes.
+/// Removes what is in the trash for good: everything, as a person asks for it, or only what is past its time. Gives back how many and how
+/// many bytes. What goes by the clock goes with care: nothing after the clock has jumped, and no backup that had passed its checks while its
+/// database has no other to restore.
 pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &str) -> Result<(u64, u64)> {
     let _guard = lock_trash(vault)?;
     let (mut count, mut bytes) = (0, 0);
+    if let Some(now) = only_expired_by
+        && has_jumped(vault, now)?
+    {
+        tracing::warn!(%now, "the clock has jumped: nothing is removed from the trash until something happens at that time");
+        return Ok((0, 0));
+    }
     for backup in trash(vault)? {
-        // Without a time it is not known to have passed: it stays until a person empties everything.
-        if only_expired_by.is_some_and(|now| backup.trash_until.is_none_or(|until| until > now)) {
+        if let Some(now) = only_expired_by
+            && (!is_expired(&backup, now) || is_last_hope(vault, &backup)?)
+        {
             continue;
         }
         let path = vault.trash_path(&backup.id);
@@ -133,47 +153,93 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
     Ok((count, bytes))
 }
 
+/// Whether a clock says a time more than a week after the newest event and the newest backup.
+fn has_jumped(vault: &Vault, now: Timestamp) -> Result<bool> {
+    let event = activity::events(vault, &EventFilter { limit: Some(1), ..EventFilter::default() })?.pop().map(|event| event.at);
+    let newest = backups::list(vault, &BackupFilter { limit: Some(1), ..BackupFilter::default() })?.backups.pop();
+    let known = event.max(newest.map(|backup| backup.created_at));
+    Ok(known.is_none_or(|known| now.duration_since(known) > JUMP))
+}
+
+/// Without a time it is not known to have passed: it stays until a person empties everything.
+fn is_expired(backup: &Backup, now: Timestamp) -> bool {
+    backup.trash_until.is_some_and(|until| until <= now) && backup.trashed_at.is_none_or(|trashed_at| trashed_at <= now)
+}
+
+/// Whether this one had passed its checks, and of its database no good backup is there, as its archive's file says.
+fn is_last_hope(vault: &Vault, backup: &Backup) -> Result<bool> {
+    if backup.verdict() != Verdict::Good {
+        return Ok(false);
+    }
+    let of_database = vault.catalog().backups_of(&backup.database)?;
+    Ok(!of_database.iter().any(|other| other.is_good() && other.kind != Kind::Safety && vault.archive_path(&other.id).is_file()))
+}
+
 /// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
-/// while another process is at the trash.
+/// while another process is at the trash. What cannot be mended is logged and left to a later start; only a damaged catalog is a fault.
 pub(crate) fn mend(vault: &Vault) -> Result<()> {
     let folder = vault.trash_dir();
     if !folder.is_dir() {
         return Ok(());
     }
     let Some(_guard) = guard::try_lock_dir(&folder)? else { return Ok(()) };
+    let one = |id: &BackupId, mended: Result<()>| match mended {
+        Err(error @ Error::CatalogDamaged { .. }) => Err(error),
+        Err(error) => {
+            tracing::warn!(%id, %error, code = error.code(), "an interrupted deletion could not be mended");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    };
     for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?.flatten() {
         let name = entry.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) else {
-            continue;
-        };
-        let Some(backup) = vault.catalog().get_backup(&id)? else { continue };
-        if backup.state == BackupState::Trashed {
-            continue;
+        if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) {
+            one(&id, finish_delete(vault, &id))?;
         }
-        let tombstone = notes::read(vault, &id)?.tombstone;
-        let now = Timestamp::now();
-        let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
-        let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
-        let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
-        let message = format!("deleted {id}; the deletion was interrupted and is finished now");
-        let event = event("backup.deleted", &by, &backup, message);
-        vault.catalog().change_backup_and_record(&id, &event, now, |backup| trashed(backup, trashed_at, until))?;
-        databases::update_latest_link(vault, &backup.database)?;
     }
     for backup in vault.catalog().backups_in_state(BackupState::Trashed)? {
-        if vault.trash_path(&backup.id).exists() {
-            continue;
-        }
-        if vault.archive_path(&backup.id).exists() {
-            let message = format!("took {} back; that was interrupted and is finished now", backup.id);
-            let event = event("backup.put_back", "unknown", &backup, message);
-            vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
-            databases::update_latest_link(vault, &backup.database)?;
-        } else {
-            vault.catalog().mark_gone(&backup.id)?;
-        }
+        one(&backup.id, finish_put_back(vault, &backup))?;
     }
     Ok(())
+}
+
+/// An archive in the trash is a deleted one.
+fn finish_delete(vault: &Vault, id: &BackupId) -> Result<()> {
+    let Some(backup) = vault.catalog().get_backup(id)? else { return Ok(()) };
+    if backup.state == BackupState::Trashed {
+        return Ok(());
+    }
+    // Notes that cannot be read do not say who it was: then that is not known, and the time begins now.
+    let tombstone = notes::read(vault, id).map_or_else(
+        |error| {
+            tracing::warn!(%id, %error, "the notes of a deleted backup could not be read");
+            None
+        },
+        |notes| notes.tombstone,
+    );
+    let now = Timestamp::now();
+    let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
+    let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
+    let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
+    let message = format!("deleted {id}; the deletion was interrupted and is finished now");
+    let event = event("backup.deleted", &by, &backup, message);
+    vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, trashed_at, until))?;
+    databases::update_latest_link(vault, &backup.database)
+}
+
+/// A row of the trash whose archive is in its folder was put back; one whose archive is in neither place is gone.
+fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
+    let there = |path: &Path| std::fs::exists(path).map_err(|e| Error::io(path, e));
+    if there(&vault.trash_path(&backup.id))? {
+        return Ok(());
+    }
+    if !there(&vault.archive_path(&backup.id))? {
+        return vault.catalog().mark_gone(&backup.id);
+    }
+    let message = format!("took {} back; that was interrupted and is finished now", backup.id);
+    let event = event("backup.put_back", "unknown", backup, message);
+    vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
+    databases::update_latest_link(vault, &backup.database)
 }
 
 fn trashed(backup: &mut Backup, at: Timestamp, until: Timestamp) {

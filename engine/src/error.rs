@@ -68,6 +68,8 @@ pub enum Error {
     VaultTooNew { path: PathBuf, found: u32, known: u32 },
     #[error("the vault in {} belongs to {owner}, and this is {user}", .path.display())]
     NotVaultOwner { path: PathBuf, owner: String, user: String },
+    #[error("{} is not the backups folder of the vault in {}: {reason}", .path.display(), .data.display())]
+    BackupsFolder { path: PathBuf, data: PathBuf, reason: String },
     #[error("the catalog is damaged: {detail}")]
     CatalogDamaged { detail: String },
     #[error("catalog: {0}")]
@@ -161,6 +163,7 @@ impl Error {
             Self::NotAVault { .. } => "not_a_vault",
             Self::VaultTooNew { .. } => "vault_too_new",
             Self::NotVaultOwner { .. } => "not_vault_owner",
+            Self::BackupsFolder { .. } => "backups_folder",
             Self::CatalogDamaged { .. } => "catalog_damaged",
             Self::Catalog(_) => "catalog_error",
             Self::UnknownDatabase { .. } => "unknown_database",
@@ -213,6 +216,7 @@ impl Error {
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
+            | Self::BackupsFolder { .. }
             | Self::NotConfirmed { .. }
             | Self::StalePlan { .. }
             | Self::NeverReplace { .. }
@@ -249,6 +253,10 @@ impl Error {
             Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",
             Self::NoVault { .. } => "Name the vault's folder with --data or KEEPSTONE_DATA, or make one with `keepstone db add`.",
             Self::NotAVault { .. } => "Name an empty folder, or say --init to make a vault in this one.",
+            Self::BackupsFolder { .. } => {
+                "Mount the disk that holds the backups, or correct BACKUP_DIR. A folder that was moved whole is found by naming its new place \
+                 there; if the backups are lost, begin a new vault with another --data."
+            }
             Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
             Self::CatalogDamaged { .. } => "The archives are the truth: rebuild the catalog from them with `keepstone catalog rebuild`.",
             Self::UnknownDatabase { .. } => {

@@ -9,6 +9,8 @@ use crate::Vault;
 /// What no id can be named, so that it never meets a database's folder (ids begin with a letter or a digit).
 const TRASH: &str = ".trash";
 pub(crate) const STAGING: &str = ".staging";
+/// In the backups folder: the uids of the vaults that keep their archives there, one a line.
+pub(crate) const VAULT_MARK: &str = ".keepstone-vault";
 /// The catalog's file, in the data directory.
 pub(crate) const CATALOG: &str = "catalog.sqlite";
 

@@ -12,11 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    catalog::{Catalog, Live},
+    catalog::{Catalog, Live, give_up_reserve},
     delete, durable, guard,
     image::hex,
     jobs,
 };
+
+mod place;
+
+/// With less room than this, what fails at the start may fail for want of room.
+const FULL_BYTES: u64 = 1 << 20;
 
 /// The form of a vault that this version makes and reads.
 const FORMAT: u32 = 1;
@@ -56,8 +61,8 @@ struct Marker {
     format: u32,
     uid: String,
     created_at: Timestamp,
-    /// Where the archives are, if the vault was made with a folder of its own for them: a later start that does not say so must not begin a
-    /// second, empty one.
+    /// Where the archives are, if a start named a folder of its own for them: a later one that does not say so must not begin a second, empty
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     backups: Option<PathBuf>,
 }
@@ -82,19 +87,20 @@ impl Vault {
                 Err(Error::NoVault { .. }) if options.mode != OpenMode::Existing => make(&data, options.mode, wished.as_deref())?,
                 found => found?,
             };
-            let backups = wished.or(marker.backups).unwrap_or_else(|| data.join("backups"));
-            durable::make_dir(&backups)?;
-            durable::make_dir(&backups.join(crate::layout::STAGING))?;
+            let expected = wished.clone().or(marker.backups.clone()).unwrap_or_else(|| data.join("backups"));
             let catalog_path = data.join(crate::layout::CATALOG);
-            if is_lost(&catalog_path, &backups)? {
+            if is_lost(&catalog_path, &expected)? {
                 return Err(Error::CatalogDamaged { detail: format!("{} is missing", catalog_path.display()) });
             }
-            let catalog = Catalog::open(&catalog_path)?;
-            let live = Live::open(&data.join("live.sqlite"))?;
+            let catalog = with_room(&catalog_path, || Catalog::open(&catalog_path))?;
+            // Before anything is made in that folder: it may be the empty place where a disk was to be mounted.
+            let backups = place::settle(&data, marker, wished, &catalog)?;
+            durable::make_dir(&backups.join(crate::layout::STAGING))?;
+            let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
             Self { data, backups, catalog, live }
         };
-        delete::mend(&vault)?;
-        jobs::recover(&vault)?;
+        later("the trash", delete::mend(&vault))?;
+        later("what a killed process left", jobs::recover(&vault))?;
         Ok(vault)
     }
 
@@ -112,6 +118,36 @@ impl Vault {
 
     pub(crate) fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// Gives the reserve up for a change in the backups folder, if that is on the same file system. Whether there is more room now.
+    pub(crate) fn make_room(&self) -> bool {
+        let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+        device(&self.data) == device(&self.backups) && give_up_reserve(&self.catalog_path())
+    }
+}
+
+/// What cannot be mended now is logged, and mended by a later start: one bad file must not keep all the others from being backed up and
+/// restored. Without a sound catalog none of that is to be had.
+fn later(what: &str, mended: Result<()>) -> Result<()> {
+    match mended {
+        Err(error @ Error::CatalogDamaged { .. }) => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, code = error.code(), "{what} could not be mended");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Opens a file of the vault, on a full disk with the room of the reserve: a person who comes to make room must get in.
+fn with_room<T>(catalog: &Path, open: impl Fn() -> Result<T>) -> Result<T> {
+    match open() {
+        Err(error) if durable::free_bytes(catalog).is_ok_and(|free| free < FULL_BYTES) && give_up_reserve(catalog) => {
+            tracing::warn!(%error, "the vault is opened once more with the room of the reserve");
+            open()
+        }
+        outcome => outcome,
     }
 }
 
@@ -151,10 +187,15 @@ fn make(data: &Path, mode: OpenMode, backups: Option<&Path>) -> Result<Marker> {
     }
     let mut uid = [0; 16];
     getrandom::fill(&mut uid).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
-    let marker = Marker { format: FORMAT, uid: hex(&uid), created_at: Timestamp::now(), backups: backups.map(Path::to_owned) };
-    let text = toml::to_string(&marker).map_err(|e| Error::Internal(e.to_string()))?;
-    durable::write(&data.join(MARKER), format!("# This folder is a Keepstone vault.\n{text}").as_bytes())?;
+    let backups = backups.filter(|path| *path != data.join("backups")).map(Path::to_owned);
+    let marker = Marker { format: FORMAT, uid: hex(&uid), created_at: Timestamp::now(), backups };
+    write_marker(data, &marker)?;
     Ok(marker)
+}
+
+fn write_marker(data: &Path, marker: &Marker) -> Result<()> {
+    let text = toml::to_string(marker).map_err(|e| Error::Internal(e.to_string()))?;
+    durable::write(&data.join(MARKER), format!("# This folder is a Keepstone vault.\n{text}").as_bytes())
 }
 
 /// Whether a folder holds nothing but what a file system or an earlier start that died puts there.
@@ -174,7 +215,11 @@ fn is_lost(catalog: &Path, backups: &Path) -> Result<bool> {
     if fs::metadata(catalog).is_ok_and(|meta| meta.len() > 0) {
         return Ok(false);
     }
-    let mut entries = fs::read_dir(backups).map_err(|e| Error::io(backups, e))?.flatten();
+    let mut entries = match fs::read_dir(backups) {
+        Ok(entries) => entries.flatten(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io(backups, error)),
+    };
     Ok(entries.any(|entry| entry.path().join("database.json").is_file()))
 }
 

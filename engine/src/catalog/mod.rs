@@ -31,6 +31,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 pub(crate) use jobs::JobRow;
 pub use live::Live;
+pub(crate) use reserve::give_up as give_up_reserve;
 pub(crate) use row::rounded;
 pub(crate) use schedules::{ScheduleRow, Standing, run_key};
 pub use users::{Session, SetupLink, User};

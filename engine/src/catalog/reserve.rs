@@ -29,7 +29,7 @@ pub(super) fn keep(catalog: &Path) {
 }
 
 /// Whether there was a reserve to give up.
-pub(super) fn give_up(catalog: &Path) -> bool {
+pub(crate) fn give_up(catalog: &Path) -> bool {
     let given = fs::remove_file(path_beside(catalog)).is_ok();
     if given {
         tracing::warn!("the disk is full: the reserve was given up");

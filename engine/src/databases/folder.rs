@@ -68,6 +68,13 @@ enum Left {
     Other,
 }
 
+/// Whether a backups folder holds the folder of exactly this database.
+pub(crate) fn is_folder_of(backups: &Path, database: &Database) -> bool {
+    let path = backups.join(database.id.as_str()).join("database.json");
+    let file = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<DatabaseFile>(&bytes).ok());
+    file.is_some_and(|file| file.database.uid == database.uid)
+}
+
 fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     let path = vault.database_json_path(id);
     match fs::read(&path) {

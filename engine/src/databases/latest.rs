@@ -7,15 +7,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keepstone_model::id::DatabaseId;
+use keepstone_model::{backup::Backup, id::DatabaseId};
 
 use crate::{Error, Result, Vault, jobs::random};
 
 /// Lets `latest.zip` point to the newest good archive, atomically; takes the link away where there is none. It says nothing that the catalog
-/// does not say better, so it is not fsynced: after a power cut it may be the one before.
+/// does not say better, so it is not fsynced: after a power cut it may be the one before. And a link that cannot be made (the file system may
+/// know none) takes nothing away from what was done: it is logged, and only a fault of the catalog is one here.
 pub(crate) fn update_latest_link(vault: &Vault, database: &DatabaseId) -> Result<()> {
-    let link = vault.latest_link(database);
     let newest = vault.catalog().newest_good(database, None)?;
+    if let Err(error) = point_to(vault, database, newest) {
+        tracing::warn!(%database, %error, "latest.zip could not be brought up to date");
+    }
+    Ok(())
+}
+
+fn point_to(vault: &Vault, database: &DatabaseId, newest: Option<Backup>) -> Result<()> {
+    let link = vault.latest_link(database);
     let wanted = newest.map(|backup| Path::new(backup.kind.as_str()).join(format!("{}.zip", backup.id)));
     let present = match fs::symlink_metadata(&link) {
         Ok(meta) if meta.is_symlink() => Some(fs::read_link(&link).map_err(|e| Error::io(&link, e))?),

@@ -3,7 +3,7 @@
 mod folder;
 mod latest;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -13,6 +13,7 @@ use keepstone_model::{
     schedule::{OBJECTIVE_SLACK_SECS, Schedule, default_schedules},
 };
 
+pub(crate) use folder::is_folder_of;
 pub(crate) use latest::update_latest_link;
 
 use crate::{
@@ -66,6 +67,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     if let Some(present) = vault.catalog().database_at(location)? {
         return Ok(present);
     }
+    refuse_own(vault, &path)?;
     sqlite::open::probe(&path, PROBE_WAIT)?;
     let wished = options.name.as_deref().map(parse_id).transpose()?;
     // Of two who add the same location at once, the second must not write its uid over the first one's.
@@ -103,6 +105,17 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let added = vault.catalog().add_database(&database, &schedules, &adopted, &event)?;
     update_latest_link(vault, &added.id)?;
     Ok(added)
+}
+
+/// The vault's own files are not what it protects: a restore over the catalog, say, would write over what carries it out. The demonstration's
+/// shop is an application's database that lies there.
+fn refuse_own(vault: &Vault, path: &Path) -> Result<()> {
+    let inside = |folder: &Path| folder.canonicalize().is_ok_and(|folder| path.starts_with(folder));
+    if inside(vault.backups_dir()) || (inside(vault.data_dir()) && !inside(&vault.data_dir().join("demo"))) {
+        let message = format!("{} lies inside the vault: a database that is to be protected lies outside of it", path.display());
+        return Err(Error::Invalid { field: "location", message });
+    }
+    Ok(())
 }
 
 fn first_schedules(database: &DatabaseId, now: Timestamp) -> Result<Vec<ScheduleRow>> {

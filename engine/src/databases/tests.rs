@@ -293,3 +293,18 @@ fn two_who_change_notes_at_once_lose_nothing() {
     let newer = crate::notes::update(&f.vault, &backup.id, |notes| notes.pinned = true);
     assert!(matches!(newer, Err(Error::ArchiveTooNew { found: 2, .. })), "never overwritten");
 }
+
+#[test]
+fn the_vaults_own_files_are_not_taken_for_databases() {
+    let f = vault();
+    let data = f.vault.data_dir();
+    let link = f.dir.path().join("link.db");
+    std::os::unix::fs::symlink(f.vault.catalog_path(), &link).unwrap();
+    live(&f.dir, "vault/backups/shop/shop.db");
+    for path in [f.vault.catalog_path(), f.vault.live_path(), link, data.join("backups/shop/shop.db")] {
+        let error = add_database(&f.vault, &options(path.to_str().unwrap())).unwrap_err();
+        assert!(matches!(error, Error::Invalid { field: "location", .. }), "{}: {error}", path.display());
+    }
+    let demo = live(&f.dir, "vault/demo/shop.db");
+    add_database(&f.vault, &options(demo.to_str().unwrap())).unwrap();
+}

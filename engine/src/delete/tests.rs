@@ -201,3 +201,43 @@ fn nothing_in_the_trash_is_written_over_or_touched_that_is_not_ours() {
     empty_trash(&f.vault, None, "alice").unwrap();
     assert!(strange.exists());
 }
+
+#[test]
+fn what_cannot_be_mended_does_not_keep_the_vault_shut() {
+    let (f, [one, _, three]) = three();
+    // A delete that died after the rename, and then its notes were damaged; and a row whose archive cannot be looked for.
+    delete(&f.vault, &three.id, "alice").unwrap();
+    f.vault.catalog().put_backup(&three).unwrap();
+    fs::write(f.vault.notes_path(&three.id), "\0").unwrap();
+    delete(&f.vault, &one.id, "alice").unwrap();
+    f.vault.catalog().put_backup(&one).unwrap();
+    fs::write(f.vault.notes_path(&one.id), r#"{"notes_version": 99}"#).unwrap();
+    let next = open(&f.dir);
+    assert_eq!((state(&next, &three), state(&next, &one)), (BackupState::Trashed, BackupState::Trashed));
+    assert!(backups::backup(&next, &three.id).unwrap().trash_until.unwrap() > Timestamp::now());
+}
+
+#[test]
+fn the_clock_alone_takes_nothing_that_may_be_needed() {
+    let (f, [one, two, three]) = three();
+    let until = delete(&f.vault, &one.id, "alice").unwrap().until;
+    let past = until + SignedDuration::from_secs(1);
+    // The archives that stayed are not there: what is in the trash is all there is.
+    for backup in [&two, &three] {
+        fs::rename(f.vault.archive_path(&backup.id), f.vault.archive_path(&backup.id).with_extension("elsewhere")).unwrap();
+    }
+    assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (0, 0));
+    fs::rename(f.vault.archive_path(&two.id).with_extension("elsewhere"), f.vault.archive_path(&two.id)).unwrap();
+    assert_eq!(empty_trash(&f.vault, Some(Timestamp::now() + SignedDuration::from_hours(24 * 8)), "schedule").unwrap(), (0, 0), "a jump");
+    f.vault.catalog().change_backup(&one.id, |b| b.trashed_at = Some(past + SignedDuration::from_hours(1))).unwrap();
+    assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (0, 0), "it was deleted later than now");
+    f.vault.catalog().change_backup(&one.id, |b| b.trashed_at = Some(until)).unwrap();
+    assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (1, 7));
+}
+
+#[test]
+fn a_link_that_cannot_be_made_is_no_fault() {
+    let (f, [.., three]) = three();
+    fs::remove_dir_all(f.vault.database_dir(&three.database)).unwrap();
+    crate::databases::update_latest_link(&f.vault, &three.database).unwrap();
+}

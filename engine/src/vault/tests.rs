@@ -117,3 +117,57 @@ fn another_users_vault_is_refused_with_the_way_in() {
     let error = open(&data, OpenMode::Create).unwrap_err();
     assert_eq!(error.hint().unwrap(), "Run it as that user: sudo -u #123456 keepstone …");
 }
+
+#[test]
+fn a_wrong_backups_folder_is_refused_while_there_are_databases() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let options = |backups: Option<&str>| VaultOptions { data: at("data"), backups: backups.map(at), mode: OpenMode::Create };
+    let refused = |backups: Option<&str>, names: &str| {
+        let error = Vault::open(&options(backups)).unwrap_err();
+        assert_eq!((error.code(), error.kind().exit_code()), ("backups_folder", 7));
+        assert!(error.to_string().contains(at(names).to_str().unwrap()), "{error}");
+    };
+    let vault = Vault::open(&options(Some("disk"))).unwrap();
+    testing::database(&vault, "shop");
+    drop(vault);
+    // Another folder while the first is there, whether or not it was a copy of it.
+    refused(Some("other"), "disk");
+    assert!(!at("other").exists(), "nothing is made there");
+    fs::create_dir(at("copy")).unwrap();
+    fs::copy(at("disk/.keepstone-vault"), at("copy/.keepstone-vault")).unwrap();
+    refused(Some("copy"), "disk");
+    // By another name, but the same.
+    std::os::unix::fs::symlink(at("disk"), at("link")).unwrap();
+    drop(Vault::open(&options(Some("link"))).unwrap());
+    fs::remove_file(at("link")).unwrap();
+    // The disk is not mounted: an empty folder is there, or none.
+    fs::rename(at("disk"), at("moved")).unwrap();
+    refused(Some("disk"), "disk");
+    fs::create_dir(at("disk")).unwrap();
+    refused(Some("disk"), "disk");
+    refused(None, "link");
+    assert_eq!(fs::read_dir(at("disk")).unwrap().count(), 0, "nothing is made there");
+    fs::write(at("disk/.keepstone-vault"), "another\n").unwrap();
+    refused(Some("disk"), "disk");
+    // It was moved whole: from now on it is there.
+    assert_eq!(Vault::open(&options(Some("moved"))).unwrap().backups_dir(), at("moved"));
+    assert_eq!(Vault::open(&options(None)).unwrap().backups_dir(), at("moved"));
+    assert_eq!(mode(&at("moved/.keepstone-vault")), 0o600);
+}
+
+#[test]
+fn two_vaults_share_a_folder_and_a_copy_without_hidden_files_is_known() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let open = |data: &str| Vault::open(&VaultOptions { data: at(data), backups: Some(at("disk")), mode: OpenMode::Create });
+    let (a, b) = (open("a").unwrap(), open("b").unwrap());
+    let database = testing::database(&a, "shop");
+    testing::database(&b, "forum");
+    crate::databases::edit_database(&a, &database.id, &crate::databases::EditDatabaseOptions::default()).unwrap();
+    drop((a, b));
+    drop((open("a").unwrap(), open("b").unwrap()));
+    fs::remove_file(at("disk/.keepstone-vault")).unwrap();
+    open("a").unwrap();
+    assert_eq!(open("b").unwrap_err().code(), "backups_folder", "of this one nothing is there");
+}
