@@ -55,6 +55,12 @@ pub fn verify_chain(vault: &Vault) -> Result<ChainReport> {
     vault.catalog().verify_events()
 }
 
+/// The same, but of what came before the last event that this process found whole only that event is looked at: what a page shows each time.
+/// What is changed before it meanwhile shows in `verify_chain`, and to the next process.
+pub fn verify_new_events(vault: &Vault) -> Result<ChainReport> {
+    vault.catalog().verify_new_events()
+}
+
 /// The hash of an event: SHA-256, in hexadecimal, of one JSON object in UTF-8 without spaces, whose members are in alphabetical order:
 /// `action`, `actor`, `at` (whole milliseconds since 1970 in UTC), `backup`, `database`, `job` (text or null), `message`, `number`,
 /// `previous_hash`, `result`.

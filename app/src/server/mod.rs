@@ -24,6 +24,9 @@ use crate::{error::AppError, live_types::LiveState};
 /// How fresh the password must be for a destructive act.
 pub const RECENT_SECS: i64 = 10 * 60;
 
+/// Longer than any key that a form of ours carries.
+const KEY_MAX: usize = 64;
+
 /// Everything a server function may use.
 #[derive(Clone)]
 pub struct ServerContext {
@@ -85,6 +88,15 @@ pub fn require_recent(least: Role) -> Result<Person, AppError> {
     if person.is_recent(Timestamp::now()) { Ok(person) } else { Err(AppError::sign_in_again()) }
 }
 
+/// The key of a form as the engine knows it: apart from every other person's and from those of schedules. None where the form has none.
+pub fn form_key(person: &str, key: &str) -> Result<Option<String>, AppError> {
+    match key.chars().count() {
+        0 => Ok(None),
+        1..=KEY_MAX => Ok(Some(format!("form:{person}:{key}"))),
+        _ => Err(AppError::invalid("key", "This form is not one of this console: load the page again.")),
+    }
+}
+
 /// Runs a verb of the engine on a blocking thread. It runs to its end even if the browser goes away.
 pub async fn blocking<T: Send + 'static>(verb: impl FnOnce(&Vault) -> keepstone_engine::Result<T> + Send + 'static) -> Result<T, AppError> {
     let vault = context().vault;
@@ -134,4 +146,18 @@ pub fn cookie_of<'a>(headers: &'a axum::http::HeaderMap, name: &str) -> Option<&
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_form_is_the_persons_own() {
+        assert_eq!(form_key("alice", "").unwrap(), None);
+        assert_eq!(form_key("alice", "schedule-1-0").unwrap().as_deref(), Some("form:alice:schedule-1-0"));
+        assert_ne!(form_key("alice", "k").unwrap(), form_key("bob", "k").unwrap());
+        assert!(form_key("alice", &"k".repeat(64)).is_ok());
+        assert_eq!(form_key("alice", &"k".repeat(65)).unwrap_err().code, "invalid");
+    }
 }

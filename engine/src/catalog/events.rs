@@ -8,7 +8,7 @@ use keepstone_model::{
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
-    Catalog, Stop,
+    Catalog, Stop, lock,
     row::{maybe_id, ms, rounded, time, word},
 };
 use crate::{
@@ -43,35 +43,48 @@ impl Catalog {
 
     /// Recomputes every hash. Lines that were cut off the end show, too: SQLite remembers the highest number that was ever given out.
     pub(crate) fn verify_events(&self) -> Result<ChainReport> {
-        self.read(|c| {
+        self.verify_events_after(None)
+    }
+
+    /// The same for what came after the last event up to which this process found the chain whole, as long as that event stands as it did.
+    pub(crate) fn verify_new_events(&self) -> Result<ChainReport> {
+        let verified = lock(&self.verified).clone();
+        self.verify_events_after(verified)
+    }
+
+    fn verify_events_after(&self, verified: Option<(u64, String)>) -> Result<ChainReport> {
+        let (report, last) = self.read_apart(|c| {
             let tx = c.unchecked_transaction()?;
-            let mut statement = tx.prepare("SELECT * FROM events ORDER BY number")?;
-            let mut rows = statement.query([])?;
-            let (mut count, mut broken_at) = (0_u64, None);
-            let mut previous = FIRST_PREVIOUS_HASH.to_owned();
+            let stands = |(number, hash): &(u64, String)| {
+                let found = tx.query_row("SELECT hash FROM events WHERE number = ?1", [number], |row| row.get::<_, String>(0));
+                found.is_ok_and(|found| found == *hash)
+            };
+            let (first, mut previous) = verified.filter(stands).unwrap_or((0, FIRST_PREVIOUS_HASH.to_owned()));
+            let (mut last, mut broken_at) = (first, None);
+            let mut statement = tx.prepare("SELECT * FROM events WHERE number > ?1 ORDER BY number")?;
+            let mut rows = statement.query([first])?;
             while let Some(row) = rows.next()? {
                 let number: u64 = row.get("number")?;
                 // A row that cannot be read as an event has been tampered with like one whose hash differs.
-                let fits = number == count + 1
-                    && read(row).is_ok_and(|event| {
-                        event.previous_hash == previous && event.hash == event_hash(&event) && {
-                            previous.clone_from(&event.hash);
-                            true
-                        }
-                    });
-                count += 1;
-                if !fits && broken_at.is_none() {
-                    broken_at = Some(number.min(count));
-                    break;
+                let event = read(row).ok().filter(|event| event.previous_hash == previous && event.hash == event_hash(event));
+                match event {
+                    Some(event) if number == last + 1 => (last, previous) = (number, event.hash),
+                    _ => {
+                        broken_at = Some(number.min(last + 1));
+                        break;
+                    }
                 }
             }
-            let total: u64 = tx.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
+            // Up to here the numbers have no gap, so the last one is how many there are.
+            let events = if broken_at.is_none() { last } else { tx.query_row("SELECT count(*) FROM events", [], |row| row.get(0))? };
             let given_out = tx.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'events'", [], |row| row.get(0)).optional()?;
-            if broken_at.is_none() && given_out.unwrap_or(0) > total {
-                broken_at = Some(total + 1);
+            if broken_at.is_none() && given_out.unwrap_or(0) > events {
+                broken_at = Some(events + 1);
             }
-            Ok(ChainReport { events: total, broken_at })
-        })
+            Ok((ChainReport { events, broken_at }, (last, previous)))
+        })?;
+        *lock(&self.verified) = (report.broken_at.is_none() && report.events > 0).then_some(last);
+        Ok(report)
     }
 }
 

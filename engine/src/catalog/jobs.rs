@@ -22,12 +22,17 @@ pub(crate) struct JobRow {
 }
 
 impl Catalog {
-    /// Inserts the job, unless a row has the key already; gives back the id of the row that is there now.
+    /// Inserts the job, unless a row of the same verb, database and (where one is asked for) backup has the key already; gives back the id of
+    /// the row that is there now. A key that another job has says nothing about this one: what was asked for is done, without a key.
     pub(crate) fn add_job(&self, job: &Job, request: &str, key: Option<&str>) -> Result<JobId> {
         self.write(|tx| {
-            let same_key = tx.query_row("SELECT id FROM jobs WHERE key = ?1", [key], |row| id(row, "id")).optional()?;
-            if let Some(earlier) = same_key {
-                return Ok(earlier);
+            let earlier = tx.query_row("SELECT * FROM jobs WHERE key = ?1", [key], read).optional()?.map(|row| row.job);
+            let key = key.filter(|_| earlier.is_none());
+            if let Some(earlier) = earlier {
+                let same_backup = job.backup.is_none() || earlier.backup == job.backup;
+                if earlier.verb == job.verb && earlier.database == job.database && same_backup {
+                    return Ok(earlier.id);
+                }
             }
             let worker = (job.state == JobState::Running).then(worker);
             tx.prepare_cached(

@@ -50,6 +50,8 @@ pub struct Catalog {
     path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// The newest event up to which the chain was found whole: its number and hash.
+    verified: Mutex<Option<(u64, String)>>,
 }
 
 impl Catalog {
@@ -63,9 +65,13 @@ impl Catalog {
         writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
         schema::migrate(&mut writer).map_err(whole)?;
         reserve::keep(path);
-        let reader = connect(path).map_err(|e| whole(e.into()))?;
-        reader.pragma_update(None, "query_only", true).map_err(|e| whole(e.into()))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        let reader = connect_to_read(path).map_err(|e| whole(e.into()))?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), verified: Mutex::new(None) })
+    }
+
+    /// Reads on a connection of its own: what takes long keeps nobody else waiting.
+    fn read_apart<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
+        connect_to_read(&self.path).map_err(Stop::from).and_then(|c| act(&c)).map_err(|stop| stop.into_error(&self.path))
     }
 
     fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
@@ -90,7 +96,7 @@ impl Catalog {
 }
 
 /// A panic while the lock was held rolled its transaction back: the connection is as good as before.
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+fn lock<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -139,6 +145,12 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -48,30 +48,49 @@ impl Logs {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => tracing::warn!(%error, "no log folder"),
             _ => keep_small(&folder),
         }
+        keep_private(&folder, 0o700);
         let appender = RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
             .filename_prefix("keepstone")
             .filename_suffix("log")
             .latest_symlink("keepstone.log")
             .max_log_files(KEPT_DAYS)
-            .build(folder);
+            .build(&folder);
         match appender {
             Ok(appender) => _ = self.0.set(appender),
             Err(error) => tracing::warn!(%error, "no log file"),
         }
+        for (log, _) in own_logs(&folder) {
+            keep_private(&log, 0o600);
+        }
     }
 }
 
-/// Removes the oldest logs beyond the size that is kept; only files that are named as ours are.
-fn keep_small(folder: &Path) {
+/// Logs name files, databases and people: whatever made this one, from now on it is for the vault's owner alone. The files that are begun at
+/// midnight are private by the folder's mode.
+fn keep_private(path: &Path, mode: u32) {
+    let other = |meta: fs::Metadata| meta.permissions().mode() & 0o777 != mode;
+    if fs::metadata(path).is_ok_and(other)
+        && let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    {
+        tracing::warn!(path = %path.display(), %error, "a log could not be made private");
+    }
+}
+
+/// The files that are named as ours are, with their sizes.
+fn own_logs(folder: &Path) -> Vec<(PathBuf, u64)> {
     let own = |entry: &fs::DirEntry| {
         let name = entry.file_name().into_string().unwrap_or_default();
         let date = name.strip_prefix("keepstone.").and_then(|rest| rest.strip_suffix(".log")).unwrap_or_default();
         date.len() == 10 && date.bytes().all(|b| b.is_ascii_digit() || b == b'-')
     };
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut logs: Vec<(PathBuf, u64)> =
-        entries.flatten().filter(own).filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect();
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().filter(own).filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect()
+}
+
+/// Removes the oldest logs beyond the size that is kept.
+fn keep_small(folder: &Path) {
+    let mut logs = own_logs(folder);
     // The date in the name sorts them; the newest is the one being written and stays whatever its size.
     logs.sort_unstable_by(|a, b| b.cmp(a));
     let mut bytes = 0;
@@ -127,5 +146,22 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["keepstone.2026-11-20.log", "keepstone.my-own-no.log"]);
+    }
+
+    #[test]
+    fn a_log_is_for_the_owner_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("logs");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("keepstone.2026-11-18.log"), "an old one").unwrap();
+        for (path, mode) in [(folder.clone(), 0o755), (folder.join("keepstone.2026-11-18.log"), 0o644)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        Logs::default().write_to(data.path());
+        assert_eq!(mode(&folder), 0o700);
+        let logs = own_logs(&folder);
+        assert_eq!(logs.len(), 2);
+        assert!(logs.iter().all(|(path, _)| mode(path) == 0o600));
     }
 }

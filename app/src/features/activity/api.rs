@@ -27,7 +27,7 @@ pub struct ActivityView {
 #[server(prefix = "/fn", endpoint = "activity/list")]
 pub async fn list_activity(#[server(default)] database: String, #[server(default)] before: String) -> Result<ActivityView, AppError> {
     use keepstone_engine::{
-        activity::{EventFilter, events, verify_chain},
+        activity::{EventFilter, events, verify_new_events},
         databases::databases,
     };
     use keepstone_model::Timestamp;
@@ -38,7 +38,7 @@ pub async fn list_activity(#[server(default)] database: String, #[server(default
     let before = before.parse().ok();
     let filter = EventFilter { database: of, before, limit: Some(PAGE as u64 + 1), ..EventFilter::default() };
     let (mut found, chain, known) =
-        crate::server::blocking(move |vault| Ok((events(vault, &filter)?, verify_chain(vault)?, databases(vault)?))).await?;
+        crate::server::blocking(move |vault| Ok((events(vault, &filter)?, verify_new_events(vault)?, databases(vault)?))).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     Ok(ActivityView {

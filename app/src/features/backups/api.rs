@@ -13,7 +13,7 @@ use crate::{error::AppError, ui::Moment};
 #[cfg(feature = "ssr")]
 use {
     super::facts,
-    crate::server::{blocking, person, person_with},
+    crate::server::{blocking, form_key, person, person_with},
     keepstone_engine::{
         backups::{self, EditBackupOptions},
         create::CreateOptions,
@@ -167,6 +167,7 @@ pub async fn create(
     validate::description(&description)?;
     let tags = validate::tags(&tags)?;
     let compression = facts::compression(&compression)?;
+    let key = form_key(&person.name, &key)?;
     let options = CreateOptions { description, tags, pin, compression, ..CreateOptions::new(database, person.name) };
     submit(JobRequest::Create(options), key).await
 }
@@ -176,6 +177,7 @@ pub async fn create(
 pub async fn verify(id: String, #[server(default)] key: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
     let backup = facts::backup_id(&id)?;
+    let key = form_key(&person.name, &key)?;
     submit(JobRequest::Verify(VerifyOptions { backup, actor: person.name }), key).await
 }
 
@@ -210,8 +212,8 @@ pub async fn delete(id: String) -> Result<(), AppError> {
 }
 
 #[cfg(feature = "ssr")]
-async fn submit(request: JobRequest, key: String) -> Result<(), AppError> {
-    let job = blocking(move |vault| jobs::submit(vault, &request, (!key.is_empty()).then_some(key.as_str()))).await?;
+async fn submit(request: JobRequest, key: Option<String>) -> Result<(), AppError> {
+    let job = blocking(move |vault| jobs::submit(vault, &request, key.as_deref())).await?;
     redirect(&format!("/jobs/{job}"));
     Ok(())
 }

@@ -11,7 +11,7 @@ use {
         facts,
         plans::{Found, PLANS},
     },
-    crate::server::{blocking, person_with, require_recent},
+    crate::server::{blocking, form_key, person_with, require_recent},
     keepstone_engine::{
         jobs::{self, JobRequest},
         restore::{self, PlanOptions, RestoreOptions, UndoOptions},
@@ -124,10 +124,10 @@ pub async fn start(plan: String, #[server(default)] typed: String) -> Result<(),
                 require_recent(Role::Operator)?;
                 facts::typed_right(&typed, &found.database)?;
             }
-            let request = JobRequest::Restore(RestoreOptions { plan: *found, verify: true, actor: person.name });
             // The plan's name is the key: even if this process dies before it notes the job, the same form never begins a second one.
-            let key = plan.clone();
-            blocking(move |vault| jobs::submit(vault, &request, Some(&key))).await?
+            let key = form_key(&person.name, &plan)?;
+            let request = JobRequest::Restore(RestoreOptions { plan: *found, verify: true, actor: person.name });
+            blocking(move |vault| jobs::submit(vault, &request, key.as_deref())).await?
         }
     };
     PLANS.confirmed(&plan, &job);
@@ -152,9 +152,9 @@ pub async fn undo(job: String, plan: String) -> Result<(), AppError> {
         Found::Gone => return Err(facts::look_again()),
         Found::Open(found) => {
             let person = require_recent(Role::Operator)?;
+            let key = form_key(&person.name, &plan)?;
             let request = JobRequest::Undo(UndoOptions { restore, plan: *found, actor: person.name });
-            let key = plan.clone();
-            blocking(move |vault| jobs::submit(vault, &request, Some(&key))).await?
+            blocking(move |vault| jobs::submit(vault, &request, key.as_deref())).await?
         }
     };
     PLANS.confirmed(&plan, &undo);

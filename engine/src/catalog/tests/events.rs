@@ -66,3 +66,35 @@ fn tampering_shows_where_it_begins() {
         assert_eq!(activity::verify_chain(&f.vault).unwrap().broken_at, Some(broken_at), "{sql}");
     }
 }
+
+#[test]
+fn a_page_verifies_what_came_since_the_last_one() {
+    let f = vault();
+    let add = || (0..5).for_each(|_| drop(activity::record(&f.vault, &plain_event("test.done")).unwrap()));
+    let whole = |events| assert_eq!(activity::verify_new_events(&f.vault).unwrap(), ChainReport { events, broken_at: None });
+    whole(0);
+    add();
+    whole(5);
+    whole(5);
+    let c = Connection::open(f.vault.catalog_path()).unwrap();
+    c.execute_batch("DROP TRIGGER events_stay; DROP TRIGGER events_keep").unwrap();
+    // Of what was verified only the last line is looked at again …
+    c.execute("UPDATE events SET message = 'nothing happened' WHERE number = 2", []).unwrap();
+    add();
+    whole(10);
+    assert_eq!(activity::verify_chain(&f.vault).unwrap().broken_at, Some(2));
+    // … and after a broken chain everything is.
+    assert_eq!(activity::verify_new_events(&f.vault).unwrap().broken_at, Some(2));
+    c.execute("UPDATE events SET message = ?1 WHERE number = 2", [plain_event("test.done").message]).unwrap();
+    whole(10);
+    c.execute("DELETE FROM events WHERE number = 10", []).unwrap();
+    assert_eq!(activity::verify_new_events(&f.vault).unwrap(), ChainReport { events: 9, broken_at: Some(10) });
+}
+
+#[test]
+fn a_long_verification_keeps_nobody_waiting() {
+    let f = vault();
+    activity::record(&f.vault, &plain_event("test.done")).unwrap();
+    let _held = crate::catalog::lock(&f.vault.catalog().reader);
+    assert_eq!(activity::verify_chain(&f.vault).unwrap().events, 1);
+}

@@ -51,6 +51,26 @@ fn a_key_makes_a_repeated_submit_the_same_job() {
 }
 
 #[test]
+fn a_key_of_another_job_keeps_nothing_from_being_done() {
+    let f = vault();
+    let shop = database(&f.vault, "shop").id;
+    let first = job(Verb::Create, Some(&shop));
+    let mut verify = job(Verb::Verify, Some(&shop));
+    verify.backup = Some("shop_daily_20261120T030000Z_k3f9".parse().unwrap());
+    let other_backup =
+        keepstone_model::job::Job { backup: Some("shop_daily_20261120T030000Z_k3fa".parse().unwrap()), ..job(Verb::Verify, Some(&shop)) };
+    let other_database = job(Verb::Create, None);
+    f.vault.catalog().add_job(&first, "{}", Some("k")).unwrap();
+    f.vault.catalog().add_job(&verify, "{}", Some("l")).unwrap();
+    for (other, key) in [(&other_database, "k"), (&other_backup, "l"), (&job(Verb::Verify, Some(&shop)), "k")] {
+        assert_eq!(f.vault.catalog().add_job(other, "{}", Some(key)).unwrap(), other.id);
+    }
+    // The one that had the key first keeps it; its backup is written down as it is made.
+    f.vault.catalog().put_job(&keepstone_model::job::Job { backup: verify.backup.clone(), ..first.clone() }, None).unwrap();
+    assert_eq!(f.vault.catalog().add_job(&job(Verb::Create, Some(&shop)), "{}", Some("k")).unwrap(), first.id);
+}
+
+#[test]
 fn one_job_of_a_database_runs_at_a_time_and_the_oldest_first() {
     let f = vault();
     let (shop, blog) = (database(&f.vault, "shop").id, database(&f.vault, "blog").id);
