@@ -224,6 +224,6 @@ export function badge(page: Page | Locator, word: string | RegExp) {
 /** Waits for the end of the job whose page is open, which must be a good one. */
 export async function done(page: Page) {
   const over = badge(page, /Done|Failed|Cancelled|Abandoned/);
-  await expect(over).toBeVisible({ timeout: 60_000 });
+  await expect(over).toBeVisible({ timeout: 150_000 });
   await expect(over, await page.locator("main").innerText()).toContainText("Done");
 }

@@ -100,7 +100,7 @@ test("a page takes few requests", async ({ admin, keepstone, sqlite }) => {
   admin.on("request", request => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
   await open(admin, "/");
   await expect(admin.getByText("Live", { exact: true })).toBeVisible();
-  expect(asked.filter(line => !line.includes("/events")), asked.join(", ")).toHaveLength(asked.includes("GET /favicon.ico") ? 6 : Math.min(asked.length, 6));
+  expect(asked.length, asked.join(", ")).toBeLessThanOrEqual(6);
   expect(asked.filter(line => line.includes("/fn/")), "the page came whole").toEqual([]);
 });
 
