@@ -1,31 +1,49 @@
 //! What a page shows of its one resource: the facts once they are there, or the error as a page of its own that says where to go.
 
-use leptos::prelude::*;
-use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
 
-use super::{Icon, PageHeader};
+use leptos::prelude::*;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Icon, PageHeader,
+    facts::{Facts, Wire},
+};
 use crate::error::AppError;
 
-/// The body of a page. While the resource loads again, what was there stays.
+/// The body of a page. While the facts load again, what was there stays.
 #[component]
-pub fn Loaded<T, F>(resource: Resource<Result<T, AppError>>, show: F) -> impl IntoView
+pub fn Loaded<T, F>(resource: Facts<T>, show: F) -> impl IntoView
 where
-    T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
-    F: Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+    T: Clone + DeserializeOwned + 'static,
+    F: Fn(T) -> AnyView + Send + Sync + 'static,
 {
+    loaded(resource.resource, Arc::new(move |facts| facts.facts().map(&show)))
+}
+
+type Show = Arc<dyn Fn(&Wire) -> Option<AnyView> + Send + Sync>;
+
+/// Compiled once for all pages.
+fn loaded(resource: Resource<Result<Wire, AppError>>, show: Show) -> AnyView {
     view! {
         <Transition fallback=|| view! { <p class="loading" role="status">"Loading…"</p> }>
             {move || {
                 let show = show.clone();
                 Suspend::new(async move {
                     match resource.await {
-                        Ok(facts) => show(facts),
+                        Ok(facts) => show(&facts).unwrap_or_else(reload),
                         Err(error) => view! { <FaultPage error=error/> }.into_any(),
                     }
                 })
             }}
         </Transition>
     }
+    .into_any()
+}
+
+/// The server has become another version than the page.
+fn reload() -> AnyView {
+    view! { <FaultPage error=AppError::new(500, "another_version", "Keepstone was updated meanwhile: load this page again.")/> }.into_any()
 }
 
 /// An error as a page: what happened, and the way on.

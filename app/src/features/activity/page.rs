@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use super::api::{ActivityView, list_activity};
 use crate::{
     live::use_changes,
-    ui::{Alert, AlertKind, ChainBadge, EmptyState, Icon, Loaded, PageHeader, Pagination, Panel, events::EventTable},
+    ui::{Alert, AlertKind, ChainBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, Panel, events::EventTable},
 };
 
 #[component]
@@ -15,7 +15,7 @@ pub fn ActivityPage() -> impl IntoView {
     let changes = use_changes();
     let query = use_query_map();
     let asked = move || query.with(|query| (query.get("db").unwrap_or_default(), query.get("before").unwrap_or_default()));
-    let view = Resource::new(move || (changes.get(), asked()), |(_, (database, before))| list_activity(database, before));
+    let view = Facts::new(move || (changes.get(), asked()), |(_, (database, before))| list_activity(database, before));
     view! { <Loaded resource=view show=show/> }
 }
 

@@ -7,7 +7,7 @@ use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use super::api::{self, BackupList, BackupRow};
 use crate::{
     live::use_changes,
-    ui::{BackupBadge, EmptyState, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, When},
+    ui::{BackupBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, When},
 };
 
 /// The members of the address that this page knows, in the order in which they are written.
@@ -18,7 +18,7 @@ pub fn BackupsPage() -> impl IntoView {
     let query = use_query_map();
     let changes = use_changes();
     let members = Memo::new(move |_| query.with(|query| MEMBERS.map(|name| query.get(name).unwrap_or_default())));
-    let backups = Resource::new(
+    let backups = Facts::new(
         move || (members.get(), changes.get()),
         |([db, kind, state, q, from, to, sort, page], _)| api::list(db, kind, state, q, from, to, sort, page),
     );

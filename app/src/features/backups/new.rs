@@ -5,14 +5,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Create, NewBackupForm};
-use crate::ui::{EmptyState, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
+use crate::ui::{EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
 
 #[component]
 pub fn NewBackupPage() -> impl IntoView {
     let create = ServerAction::<Create>::new();
     let wanted = use_query_map().with_untracked(|query| query.get("db").unwrap_or_default());
     // Loaded once: the key in it stays the same for as long as the form stands.
-    let form = Resource::new(|| (), |()| api::form());
+    let form = Facts::new(|| (), |()| api::form());
     view! { <Loaded resource=form show=move |form| show(form, create, &wanted)/> }
 }
 

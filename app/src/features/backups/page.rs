@@ -7,7 +7,10 @@ use super::{
     api::{self, Delete, Edit, Pin, Verify},
     detail::show,
 };
-use crate::{live::use_changes, ui::Loaded};
+use crate::{
+    live::use_changes,
+    ui::{Facts, Loaded},
+};
 
 /// What can be done on the page.
 #[derive(Clone, Copy)]
@@ -24,7 +27,7 @@ pub fn BackupPage() -> impl IntoView {
     let params = use_params_map();
     let changes = use_changes();
     let id = move || params.with(|params| params.get("id").unwrap_or_default());
-    let backup = Resource::new(
+    let backup = Facts::new(
         move || (id(), changes.get(), acts.edit.version().get(), acts.pin.version().get(), acts.delete.version().get()),
         |(id, ..)| api::show(id),
     );

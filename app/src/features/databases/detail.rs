@@ -11,8 +11,8 @@ use super::{
 use crate::{
     live::use_changes,
     ui::{
-        AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Icon, Loaded, PageHeader, Panel, Size, StateBadge,
-        SubmitButton, When, crumb,
+        AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Facts, Icon, Loaded, PageHeader, Panel, Size,
+        StateBadge, SubmitButton, When, crumb,
         here::may,
         schedule_table::{ScheduleRow, ScheduleTable, moment_or_dash},
         strip::{DayMark, Strip},
@@ -24,7 +24,7 @@ pub fn DatabasePage() -> impl IntoView {
     let changes = use_changes();
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id").unwrap_or_default());
-    let view = Resource::new(move || (changes.get(), id()), |(_, id)| show_database(id));
+    let view = Facts::new(move || (changes.get(), id()), |(_, id)| show_database(id));
     view! { <Loaded resource=view show=show/> }
 }
 

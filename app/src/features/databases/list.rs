@@ -6,13 +6,13 @@ use leptos::prelude::*;
 use super::api::{DatabaseRow, list_databases};
 use crate::{
     live::use_changes,
-    ui::{AgeMeter, EmptyState, Icon, Loaded, PageHeader, Panel, Size, StateBadge, here::may, schedule_table::moment_or_dash},
+    ui::{AgeMeter, EmptyState, Facts, Icon, Loaded, PageHeader, Panel, Size, StateBadge, here::may, schedule_table::moment_or_dash},
 };
 
 #[component]
 pub fn DatabasesPage() -> impl IntoView {
     let changes = use_changes();
-    let rows = Resource::new(move || changes.get(), |_| list_databases());
+    let rows = Facts::new(move || changes.get(), |_| list_databases());
     view! { <Loaded resource=rows show=show/> }
 }
 

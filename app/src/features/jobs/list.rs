@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{Ago, EmptyState, Icon, JobBadge, Loaded, PageHeader},
+    ui::{Ago, EmptyState, Facts, Icon, JobBadge, Loaded, PageHeader},
 };
 
 #[component]
@@ -18,7 +18,7 @@ pub fn JobsPage() -> impl IntoView {
     let query = use_query_map();
     let changes = use_changes();
     let filter = Memo::new(move |_| query.with(|query| ["db", "state"].map(|name| query.get(name).unwrap_or_default())));
-    let jobs = Resource::new(move || (filter.get(), changes.get()), |([db, state], _)| api::list(db, state));
+    let jobs = Facts::new(move || (filter.get(), changes.get()), |([db, state], _)| api::list(db, state));
     view! { <Loaded resource=jobs show=move |list| show(list, &filter.get_untracked())/> }
 }
 

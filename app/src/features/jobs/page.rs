@@ -11,8 +11,8 @@ use super::{
 use crate::{
     live::{use_changes, use_live},
     ui::{
-        Ago, Alert, AlertKind, DefinitionList, Fact, FormError, Icon, JobBadge, Loaded, PageHeader, Panel, SubmitButton, When, crumb,
-        fault_of,
+        Ago, Alert, AlertKind, DefinitionList, Fact, Facts, FormError, Icon, JobBadge, Loaded, PageHeader, Panel, SubmitButton, When,
+        crumb, fault_of,
     },
 };
 
@@ -28,7 +28,7 @@ pub fn JobPage() -> impl IntoView {
         let state = live.state();
         id.with(|id| state.running.iter().find(|job| job.id.as_str() == id).and_then(|job| Some(job.progress.as_ref()?.step)))
     });
-    let job = Resource::new(move || (id.get(), changes.get(), step.get(), cancel.version().get()), |(id, ..)| api::show(id));
+    let job = Facts::new(move || (id.get(), changes.get(), step.get(), cancel.version().get()), |(id, ..)| api::show(id));
     view! { <Loaded resource=job show=move |job| show(job, cancel)/> }
 }
 

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{EmptyState, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
+    ui::{EmptyState, Facts, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
 };
 
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let changes = use_changes();
-    let overview = Resource::new(move || changes.get(), |_| show_overview());
+    let overview = Facts::new(move || changes.get(), |_| show_overview());
     view! { <Loaded resource=overview show=show/> }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::AppError,
-    ui::{Alert, AlertKind, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault},
+    ui::{Alert, AlertKind, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault},
 };
 
 /// What the address says: into what, which file, whether a safety backup is made.
@@ -25,7 +25,7 @@ pub fn RestorePage() -> impl IntoView {
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let choice = Memo::new(move |_| query.with(|query| ["into", "path", "safety"].map(|name| query.get(name).unwrap_or_default())));
     // Not live: a plan that changed under the eyes of the one who reads it would be confirmed unread.
-    let view = Resource::new(move || (id.get(), choice.get()), |(id, [into, path, safety])| api::plan(id, into, path, safety));
+    let view = Facts::new(move || (id.get(), choice.get()), |(id, [into, path, safety])| api::plan(id, into, path, safety));
     view! { <Loaded resource=view show=move |view| show(view, start, &choice.get_untracked())/> }
 }
 

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     error::AppError,
-    ui::{FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of},
+    ui::{Facts, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of},
 };
 
 #[component]
 pub fn UndoPage() -> impl IntoView {
     let undo = ServerAction::<Undo>::new();
     let params = use_params_map();
-    let plan = Resource::new(move || params.with(|params| params.get("id").unwrap_or_default()), api::undo_plan);
+    let plan = Facts::new(move || params.with(|params| params.get("id").unwrap_or_default()), api::undo_plan);
     view! { <Loaded resource=plan show=move |view| show(view, undo)/> }
 }
 

@@ -6,7 +6,7 @@ use super::api::list_schedules;
 use crate::{
     live::use_changes,
     ui::{
-        EmptyState, Loaded, PageHeader, Panel,
+        EmptyState, Facts, Loaded, PageHeader, Panel,
         schedule_table::{ScheduleRow, ScheduleTable},
     },
 };
@@ -14,7 +14,7 @@ use crate::{
 #[component]
 pub fn SchedulesPage() -> impl IntoView {
     let changes = use_changes();
-    let rows = Resource::new(move || changes.get(), |_| list_schedules());
+    let rows = Facts::new(move || changes.get(), |_| list_schedules());
     view! { <Loaded resource=rows show=show/> }
 }
 

@@ -6,14 +6,14 @@ use leptos::prelude::*;
 use super::api::{self, PutBack, TrashList, TrashRow};
 use crate::{
     live::use_changes,
-    ui::{EmptyState, FormError, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of},
+    ui::{EmptyState, Facts, FormError, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of},
 };
 
 #[component]
 pub fn TrashPage() -> impl IntoView {
     let put_back = ServerAction::<PutBack>::new();
     let changes = use_changes();
-    let trash = Resource::new(move || (changes.get(), put_back.version().get()), |_| api::list());
+    let trash = Facts::new(move || (changes.get(), put_back.version().get()), |_| api::list());
     view! { <Loaded resource=trash show=move |list| show(list, put_back)/> }
 }
 
