@@ -1,7 +1,7 @@
 //! How the messages come: one event stream per browser where Web Locks are there (the tab that holds the lock reads it and rebroadcasts),
 //! else one per visible tab. Browser only.
 //!
-//! HTTP/1.1 allows about six connections per origin over all tabs, EventSource does not retry after an HTTP error, and a connection can be dead
+//! HTTP/1.1 allows about six connections per origin over all tabs, `EventSource` does not retry after an HTTP error, and a connection can be dead
 //! without saying so. So: hidden tabs hold neither stream nor lock; a tick each second opens, retries with growing pauses, and gives up on a
 //! stream that was silent for longer than the server ever is; after three failures it asks `/fn/live/poll` as well.
 
@@ -184,7 +184,7 @@ impl Client {
             Connection::Connecting if well && self.newest.borrow().is_empty() => Connection::Connecting,
             _ if well && silent <= SILENCE_MS => Connection::Live,
             Connection::Polling if silent < 2.5 * POLL_PAUSE_MS => Connection::Polling,
-            _ => Connection::Reconnecting((silent / 1000.0) as u64),
+            _ => Connection::Reconnecting(whole_seconds(silent)),
         };
         self.live.set_connection(connection);
     }
@@ -311,4 +311,9 @@ fn locks() -> Option<JsValue> {
 fn navigator(name: &str) -> Option<JsValue> {
     let navigator = Reflect::get(&window(), &"navigator".into()).ok()?;
     Reflect::get(&navigator, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time since then, shown in whole seconds")]
+fn whole_seconds(ms: f64) -> u64 {
+    (ms / 1000.0) as u64
 }

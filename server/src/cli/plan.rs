@@ -64,7 +64,7 @@ fn impact(tables: &[TableImpact], cx: &Context) {
     match (alike.len(), differing.is_empty()) {
         (0, _) => {}
         (1, _) => {
-            cx.out.line(format_args!("Table {} has as many rows now as then; what they hold may differ.", printable(&alike[0].table)))
+            cx.out.line(format_args!("Table {} has as many rows now as then; what they hold may differ.", printable(&alike[0].table)));
         }
         (count, true) => cx.out.line(format_args!("All {count} tables have as many rows now as then; what they hold may differ.")),
         (count, false) => cx.out.line(format_args!("{count} other tables have as many rows now as then; what they hold may differ.")),
