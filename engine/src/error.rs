@@ -72,6 +72,8 @@ pub enum Error {
     BackupsFolder { path: PathBuf, data: PathBuf, reason: String },
     #[error("the catalog is damaged: {detail}")]
     CatalogDamaged { detail: String },
+    #[error("{} is in use by another process", .path.display())]
+    CatalogInUse { path: PathBuf },
     #[error("catalog: {0}")]
     Catalog(#[source] rusqlite::Error),
 
@@ -165,6 +167,7 @@ impl Error {
             Self::NotVaultOwner { .. } => "not_vault_owner",
             Self::BackupsFolder { .. } => "backups_folder",
             Self::CatalogDamaged { .. } => "catalog_damaged",
+            Self::CatalogInUse { .. } => "catalog_in_use",
             Self::Catalog(_) => "catalog_error",
             Self::UnknownDatabase { .. } => "unknown_database",
             Self::UnknownBackup { .. } => "unknown_backup",
@@ -212,7 +215,7 @@ impl Error {
             | Self::VerificationFailed { .. }
             | Self::RestoreMismatch { .. }
             | Self::CatalogDamaged { .. } => Kind::Corrupt,
-            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } => Kind::Busy,
+            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } => Kind::Busy,
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
@@ -258,6 +261,7 @@ impl Error {
                  there; if the backups are lost, begin a new vault with another --data."
             }
             Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
+            Self::CatalogInUse { .. } => "Stop `keepstone serve` and every other keepstone on this vault first.",
             Self::CatalogDamaged { .. } => "The archives are the truth: rebuild the catalog from them with `keepstone catalog rebuild`.",
             Self::UnknownDatabase { .. } => {
                 "`keepstone db list` shows the databases; a location needs a / or ends in .db, .sqlite or .sqlite3."

@@ -45,7 +45,7 @@ pub(crate) struct Tombstone {
 }
 
 impl Notes {
-    fn empty(id: &BackupId) -> Self {
+    pub(crate) fn empty(id: &BackupId) -> Self {
         Self {
             notes_version: NOTES_VERSION,
             backup_id: id.clone(),

@@ -19,6 +19,9 @@ use crate::{
 };
 
 mod place;
+mod rebuild;
+
+pub use rebuild::{RebuildReport, rebuild};
 
 /// With less room than this, what fails at the start may fail for want of room.
 const FULL_BYTES: u64 = 1 << 20;
@@ -71,8 +74,7 @@ impl Vault {
     /// Opens the vault, brings its catalog to this version, and mends what a killed process left: published archives are adopted, rows of
     /// dead jobs become interrupted, their staging goes. Jobs of other live processes hold their locks and are left alone.
     pub fn open(options: &VaultOptions) -> Result<Self> {
-        let data = std::path::absolute(&options.data).map_err(|e| Error::io(&options.data, e))?;
-        let wished = options.backups.as_ref().map(|path| std::path::absolute(path).map_err(|e| Error::io(path, e))).transpose()?;
+        let (data, wished) = absolute(options)?;
         if options.mode == OpenMode::Existing {
             // Before anything is made or locked: these verbs leave no trace in a folder that is no vault.
             read_marker(&data)?;
@@ -125,6 +127,19 @@ impl Vault {
         let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
         device(&self.data) == device(&self.backups) && give_up_reserve(&self.catalog_path())
     }
+}
+
+/// The data directory and the backups folder that was asked for, if one was.
+fn absolute(options: &VaultOptions) -> Result<(PathBuf, Option<PathBuf>)> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::io(path, e));
+    Ok((absolute(&options.data)?, options.backups.as_ref().map(absolute).transpose()?))
+}
+
+/// The name of a file that belongs to a database, e.g. with `-wal`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// What cannot be mended now is logged, and mended by a later start: one bad file must not keep all the others from being backed up and

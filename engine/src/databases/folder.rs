@@ -75,6 +75,30 @@ pub(crate) fn is_folder_of(backups: &Path, database: &Database) -> bool {
     file.is_some_and(|file| file.database.uid == database.uid)
 }
 
+/// Whether a backups folder holds the folder of any database.
+pub(crate) fn any_folder_in(backups: &Path) -> Result<bool> {
+    match fs::read_dir(backups) {
+        Ok(entries) => Ok(entries.flatten().any(|entry| entry.path().join("database.json").is_file())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(backups, error)),
+    }
+}
+
+/// Every database whose folder lies in the vault, by id; and the folders that look like one and cannot be read.
+pub(super) fn all_left(vault: &Vault) -> Result<(Vec<Database>, Vec<DatabaseId>)> {
+    let (mut databases, mut others) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
+        match left_in(vault, &id) {
+            Ok(Left::Database(database)) => databases.push(database),
+            Ok(Left::Nothing) => {}
+            Ok(Left::Other) | Err(_) => others.push(id),
+        }
+    }
+    databases.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((databases, others))
+}
+
 fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     let path = vault.database_json_path(id);
     match fs::read(&path) {
@@ -111,13 +135,13 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>
         let folder = vault.database_dir(&database.id).join(kind.as_str());
         for id in ids_in(&folder)? {
             if id.database() == database.id && id.kind() == kind {
-                found.extend(read_archive(vault, database, &id, &vault.archive_path(&id), BackupState::Complete)?);
+                found.extend(read_archive(vault, database, &id, &vault.archive_path(&id), BackupState::Complete));
             }
         }
     }
     for id in ids_in(&vault.trash_dir())? {
         if id.database() == database.id {
-            found.extend(read_archive(vault, database, &id, &vault.trash_path(&id), BackupState::Trashed)?);
+            found.extend(read_archive(vault, database, &id, &vault.trash_path(&id), BackupState::Trashed));
         }
     }
     // Two archives of one number cannot both keep it; the catalog would refuse all. The later one by time keeps it.
@@ -136,19 +160,23 @@ fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
     Ok(entries.flatten().filter_map(id).collect())
 }
 
-fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Backup>> {
+fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Option<Backup> {
     let archive = match Archive::open(path) {
         Ok(archive) => archive,
         Err(cause) => {
             tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
-            return Ok(None);
+            return None;
         }
     };
     if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
-        return Ok(None);
+        return None;
     }
-    let notes = notes::read(vault, id)?;
-    Ok(Some(described(&archive, notes, state)))
+    // Notes that cannot be read may say that it is pinned: then it is.
+    let notes = notes::read(vault, id).unwrap_or_else(|cause| {
+        tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
+        Notes { pinned: true, ..Notes::empty(id) }
+    });
+    Some(described(&archive, notes, state))
 }
 
 /// The row of a backup as its archive and notes tell it.

@@ -13,7 +13,7 @@ use keepstone_model::{
     schedule::{OBJECTIVE_SLACK_SECS, Schedule, default_schedules},
 };
 
-pub(crate) use folder::is_folder_of;
+pub(crate) use folder::{any_folder_in, is_folder_of};
 pub(crate) use latest::update_latest_link;
 
 use crate::{
@@ -105,6 +105,44 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let added = vault.catalog().add_database(&database, &schedules, &adopted, &event)?;
     update_latest_link(vault, &added.id)?;
     Ok(added)
+}
+
+/// What was taken up out of the backups folder.
+pub(crate) struct TakenUp {
+    pub databases: u64,
+    pub backups: u64,
+    pub skipped: Vec<String>,
+}
+
+/// Writes every database whose folder lies in the vault down in an empty catalog, with the backups in it. One that cannot be taken up keeps no
+/// other from it.
+pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
+    let now = rounded(Timestamp::now());
+    let (left, others) = folder::all_left(vault)?;
+    let unread = |id: &DatabaseId| format!("{id}: its database.json is not there or cannot be read");
+    let mut taken_up = TakenUp { databases: 0, backups: 0, skipped: others.iter().map(unread).collect() };
+    for database in left {
+        let id = database.id.clone();
+        let taken = (|| {
+            let adopted = folder::archives(vault, &database)?;
+            let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.len());
+            let event = event("database.added", actor, &id, message);
+            let added = vault.catalog().add_database(&database, &first_schedules(&id, now)?, &adopted, &event)?;
+            if added.id != id {
+                return Err(Error::AlreadyExists { what: "database of the same location", name: added.id.to_string() });
+            }
+            update_latest_link(vault, &id)?;
+            Ok(adopted.len() as u64)
+        })();
+        match taken {
+            Ok(backups) => {
+                taken_up.databases += 1;
+                taken_up.backups += backups;
+            }
+            Err(error) => taken_up.skipped.push(format!("{id}: {error}")),
+        }
+    }
+    Ok(taken_up)
 }
 
 /// The vault's own files are not what it protects: a restore over the catalog, say, would write over what carries it out. The demonstration's

@@ -27,7 +27,7 @@ pub(super) fn settle(data: &Path, marker: Marker, wished: Option<PathBuf>, catal
         // A copy that left the hidden files out is known by what it holds.
         if !marked && !in_use.iter().any(|database| databases::is_folder_of(&path, database)) {
             let lacking = if path.join(VAULT_MARK).exists() { "names other vaults" } else { "is not there" };
-            return refused(format!("{} {lacking}, and the catalog knows {} databases", path.join(VAULT_MARK).display(), in_use.len()));
+            return refused(format!("{} {lacking}, but the catalog holds databases", path.join(VAULT_MARK).display()));
         }
     }
     durable::make_dir(&path)?;
@@ -39,6 +39,20 @@ pub(super) fn settle(data: &Path, marker: Marker, wished: Option<PathBuf>, catal
         write_marker(data, &Marker { backups: (path != own).then(|| path.clone()), ..marker })?;
     }
     Ok(path)
+}
+
+/// The backups folder out of which a catalog is rebuilt: the one that is written down, or one that bears the vault's mark.
+pub(super) fn of_rebuild(data: &Path, marker: &Marker, wished: Option<PathBuf>) -> Result<PathBuf> {
+    let before = marker.backups.clone().unwrap_or_else(|| data.join("backups"));
+    let path = wished.unwrap_or_else(|| before.clone());
+    let refused = |reason: String| Err(Error::BackupsFolder { path: path.clone(), data: data.to_owned(), reason });
+    if is_marked(&path, &marker.uid)? || (same_folder(&path, &before) && databases::any_folder_in(&path)?) {
+        return Ok(path);
+    }
+    if same_folder(&path, &before) {
+        return refused("it holds neither the vault's mark nor a database".to_owned());
+    }
+    refused(format!("it keeps its backups in {}", before.display()))
 }
 
 fn is_marked(folder: &Path, uid: &str) -> Result<bool> {

@@ -171,3 +171,56 @@ fn two_vaults_share_a_folder_and_a_copy_without_hidden_files_is_known() {
     open("a").unwrap();
     assert_eq!(open("b").unwrap_err().code(), "backups_folder", "of this one nothing is there");
 }
+
+#[test]
+fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
+    use crate::{backups, databases, delete};
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let source = dir.path().join("shop.db");
+    rusqlite::Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+    let add = |location: &Path| databases::AddDatabaseOptions {
+        location: location.to_str().unwrap().to_owned(),
+        name: None,
+        schedules: false,
+        actor: "alice".to_owned(),
+    };
+    let shop = databases::add_database(&vault, &add(&source)).unwrap();
+    let create = || {
+        let options = crate::create::CreateOptions::new(shop.id.clone(), "alice");
+        crate::create::create(&vault, &options, &crate::Silent).unwrap().backup.id
+    };
+    let (pinned, damaged_notes, trashed) = (create(), create(), create());
+    let edit = backups::EditBackupOptions { pinned: Some(true), actor: "alice".to_owned(), ..Default::default() };
+    backups::edit(&vault, &pinned, &edit).unwrap();
+    let until = delete::delete(&vault, &trashed, "alice").unwrap().until;
+    fs::write(vault.notes_path(&damaged_notes), "no notes").unwrap();
+    fs::create_dir(vault.backups_dir().join("strange")).unwrap();
+    fs::write(vault.backups_dir().join("strange/database.json"), "{}").unwrap();
+    let before = [&pinned, &trashed].map(|id| backups::backup(&vault, id).unwrap());
+    let options = VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    drop(vault);
+    let catalog = options.data.join("catalog.sqlite");
+    fs::write(&catalog, "damaged").unwrap();
+    assert!(matches!(Vault::open(&options), Err(Error::CatalogDamaged { .. })));
+
+    let report = super::rebuild(&options, "alice").unwrap();
+    assert_eq!((report.databases, report.backups, report.skipped.len()), (1, 3, 1), "{report:?}");
+    assert_eq!(fs::read_to_string(report.kept.unwrap()).unwrap(), "damaged");
+    let vault = Vault::open(&options).unwrap();
+    assert_eq!(databases::database(&vault, &shop.id).unwrap(), shop);
+    for before in before {
+        let after = backups::backup(&vault, &before.id).unwrap();
+        assert_eq!(after, crate::model::backup::Backup { job: None, ..before });
+    }
+    assert!(backups::backup(&vault, &damaged_notes).unwrap().pinned, "in doubt it stays");
+    assert_eq!(delete::trash(&vault).unwrap()[0].trash_until, Some(until));
+    assert!(create_next(&vault, &shop.id) > backups::backup(&vault, &trashed).unwrap().sequence);
+    let names: Vec<_> = fs::read_dir(&options.data).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.contains("rebuilding")), "{names:?}");
+}
+
+fn create_next(vault: &Vault, database: &crate::model::id::DatabaseId) -> i64 {
+    let options = crate::create::CreateOptions::new(database.clone(), "alice");
+    crate::create::create(vault, &options, &crate::Silent).unwrap().backup.sequence
+}

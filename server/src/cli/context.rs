@@ -42,6 +42,15 @@ impl Context {
         self.vault_or_new()
     }
 
+    /// Where the vault is, for a verb that cannot open it.
+    pub(crate) fn vault_options(&self) -> Result<VaultOptions, Fault> {
+        let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
+        if data.join("vault.toml").is_file() {
+            self.logs.write_to(&data);
+        }
+        Ok(VaultOptions { data, backups: environment::backups_dir(), mode: OpenMode::Existing })
+    }
+
     fn open(&self, mode: OpenMode) -> Result<Vault, Fault> {
         let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
         // The log of a vault that is there begins before the opening, which may mend something worth a line; a folder that is no vault

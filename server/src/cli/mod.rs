@@ -2,6 +2,7 @@
 //! the files that are no verb's name. Nothing here touches an archive or the catalog except through the engine.
 
 mod activity;
+mod catalog;
 mod completions;
 mod confirm;
 mod context;
@@ -98,6 +99,7 @@ enum Verb {
     Schedule(schedule::Schedule),
     Job(job::Job),
     Activity(activity::Activity),
+    Catalog(catalog::Catalog),
     User(user::User),
     Info(info::Info),
     Completions(completions::Completions),
@@ -134,6 +136,7 @@ impl Verb {
             Self::Schedule(args) => schedule::run(args, cx),
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),
+            Self::Catalog(args) => catalog::run(args, cx),
             Self::User(args) => user::run(args, cx),
             Self::Info(_) => info::run(cx),
             Self::Completions(args) => {

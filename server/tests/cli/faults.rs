@@ -207,3 +207,22 @@ fn a_damaged_source_is_kept_as_suspect_and_alarms() {
     assert!(listed.iter().any(|backup| backup["verdict"] == "suspect" && backup["state"] == "complete"), "it is kept: {listed:?}");
     assert_eq!(host.results(&["show", "latest"])[0]["id"], *id, "latest is the newest good one");
 }
+
+#[test]
+fn a_damaged_catalog_is_rebuilt() {
+    let (host, id) = protected();
+    let catalog = host.path("keepstone-data/catalog.sqlite");
+    let open = Connection::open(&catalog).unwrap();
+    open.query_row("SELECT count(*) FROM backups", [], |_| Ok(())).unwrap();
+    host.fails(&["catalog", "rebuild", "--yes"], "catalog_in_use", 5);
+    drop(open);
+    for side in ["-wal", "-shm"] {
+        let _ = fs::remove_file(host.path(&format!("keepstone-data/catalog.sqlite{side}")));
+    }
+    fs::write(&catalog, "damaged").unwrap();
+    host.fails(&["list"], "catalog_damaged", 4);
+    host.fails(&["catalog", "rebuild"], "not_confirmed", 7);
+    assert_eq!(host.results(&["catalog", "rebuild", "--yes"])[0]["backup_count"], 1);
+    nothing_is_lost(&host, &id);
+    host.create(&["shop"]);
+}

@@ -1,0 +1,114 @@
+//! A new catalog out of what lies in the backups folder: database.json, archives and notes. The old catalog is kept aside, never removed.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use keepstone_model::event::EventResult;
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use super::{Error, Result, Vault, VaultOptions, absolute, place, read_marker, refuse_foreign};
+use crate::{
+    activity::{self, NewEvent},
+    catalog::{Catalog, Live},
+    databases, durable, guard,
+    jobs::ignore_missing,
+    layout,
+};
+
+/// The new catalog while it is made. A process that dies meanwhile leaves it; the next rebuild begins anew.
+const UNFINISHED: &str = "catalog.rebuilding.sqlite";
+const SIDES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// What was found and taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildReport {
+    pub databases: u64,
+    pub backups: u64,
+    /// Where the old catalog is kept; none if there was none.
+    pub kept: Option<PathBuf>,
+    /// Folders of databases that could not be taken up, each with the reason.
+    pub skipped: Vec<String>,
+}
+
+/// Puts a new catalog in the place of one that is damaged or lost. Pins, descriptions, proofs and the trash come back from the notes;
+/// databases get the default schedules; users and the activity log do not come back. Refused while another process has the catalog open; this one must not have.
+///
+/// The old catalog is moved aside only when the new one is whole and durable. If the process dies between that and the last rename there is no
+/// catalog, which every start notices, and the next rebuild makes one.
+pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
+    let (data, wished) = absolute(options)?;
+    read_marker(&data)?;
+    refuse_foreign(&data)?;
+    let _guard = guard::lock_dir(&data)?;
+    let marker = read_marker(&data)?;
+    let catalog = data.join(layout::CATALOG);
+    refuse_open(&catalog)?;
+    let backups = place::of_rebuild(&data, &marker, wished)?;
+    let unfinished = data.join(UNFINISHED);
+    remove_all(&unfinished)?;
+    let vault = Vault { catalog: Catalog::open(&unfinished)?, live: Live::open(&data.join("live.sqlite"))?, data, backups };
+    let taken_up = databases::take_up_all(&vault, actor)?;
+    let mut report = RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped };
+    let message = format!("made a new catalog out of {} databases and {} backups", report.databases, report.backups);
+    let event = NewEvent { actor, action: "catalog.rebuilt", result: EventResult::Ok, database: None, backup: None, job: None, message };
+    activity::record(&vault, &event)?;
+    // The last connection takes everything out of the -wal and removes it.
+    drop(vault);
+    if size_of(&super::beside(&unfinished, "-wal"))? > 0 {
+        return Err(Error::Internal(format!("{} was not closed whole", unfinished.display())));
+    }
+    report.kept = set_aside(&catalog)?;
+    durable::publish(&unfinished, &catalog)?;
+    remove_all(&unfinished)?;
+    Ok(report)
+}
+
+/// SQLite holds a lock on the -shm of a database in WAL mode for as long as it has it open; locks of this process do not count.
+fn refuse_open(catalog: &Path) -> Result<()> {
+    let shm = super::beside(catalog, "-shm");
+    let file = match fs::OpenOptions::new().read(true).write(true).open(&shm) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(&shm, error)),
+    };
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Err(Error::CatalogInUse { path: catalog.to_owned() }),
+        Err(errno) => Err(Error::io(&shm, errno.into())),
+    }
+}
+
+/// Moves the old catalog aside under a name of its own, with its side files, which must not come to lie beside the new one. The main file first:
+/// without it every start says that the catalog is lost, while without its -wal it would pass for a sound one of an earlier time.
+fn set_aside(catalog: &Path) -> Result<Option<PathBuf>> {
+    let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let kept = catalog.with_file_name(format!("catalog.damaged-{time}.sqlite"));
+    let mut any = false;
+    for suffix in SIDES {
+        let from = super::beside(catalog, suffix);
+        if fs::exists(&from).map_err(|e| Error::io(&from, e))? {
+            durable::publish(&from, &super::beside(&kept, suffix))?;
+            any = true;
+        }
+    }
+    Ok(any.then_some(kept))
+}
+
+fn remove_all(database: &Path) -> Result<()> {
+    SIDES.iter().try_for_each(|suffix| {
+        let path = super::beside(database, suffix);
+        fs::remove_file(&path).or_else(ignore_missing).map_err(|e| Error::io(&path, e))
+    })
+}
+
+fn size_of(path: &Path) -> Result<u64> {
+    match fs::metadata(path) {
+        Ok(meta) => Ok(meta.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(Error::io(path, error)),
+    }
+}
