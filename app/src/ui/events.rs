@@ -68,11 +68,13 @@ pub fn EventList(lines: Vec<EventLine>) -> impl IntoView {
         .into_iter()
         .map(|line| {
             let message = message(&line);
+            let unnamed = line.database.clone().filter(|id| !line.message.contains(id.as_str()));
+            let database = unnamed.map(|id| view! { <a href=format!("/databases/{id}")>{id.to_string()}</a>" · " });
             view! {
                 <li>
                     <span class="event-mark"><ResultBadge result=line.result/></span>
                     <span class="event-what">{message}</span>
-                    <span class="event-who">{line.actor}" · "<Ago moment=line.at/></span>
+                    <span class="event-who">{database}{line.actor}" · "<Ago moment=line.at/></span>
                 </li>
             }
         })

@@ -91,7 +91,10 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
                 _ if like_it == total => format!("All {total} databases are protected"),
                 _ => format!("{like_it} of {total} databases are protected, {} paused", total - like_it),
             },
-            "Every newest backup was read back, opened and checked, and is younger than its objective.".to_owned(),
+            match total {
+                1 => format!("Its newest good backup was taken {newest}, and was read back, opened and checked."),
+                _ => "The newest good backup of each is younger than its objective, and was read back, opened and checked.".to_owned(),
+            },
             false,
         ),
         DatabaseState::Paused => {
