@@ -1,9 +1,10 @@
 //! Parts of the Overview: its head, the first steps, and the databases by risk.
 
-use keepstone_model::{access::Role, database::DatabaseState};
+use keepstone_model::{access::Role, database::DatabaseState, human, job::Progress};
 use leptos::prelude::*;
 
 use super::facts::{Hero, OverviewRow};
+use crate::live::use_live;
 use crate::ui::{
     AgeMeter, Icon, Panel, StateBadge, When,
     badge::tone_of,
@@ -74,6 +75,13 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
     }
 }
 
+/// e.g. `42 % · 2 min left`.
+fn how_far(progress: &Progress) -> String {
+    let percent = progress.percent().map(|percent| format!("{percent} %"));
+    let left = progress.left_s().map(|left| format!(" · {} left", human::duration_ms(left.max(1).saturating_mul(1000))));
+    format!("{}{}", percent.unwrap_or_else(|| progress.step.title().to_owned()), left.unwrap_or_default())
+}
+
 /// The databases by risk: a state that needs someone stands on top.
 #[component]
 pub fn DatabaseList(rows: Vec<OverviewRow>, days: Days) -> impl IntoView {
@@ -89,7 +97,12 @@ pub fn DatabaseList(rows: Vec<OverviewRow>, days: Days) -> impl IntoView {
 fn item(row: OverviewRow, days: Days) -> AnyView {
     let href = format!("/databases/{}", row.id);
     let next = match (row.job, row.next_run) {
-        (Some(job), _) => view! { <a href=format!("/jobs/{job}")>"Follow the job"</a> }.into_any(),
+        (Some(job), _) => {
+            let href = format!("/jobs/{job}");
+            let running = use_live().job(job);
+            let far = move || running.with(|job| job.as_ref().and_then(|job| job.progress.as_ref()).map(how_far));
+            view! { <a href=href>{move || far().unwrap_or_else(|| "Follow the job".to_owned())}</a> }.into_any()
+        }
         (None, Some(at)) => view! { <span class="muted">"Next run "</span><When moment=at/> }.into_any(),
         (None, None) => view! { <span class="muted">"Not scheduled"</span> }.into_any(),
     };

@@ -77,18 +77,16 @@ fn Navigation(zone: String) -> impl IntoView {
         })
         .collect();
     view! {
-        <div class="sidebar">
+        <nav class="sidebar" aria-label="Main">
             <div class="sidebar-inner">
                 <a class="brand" href="/">
                     <Icon name="stone"/>
                     "Keepstone"
                 </a>
-                <nav aria-label="Main">
-                    <ul>{links}</ul>
-                </nav>
+                <ul>{links}</ul>
                 <p class="sidebar-foot">"Times in " {zone}</p>
             </div>
-        </div>
+        </nav>
     }
 }
 
