@@ -122,6 +122,56 @@ mod on_the_server {
             _ => Some(DayMark::Failed),
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use keepstone_model::id::{BackupId, Kind};
+
+        fn backup(at: &str, state: BackupState) -> Backup {
+            let (database, at): (keepstone_model::id::DatabaseId, Timestamp) = ("shop".parse().unwrap(), at.parse().unwrap());
+            Backup {
+                id: BackupId::compose(&database, Kind::Daily, at, 0),
+                database,
+                kind: Kind::Daily,
+                sequence: 1,
+                state,
+                created_at: at,
+                created_by: String::new(),
+                description: String::new(),
+                tags: Vec::new(),
+                pinned: false,
+                suspect: None,
+                original_size_bytes: 0,
+                archive_size_bytes: 0,
+                total_records: 0,
+                payload_hash: None,
+                proof: None,
+                error: None,
+                job: None,
+                trashed_at: None,
+                trash_until: None,
+            }
+        }
+
+        #[test]
+        fn the_best_of_a_local_day_counts() {
+            let zone = TimeZone::get("Europe/Berlin").unwrap();
+            let now: Timestamp = "2026-11-20T11:30:00Z".parse().unwrap();
+            let backups = [
+                backup("2026-11-19T23:30:00Z", BackupState::Failed), // 20 Nov there
+                backup("2026-11-19T10:00:00Z", BackupState::Failed),
+                backup("2026-11-19T11:00:00Z", BackupState::Complete), // unproven, and better than failed
+                backup("2026-11-18T10:00:00Z", BackupState::Trashed),
+                backup("2026-09-01T10:00:00Z", BackupState::Failed), // too old
+            ];
+            let marks = marks(&backups, now, &zone);
+            assert_eq!(marks.len(), Days::until(now, &zone).0.len());
+            assert_eq!(marks[27..], [DayMark::Nothing, DayMark::Unproven, DayMark::Failed]);
+            assert!(marks[..27].iter().all(|mark| *mark == DayMark::Nothing));
+            assert_eq!(Days::begin(now, &zone).unwrap().to_string(), "2026-10-21T22:00:00Z");
+        }
+    }
 }
 
 #[cfg(feature = "ssr")]

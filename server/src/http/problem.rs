@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use keepstone_app::error::AppError;
+use keepstone_app::{error::AppError, server::cookie_of};
 use serde::Serialize;
 
 /// Its members beside RFC 9457's own are those of [`AppError`], so that the server functions' client reads it too.
@@ -23,18 +23,32 @@ pub(super) fn answer(headers: &HeaderMap, error: &AppError) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
     if wants_html(headers) {
-        let page = format!(
-            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-             <title>{title} · Keepstone</title><link rel=\"stylesheet\" href=\"/pkg/main.css\"></head>\
-             <body><main class=\"problem\"><h1>{title}</h1><p>{}</p><p><a href=\"/\">Overview</a></p></main></body></html>",
-            escape(&error.message),
-        );
-        return (status, Html(page)).into_response();
+        return (status, Html(page(headers, title, error))).into_response();
     }
     let problem = Problem { r#type: "about:blank", title, detail: &error.message, error };
     let mut response = (status, Json(problem)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// A page that needs nothing of the app: it also stands where the app must not be entered. In the person's theme, with the ways on.
+fn page(headers: &HeaderMap, title: &str, error: &AppError) -> String {
+    let theme = match cookie_of(headers, "keepstone_theme") {
+        Some(theme @ ("light" | "dark")) => format!(" data-theme=\"{theme}\""),
+        _ => String::new(),
+    };
+    let hint = if error.code == "forbidden" { "<p class=\"muted\">An admin of this console can give you another role.</p>" } else { "" };
+    format!(
+        "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <title>{title} · Keepstone</title><link rel=\"icon\" type=\"image/svg+xml\" href=\"/pkg/favicon.svg\">\
+         <link rel=\"stylesheet\" href=\"/pkg/main.css\"></head>\
+         <body><main class=\"bare\"><div class=\"door\"><p class=\"door-brand\">Keepstone</p><div class=\"door-card\"><h1>{title}</h1>\
+         <p>{}</p>{hint}<nav aria-label=\"Ways on\"><ul class=\"ways\"><li><a href=\"/\">Overview</a></li>\
+         <li><a href=\"/databases\">Databases</a></li><li><a href=\"/backups\">Backups</a></li>\
+         <li><a href=\"/activity\">Activity</a></li></ul></nav></div></div></main></body></html>",
+        escape(&error.message),
+    )
 }
 
 /// Whether a person's browser asks for a page (a link or a plain form), not a program for data.

@@ -82,7 +82,13 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
         ),
         DatabaseState::Running => (
             of_all("is being backed up", "are being backed up"),
-            format!("Nothing is at risk. {name}: the newest good backup was taken {newest}."),
+            match &worst.age.newest_good {
+                Some(_) if worst.age.over => {
+                    format!("{name}: the newest good backup was taken {newest}, which is longer than its objective.")
+                }
+                Some(_) => format!("Nothing is at risk. {name}: the newest good backup was taken {newest}."),
+                None => format!("{name}: this is to be its first good backup."),
+            },
             false,
         ),
         DatabaseState::Protected => (
@@ -134,6 +140,9 @@ mod tests {
         assert_eq!(said(&[fine.clone(), fine.clone()]), Some(("All 2 databases are protected".into(), false)));
         assert_eq!(said(&[fine.clone(), row("old", Paused, None)]), Some(("1 of 2 databases are protected, 1 paused".into(), false)));
         assert_eq!(said(&[row("wiki", Running, None)]), Some(("wiki is being backed up".into(), false)));
+        let mut first = row("wiki", Running, None);
+        first.age.newest_good = None;
+        assert_eq!(hero(&[first]).unwrap().text, "wiki: this is to be its first good backup.", "nothing unproven is called safe");
         let text = hero(&[late]).unwrap().text;
         assert_eq!(text, "orders: the newest good backup was taken 31 h ago, the objective is 26 h. The last run failed: No space left.");
     }

@@ -78,7 +78,10 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
 /// e.g. `42 % · 2 min left`.
 fn how_far(progress: &Progress) -> String {
     let percent = progress.percent().map(|percent| format!("{percent} %"));
-    let left = progress.left_s().map(|left| format!(" · {} left", human::duration_ms(left.max(1).saturating_mul(1000))));
+    let left = progress.left_s().map(|left| match left {
+        ..60 => format!(" · {} s left", left.max(1)),
+        _ => format!(" · {} left", human::duration_ms(left.saturating_mul(1000))),
+    });
     format!("{}{}", percent.unwrap_or_else(|| progress.step.title().to_owned()), left.unwrap_or_default())
 }
 
