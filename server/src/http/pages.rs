@@ -1,5 +1,7 @@
 //! The pages and their server functions, as the app crate defines them, with what each of them may use.
 
+use std::sync::LazyLock;
+
 use axum::{
     Router,
     body::Body,
@@ -10,10 +12,14 @@ use axum::{
 };
 use keepstone_app::{App, error::AppError, server::ServerContext, shell};
 use leptos::prelude::{LeptosOptions, provide_context, use_context};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::compression::CompressionLayer;
 
 use super::{functions, headers, problem};
+
+/// The console's routes, listed once for the process: while Leptos lists them, no resource of any page in the process loads
+/// (`IS_SUPPRESSING_RESOURCE_LOAD` of leptos_server), and one that was begun in that moment would be waited for without end.
+static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// Every page of the app, every server function, and a page for addresses that do not exist.
 pub(super) fn router(context: ServerContext) -> Router {
@@ -31,7 +37,7 @@ pub(super) fn router(context: ServerContext) -> Router {
         move |request: Request<Body>| not_found(provide.clone(), render.clone(), request)
     };
     Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), provide, render)
+        .leptos_routes_with_context(&options, ROUTES.clone(), provide, render)
         .fallback(missing)
         .with_state(options)
         .layer(middleware::from_fn(functions::status))
