@@ -18,7 +18,7 @@ use tower_http::compression::CompressionLayer;
 use super::{functions, headers, problem};
 
 /// The console's routes, listed once for the process: while Leptos lists them, no resource of any page in the process loads
-/// (`IS_SUPPRESSING_RESOURCE_LOAD` of leptos_server), and one that was begun in that moment would be waited for without end.
+/// (`IS_SUPPRESSING_RESOURCE_LOAD` of `leptos_server`), and one that was begun in that moment would be waited for without end.
 static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// Every page of the app, every server function, and a page for addresses that do not exist.
