@@ -29,7 +29,7 @@ say "http://$LISTEN; changes are built as they are saved; Ctrl-C stops it"
 
 while sleep 1; do
   kill -0 "$trunk" 2>/dev/null || die "trunk watch ended"
-  changed=$(find model engine app server Cargo.toml Cargo.lock dist -type f -newer "$mark" -print -quit 2>/dev/null || true)
+  changed=$(find model engine app server Cargo.toml Cargo.lock dist -type f -not -path 'dist/.stage/*' -newer "$mark" -print -quit 2>/dev/null || true)
   [ -n "$changed" ] || continue
   touch "$mark" # before the build: what is saved during it is seen in the next round
   say "$changed changed"
