@@ -63,6 +63,9 @@ pub(crate) fn database(vault: &Vault, name: &str) -> Database {
         objective_secs: None,
         never_replace: false,
         paused: false,
+        retention: keepstone_model::retention::RetentionPolicy::standard(),
+        auto_recovery: false,
+        encrypt: false,
     };
     vault.catalog().add_database(&database, &[], &[], &plain_event("database.added")).unwrap();
     fs::create_dir_all(vault.database_dir(&database.id)).unwrap();

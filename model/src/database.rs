@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DatabaseId, DatabaseUid};
+use crate::{
+    id::{DatabaseId, DatabaseUid},
+    retention::RetentionPolicy,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +45,15 @@ pub struct Database {
     pub objective_secs: Option<u64>,
     pub never_replace: bool,
     pub paused: bool,
+    /// Which of its backups cleanup keeps.
+    #[serde(default = "RetentionPolicy::standard")]
+    pub retention: RetentionPolicy,
+    /// Whether a truly corrupt database is restored from its newest good backup without asking.
+    #[serde(default)]
+    pub auto_recovery: bool,
+    /// Whether its backups are encrypted unless a create says otherwise.
+    #[serde(default)]
+    pub encrypt: bool,
 }
 
 /// What is known of a database when its state is asked for.

@@ -14,6 +14,7 @@ pub mod id;
 pub mod job;
 pub mod metadata;
 pub mod restore;
+pub mod retention;
 pub mod schedule;
 pub mod validate;
 

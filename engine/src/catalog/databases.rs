@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
 use super::{
     Catalog, Stop, backups, events,
-    row::{id, ms, time, word},
+    row::{id, json, ms, time, to_json, word},
     schedules,
 };
 use crate::{Error, Result, activity::NewEvent, catalog::ScheduleRow};
@@ -42,8 +42,10 @@ impl Catalog {
                 return Err(Error::AlreadyExists { what: "database", name: database.id.to_string() }.into());
             }
             tx.execute(
-                "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused)
-                 VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused)",
+                "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
+                                        retention, auto_recovery, encrypt)
+                 VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
+                         :retention, :auto_recovery, :encrypt)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -53,6 +55,9 @@ impl Catalog {
                     ":objective_secs": database.objective_secs,
                     ":never_replace": database.never_replace,
                     ":paused": database.paused,
+                    ":retention": to_json(&database.retention),
+                    ":auto_recovery": database.auto_recovery,
+                    ":encrypt": database.encrypt,
                 },
             )?;
             for schedule in schedules {
@@ -70,8 +75,17 @@ impl Catalog {
     pub(crate) fn edit_database(&self, database: &Database, event: &NewEvent<'_>, now: Timestamp) -> Result<()> {
         self.write(|tx| {
             tx.execute(
-                "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4 WHERE id = ?1",
-                params![database.id.as_str(), database.objective_secs, database.never_replace, database.paused],
+                "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7
+                 WHERE id = ?1",
+                params![
+                    database.id.as_str(),
+                    database.objective_secs,
+                    database.never_replace,
+                    database.paused,
+                    to_json(&database.retention),
+                    database.auto_recovery,
+                    database.encrypt,
+                ],
             )?;
             events::append(tx, event, now)?;
             Ok(())
@@ -119,5 +133,8 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         objective_secs: row.get("objective_secs")?,
         never_replace: row.get("never_replace")?,
         paused: row.get("paused")?,
+        retention: json(row, "retention")?,
+        auto_recovery: row.get("auto_recovery")?,
+        encrypt: row.get("encrypt")?,
     })
 }

@@ -143,6 +143,12 @@ pub(super) const STEPS: &[&str] = &[
         expires_at INTEGER NOT NULL
     ) STRICT;
     ",
+    // 2: what a database is set to beside its schedules
+    r#"
+    ALTER TABLE databases ADD COLUMN retention TEXT NOT NULL DEFAULT '{"daily":7,"weekly":4,"monthly":12}';
+    ALTER TABLE databases ADD COLUMN auto_recovery INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE databases ADD COLUMN encrypt INTEGER NOT NULL DEFAULT 0;
+    "#,
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

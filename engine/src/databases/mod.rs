@@ -10,6 +10,7 @@ use keepstone_model::{
     database::{Database, DatabaseFacts, DatabaseState, Engine, database_state},
     event::EventResult,
     id::DatabaseId,
+    retention::RetentionPolicy,
     schedule::{OBJECTIVE_SLACK_SECS, Schedule, default_schedules},
 };
 
@@ -88,6 +89,9 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             objective_secs: None,
             never_replace: false,
             paused: false,
+            retention: RetentionPolicy::standard(),
+            auto_recovery: false,
+            encrypt: false,
         },
     };
     let database = Database { added_at: now, ..left };
