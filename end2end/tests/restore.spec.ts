@@ -12,6 +12,8 @@ test("a plan of a database whose schema changed since is refused, and nothing is
   watch.expected(/restore\/start/, /status of 409/);
   const backup = await keepstone.backUp("shop");
   await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
+  await expect(admin.getByLabel("Type shop to replace it")).toBeVisible();
   await sqlite.execute(keepstone.path("shop.db"), "CREATE TABLE invoices (id INTEGER PRIMARY KEY); INSERT INTO invoices VALUES (1)");
   await admin.getByLabel("Type shop to replace it").fill("shop");
   await admin.getByRole("button", { name: "Replace shop" }).click();
@@ -20,11 +22,35 @@ test("a plan of a database whose schema changed since is refused, and nothing is
   expect(await sqlite.value(keepstone.path("shop.db"), "SELECT count(*) FROM invoices")).toBe("1");
 });
 
+test("what was written since the plan is counted again before it is confirmed", async ({ admin, keepstone, sqlite }) => {
+  const backup = await keepstone.backUp("shop");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  await sqlite.execute(keepstone.path("shop.db"), "DELETE FROM orders WHERE id > 1990");
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
+  await expect(admin.getByText("Applications have written since the plan")).toBeVisible();
+  await expect(admin.getByText(/orders: 1\s?990 rows, 2\s?000 in the plan/)).toBeVisible();
+  await admin.getByLabel("Type shop to replace it").fill("shop");
+  await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
+  await done(admin);
+  await expect(admin.getByText(/orders holds 1\s?990 rows, not the 2\s?000 of the plan/)).toBeVisible();
+});
+
+test("a plan that fits no more is not even offered to be confirmed", async ({ admin, keepstone, sqlite }) => {
+  const backup = await keepstone.backUp("shop");
+  await open(admin, `/backups/${backup}/restore?into=replace`);
+  await sqlite.execute(keepstone.path("shop.db"), "CREATE TABLE invoices (id INTEGER PRIMARY KEY)");
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
+  await expect(admin.getByText("There is no plan for this")).toBeVisible();
+  await admin.getByRole("link", { name: "Look again" }).click();
+  await expect(admin.getByText(/invoices/).first()).toBeVisible();
+});
+
 test("another word than the database's name does not replace it", async ({ admin, keepstone, sqlite, watch }) => {
   watch.expected(/restore\/start/, /status of 4\d\d/);
   const backup = await keepstone.backUp("shop");
   const before = await sqlite.value(keepstone.path("shop.db"), "PRAGMA data_version");
   await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
   await admin.getByLabel("Type shop to replace it").fill("shops");
   await admin.getByRole("button", { name: "Replace shop" }).click();
   await expect(admin.getByText(/Type shop, exactly so/)).toBeVisible();
@@ -35,6 +61,7 @@ test("another word than the database's name does not replace it", async ({ admin
 test("a form that is sent twice acts once", async ({ admin, keepstone }) => {
   const backup = await keepstone.backUp("shop");
   await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
   const plan = await admin.locator('input[name="plan"]').inputValue();
   const send = () => admin.request.post("/fn/restore/start", {
     form: { plan, typed: "shop" }, headers: { Origin: keepstone.url, Accept: "text/html", Referer: admin.url() }, maxRedirects: 0,
@@ -79,6 +106,7 @@ test("a restore goes on when its page is left", async ({ admin, keepstone, sqlit
   const backup = await keepstone.backUp("shop");
   await sqlite.execute(keepstone.path("shop.db"), "DELETE FROM orders");
   await open(admin, `/backups/${backup}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
   await admin.getByLabel("Type shop to replace it").fill("shop");
   const job = await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
   await admin.goto("about:blank");

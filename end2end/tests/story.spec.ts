@@ -94,6 +94,7 @@ test("from the set-up link to an undone restore", async ({ page, keepstone, sqli
     await open(page, `/backups/${backup}/restore?into=replace`);
     await expect(page.getByText(/You will lose what changed/)).toBeVisible();
     await expect(page.getByRole("row").filter({ hasText: "orders" }).first()).toContainText(/2\s?000/);
+    await page.getByRole("link", { name: "Go on to confirm" }).click();
     await page.getByLabel("Type shop to replace it").fill("shop");
     restore = await begins(page, () => page.getByRole("button", { name: "Replace shop" }).click());
     await done(page);

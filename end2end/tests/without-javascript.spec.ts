@@ -55,6 +55,7 @@ test("the whole story", async ({ page, keepstone, sqlite }) => {
   await page.getByRole("link", { name: "Restore…" }).click();
   await page.getByLabel("Replace the live database shop").check();
   await page.getByRole("button", { name: "Show the impact" }).click();
+  await page.getByRole("link", { name: "Go on to confirm" }).click();
   await page.getByLabel("Type shop to replace it").fill("shop");
   await page.getByRole("button", { name: "Replace shop" }).click();
   await over(page);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Verdict},
     event::EventResult,
     id::{BackupId, DatabaseId, Kind},
     metadata::Metadata,
@@ -17,6 +17,8 @@ pub struct BackupFilter {
     pub database: Option<DatabaseId>,
     pub kind: Option<Kind>,
     pub state: Option<BackupState>,
+    /// Only complete ones that are worth this.
+    pub verdict: Option<Verdict>,
     /// Part of the id, the description or a tag, without case.
     pub text: Option<String>,
     pub from: Option<Timestamp>,

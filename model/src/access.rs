@@ -100,6 +100,7 @@ pub const POLICY: &[Rule] = &[
     read("/fn/databases/list", VIEWER),
     read("/fn/databases/show", VIEWER),
     change("/fn/databases/add", ADMIN),
+    change("/fn/databases/edit", ADMIN),
     change("/fn/databases/remove", ADMIN),
     read("/fn/backups/list", VIEWER),
     read("/fn/backups/show", VIEWER),

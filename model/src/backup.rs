@@ -180,6 +180,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    pub const ALL: [Self; 4] = [Self::Good, Self::Unproven, Self::Bad, Self::Suspect];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unproven => "unproven",

@@ -32,6 +32,16 @@ pub fn duration_ms(ms: u64) -> String {
     }
 }
 
+/// A duration as a person writes it in a form, exactly: `26h`, `90min`, `45s`. `validate::duration_secs` reads it back.
+pub fn duration_secs(secs: u64) -> String {
+    match secs {
+        _ if secs.is_multiple_of(3600) && (secs < 172_800 || !secs.is_multiple_of(86_400)) => format!("{}h", secs / 3600),
+        _ if secs.is_multiple_of(86_400) => format!("{}d", secs / 86_400),
+        _ if secs.is_multiple_of(60) => format!("{}min", secs / 60),
+        _ => format!("{secs}s"),
+    }
+}
+
 /// An age with its largest unit, e.g. `3 h`, `just now`.
 pub fn age_secs(secs: i64) -> String {
     match secs {

@@ -107,6 +107,24 @@ pub fn table_impacts(live: &BTreeMap<String, Table>, backup: &BTreeMap<String, T
         .collect()
 }
 
+/// A table that holds another number of rows than when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsSince {
+    pub table: String,
+    pub planned_rows: u64,
+    pub rows: u64,
+}
+
+/// The tables whose number of rows is not what the plan says any more: what a person has to hear before confirming, and no reason to refuse.
+pub fn rows_since(planned: &[TableImpact], now: &[TableImpact]) -> Vec<RowsSince> {
+    let rows_now = |table: &str| now.iter().find(|impact| impact.table == table)?.live_rows;
+    let differs = |impact: &TableImpact| {
+        let (planned_rows, rows) = (impact.live_rows?, rows_now(&impact.table)?);
+        (planned_rows != rows).then(|| RowsSince { table: impact.table.clone(), planned_rows, rows })
+    };
+    planned.iter().filter_map(differs).collect()
+}
+
 fn column_changes(now: &Table, then: &Table) -> Vec<String> {
     let type_in = |table: &Table, name: &str| table.columns.iter().find(|c| c.name == name).map(|c| c.declared_type.clone());
     let gone = now.columns.iter().filter(|c| type_in(then, &c.name).is_none()).map(|c| format!("column {} will be gone", c.name));
@@ -126,6 +144,15 @@ mod tests {
     fn table(row_count: u64, columns: &[(&str, &str)]) -> Table {
         let columns = columns.iter().map(|&(name, ty)| Column { name: name.into(), declared_type: ty.into() }).collect();
         Table { columns, row_count }
+    }
+
+    #[test]
+    fn rows_that_were_written_since_the_plan_are_told_by_table() {
+        let schema = |orders, users| BTreeMap::from([("orders".to_owned(), table(orders, &[])), ("users".to_owned(), table(users, &[]))]);
+        let planned = table_impacts(&schema(10, 5), &schema(7, 5));
+        let since = rows_since(&planned, &table_impacts(&schema(12, 5), &schema(7, 5)));
+        assert_eq!(since, [RowsSince { table: "orders".into(), planned_rows: 10, rows: 12 }]);
+        assert_eq!(rows_since(&planned, &planned), []);
     }
 
     #[test]

@@ -57,6 +57,22 @@ pub fn password(text: &str, user_name: &str) -> Result<(), Refusal> {
     })
 }
 
+/// A duration in seconds: a number with s, min, h, d or w, e.g. `26h`.
+pub fn duration_secs(field: &'static str, text: &str) -> Result<u64, Refusal> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => 0,
+    };
+    let secs = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|&secs| secs > 0);
+    secs.ok_or_else(|| Refusal { field, message: format!("\"{text}\" is not a duration: give a number with s, min, h, d or w, e.g. 26h") })
+}
+
 fn refuse_unless(field: &'static str, fits: bool, message: impl FnOnce() -> String) -> Result<(), Refusal> {
     if fits { Ok(()) } else { Err(Refusal { field, message: message() }) }
 }
@@ -70,6 +86,18 @@ mod tests {
         assert_eq!(tags(" a, b ,,a ").unwrap(), ["a", "b"]);
         assert!(tags(&"x".repeat(51)).is_err());
         assert!(tags(&(0..21).map(|n| n.to_string()).collect::<Vec<_>>().join(",")).is_err());
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration_secs("objective", "26h"), Ok(26 * 3600));
+        assert_eq!(duration_secs("objective", " 2 d "), Ok(2 * 86_400));
+        for text in ["", "h", "26", "0h", "-3h", "3 years", "99999999999999999w"] {
+            assert!(duration_secs("objective", text).is_err(), "{text}");
+        }
+        for secs in [1, 59, 60, 3600, 26 * 3600, 86_400, 90_061] {
+            assert_eq!(duration_secs("objective", &crate::human::duration_secs(secs)), Ok(secs));
+        }
     }
 
     #[test]

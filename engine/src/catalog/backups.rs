@@ -182,6 +182,9 @@ impl Catalog {
             Some(state) => test("state = ?", state.as_str().to_owned().into()),
             None => test("state <> ?", BackupState::Trashed.as_str().to_owned().into()),
         }
+        if let Some(verdict) = filter.verdict {
+            test("state = 'complete' AND verdict = ?", verdict.as_str().to_owned().into());
+        }
         if let Some(text) = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             test("instr(search, ?) > 0", text.to_lowercase().into());
         }
@@ -283,17 +286,19 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
     let search = [backup.id.as_str(), &backup.description, &backup.tags.join("\n")].join("\n").to_lowercase();
     tx.prepare_cached(
         "INSERT INTO backups (id, database, kind, sequence, state, created_at, created_by, description, tags, pinned, suspect,
-             original_size_bytes, archive_size_bytes, total_records, payload_hash, proof, error, job, trashed_at, trash_until, good, search)
+             original_size_bytes, archive_size_bytes, total_records, payload_hash, proof, error, job, trashed_at, trash_until, good,
+             verdict, search)
          VALUES (:id, :database, :kind, :sequence, :state, :created_at, :created_by, :description, :tags, :pinned, :suspect,
              :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :proof, :error, :job, :trashed_at, :trash_until,
-             :good, :search)
+             :good, :verdict, :search)
          ON CONFLICT (id) DO UPDATE SET
              sequence = excluded.sequence, state = excluded.state, created_at = excluded.created_at, created_by = excluded.created_by,
              description = excluded.description, tags = excluded.tags, pinned = excluded.pinned, suspect = excluded.suspect,
              original_size_bytes = excluded.original_size_bytes, archive_size_bytes = excluded.archive_size_bytes,
              total_records = excluded.total_records, payload_hash = excluded.payload_hash, proof = excluded.proof,
              error = excluded.error, job = excluded.job, trashed_at = excluded.trashed_at, trash_until = excluded.trash_until,
-             good = excluded.good, search = excluded.search, gone = CASE excluded.state WHEN 'trashed' THEN gone ELSE 0 END",
+             good = excluded.good, verdict = excluded.verdict, search = excluded.search,
+             gone = CASE excluded.state WHEN 'trashed' THEN gone ELSE 0 END",
     )?
     .execute(named_params! {
         ":id": backup.id.as_str(),
@@ -317,6 +322,7 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
         ":trashed_at": maybe_ms(backup.trashed_at),
         ":trash_until": maybe_ms(backup.trash_until),
         ":good": backup.is_good(),
+        ":verdict": backup.verdict().as_str(),
         ":search": search,
     })?;
     Ok(())

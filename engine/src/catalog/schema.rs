@@ -149,6 +149,15 @@ pub(super) const STEPS: &[&str] = &[
     ALTER TABLE databases ADD COLUMN auto_recovery INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE databases ADD COLUMN encrypt INTEGER NOT NULL DEFAULT 0;
     "#,
+    // 3: a list can be asked for what its backups are worth
+    "
+    ALTER TABLE backups ADD COLUMN verdict TEXT NOT NULL DEFAULT 'unproven';   -- what Backup::verdict says of this row
+    UPDATE backups SET verdict = CASE
+        WHEN suspect IS NOT NULL THEN 'suspect'
+        WHEN EXISTS (SELECT 1 FROM json_each(proof, '$.checks') WHERE value ->> 'result' = 'failed') THEN 'bad'
+        WHEN good THEN 'good'
+        ELSE 'unproven' END;
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

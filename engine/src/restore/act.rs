@@ -14,12 +14,12 @@ use keepstone_model::{
     id::{BackupId, Kind},
     job::{Progress, Step},
     metadata::{Compression, Metadata},
-    restore::{RestorePlan, Target},
+    restore::{RestorePlan, RowsSince, Target},
 };
 
 use super::{
     RestoreOptions, RestoreReport,
-    plan::{check_new_file, refuse_if_stale},
+    plan::{check_new_file, recount},
 };
 use crate::{
     Error, Monitor, Result, Vault,
@@ -67,7 +67,10 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     let vault = running.vault;
     let database = databases::database(vault, &plan.database)?;
     let _lock = running.lock_database(&database.id)?;
-    refuse_if_stale(vault, plan)?;
+    let rows_since_plan = recount(vault, plan)?;
+    for RowsSince { table, planned_rows, rows } in &rows_since_plan {
+        monitor.log(&format!("{table} holds {} rows, not the {} of the plan", human::count(*rows), human::count(*planned_rows)));
+    }
     let begun = Instant::now();
     let mut report = match &plan.target {
         Target::NewFile { path } => {
@@ -80,6 +83,7 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
         Target::Replace => replace_live(running, plan, &database, verify, actor, monitor)?,
     };
     report.job = Some(running.id());
+    report.rows_since_plan = rows_since_plan;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }
@@ -138,6 +142,7 @@ fn new_file(
         elapsed_ms: 0,
         // It was synced and read back from the disk, and compared.
         hash_equal: true,
+        rows_since_plan: Vec::new(),
     })
 }
 
@@ -175,6 +180,7 @@ fn replace_live(
         held_ms: 0,
         elapsed_ms: 0,
         hash_equal: true,
+        rows_since_plan: Vec::new(),
     };
     if plan.binding.target_identity.is_none() {
         let aside = vault.database_dir(&database.id).join("corrupted").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());

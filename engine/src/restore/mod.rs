@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use keepstone_model::{
     id::{BackupId, JobId},
-    restore::{RestorePlan, Target},
+    restore::{RestorePlan, RowsSince, Target},
 };
 use serde::{Deserialize, Serialize};
 
 pub use act::restore_file;
 pub(crate) use act::run;
-pub use plan::plan_restore;
+pub use plan::{plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
 
@@ -57,6 +57,9 @@ pub struct RestoreReport {
     pub elapsed_ms: u64,
     /// The plain database equals the backup by `restore_hash`.
     pub hash_equal: bool,
+    /// What applications wrote between the plan and the restore, by table; the safety backup holds it.
+    #[serde(default)]
+    pub rows_since_plan: Vec<RowsSince>,
 }
 
 /// Does what the plan says, if it still fits (else `StalePlan`). On any fault before the commit nothing was changed.

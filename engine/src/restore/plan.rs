@@ -13,7 +13,7 @@ use keepstone_model::{
     id::DatabaseId,
     job::{JobState, Verb},
     metadata::{Metadata, Table},
-    restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, Target, table_impacts},
+    restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
 };
 
 use super::{PlanOptions, RestoreReport, lies_inside};
@@ -216,8 +216,9 @@ fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> 
     Ok(replaced.map(|row| row.job.id.to_string()))
 }
 
-/// Refuses a plan that has expired or was made of another state. Rows written since are not a reason: the page recounts them.
-pub(super) fn refuse_if_stale(vault: &Vault, plan: &RestorePlan) -> Result<()> {
+/// Refuses a plan that has expired or was made of another state (`StalePlan`). Rows written since are not a reason: they are counted again and
+/// given back, to be told to the one who confirms.
+pub fn recount(vault: &Vault, plan: &RestorePlan) -> Result<Vec<RowsSince>> {
     if plan.is_expired(Timestamp::now()) {
         return Err(Error::StalePlan { reason: format!("it is older than {} minutes", PLAN_LIFETIME_SECS / 60) });
     }
@@ -239,7 +240,7 @@ pub(super) fn refuse_if_stale(vault: &Vault, plan: &RestorePlan) -> Result<()> {
     } else if now.last_restore != then.last_restore {
         "the database was restored meanwhile"
     } else {
-        return Ok(());
+        return Ok(rows_since(&plan.tables, &fresh.tables));
     };
     Err(Error::StalePlan { reason: reason.to_owned() })
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::TypedValueParser};
 use keepstone_engine::{
-    backups::{self, BackupFilter},
+    backups::{self, BackupFilter, BackupPage},
     databases,
     model::{
-        backup::{Backup, BackupState},
+        backup::{Backup, BackupState, Verdict},
         id::Kind,
     },
 };
@@ -65,20 +65,9 @@ pub(crate) fn run(args: &List, cx: &Context) -> Result<(), Fault> {
         None => None,
     };
     let life = args.state.as_deref().and_then(|state| BackupState::ALL.into_iter().find(|life| life.as_str() == state));
-    // A state that is a verdict is one of the complete ones; the catalog counts those, so the limit comes after.
-    let verdict = args.state.as_deref().filter(|_| life.is_none());
-    let filter = BackupFilter {
-        database,
-        kind: args.kind,
-        state: life.or(verdict.map(|_| BackupState::Complete)),
-        limit: args.limit.filter(|_| verdict.is_none()),
-        ..BackupFilter::default()
-    };
-    let page = backups::list(&vault, &filter)?;
-    let wanted = |backup: &Backup| verdict.is_none_or(|verdict| backup.verdict().as_str() == verdict);
-    let limit = args.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let found: Vec<Backup> = page.backups.into_iter().filter(wanted).take(limit).collect();
-    let total = if verdict.is_some() { found.len() as u64 } else { page.total };
+    let verdict = args.state.as_deref().and_then(|state| Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == state));
+    let filter = BackupFilter { database, kind: args.kind, state: life, verdict, limit: args.limit, ..BackupFilter::default() };
+    let BackupPage { backups: found, total } = backups::list(&vault, &filter)?;
     print(&found, cx);
     if !cx.out.json && (found.len() as u64) < total {
         cx.out.note(format_args!("{} of {total}", found.len()));

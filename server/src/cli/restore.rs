@@ -15,6 +15,7 @@ use super::{
     confirm::confirm,
     context, plan,
     progress::Follow,
+    table::printable,
     values::{self, BackupArg, Yes},
     verify, words,
 };
@@ -128,6 +129,7 @@ pub(crate) fn told(
     result["elapsed_ms"] = json!(report.elapsed_ms);
     result["hash_equal"] = json!(report.hash_equal);
     result["live_unchanged"] = json!(!replaced);
+    result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
     let equal = if report.hash_equal { "equal to the backup" } else { "written" };
     cx.out.outcome(
@@ -141,6 +143,10 @@ pub(crate) fn told(
         ),
     );
     if replaced {
+        for since in &report.rows_since_plan {
+            let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
+            cx.out.note(format_args!("Since the plan {} went from {planned} to {rows} rows.", printable(&since.table)));
+        }
         cx.out.note(format_args!(
             "{} pages were written; writers waited {}.",
             human::count(report.pages_written),

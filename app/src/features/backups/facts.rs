@@ -11,7 +11,7 @@ use keepstone_engine::{
 use keepstone_model::{
     Timestamp,
     access::Role,
-    backup::{Backup, BackupState, delete_refusal},
+    backup::{Backup, BackupState, Verdict, delete_refusal},
     human,
     id::{BackupId, DatabaseId},
     metadata::{Compression, Metadata},
@@ -51,6 +51,7 @@ impl Question {
             database: self.db.parse().ok(),
             kind: self.kind.parse().ok(),
             state: BackupState::ALL.into_iter().find(|state| state.as_str() == self.state),
+            verdict: Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == self.state),
             text: (!text.is_empty()).then(|| text.to_owned()),
             from: day(&self.from, 0),
             // Up to and with that day.

@@ -1,6 +1,10 @@
 //! The list of backups: a filter in the address, rows that lead to each backup, and the way through the pages.
 
-use keepstone_model::{backup::BackupState, human, id::Kind};
+use keepstone_model::{
+    backup::{BackupState, Verdict},
+    human,
+    id::Kind,
+};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
@@ -80,7 +84,8 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     let value = |name: &str| query.get(name).unwrap_or_default();
     let databases = list.databases.iter().map(|id| (id.clone(), id.clone())).collect();
     let kinds = Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect();
-    let states = BackupState::ALL.iter().map(|state| (state.as_str().to_owned(), state.as_str().to_owned())).collect();
+    let states = Verdict::ALL.map(Verdict::as_str).into_iter().chain(BackupState::ALL.map(BackupState::as_str));
+    let states = states.map(|state| (state.to_owned(), state.to_owned())).collect();
     let sort = value("sort");
     view! {
         <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">

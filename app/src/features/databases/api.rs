@@ -37,8 +37,8 @@ pub struct DatabaseRow {
 pub struct DatabaseView {
     pub row: DatabaseRow,
     pub added_at: Moment,
-    /// Whether the objective was set for this database; else it follows from its schedules.
-    pub own_objective: bool,
+    /// The objective that was set for this database, e.g. `26h`; else it follows from its schedules.
+    pub own_objective: Option<String>,
     pub never_replace: bool,
     pub paused: bool,
     /// Sent along with a form of this page, so that sending it twice acts once.
@@ -107,6 +107,32 @@ pub async fn add_database(location: String, #[server(default)] name: String, #[s
     Ok(())
 }
 
+/// Changes what a database is set to, and goes back to its page. `objective` is an age like `26h`, or empty: by its schedules. A box that is
+/// not ticked is not sent.
+#[server(prefix = "/fn", endpoint = "databases/edit")]
+pub async fn edit_database(
+    id: String,
+    #[server(default)] objective: String,
+    #[server(default)] never_replace: bool,
+    #[server(default)] paused: bool,
+) -> Result<(), AppError> {
+    use keepstone_engine::databases::{EditDatabaseOptions, edit_database};
+    use keepstone_model::{access::Role, validate};
+
+    let person = crate::server::person_with(Role::Admin)?;
+    let id: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
+    let objective_secs = match objective.trim() {
+        "" => None,
+        age => Some(validate::duration_secs("objective", age)?),
+    };
+    let address = format!("/databases/{id}");
+    let (never_replace, paused) = (Some(never_replace), Some(paused));
+    let options = EditDatabaseOptions { objective_secs: Some(objective_secs), never_replace, paused, actor: person.name };
+    crate::server::blocking(move |vault| edit_database(vault, &id, &options)).await?;
+    leptos_axum::redirect(&address);
+    Ok(())
+}
+
 /// Forgets a database and its schedules; its archives stay.
 #[server(prefix = "/fn", endpoint = "databases/remove")]
 pub async fn remove_database(id: String) -> Result<(), AppError> {
@@ -127,7 +153,7 @@ mod on_the_server {
         databases::{DatabaseStatus, schedules, status},
         jobs::{JobFilter, jobs},
     };
-    use keepstone_model::{Timestamp, backup::Backup};
+    use keepstone_model::{Timestamp, backup::Backup, human};
 
     use super::{Age, AppError, BackupRow, DatabaseId, DatabaseRow, DatabaseView, Days, Moment, ScheduleRow};
     use crate::{server, ui};
@@ -151,7 +177,7 @@ mod on_the_server {
         let database = &status.database;
         Ok(DatabaseView {
             added_at: Moment::new(database.added_at, now, &zone),
-            own_objective: database.objective_secs.is_some(),
+            own_objective: database.objective_secs.map(human::duration_secs),
             never_replace: database.never_replace,
             paused: database.paused,
             key: format!("database-{:x}", now.as_nanosecond()),

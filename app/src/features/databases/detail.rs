@@ -5,14 +5,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    api::{DatabaseView, show_database},
+    api::{DatabaseView, EditDatabase, show_database},
     parts::{CreateBackupButton, LatestBackups},
 };
 use crate::{
     live::use_changes,
     ui::{
-        AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Facts, Icon, Loaded, PageHeader, Panel, Size,
-        StateBadge, SubmitButton, When, crumb,
+        AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Facts, Field, FormError, Icon, Loaded, PageHeader,
+        Panel, Size, StateBadge, SubmitButton, When, crumb, fault_of, field_fault,
         here::may,
         schedule_table::{ScheduleRow, ScheduleTable, moment_or_dash},
         strip::{DayMark, Strip},
@@ -25,10 +25,11 @@ pub fn DatabasePage() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id").unwrap_or_default());
     let view = Facts::new(move || (changes.get(), id()), |(_, id)| show_database(id));
-    view! { <Loaded resource=view show=show/> }
+    let edit = ServerAction::<EditDatabase>::new();
+    view! { <Loaded resource=view show=move |view| show(view, edit)/> }
 }
 
-fn show(view: DatabaseView) -> AnyView {
+fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let id = view.row.id.clone();
     let lead = view! { <p class="mono path">{view.row.location.clone()}</p> };
     let running =
@@ -53,6 +54,7 @@ fn show(view: DatabaseView) -> AnyView {
         total => view! { <a class="button small" href=format!("/backups?db={id}")>{format!("All {}", human::count(total))}</a> }.into_any(),
     };
     let (schedules, about) = (schedules(view.schedules.clone()), about(&view));
+    let settings = may(Role::Admin).then(|| settings(&view, edit));
     view! {
         <PageHeader
             title=id.to_string()
@@ -71,6 +73,7 @@ fn show(view: DatabaseView) -> AnyView {
         </Panel>
         <Panel title="Schedules" flush=true>{schedules}</Panel>
         {about}
+        {settings}
         {may(Role::Admin).then(|| view! { <Remove id=id.to_string()/> })}
     }
     .into_any()
@@ -79,7 +82,7 @@ fn show(view: DatabaseView) -> AnyView {
 fn protection(view: &DatabaseView) -> AnyView {
     let (row, age) = (&view.row, view.row.age.clone());
     let (objective, next) = (age.objective.clone(), moment_or_dash(row.next_run.clone()));
-    let whence = if view.own_objective { "set for this database" } else { "the longest gap of its schedules and 2 h" };
+    let whence = if view.own_objective.is_some() { "set for this database" } else { "the longest gap of its schedules and 2 h" };
     let (kept, size) = (format!("{} backups", human::count(row.backup_count)), Some(row.archive_size_bytes));
     let strip = view.marks.iter().any(|mark| *mark != DayMark::Nothing).then(|| {
         view! {
@@ -128,6 +131,39 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Added"><When moment=added/></Fact>
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
             </DefinitionList>
+        </Panel>
+    }
+    .into_any()
+}
+
+/// What an admin may set. Folded away: it is changed once in a while, and read on the page above.
+fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
+    let value = move || edit.value().get();
+    // Without JavaScript a refused form comes back with its fault: that must be seen.
+    let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
+    let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
+    let (never_replace, paused) = (view.never_replace, view.paused);
+    view! {
+        <Panel title="Settings">
+            <details open=refused>
+                <summary>{format!("Change the settings of {id}")}</summary>
+                <ActionForm action=edit attr:class="form">
+                    <FormError error=fault_of(value)/>
+                    <input type="hidden" name="id" value=id/>
+                    <Field label="Objective" name="objective" value=objective placeholder="by its schedules" autocomplete="off"
+                        help="The largest age of the newest good backup, e.g. 26h or 7d; older is \"at risk\". Empty: the schedules' longest gap and 2 h."
+                        error=field_fault(value, "objective")/>
+                    <label class="check">
+                        <input type="checkbox" name="never_replace" value="true" checked=never_replace/>
+                        <span>"Never replace it: refuse every restore over the live database"</span>
+                    </label>
+                    <label class="check">
+                        <input type="checkbox" name="paused" value="true" checked=paused/>
+                        <span>"Pause it: take no scheduled backups"</span>
+                    </label>
+                    <div class="form-actions"><SubmitButton label="Save the settings" pending=edit.pending()/></div>
+                </ActionForm>
+            </details>
         </Panel>
     }
     .into_any()

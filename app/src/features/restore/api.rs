@@ -41,6 +41,16 @@ pub struct PlanView {
     pub warnings: Vec<String>,
     pub planned: Moment,
     pub expires: Moment,
+    /// Only where it is about to be confirmed: the tables that were written to since, counted anew.
+    pub recounted: Option<Vec<SinceLine>>,
+}
+
+/// A table that holds another number of rows than when the plan was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SinceLine {
+    pub table: String,
+    pub planned_rows: u64,
+    pub rows: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,16 +91,24 @@ pub struct UndoView {
     pub plan: PlanView,
 }
 
-/// Plans a restore. `into` is empty (only ask), `file` or `replace`.
+/// Plans a restore. `into` is empty (only ask), `file` or `replace`; `confirm` names a plan that was looked at and is about to be confirmed.
 #[server(prefix = "/fn", endpoint = "restore/plan")]
 pub async fn plan(
     id: String,
     #[server(default)] into: String,
     #[server(default)] path: String,
     #[server(default)] safety: String,
+    #[server(default)] confirm: String,
 ) -> Result<RestoreView, AppError> {
     let person = person_with(Role::Operator)?;
     let mut view = facts::restore_view(&id).await?;
+    if !confirm.is_empty() {
+        match facts::looked_at(confirm, &view, &person.name).await {
+            Ok(plan) => view.plan = Some(plan),
+            Err(fault) => view.fault = Some(fault),
+        }
+        return Ok(view);
+    }
     let target = match into.as_str() {
         "replace" => Target::Replace,
         "file" => Target::NewFile { path: if path.trim().is_empty() { view.suggested_path.clone() } else { path.trim().to_owned() } },
@@ -99,7 +117,7 @@ pub async fn plan(
     let options = PlanOptions { backup: facts::backup_id(&id)?, target, safety_backup: safety != "off" };
     // A plan that cannot be made is an answer, not a broken page: the form above it stays, and says what is wrong.
     let live = PathBuf::from(&view.live_path);
-    let planned = facts::plan(move |vault| {
+    let planned = facts::on_a_thread(move |vault| {
         if let Target::NewFile { path } = &options.target {
             restore::refuse_outside_roots(vault, &live, Path::new(path))?;
         }

@@ -8,12 +8,12 @@ use keepstone_model::{
     backup::{BackupState, Verdict},
     human,
     id::{BackupId, DatabaseId, JobId},
-    restore::{RestorePlan, Target},
+    restore::{RestorePlan, RowsSince, Target},
 };
 
 use super::{
-    api::{ImpactLine, PlanView, RestoreView, UndoView},
-    plans::PLANS,
+    api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView},
+    plans::{Found, PLANS},
 };
 use crate::{
     error::{AppError, sentence},
@@ -58,13 +58,13 @@ fn suggested_path(default: &Path, exists: impl Fn(&Path) -> bool) -> String {
     free.unwrap_or_else(|| default.to_owned()).display().to_string()
 }
 
-/// Makes a plan; unlike [`blocking`] it does not answer the page with the fault's status.
-pub(super) async fn plan(
-    verb: impl FnOnce(&Vault) -> keepstone_engine::Result<RestorePlan> + Send + 'static,
-) -> Result<RestorePlan, AppError> {
+/// Plans or looks at a plan again; unlike [`blocking`] it does not answer the page with the fault's status.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    verb: impl FnOnce(&Vault) -> keepstone_engine::Result<T> + Send + 'static,
+) -> Result<T, AppError> {
     let vault = context().vault;
     match tokio::task::spawn_blocking(move || verb(&vault)).await {
-        Ok(plan) => Ok(plan?),
+        Ok(done) => Ok(done?),
         Err(panic) => {
             tracing::error!(%panic, "a plan panicked");
             Err(AppError::internal())
@@ -72,10 +72,32 @@ pub(super) async fn plan(
     }
 }
 
+/// The plan that someone looked at, with what was written since; `stale_plan` if it fits no more. One that was confirmed already leads to its
+/// job.
+pub(super) async fn looked_at(name: String, of: &RestoreView, person: &str) -> Result<PlanView, AppError> {
+    let plan = match PLANS.find(&name, person, Timestamp::now()) {
+        Found::Open(plan) if plan.backup.as_str() == of.backup => *plan,
+        Found::Confirmed(job) => {
+            leptos_axum::redirect(&format!("/jobs/{job}"));
+            return Err(look_again());
+        }
+        Found::Open(_) | Found::Gone => return Err(look_again()),
+    };
+    let asked = plan.clone();
+    let since = on_a_thread(move |vault| restore::recount(vault, &asked)).await?;
+    let lines = since.into_iter().map(|RowsSince { table, planned_rows, rows }| SinceLine { table, planned_rows, rows });
+    Ok(PlanView { recounted: Some(lines.collect()), ..plan_view(name, &plan, &of.live_path) })
+}
+
 /// Keeps the plan for the one who looks at it, and writes it out.
 pub(super) fn keep(plan: RestorePlan, person: &str, live_path: &str) -> PlanView {
+    let view = plan_view(random_name(), &plan, live_path);
+    PLANS.keep(view.plan.clone(), person, plan, Timestamp::now());
+    view
+}
+
+fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
     let (zone, now) = (zone(), Timestamp::now());
-    let name = random_name();
     let tables: Vec<_> = plan
         .tables
         .iter()
@@ -88,8 +110,8 @@ pub(super) fn keep(plan: RestorePlan, person: &str, live_path: &str) -> PlanView
         })
         .collect();
     let age_ms = u64::try_from(now.duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0);
-    let view = PlanView {
-        plan: name.clone(),
+    PlanView {
+        plan: name,
         replaces: plan.target == Target::Replace,
         path: match &plan.target {
             Target::NewFile { path } => path.clone(),
@@ -106,9 +128,8 @@ pub(super) fn keep(plan: RestorePlan, person: &str, live_path: &str) -> PlanView
         warnings: plan.warnings.iter().map(|warning| sentence(warning)).collect(),
         planned: Moment::new(plan.planned_at, now, &zone),
         expires: Moment::new(plan.expires_at, now, &zone),
-    };
-    PLANS.keep(name, person, plan, now);
-    view
+        recounted: None,
+    }
 }
 
 pub(super) async fn undo_view(job: JobId, person: &str) -> Result<UndoView, AppError> {

@@ -4,7 +4,7 @@ use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::api::{ImpactLine, PlanView};
+use super::api::{ImpactLine, PlanView, SinceLine};
 use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Panel, Size, When};
 
 /// The way of a restore; the last two steps are the job's page.
@@ -58,6 +58,34 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
                 </DefinitionList>
             </div>
         </Panel>
+    }
+    .into_any()
+}
+
+/// What the one who is about to confirm has to know beside the plan: what was written since it was made.
+pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
+    let planned = plan.planned.clone();
+    if since.is_empty() {
+        return view! {
+            <Alert kind=AlertKind::Info title="Counted again: no table has another number of rows than in the plan">
+                <p>"Planned "<When moment=planned/>". Rows that were changed in place are not counted; the safety backup holds them, too."</p>
+            </Alert>
+        }
+        .into_any();
+    }
+    let lines: Vec<_> = since
+        .iter()
+        .map(|SinceLine { table, planned_rows, rows }| {
+            let counts = format!(": {} rows, {} in the plan", human::count(*rows), human::count(*planned_rows));
+            view! { <li><code>{table.clone()}</code>{counts}</li> }
+        })
+        .collect();
+    let lost = if plan.safety_backup { ". This is lost as well, and kept in the safety backup:" } else { ". This is lost as well:" };
+    view! {
+        <Alert kind=AlertKind::Warning title="Applications have written since the plan">
+            <p>"Planned "<When moment=planned/>{lost}</p>
+            <ul>{lines}</ul>
+        </Alert>
     }
     .into_any()
 }

@@ -8,24 +8,26 @@ use leptos_router::{
 
 use super::{
     api::{self, PlanView, RestoreView, Start},
-    impact::{impact, stepper, way_on},
+    impact::{impact, recounted, stepper, way_on},
 };
 use crate::{
     error::AppError,
     ui::{Alert, AlertKind, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault},
 };
 
-/// What the address says: into what, which file, whether a safety backup is made.
-type Choice = [String; 3];
+/// What the address says: into what, which file, whether a safety backup is made, and the plan that is about to be confirmed.
+type Choice = [String; 4];
 
 #[component]
 pub fn RestorePage() -> impl IntoView {
     let start = ServerAction::<Start>::new();
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let choice = Memo::new(move |_| query.with(|query| ["into", "path", "safety"].map(|name| query.get(name).unwrap_or_default())));
+    let choice =
+        Memo::new(move |_| query.with(|query| ["into", "path", "safety", "confirm"].map(|name| query.get(name).unwrap_or_default())));
     // Not live: a plan that changed under the eyes of the one who reads it would be confirmed unread.
-    let view = Facts::new(move || (id.get(), choice.get()), |(id, [into, path, safety])| api::plan(id, into, path, safety));
+    let view =
+        Facts::new(move || (id.get(), choice.get()), |(id, [into, path, safety, confirm])| api::plan(id, into, path, safety, confirm));
     view! { <Loaded resource=view show=move |view| show(view, start, &choice.get_untracked())/> }
 }
 
@@ -33,7 +35,11 @@ fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyVi
     let id = view.backup.clone();
     let lead = view! { "Backup of "{view.database.clone()}", taken "<When moment=view.taken.clone()/> }.into_any();
     let crumbs = vec![crumb("Backups", "/backups"), crumb(&id, format!("/backups/{id}"))];
-    let step = if view.plan.is_some() { 2 } else { 1 };
+    let step = match &view.plan {
+        None => 1,
+        Some(plan) if plan.recounted.is_none() => 2,
+        Some(_) => 3,
+    };
     let body = match view.refusal.clone() {
         Some(refusal) => {
             let others = format!("/backups?db={}", view.database);
@@ -64,12 +70,27 @@ fn steps(view: &RestoreView, start: ServerAction<Start>, choice: &Choice) -> Any
         }
     });
     let fault = view.fault.clone().map(|fault| {
-        view! { <Alert kind=AlertKind::Failure title="There is no plan for this"><p>{fault.message}</p></Alert> }
+        let again = (fault.code == "stale_plan").then(|| view! { <a class="button" href=address(view, choice, "")>"Look again"</a> });
+        view! {
+            <Alert kind=AlertKind::Failure title="There is no plan for this">
+                <p>{fault.message}</p>
+                {again}
+            </Alert>
+        }
     });
+    if let Some((plan, since)) = view.plan.as_ref().and_then(|plan| Some((plan, plan.recounted.as_ref()?))) {
+        return view! {
+            {unproven}
+            {recounted(plan, since)}
+            {confirm(view, plan, start, choice)}
+        }
+        .into_any();
+    }
     let plan = view.plan.as_ref().map(|plan| {
+        let next = if plan.replaces { go_on(view, plan, choice) } else { confirm(view, plan, start, choice) };
         view! {
             {impact(plan)}
-            {confirm(view, plan, start, choice)}
+            {next}
         }
     });
     view! {
@@ -81,8 +102,37 @@ fn steps(view: &RestoreView, start: ServerAction<Start>, choice: &Choice) -> Any
     .into_any()
 }
 
+/// The address of this page with these choices.
+fn address(view: &RestoreView, [into, path, safety, _]: &Choice, confirm: &str) -> String {
+    let mut query = ParamsMap::new();
+    for (name, value) in [("into", into.as_str()), ("path", path), ("safety", safety), ("confirm", confirm)] {
+        if !value.is_empty() {
+            query.insert(name, value.to_owned());
+        }
+    }
+    format!("/backups/{}/restore{}", view.backup, query.to_query_string())
+}
+
+/// From the impact to the confirmation: a step of its own, which counts again what was written meanwhile.
+fn go_on(view: &RestoreView, plan: &PlanView, choice: &Choice) -> AnyView {
+    if plan.space_free_bytes < plan.space_needed_bytes {
+        return ().into_any();
+    }
+    let (href, cancel) = (address(view, choice, &plan.plan), format!("/backups/{}", view.backup));
+    view! {
+        <Panel title="Go on?">
+            <p>"Nothing has been changed yet. The next step counts once more what was written meanwhile, and asks for the database's name."</p>
+            <div class="form-actions">
+                <a class="button primary" href=href>"Go on to confirm"</a>
+                <a class="button quiet" href=cancel>"Cancel"</a>
+            </div>
+        </Panel>
+    }
+    .into_any()
+}
+
 /// Step 1. Folded away once there is a plan.
-fn choose(view: &RestoreView, [into, path, safety]: &Choice) -> AnyView {
+fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     let replace = into == "replace";
     let path = if path.is_empty() { view.suggested_path.clone() } else { path.clone() };
     let action = format!("/backups/{}/restore", view.backup);
@@ -139,14 +189,10 @@ fn choose(view: &RestoreView, [into, path, safety]: &Choice) -> AnyView {
 }
 
 /// Step 3: confirms exactly the plan above it.
-fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, [into, path, safety]: &Choice) -> AnyView {
+fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choice: &Choice) -> AnyView {
     let value = move || start.value().get();
     let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
-    let mut query = ParamsMap::new();
-    for (name, value) in [("into", into), ("path", path), ("safety", safety)] {
-        query.insert(name, value.clone());
-    }
-    let back = format!("/backups/{}/restore{}", view.backup, query.to_query_string());
+    let back = address(view, choice, "");
     let database = view.database.clone();
     let typed = plan.replaces.then(|| {
         view! {
@@ -162,12 +208,16 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, [int
     };
     let name = plan.plan.clone();
     let enough = plan.space_free_bytes >= plan.space_needed_bytes;
+    let to_plan = plan.recounted.as_ref().map(|_| view! { <a class="button quiet" href=back.clone()>"Back to the plan"</a> });
     let form = enough.then(|| {
         view! {
             <ActionForm action=start attr:class="form">
                 <input type="hidden" name="plan" value=name/>
                 {typed}
-                <div class="form-actions"><SubmitButton label=label tone=tone icon="restore" pending=start.pending()/></div>
+                <div class="form-actions">
+                    <SubmitButton label=label tone=tone icon="restore" pending=start.pending()/>
+                    {to_plan}
+                </div>
             </ActionForm>
         }
     });

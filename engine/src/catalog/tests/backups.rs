@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Verdict},
     id::{BackupId, Kind},
 };
 
@@ -89,6 +89,8 @@ fn a_list_shows_what_its_filter_says() {
         ("kind", BackupFilter { kind: Some(Kind::Daily), ..all() }, vec![&three, &one]),
         ("state", BackupFilter { state: Some(BackupState::Running), ..all() }, vec![&four]),
         ("trashed", BackupFilter { state: Some(BackupState::Trashed), ..all() }, vec![&trashed]),
+        ("worth", BackupFilter { verdict: Some(Verdict::Good), ..all() }, vec![&three, &two, &one]),
+        ("worth nothing yet", BackupFilter { verdict: Some(Verdict::Unproven), ..all() }, vec![]),
         ("text in any case", BackupFilter { text: Some(" überz".to_owned()), ..all() }, vec![&one]),
         ("text is no pattern", BackupFilter { text: Some("%_".to_owned()), ..all() }, vec![&two]),
         ("text in the id", BackupFilter { text: Some("BLOG_daily".to_owned()), ..all() }, vec![&three]),
