@@ -1,22 +1,49 @@
 """Times Keepstone's create, verify and restore beside what people do without it, interleaved in one run, and prints medians as ratios.
 
-Every command runs as a process of its own, with the files in the page cache; its peak memory is what the kernel says when it ends.
-A create includes reading the archive back and checking it (the default); `create, not read back` is the same without that.
+Every command runs as a process of its own, with the files in the page cache; its peak memory is what the kernel says when it ends, and the disk
+that it used is the most that its folder held while it ran. A create includes reading the archive back and checking it, unless it says
+otherwise. The writer is another process that commits as fast as it can; its longest commit is what an application would feel.
 """
-import json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
+import json, os, platform, shutil, sqlite3, statistics, subprocess, sys, tempfile, threading, time
 
 KEEPSTONE = os.path.abspath(sys.argv[1])
 SIZES_MB = [int(size) for size in os.environ.get("BENCH_MB", "256 2048").split()]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 MEMORY_LIMIT_MIB = 128
 HERE = os.path.dirname(os.path.abspath(__file__))
+PASSWORD = "a password of this benchmark only, 7391"
+ENVIRONMENT = {**os.environ, "BACKUP_ENCRYPTION_PASSWORD": PASSWORD, "RESTIC_PASSWORD": PASSWORD, "RESTIC_PROGRESS_FPS": "0"}
+BASELINE = ".backup, gzip"
+
+
+class Disk(threading.Thread):
+    """Looks every 50 ms how much a folder holds, beside what it held at first."""
+
+    def __init__(self, folder):
+        super().__init__(daemon=True)
+        self.folder, self.peak, self.over = folder, 0, threading.Event()
+        self.at_first = self.held()
+
+    def held(self):
+        total = 0
+        for root, _, files in os.walk(self.folder):
+            for name in files:
+                try:
+                    total += os.stat(os.path.join(root, name)).st_blocks * 512
+                except FileNotFoundError:
+                    pass
+        return total
+
+    def run(self):
+        while not self.over.wait(0.05):
+            self.peak = max(self.peak, self.held() - self.at_first)
 
 
 def run(*command):
     """Runs a command; gives back (seconds, peak MiB, standard output)."""
     with tempfile.TemporaryFile() as out:
         began = time.monotonic()
-        child = subprocess.Popen(command, stdout=out)
+        child = subprocess.Popen(command, stdout=out, env=ENVIRONMENT)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
@@ -26,63 +53,177 @@ def run(*command):
         return seconds, usage.ru_maxrss / 1024, out.read()
 
 
-def bench(size_mb, folder):
-    database = os.path.join(folder, "bench.db")
-    print(f"\n{size_mb} MB: making the database", flush=True)
-    run(sys.executable, os.path.join(HERE, "../end2end/sqlite.py"), "big", database, str(size_mb))
-    data = os.path.join(folder, "data")
-    keepstone = [KEEPSTONE, "--data", data, "--json"]
-    results = {}
-    sizes = {}
+class Bench:
+    """One database of one size, and everything that is measured on it."""
 
-    def note(name, measured):
-        results.setdefault(name, []).append(measured[:2])
-        return measured[2]
+    def __init__(self, size_mb, folder):
+        self.folder = folder
+        self.database = self.path("live/bench.db")
+        os.mkdir(self.path("live"))
+        print(f"\n{size_mb} MB: making the database", flush=True)
+        run(sys.executable, os.path.join(HERE, "../end2end/sqlite.py"), "big", self.database, str(size_mb))
+        self.size = os.path.getsize(self.database)
+        self.results, self.sizes = {}, {}
 
-    for number in range(ROUNDS + 1):
-        if number == 1:
-            results.clear()  # the first round only warms the page cache
-        print(f"  round {number} of {ROUNDS}" + (" (warming up)" if number == 0 else ""), flush=True)
-        paths = [os.path.join(folder, name) for name in ("copy.db", "stock.db", "stock.db.gz", "restored.db")]
-        copy, stock, packed, restored = paths
-        run(*keepstone, "db", "add", database)
-        note("cp", run("cp", database, copy))
-        seconds, peak, _ = run("sqlite3", database, f".backup {stock}")
-        packing, packing_peak, _ = run("gzip", "-k", stock)
-        note("sqlite3 .backup, gzip", (seconds + packing, max(peak, packing_peak), b""))
-        sizes["sqlite3 .backup, gzip"] = os.path.getsize(packed)
-        backup = json.loads(note("create", run(*keepstone, "create", "bench")))["results"][0]
-        sizes["create"] = backup["archive_size_bytes"]
-        note("create, not read back", run(*keepstone, "create", "bench", "--no-verify"))
-        note("verify", run(*keepstone, "verify", backup["id"]))
-        note("restore to a new file", run(*keepstone, "restore", backup["id"], "--to", restored))
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def keepstone(self, *arguments):
+        return [KEEPSTONE, "--data", self.path("data"), "--json", *arguments]
+
+    def measure(self, name, *commands, result=None):
+        """The commands one after the other are one result: their times add up, the largest of their peaks counts."""
+        disk = Disk(self.folder)
+        disk.start()
+        measured = [run(*command) for command in commands]
+        disk.over.set()
+        disk.join()
+        disk.peak = max(disk.peak, disk.held() - disk.at_first)
+        self.results.setdefault(name, []).append((sum(m[0] for m in measured), max(m[1] for m in measured), disk.peak))
+        if result:
+            self.sizes[name] = result(measured[-1][2])
+        return measured[-1][2]
+
+    def create(self, name, *arguments):
+        size = lambda out: json.loads(out)["results"][0]["archive_size_bytes"]
+        return json.loads(self.measure(name, self.keepstone("create", "bench", *arguments), result=size))["results"][0]
+
+    def round(self):
+        stock, restored, repository = self.path("stock.db"), self.path("restored.db"), self.path("restic")
+        file = lambda path: lambda _: os.path.getsize(path)
+        backup = ["sqlite3", self.database, f".backup {stock}"]
+        run(*self.keepstone("db", "add", self.database))
+
+        self.measure("cp", ["cp", self.database, stock], result=file(stock))
+        os.remove(stock)
+        self.measure(".backup", backup, result=file(stock))
+        os.remove(stock)
+        self.measure(BASELINE, backup, ["gzip", "-k", stock], result=file(f"{stock}.gz"))
+        self.clear(stock, f"{stock}.gz")
+        self.measure(".backup, zstd -T0 -3", backup, ["zstd", "-q", "-T0", "-3", stock], result=file(f"{stock}.zst"))
+        self.clear(stock, f"{stock}.zst")
+        if shutil.which("restic"):
+            run("restic", "-q", "-r", repository, "init")
+            self.measure(".backup, restic", backup, ["restic", "-q", "-r", repository, "backup", stock], result=lambda _: held(repository))
+            os.remove(stock)
+            self.measure("restic restore", ["restic", "-q", "-r", repository, "restore", "latest", "--target", self.path("restic-out")])
+            self.clear(repository, self.path("restic-out"))
+
+        plain = self.create("create")
+        self.create("create, not read back", "--no-verify")
+        self.create("create, zstd 3, not read back", "--no-verify", "--level", "3")
+        sealed = self.create("create, encrypted", "--encrypt")
+        self.create("create, encrypted, not read back", "--encrypt", "--no-verify")
+        self.create("create, encrypted, zstd 3, not read back", "--encrypt", "--no-verify", "--level", "3")
+        self.measure("verify", self.keepstone("verify", plain["id"]))
+        self.measure("verify, encrypted", self.keepstone("verify", sealed["id"]))
+        for name, of in (("restore to a new file", plain), ("restore to a new file, encrypted", sealed)):
+            self.measure(name, self.keepstone("restore", of["id"], "--to", restored))
+            os.remove(restored)
+        self.clear(self.path("data"))  # each round begins with an empty vault
+
+    def clear(self, *paths):
         for path in paths:
-            os.remove(path)
-        shutil.rmtree(data)  # each round begins with an empty vault
-    size = os.path.getsize(database)
-    sizes["cp"] = size
-    return size, results, sizes
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+    def stalls(self):
+        """The commits of a writer alone, and beside each way: (median ms, 99th percentile ms, longest ms, errors)."""
+        stock = self.path("stock.db")
+        run(*self.keepstone("db", "add", self.database))
+        ways = {
+            "alone": ["sleep", "5"],
+            ".backup": ["sqlite3", self.database, f".backup {stock}"],
+            "create": self.keepstone("create", "bench"),
+            "create, encrypted": self.keepstone("create", "bench", "--encrypt"),
+        }
+        found = {}
+        for name, command in ways.items():
+            writer = Writer(self.database)
+            writer.start()
+            # A way that starts anew at every commit may never end: it is given a minute.
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+            try:
+                ended = child.wait(60) == 0
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+                ended = False
+            found[name] = (*writer.stop(), ended)
+            if os.path.exists(stock):
+                os.remove(stock)
+        self.clear(self.path("data"))
+        return found
 
 
-def table(size, results, sizes):
-    median = lambda name: statistics.median(seconds for seconds, _ in results[name])
-    print(f"\n### {size / 1e6:.0f} MB\n")
-    print("| What | Median | Against `cp` | Against `.backup` + gzip | Peak memory | Result |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name in results:
-        peak = max(peak for _, peak in results[name])
-        result = f"{sizes[name] / 1e6:.0f} MB" if name in sizes else ""
-        print(f"| {name} | {median(name):.2f} s | {median(name) / median('cp'):.1f} × "
-              f"| {median(name) / median('sqlite3 .backup, gzip'):.2f} × | {peak:.0f} MiB | {result} |")
-    return max(peak for _, peak in results["create"])
+class Writer(threading.Thread):
+    """An application that commits one row after the other, 200 a second at most."""
+
+    def __init__(self, database):
+        super().__init__(daemon=True)
+        self.database, self.over, self.took, self.errors = database, threading.Event(), [], 0
+
+    def run(self):
+        db = sqlite3.connect(self.database, timeout=30, isolation_level=None)
+        db.execute("CREATE TABLE IF NOT EXISTS written (id INTEGER PRIMARY KEY, note TEXT)")
+        while not self.over.is_set():
+            began = time.monotonic()
+            try:
+                db.execute("INSERT INTO written(note) VALUES ('from the writer')")
+                self.took.append((time.monotonic() - began) * 1000)
+            except sqlite3.Error:
+                self.errors += 1
+            time.sleep(0.005)
+        db.close()
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        took = sorted(self.took)
+        return statistics.median(took), took[len(took) * 99 // 100], took[-1], self.errors
+
+
+def held(folder):
+    return sum(os.path.getsize(os.path.join(root, name)) for root, _, files in os.walk(folder) for name in files)
+
+
+def table(bench):
+    median = lambda name: statistics.median(result[0] for result in bench.results[name])
+    print(f"\n### {bench.size / 1e6:.0f} MB\n")
+    print("| What | Median | Against `cp` | Against `.backup`, gzip | Peak memory | Disk used | Result |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name, results in bench.results.items():
+        memory, disk = max(result[1] for result in results), max(result[2] for result in results)
+        result = f"{bench.sizes[name] / 1e6:.0f} MB" if name in bench.sizes else ""
+        print(f"| {name} | {median(name):.2f} s | {median(name) / median('cp'):.1f} × | {median(name) / median(BASELINE):.2f} × "
+              f"| {memory:.0f} MiB | {disk / 1e6:.0f} MB | {result} |")
+    if "restic restore" in bench.results:
+        print(f"\nRestore to a new file against `restic restore`: {median('restore to a new file') / median('restic restore'):.2f} ×; "
+              f"encrypted, as restic's is: {median('restore to a new file, encrypted') / median('restic restore'):.2f} ×")
+
+
+def stall_table(found):
+    print("\n| Beside a writer in WAL mode | Median commit | 99th percentile | Against alone | Longest | Errors | Ended |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    for name, (median, p99, longest, errors, ended) in found.items():
+        print(f"| {name} | {median:.2f} ms | {p99:.2f} ms | {p99 / found['alone'][1]:.1f} × | {longest:.0f} ms | {errors} "
+              f"| {'yes' if ended else 'not within a minute'} |")
 
 
 def main():
-    print(f"{platform.platform()}, {os.cpu_count()} cores, {ROUNDS} rounds; SQLite {subprocess.getoutput('sqlite3 --version').split()[0]}")
+    versions = [subprocess.getoutput(command).split("\n")[0] for command in ("sqlite3 --version | cut -d' ' -f1", "zstd --version", "restic version")]
+    print(f"{platform.platform()}, {os.cpu_count()} cores, {ROUNDS} rounds; SQLite {versions[0]}; {versions[1]}; {versions[2]}")
     worst = 0
     for size_mb in SIZES_MB:
         with tempfile.TemporaryDirectory(prefix="keepstone-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
-            worst = max(worst, table(*bench(size_mb, folder)))
+            bench = Bench(size_mb, folder)
+            for number in range(ROUNDS + 1):
+                print(f"  round {number} of {ROUNDS}" + (" (warming up)" if number == 0 else ""), flush=True)
+                bench.round()
+                if number == 0:
+                    bench.results.clear()  # it only warmed the page cache
+            table(bench)
+            stall_table(bench.stalls())
+            worst = max(worst, max(result[1] for result in bench.results["create"]))
     print(f"\nPeak memory of a create: {worst:.0f} MiB (limit {MEMORY_LIMIT_MIB} MiB)")
     sys.exit(0 if worst < MEMORY_LIMIT_MIB else 1)
 
