@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BackupId, DatabaseId, JobId, Kind};
+use crate::{
+    id::{BackupId, DatabaseId, JobId, Kind},
+    retention::holding_sequence,
+};
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -242,21 +245,37 @@ impl Backup {
         }
     }
 
+    /// Whether it came from elsewhere. Imports have sequences below all own ones, which begin with 1.
+    pub fn is_imported(&self) -> bool {
+        self.kind == Kind::Imported || self.sequence < 1
+    }
+
+    /// Whether it holds every older good backup: its source was in doubt, and nobody has said that this is all right.
+    pub fn holds_older(&self) -> bool {
+        matches!(self.state, BackupState::Complete | BackupState::Missing) && self.suspect.is_some()
+    }
+
     /// Complete, no check failed, level at least `opened`.
     pub fn is_good(&self) -> bool {
         self.state == BackupState::Complete && self.verdict() == Verdict::Good
     }
 }
 
-/// Why a backup cannot be deleted now; none if it can. Unknown means no, so the caller passes every *live* backup of the database.
+/// Why a backup cannot be deleted now; none if it can. Unknown means no, so the caller passes every *live* backup of the database. What
+/// cleanup's plan removes is never refused here.
 pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'static str> {
-    let others = || of_database.iter().filter(|b| b.id != target.id && b.state == BackupState::Complete && b.kind != Kind::Safety);
+    let others = || {
+        let own = |b: &&Backup| b.id != target.id && b.state == BackupState::Complete && b.kind != Kind::Safety && !b.is_imported();
+        of_database.iter().filter(own)
+    };
+    let held = || target.is_good() && holding_sequence(of_database).is_some_and(|holder| target.sequence < holder);
     let others_good = others().any(Backup::is_good);
     let newest = others().all(|b| b.sequence < target.sequence);
     match target.state {
         BackupState::Running => Some("it is still being made: cancel its job first"),
         BackupState::Trashed => Some("it is in the trash already"),
         _ if target.pinned => Some("it is pinned: unpin it first"),
+        _ if held() => Some("a newer backup is suspect, and holds this one: look at the database and acknowledge that one, or delete it, first"),
         _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
         BackupState::Complete if !others_good && newest && target.verdict() != Verdict::Bad => {
             Some("no other backup of its database is known to be good: make another one first")
