@@ -39,18 +39,36 @@ const JUMP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go. On a full disk the reserve is given up for it.
 pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
-    match delete_once(vault, id, actor) {
+    delete_for(vault, id, actor, None)
+}
+
+/// The same for cleanup, which was told why. Only a complete backup goes, and only while a newer good one lies in its place.
+pub(crate) fn clean_away(vault: &Vault, id: &BackupId, actor: &str, why: &str) -> Result<DeleteReport> {
+    delete_for(vault, id, actor, Some(why))
+}
+
+fn delete_for(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {
+    match delete_once(vault, id, actor, cleanup) {
         // Each step may be done twice.
-        Err(Error::NoSpace { .. }) if vault.make_room() => delete_once(vault, id, actor),
+        Err(Error::NoSpace { .. }) if vault.make_room() => delete_once(vault, id, actor, cleanup),
         outcome => outcome,
     }
 }
 
-fn delete_once(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
+fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {
     let _guard = lock_trash(vault)?;
     let backup = backups::backup(vault, id)?;
-    if let Some(reason) = delete_refusal(&backup, &vault.catalog().backups_of(&backup.database)?) {
-        return Err(Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() });
+    let of_database = vault.catalog().backups_of(&backup.database)?;
+    let refused = |reason: &str| Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() };
+    if let Some(reason) = delete_refusal(&backup, &of_database) {
+        return Err(refused(reason));
+    }
+    if cleanup.is_some() && backup.state != BackupState::Complete {
+        return Err(refused("it is not complete"));
+    }
+    // Looked at once more under the lock, by the file: since the plan the newer one may have been deleted, or its disk may be gone.
+    if cleanup.is_some() && !newer_is_there(vault, &backup, &of_database) {
+        return Err(refused("no newer backup lies whole in its place"));
     }
     let now = rounded(Timestamp::now());
     let archive = vault.archive_path(id);
@@ -58,7 +76,10 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Err(in_use(&backup)),
         // A failed or missing backup: there is nothing to move, so nothing to put back.
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound && cleanup.is_none() => None,
+        Err(Error::Io { source, path }) if source.kind() == ErrorKind::NotFound => {
+            return Err(Error::ArchiveMissing { id: id.to_string(), path });
+        }
         Err(error) => return Err(error),
     };
     let lifetime = SignedDuration::from_secs(if lease.is_some() { TRASH_LIFETIME_SECS } else { 0 });
@@ -66,12 +87,14 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport
     if lease.is_some() {
         // 1. The tombstone, so that a rebuilt catalog knows who deleted it and until when. If the process dies here the backup is where it
         // was and complete: a tombstone on an archive in its folder says nothing, and a second delete replaces it.
-        notes::update(vault, id, |notes| notes.tombstone = Some(Tombstone { trashed_at: now, until, by: actor.to_owned() }))?;
+        let tombstone = Tombstone { trashed_at: now, until, by: actor.to_owned(), cleanup: cleanup.is_some() };
+        notes::update(vault, id, |notes| notes.tombstone = Some(tombstone))?;
         // 2. The archive. If the process dies here the next start finds it in the trash, and its row follows.
         durable::publish(&archive, &vault.trash_path(id))?;
     }
     // 3. The row and the event, in one transaction.
-    let event = event("backup.deleted", actor, &backup, format!("deleted {id}"));
+    let message = cleanup.map_or_else(|| format!("deleted {id}"), |why| format!("cleanup removed {id}: {why}"));
+    let event = event("backup.deleted", actor, &backup, message);
     let backup = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until))?;
     if lease.is_none() {
         vault.catalog().mark_gone(id)?;
@@ -129,28 +152,82 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
         {
             continue;
         }
-        let path = vault.trash_path(&backup.id);
-        let _lease = match guard::try_flock(&path) {
-            Ok(Some(lease)) => Some(lease),
-            Ok(None) => continue,
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-        // The archive first: a process that dies after it leaves a row without an archive in either place, which `mend` takes for gone. The
-        // row first would leave an archive that nobody ever removes.
-        remove(&path)?;
-        vault.catalog().mark_gone(&backup.id)?;
-        remove(&vault.notes_path(&backup.id))?;
-        count += 1;
-        bytes += size;
+        if let Some(size) = remove_for_good(vault, &backup)? {
+            count += 1;
+            bytes += size;
+        }
     }
-    if count > 0 {
-        let message = format!("emptied the trash of {count} {}, {}", if count == 1 { "backup" } else { "backups" }, human::bytes(bytes));
-        let event = NewEvent { actor, action: "trash.emptied", result: EventResult::Ok, database: None, backup: None, job: None, message };
-        activity::record(vault, &event)?;
-    }
+    record_emptied(vault, count, bytes, actor, "")?;
     Ok((count, bytes))
+}
+
+/// Removes for good, before its time, what the disk has no room for: while it is `short`, what cleanup moved to the trash, the oldest first;
+/// then, only while it is `full`, what people deleted. Never the last hope of a database. Gives back how many went.
+pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, full: &dyn Fn() -> Result<bool>) -> Result<u64> {
+    let _guard = lock_trash(vault)?;
+    let mut trashed = trash(vault)?;
+    trashed.sort_by_key(|backup| (backup.created_at, backup.sequence));
+    // Notes that cannot be read do not say that cleanup did it.
+    let by_cleanup = |backup: &Backup| notes::read(vault, &backup.id).is_ok_and(|notes| notes.tombstone.is_some_and(|tomb| tomb.cleanup));
+    let (ours, peoples): (Vec<Backup>, Vec<Backup>) = trashed.into_iter().partition(by_cleanup);
+    let (mut count, mut bytes) = (0, 0);
+    for (backups, pressed) in [(ours, short), (peoples, full)] {
+        for backup in backups {
+            if !pressed()? {
+                break;
+            }
+            if is_last_hope(vault, &backup)? {
+                continue;
+            }
+            if let Some(size) = remove_for_good(vault, &backup)? {
+                count += 1;
+                bytes += size;
+            }
+        }
+    }
+    record_emptied(vault, count, bytes, "cleanup", ", because the disk is nearly full")?;
+    Ok(count)
+}
+
+/// Removes one out of the trash. Gives back the bytes; none if someone reads it.
+fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
+    let path = vault.trash_path(&backup.id);
+    let _lease = match guard::try_flock(&path) {
+        Ok(Some(lease)) => Some(lease),
+        Ok(None) => return Ok(None),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+    // The archive first: a process that dies after it leaves a row without an archive in either place, which `mend` takes for gone. The
+    // row first would leave an archive that nobody ever removes.
+    remove(&path)?;
+    vault.catalog().mark_gone(&backup.id)?;
+    remove(&vault.notes_path(&backup.id))?;
+    Ok(Some(size))
+}
+
+fn record_emptied(vault: &Vault, count: u64, bytes: u64, actor: &str, why: &str) -> Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let message = format!("emptied the trash of {count} {}, {}{why}", if count == 1 { "backup" } else { "backups" }, human::bytes(bytes));
+    let event = NewEvent { actor, action: "trash.emptied", result: EventResult::Ok, database: None, backup: None, job: None, message };
+    activity::record(vault, &event).map(drop)
+}
+
+/// Whether a newer backup that could bring the database back lies in its place, of the length that it was written with.
+fn newer_is_there(vault: &Vault, than: &Backup, of_database: &[Backup]) -> bool {
+    let whole = |backup: &Backup| {
+        let length = std::fs::metadata(vault.archive_path(&backup.id)).map(|meta| meta.len());
+        length.is_ok_and(|length| length == backup.archive_size_bytes)
+    };
+    let trusted = |backup: &&Backup| {
+        let sound =
+            matches!(backup.verdict(), Verdict::Good) || (than.verdict() == Verdict::Unproven && backup.verdict() == Verdict::Unproven);
+        backup.state == BackupState::Complete && sound && backup.kind != Kind::Safety && !backup.is_imported()
+    };
+    of_database.iter().filter(trusted).any(|backup| backup.sequence > than.sequence && whole(backup))
 }
 
 /// Whether a clock says a time more than a week after the newest event and the newest backup.

@@ -116,6 +116,10 @@ pub enum Error {
     StalePlan { reason: String },
     #[error("database {database} is marked \"never replace\"")]
     NeverReplace { database: DatabaseId },
+    #[error("the new policy of {database} would remove {count} backups ({size}) at once")]
+    PolicyRemovesMany { database: DatabaseId, count: u64, size: String },
+    #[error("the policy of {database} would remove {count} backups at once, and nobody has confirmed it")]
+    PolicyNotConfirmed { database: DatabaseId, count: u64 },
     #[error("backup {id} cannot be deleted: {reason}")]
     DeleteRefused { id: BackupId, reason: String },
     #[error("job {id} was cancelled")]
@@ -186,6 +190,8 @@ impl Error {
             Self::NotConfirmed { .. } => "not_confirmed",
             Self::StalePlan { .. } => "stale_plan",
             Self::NeverReplace { .. } => "never_replace",
+            Self::PolicyRemovesMany { .. } => "policy_removes_many",
+            Self::PolicyNotConfirmed { .. } => "policy_not_confirmed",
             Self::DeleteRefused { .. } => "delete_refused",
             Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
             Self::RestoreMismatch { .. } => "restore_mismatch",
@@ -223,6 +229,8 @@ impl Error {
             | Self::NotConfirmed { .. }
             | Self::StalePlan { .. }
             | Self::NeverReplace { .. }
+            | Self::PolicyRemovesMany { .. }
+            | Self::PolicyNotConfirmed { .. }
             | Self::DeleteRefused { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }
@@ -278,6 +286,10 @@ impl Error {
             Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
             Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
             Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",
+            Self::PolicyRemovesMany { .. } => "Look at what it removes, then confirm it; until then the old policy stays.",
+            Self::PolicyNotConfirmed { .. } => {
+                "Look at the plan with `keepstone cleanup --dry-run`, then confirm it with `keepstone cleanup --yes`, or change the policy."
+            }
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),

@@ -9,6 +9,7 @@ pub mod activity;
 pub mod archive;
 pub mod backups;
 pub mod catalog;
+pub mod cleanup;
 pub mod create;
 pub mod databases;
 pub mod delete;

@@ -42,6 +42,9 @@ pub(crate) struct Tombstone {
     pub trashed_at: Timestamp,
     pub until: Timestamp,
     pub by: String,
+    /// Cleanup did it, not a person who chose this one: short of space, these go first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cleanup: bool,
 }
 
 impl Notes {

@@ -275,7 +275,9 @@ pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'stati
         BackupState::Running => Some("it is still being made: cancel its job first"),
         BackupState::Trashed => Some("it is in the trash already"),
         _ if target.pinned => Some("it is pinned: unpin it first"),
-        _ if held() => Some("a newer backup is suspect, and holds this one: look at the database and acknowledge that one, or delete it, first"),
+        _ if held() => {
+            Some("a newer backup is suspect, and holds this one: look at the database and acknowledge that one, or delete it, first")
+        }
         _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
         BackupState::Complete if !others_good && newest && target.verdict() != Verdict::Bad => {
             Some("no other backup of its database is known to be good: make another one first")

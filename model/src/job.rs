@@ -15,6 +15,7 @@ pub enum Verb {
     Verify,
     Restore,
     Undo,
+    Cleanup,
 }
 
 impl Verb {
@@ -24,6 +25,7 @@ impl Verb {
             Self::Verify => "verify",
             Self::Restore => "restore",
             Self::Undo => "undo",
+            Self::Cleanup => "cleanup",
         }
     }
 }
@@ -81,6 +83,8 @@ pub enum Step {
     SafetyBackup,
     Write,
     Check,
+    /// What the policy does not keep goes to the trash.
+    Remove,
 }
 
 impl Step {
@@ -93,6 +97,7 @@ impl Step {
             Self::SafetyBackup => "Safety backup",
             Self::Write => "Write",
             Self::Check => "Check the result",
+            Self::Remove => "Move to the trash",
         }
     }
 }
@@ -103,6 +108,7 @@ impl Verb {
         match self {
             Self::Create => &[Step::Snapshot, Step::Prove, Step::Publish],
             Self::Verify => &[Step::Verify],
+            Self::Cleanup => &[Step::Remove],
             Self::Restore | Self::Undo => &[Step::Verify, Step::SafetyBackup, Step::Write, Step::Check],
         }
     }

@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, bail};
 use keepstone_engine::{
     Vault,
+    cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions},
+    model::retention::{CountBy, RetentionPolicy},
 };
 
 /// Checks every variable; gives back the database of `DATABASE_URL`, if it is set.
@@ -15,8 +17,30 @@ pub(crate) fn database_of_environment() -> Result<Option<String>> {
 /// Protects the database of the environment, with the default schedules unless it is known already.
 pub(crate) fn protect(vault: &Vault, location: &str) -> Result<()> {
     let options = AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: "environment".to_owned() };
-    databases::add_database(vault, &options).context("DATABASE_URL")?;
+    let database = databases::add_database(vault, &options).context("DATABASE_URL")?;
+    // Of a database that is known already the environment's policy takes the place of the stored one. Nobody is there to be asked: if it
+    // would remove many at once, cleanup waits until a person confirms.
+    if let Some(policy) = retention(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))?
+        && database.retention != policy
+    {
+        cleanup::set_policy(vault, &database.id, &policy, Consent::Later, CountBy::Good, "environment").context("BACKUP_RETENTION_DAYS")?;
+    }
     Ok(())
+}
+
+/// The policy that `BACKUP_RETENTION_DAYS` and `BACKUP_MAX_BACKUPS` amount to, if either is set.
+fn retention(variable: impl Fn(&str) -> Option<String>) -> Result<Option<RetentionPolicy>> {
+    let number = |name: &str| -> Result<Option<u32>> {
+        let Some(value) = variable(name) else { return Ok(None) };
+        match value.trim().parse::<u32>() {
+            Ok(number) if (1..=36_500).contains(&number) => Ok(Some(number)),
+            _ => bail!("{name}={value} is not a whole number from 1 to 36500"),
+        }
+    };
+    let (days, count) = (number("BACKUP_RETENTION_DAYS")?, number("BACKUP_MAX_BACKUPS")?);
+    let policy =
+        RetentionPolicy { max_age_secs: days.map(|days| u64::from(days) * 86_400), max_count: count, ..RetentionPolicy::default() };
+    Ok((!policy.is_empty()).then_some(policy))
 }
 
 fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>> {
@@ -28,12 +52,9 @@ fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>> {
             bail!("{name} is set, and this version cannot encrypt archives yet. Unset it, or set BACKUP_ENCRYPTION_ENABLED=false.");
         }
     }
-    for name in ["BACKUP_SCHEDULE", "BACKUP_RETENTION_DAYS", "BACKUP_MAX_BACKUPS"] {
-        if let Some(value) = variable(name) {
-            bail!(
-                "{name}={value} cannot be honoured by this version yet. Unset it: new databases get the default schedules, and nothing is removed."
-            );
-        }
+    retention(&variable)?;
+    if let Some(value) = variable("BACKUP_SCHEDULE") {
+        bail!("BACKUP_SCHEDULE={value} cannot be honoured by this version yet. Unset it: new databases get the default schedules.");
     }
     for name in ["BACKUP_ENABLED", "BACKUP_COMPRESSION_ENABLED", "BACKUP_VERIFY_AFTER_CREATE"] {
         if is_on(name, &variable)? == Some(false) {
@@ -62,6 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_and_backups_are_a_policy() {
+        let of = |days: &str, count: &str| {
+            retention(|name| Some(if name == "BACKUP_RETENTION_DAYS" { days } else { count }.to_owned()).filter(|value| !value.is_empty()))
+        };
+        assert_eq!(of("", "").unwrap(), None);
+        assert_eq!(of("30", "").unwrap().unwrap().words(), "at most 30 d old");
+        assert_eq!(of("30", "30").unwrap().unwrap().words(), "at most 30 d old, at most 30 in all");
+        assert!(of("-1", "").is_err() && of("", "many").is_err());
+    }
+
+    #[test]
     fn what_cannot_be_honoured_stops_the_start() {
         let with = |set: &[(&str, &str)]| {
             let set: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -79,8 +111,8 @@ mod tests {
             ("BACKUP_ENCRYPTION_PASSWORD", "x"),
             ("BACKUP_ENCRYPTION_PASSWORD_FILE", "/x"),
             ("BACKUP_SCHEDULE", "0 2 * * *"),
-            ("BACKUP_RETENTION_DAYS", "30"),
-            ("BACKUP_MAX_BACKUPS", "30"),
+            ("BACKUP_RETENTION_DAYS", "a month"),
+            ("BACKUP_MAX_BACKUPS", "0"),
             ("BACKUP_ENABLED", "false"),
             ("BACKUP_VERIFY_AFTER_CREATE", "0"),
             ("DATABASE_URL", "postgresql://u@h/d"),

@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keepstone_engine::{Monitor, Vault, jobs, model::Timestamp, scheduler};
+use keepstone_engine::{
+    Monitor, Vault, cleanup, jobs,
+    model::{Timestamp, retention::CountBy},
+    scheduler,
+};
 
 const WORKERS: usize = 2;
 /// How often an idle worker looks for a job. One query of the catalog.
@@ -131,6 +135,10 @@ fn tick(vault: &Vault, stop: &Stop) {
             Ok(queued) if queued.is_empty() => {}
             Ok(queued) => tracing::info!(jobs = queued.len(), "schedules came due"),
             Err(error) => tracing::error!(%error, "the schedules cannot be read"),
+        }
+        // Backups of this server are proven: a setting that says otherwise stops its start.
+        if let Err(error) = cleanup::tick(vault, Timestamp::now(), CountBy::Good) {
+            tracing::error!(%error, "what is to be cleaned up could not be found out");
         }
         stop.sleep(TICK);
     }

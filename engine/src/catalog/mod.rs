@@ -4,6 +4,7 @@
 //! IMMEDIATE` transaction, so that what it read before it wrote is still so.
 
 mod backups;
+mod cleanup;
 mod databases;
 mod events;
 mod jobs;

@@ -158,6 +158,10 @@ pub(super) const STEPS: &[&str] = &[
         WHEN good THEN 'good'
         ELSE 'unproven' END;
     ",
+    // 4: how cleanup stands with a database
+    "
+    ALTER TABLE databases ADD COLUMN cleanup TEXT NOT NULL DEFAULT '{}';
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

@@ -21,6 +21,7 @@ use crate::{
     Error, Result, Vault,
     activity::NewEvent,
     catalog::{ScheduleRow, rounded},
+    cleanup::{self, CleanupStatus},
     durable::{self, LockMode},
     guard,
     scheduler::{self, Timing},
@@ -58,6 +59,7 @@ pub struct DatabaseStatus {
     pub archive_size_bytes: u64,
     /// The size of the database when it was last backed up.
     pub size_bytes: Option<u64>,
+    pub cleanup: CleanupStatus,
 }
 
 /// Opens the database once to see that it is one, and writes it down. Adding a location that is there already gives back the present one. A
@@ -213,6 +215,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         objective_secs,
     };
     Ok(DatabaseStatus {
+        cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
         state: database_state(&facts, now),
         objective_secs,
         newest_good_at: stats.newest_good_at,
@@ -260,6 +263,18 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     durable::make_dir(&vault.database_dir(id))?;
     folder::write(vault, &edited)?;
     vault.catalog().edit_database(&edited, &event(action, &options.actor, id, message), Timestamp::now())?;
+    Ok(edited)
+}
+
+/// Sets the policy, unasked: [`crate::cleanup::set_policy`] is what asks.
+pub(crate) fn set_retention(vault: &Vault, id: &DatabaseId, policy: &RetentionPolicy, actor: &str) -> Result<Database> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
+    let mut edited = database(vault, id)?;
+    let message = format!("changed the retention of {id}: {}; before: {}", policy.words(), edited.retention.words());
+    edited.retention = policy.clone();
+    durable::make_dir(&vault.database_dir(id))?;
+    folder::write(vault, &edited)?;
+    vault.catalog().edit_database(&edited, &event("retention.changed", actor, id, message), Timestamp::now())?;
     Ok(edited)
 }
 

@@ -112,7 +112,10 @@ fn of_the_last_two_not_both_go_at_once() {
 fn a_delete_that_died_after_the_tombstone_did_not_happen() {
     let (f, [one, ..]) = three();
     let now = Timestamp::now();
-    notes::update(&f.vault, &one.id, |n| n.tombstone = Some(Tombstone { trashed_at: now, until: now, by: "alice".to_owned() })).unwrap();
+    notes::update(&f.vault, &one.id, |n| {
+        n.tombstone = Some(Tombstone { trashed_at: now, until: now, by: "alice".to_owned(), cleanup: false })
+    })
+    .unwrap();
     let next = open(&f.dir);
     assert_eq!(state(&next, &one), BackupState::Complete);
     delete(&next, &one.id, "alice").unwrap();

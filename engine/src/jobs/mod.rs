@@ -24,6 +24,7 @@ pub(crate) use running::{JobMonitor, Running, ignore_missing, random};
 
 use crate::{
     Error, Monitor, Result, Vault,
+    cleanup::{self, CleanupOptions},
     create::{self, CreateOptions},
     restore::{self, RestoreOptions, RestoreReport, UndoOptions},
     verify::{self, VerifyOptions},
@@ -37,6 +38,7 @@ pub enum JobRequest {
     Verify(VerifyOptions),
     Restore(RestoreOptions),
     Undo(UndoOptions),
+    Cleanup(CleanupOptions),
 }
 
 impl JobRequest {
@@ -46,6 +48,7 @@ impl JobRequest {
             Self::Verify(_) => Verb::Verify,
             Self::Restore(_) => Verb::Restore,
             Self::Undo(_) => Verb::Undo,
+            Self::Cleanup(_) => Verb::Cleanup,
         }
     }
 
@@ -55,6 +58,7 @@ impl JobRequest {
             Self::Verify(options) => &options.actor,
             Self::Restore(options) => &options.actor,
             Self::Undo(options) => &options.actor,
+            Self::Cleanup(options) => &options.actor,
         }
     }
 }
@@ -75,6 +79,7 @@ pub fn run_next(vault: &Vault, monitor: &dyn Monitor) -> Result<Option<JobId>> {
         JobRequest::Verify(options) => verify::run(&running, options, monitor).map(drop),
         JobRequest::Restore(options) => restore::run(&running, options, monitor).map(drop),
         JobRequest::Undo(options) => restore::run_undo(&running, options, monitor).map(drop),
+        JobRequest::Cleanup(options) => cleanup::run(&running, options, monitor).map(drop),
     };
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => {}
@@ -174,6 +179,7 @@ pub fn wait(vault: &Vault, id: &JobId, timeout: Duration) -> Result<Job> {
 fn new_job(vault: &Vault, request: &JobRequest, now: Timestamp) -> Result<Job> {
     let (database, backup) = match request {
         JobRequest::Create(options) => (Some(options.database.clone()), None),
+        JobRequest::Cleanup(options) => (Some(options.database.clone()), None),
         JobRequest::Verify(options) => (Some(options.backup.database()), Some(options.backup.clone())),
         JobRequest::Restore(options) => (Some(options.plan.database.clone()), Some(options.plan.backup.clone())),
         JobRequest::Undo(options) => {

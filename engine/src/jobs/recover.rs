@@ -89,6 +89,7 @@ fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
         Verb::Create if !adopted.is_empty() => "the process ended just after the backup was published; the backup was kept",
         Verb::Create => "the process ended before the backup was published; nothing of it was kept",
         Verb::Verify => "the process ended during the checks; the backup is as it was",
+        Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
         Verb::Restore | Verb::Undo => {
             "the process ended during the restore; SQLite keeps the database either as it was or as the backup, never a mix"
         }
@@ -133,6 +134,7 @@ fn hint(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "Make a new backup.",
         Verb::Verify => "Verify it again.",
+        Verb::Cleanup => "The next cleanup goes on; it may also be started by hand.",
         Verb::Restore | Verb::Undo => "Look at the database; its safety backup, if one was published, is in the list of backups.",
     }
 }

@@ -189,11 +189,12 @@ pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
     let noun = match job.verb {
         Verb::Create | Verb::Verify => "backup",
         Verb::Restore | Verb::Undo => "restore",
+        Verb::Cleanup => "cleanup",
     };
     let (past, result) = match (job.state, job.verb) {
         (JobState::Done, Verb::Create) => ("created", EventResult::Ok),
         (JobState::Done, Verb::Verify) => ("verified", EventResult::Ok),
-        (JobState::Done, Verb::Restore) => ("done", EventResult::Ok),
+        (JobState::Done, Verb::Restore | Verb::Cleanup) => ("done", EventResult::Ok),
         (JobState::Done, Verb::Undo) => ("undone", EventResult::Ok),
         (JobState::Cancelled, _) => ("cancelled", EventResult::Warning),
         (JobState::Abandoned, _) => ("interrupted", EventResult::Failed),

@@ -48,12 +48,24 @@ pub enum Keep {
     Imported,
     Safety,
     // A rule keeps it
-    Count { rule: Rule, number: u32, of: u32 },
-    OldestOfYear { year: i16, number: u32, of: u32 },
+    Count {
+        rule: Rule,
+        number: u32,
+        of: u32,
+    },
+    OldestOfYear {
+        year: i16,
+        number: u32,
+        of: u32,
+    },
     /// Younger than the greatest age, in seconds; no other rule is about its kind.
-    Younger { max_age_secs: u64 },
+    Younger {
+        max_age_secs: u64,
+    },
     /// Among so many; no other rule is about its kind.
-    Among { of: u32 },
+    Among {
+        of: u32,
+    },
     /// No rule is about this kind.
     NoRule(Kind),
     // The rules would remove it, but

@@ -250,7 +250,8 @@ fn keep_the_floor(candidates: &[Candidate], fates: &mut [Option<Fate>], count_by
     let mut anchors: Vec<usize> = (0..candidates.len()).filter(|&index| candidates[index].anchors(count_by)).collect();
     anchors.sort_by_key(|&index| std::cmp::Reverse(candidates[index].sequence));
     let stay = anchors.iter().filter(|&&index| !fates[index].is_some_and(Fate::is_removed)).count();
-    let go: BTreeSet<usize> = anchors.into_iter().filter(|&index| fates[index].is_some_and(Fate::is_removed)).take(FLOOR.saturating_sub(stay)).collect();
+    let go: BTreeSet<usize> =
+        anchors.into_iter().filter(|&index| fates[index].is_some_and(Fate::is_removed)).take(FLOOR.saturating_sub(stay)).collect();
     for (index, fate) in fates.iter_mut().enumerate() {
         // Within the set only: imported and safety ones do not make up the floor.
         if go.contains(&index) {

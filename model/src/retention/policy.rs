@@ -95,7 +95,9 @@ impl RetentionPolicy {
         ];
         let mut words: Vec<String> = counts
             .into_iter()
-            .filter_map(|(count, word)| count.map(|count| if word == "last" { format!("the last {count}") } else { format!("{count} {word}") }))
+            .filter_map(|(count, word)| {
+                count.map(|count| if word == "last" { format!("the last {count}") } else { format!("{count} {word}") })
+            })
             .collect();
         words.extend(self.max_age_secs.map(|secs| format!("at most {} old", age(secs))));
         words.extend(self.max_count.map(|count| format!("at most {count} in all")));

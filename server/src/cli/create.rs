@@ -2,8 +2,8 @@
 
 use clap::{Args, builder::TypedValueParser};
 use keepstone_engine::{
-    Error, Vault,
-    backups::{self},
+    Error, Vault, backups,
+    cleanup::{self, Consent},
     create::{self, CreateOptions, CreateReport},
     databases::{self, AddDatabaseOptions},
     model::{backup::Level, database::Database, human, id::Kind, job::Verb, metadata::Compression, validate},
@@ -160,7 +160,12 @@ fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault>
     let database = match databases::find_database(&vault, &location) {
         Err(Error::UnknownDatabase { .. }) => {
             let options = AddDatabaseOptions { location, name: None, schedules: false, actor: context::actor() };
-            let database = databases::add_database(&vault, &options)?;
+            let retention = environment::retention()?;
+            let mut database = databases::add_database(&vault, &options)?;
+            if let Some(policy) = retention {
+                let by = environment::count_by()?;
+                database = cleanup::set_policy(&vault, &database.id, &policy, Consent::Later, by, &context::actor())?.database;
+            }
             cx.out.note(format_args!(
                 "added {} ({}) without a schedule: this is its only backup until you make another one",
                 database.id, database.location

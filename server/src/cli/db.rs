@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
 use keepstone_engine::{
+    cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions},
     model::human,
 };
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Fault,
     confirm::confirm,
-    context,
+    context, environment,
     table::{Cell, Table},
     values::{Yes, duration_secs},
     words,
@@ -121,7 +122,12 @@ fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::
     let vault = cx.vault_for(&location)?;
     let known = databases::find_database(&vault, &location).is_ok();
     let options = AddDatabaseOptions { location, name: name.map(str::to_owned), schedules: true, actor: context::actor() };
-    let database = databases::add_database(&vault, &options)?;
+    let retention = environment::retention()?;
+    let mut database = databases::add_database(&vault, &options)?;
+    if let Some(policy) = retention.filter(|_| !known) {
+        database =
+            cleanup::set_policy(&vault, &database.id, &policy, Consent::Later, environment::count_by()?, &context::actor())?.database;
+    }
     let schedules = databases::schedules(&vault, Some(&database.id), Timestamp::now())?;
     let mut result = words::database_json(&database);
     result["added"] = json!(!known);
@@ -136,6 +142,7 @@ fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::
         cx.out.note(format_args!("  {} backup: {}", schedule.schedule.kind, schedule.words));
     }
     if !known {
+        cx.out.note(format_args!("  keeps {}", database.retention.words()));
         cx.out.note(format_args!("No backup has been made yet: `keepstone create {}`", database.id));
     }
     Ok(())
@@ -210,6 +217,11 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
         row("size at the last backup", human::bytes(size).into());
     }
     row("next run", words::time_or_dash(status.next_run_at).into());
+    row("keeps", database.retention.words().into());
+    row("last cleanup", words::time_or_dash(status.cleanup.last_at).into());
+    if let Some(alarm) = status.cleanup.alarm() {
+        row("▲", alarm.into());
+    }
     row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
     row("added", words::time(database.added_at).into());
     if let Some(error) = &status.last_error {
@@ -256,5 +268,6 @@ pub(crate) fn json(status: &DatabaseStatus) -> Value {
     value["backup_count"] = json!(status.backup_count);
     value["archive_size_bytes"] = json!(status.archive_size_bytes);
     value["size_bytes"] = json!(status.size_bytes);
+    value["cleanup"] = words::cleanup_json(&status.cleanup);
     value
 }

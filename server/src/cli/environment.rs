@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use keepstone_engine::model::retention::{CountBy, RetentionPolicy};
+
 use super::Fault;
 
 /// `BACKUP_DIR`: where archives go instead of `<data>/backups`.
@@ -22,6 +24,24 @@ pub(crate) fn switch(name: &'static str) -> Result<Option<bool>, Fault> {
         "0" | "false" | "no" | "off" => Ok(Some(false)),
         _ => Err(Fault::usage(format!("{name} is \"{value}\", which is neither yes nor no"), "Say true or false.")),
     }
+}
+
+/// `BACKUP_RETENTION_DAYS` and `BACKUP_MAX_BACKUPS`: the policy of a new database, if either is set.
+pub(crate) fn retention() -> Result<Option<RetentionPolicy>, Fault> {
+    let number = |name: &'static str| {
+        let Some(value) = text(name) else { return Ok(None) };
+        let number = value.parse::<u32>().ok().filter(|&number| (1..=36_500).contains(&number));
+        number.map(Some).ok_or_else(|| Fault::usage(format!("{name} is \"{value}\""), "Give a whole number from 1 to 36500."))
+    };
+    let (days, count) = (number("BACKUP_RETENTION_DAYS")?, number("BACKUP_MAX_BACKUPS")?);
+    let policy =
+        RetentionPolicy { max_age_secs: days.map(|days| u64::from(days) * 86_400), max_count: count, ..RetentionPolicy::default() };
+    Ok((!policy.is_empty()).then_some(policy))
+}
+
+/// Whether the rules count complete backups, as those of a vault whose backups are not proven on purpose.
+pub(crate) fn count_by() -> Result<CountBy, Fault> {
+    Ok(if switch("BACKUP_VERIFY_AFTER_CREATE")? == Some(false) { CountBy::Complete } else { CountBy::Good })
 }
 
 /// Encryption that was asked for must never be skipped in silence, so as long as archives cannot be encrypted the request is a fault.

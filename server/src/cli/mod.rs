@@ -3,6 +3,7 @@
 
 mod activity;
 mod catalog;
+mod cleanup;
 mod completions;
 mod confirm;
 mod context;
@@ -22,6 +23,7 @@ mod pin;
 mod plan;
 mod progress;
 mod restore;
+mod retention;
 mod schedule;
 mod serve;
 mod show;
@@ -96,6 +98,8 @@ enum Verb {
     Pin(pin::Pin),
     Unpin(pin::Unpin),
     Trash(trash::Trash),
+    Cleanup(cleanup::Cleanup),
+    Retention(retention::Retention),
     Schedule(schedule::Schedule),
     Job(job::Job),
     Activity(activity::Activity),
@@ -133,6 +137,8 @@ impl Verb {
             Self::Pin(args) => pin::run(&args.id, true, cx),
             Self::Unpin(args) => pin::run(&args.id, false, cx),
             Self::Trash(args) => trash::run(args, cx),
+            Self::Cleanup(args) => cleanup::run(args, cx),
+            Self::Retention(args) => retention::run(args, cx),
             Self::Schedule(args) => schedule::run(args, cx),
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),

@@ -41,6 +41,11 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
             status.last_error.clone().unwrap_or_default().into(),
         ]);
     }
+    for status in &statuses {
+        if let Some(alarm) = status.cleanup.alarm() {
+            cx.out.note(format_args!("▲ {}: {alarm}", status.database.id));
+        }
+    }
     let at_risk = statuses.iter().filter(|status| matches!(status.state, DatabaseState::Failed | DatabaseState::AtRisk)).count();
     if table.is_empty() {
         cx.out.note("no databases yet: `keepstone db add LOCATION`");

@@ -1,6 +1,7 @@
 //! Facts as words and as JSON: times in the local zone, states as mark and word, a backup as an object.
 
 use jiff::{Timestamp, tz::TimeZone};
+use keepstone_engine::cleanup::CleanupStatus;
 use keepstone_engine::model::{
     backup::{Backup, BackupState, CheckResult, Level, Verdict},
     database::{Database, DatabaseState},
@@ -101,6 +102,18 @@ pub(crate) fn backup_json(backup: &Backup) -> Value {
     value["level"] = json!(backup.level());
     value["good"] = json!(backup.is_good());
     value
+}
+
+/// How cleanup stands with a database.
+pub(crate) fn cleanup_json(status: &CleanupStatus) -> Value {
+    json!({
+        "last_at": status.last_at,
+        "next_at": status.next_at,
+        "late": status.late,
+        "waits_for": status.waits_for,
+        "failure": status.failure,
+        "alarm": status.alarm(),
+    })
 }
 
 pub(crate) fn database_json(database: &Database) -> Value {

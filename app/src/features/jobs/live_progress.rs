@@ -16,6 +16,7 @@ pub(super) fn verb_title(verb: Verb, database: Option<&str>) -> String {
         Verb::Verify => "Verification",
         Verb::Restore => "Restore",
         Verb::Undo => "Undo of a restore",
+        Verb::Cleanup => "Cleanup",
     };
     database.map_or_else(|| what.to_owned(), |database| format!("{what} of {database}"))
 }

@@ -90,6 +90,7 @@ fn outcome(job: &JobDetail) -> AnyView {
     let hint = job.hint.clone().map(|hint| view! { <p>{hint}</p> });
     let title = verb_title(row.verb, row.database.as_deref());
     let again = again(job);
+    let unchanged = if row.verb == Verb::Cleanup { "What went to the trash by then can be put back." } else { "Nothing was changed." };
     match row.state {
         JobState::Queued | JobState::Running => ().into_any(),
         JobState::Done if matches!(row.verb, Verb::Restore | Verb::Undo) => restored(job),
@@ -108,6 +109,7 @@ fn outcome(job: &JobDetail) -> AnyView {
                 Verb::Restore | Verb::Undo => "Nothing was changed.",
                 Verb::Create => "The database and its older backups are as they were.",
                 Verb::Verify => "",
+                Verb::Cleanup => "What had not gone to the trash is where it was.",
             };
             view! {
                 <Alert kind=AlertKind::Failure title=format!("{title}: failed")>
@@ -121,7 +123,7 @@ fn outcome(job: &JobDetail) -> AnyView {
         }
         JobState::Cancelled => view! {
             <Alert kind=AlertKind::Info title=format!("{title}: cancelled")>
-                <p>"Nothing was changed."</p>
+                <p>{unchanged}</p>
                 <div class="alert-actions">{again}</div>
             </Alert>
         }

@@ -34,7 +34,13 @@ fn newer(all: &[Candidate], c: &Candidate, policy: &RetentionPolicy, at: &Circum
 }
 
 /// Why this one may not be removed, if it may not.
-pub(super) fn forbidden(all: &[Candidate], c: &Candidate, now: Timestamp, policy: &RetentionPolicy, at: &Circumstances) -> Option<&'static str> {
+pub(super) fn forbidden(
+    all: &[Candidate],
+    c: &Candidate,
+    now: Timestamp,
+    policy: &RetentionPolicy,
+    at: &Circumstances,
+) -> Option<&'static str> {
     let newest = all.iter().filter(|other| own_good(other, at.count_by)).map(|other| other.sequence).max();
     let newest_at = all.iter().find(|other| Some(other.sequence) == newest).map(|other| other.created_at);
     let reasons = [
@@ -80,12 +86,10 @@ pub(super) fn kept_by_count(all: &[Candidate], c: &Candidate, policy: &Retention
     }
     let of_kind = own_count(c.kind, policy).is_some_and(|count| newer(all, c, policy, at, |other| other.kind == c.kind) < count);
     let automatic = |kind: Kind| !matches!(kind, Kind::Startup | Kind::Shutdown);
-    let of_last =
-        automatic(c.kind) && policy.last.is_some_and(|count| newer(all, c, policy, at, |other| automatic(other.kind)) < count);
+    let of_last = automatic(c.kind) && policy.last.is_some_and(|count| newer(all, c, policy, at, |other| automatic(other.kind)) < count);
     let monthly = |other: &&Candidate| ruled(other, policy, at) && other.kind == Kind::Monthly;
-    let of_year = c.kind == Kind::Monthly
-        && all.iter().filter(monthly).all(|other| year(other) != year(c) || other.sequence >= c.sequence)
-        && {
+    let of_year =
+        c.kind == Kind::Monthly && all.iter().filter(monthly).all(|other| year(other) != year(c) || other.sequence >= c.sequence) && {
             let mut later: Vec<String> = all.iter().filter(monthly).map(year).filter(|other| *other > year(c)).collect();
             later.sort();
             later.dedup();
@@ -103,7 +107,8 @@ pub(super) fn over_maximum(all: &[Candidate], c: &Candidate, now: Timestamp, pol
 /// Older than the greatest age, and so is everything with a lower sequence that is not from the future.
 fn too_old(all: &[Candidate], c: &Candidate, now: Timestamp, policy: &RetentionPolicy) -> bool {
     let old = |at: Timestamp| policy.max_age_secs.is_some_and(|max| now.as_second() - at.as_second() > max.cast_signed());
-    old(c.created_at) && all.iter().filter(|other| other.sequence < c.sequence && other.created_at <= now).all(|other| old(other.created_at))
+    old(c.created_at)
+        && all.iter().filter(|other| other.sequence < c.sequence && other.created_at <= now).all(|other| old(other.created_at))
 }
 
 /// Whether anything in the policy asks for its removal.

@@ -1,0 +1,135 @@
+//! The act: the plan, one archive after the other.
+
+use keepstone_model::{
+    Timestamp, human,
+    id::DatabaseId,
+    job::{Progress, Step},
+    retention::{Fate, Keep, Pass},
+};
+
+use super::{CleanupOptions, CleanupReport, Gone, PlanOptions, clock, plan_cleanup, planning::CleanupPlan, space, standing};
+use crate::{
+    Error, Monitor, Result,
+    catalog::rounded,
+    delete,
+    jobs::{JobMonitor, Running},
+};
+
+/// Carries out a job that was begun or claimed, to its end and its row.
+pub(crate) fn run(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monitor) -> Result<CleanupReport> {
+    let monitor = JobMonitor::new(running, monitor);
+    let result = clean_up(running, options, &monitor);
+    let outcome = result.as_ref().map(outcome).unwrap_or_default();
+    if let Err(error) = standing::ended(running.vault, options, &result, rounded(Timestamp::now())) {
+        // The next tick finds it due once more, and there is less to do.
+        tracing::error!(database = %options.database, %error, "how cleanup stands could not be written down");
+    }
+    running.conclude(result, outcome, None, monitor.stopping())
+}
+
+fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monitor) -> Result<CleanupReport> {
+    let vault = running.vault;
+    let now = rounded(Timestamp::now());
+    clock::look(vault, now)?;
+    // While this is held nobody makes or restores backups of this database, in whichever process or vault.
+    let _lock = running.lock_database(&options.database)?;
+    let pass = if options.confirmed.is_some() { Pass::Person } else { Pass::Unattended };
+    let plan_options = PlanOptions {
+        database: options.database.clone(),
+        policy: options.policy.clone(),
+        manual: options.manual,
+        count_by: options.count_by,
+        pass,
+    };
+    let plan = plan_cleanup(vault, &plan_options, now)?;
+    if pass == Pass::Unattended
+        && let Some(waiting) = standing::waits_for_consent(vault, &plan, now)?
+    {
+        return Err(Error::PolicyNotConfirmed { database: options.database.clone(), count: waiting });
+    }
+    tell(&plan, monitor);
+    monitor.step(Step::Remove);
+    let mut report = CleanupReport {
+        job: running.id(),
+        database: options.database.clone(),
+        removed: Vec::new(),
+        skipped: Vec::new(),
+        freed_bytes: 0,
+        postponed: plan.postponed,
+        emptied: 0,
+    };
+    let seen = |line: &&super::Line| options.confirmed.as_ref().is_none_or(|confirmed| confirmed.contains(&line.backup.id));
+    let wanted: Vec<_> = plan.removals().filter(seen).collect();
+    let total_bytes = wanted.iter().map(|line| line.backup.archive_size_bytes).sum();
+    let begun = std::time::Instant::now();
+    for line in wanted {
+        if monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        let (id, reason) = (&line.backup.id, line.fate.to_string());
+        match delete::clean_away(vault, id, &options.actor, &reason) {
+            Ok(done) => {
+                monitor.log(&format!("removed {id}: {reason}"));
+                report.freed_bytes += done.backup.archive_size_bytes;
+                report.removed.push(Gone { backup: done.backup, reason });
+            }
+            // Something has changed since the plan: this one stays, and the rest is as it was.
+            Err(error @ (Error::DatabaseBusy { .. } | Error::DeleteRefused { .. } | Error::ArchiveMissing { .. })) => {
+                monitor.log(&format!("kept {id}: {error}"));
+                report.skipped.push((id.clone(), error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        monitor.progress(&Progress { step: Step::Remove, done_bytes: report.freed_bytes, total_bytes, elapsed_ms });
+    }
+    report.emptied = space::relieve(vault)?;
+    if report.emptied > 0 {
+        monitor.log(&format!("the disk is nearly full: {} archives were removed from the trash for good", report.emptied));
+    }
+    Ok(report)
+}
+
+/// How many stay for which reason. Rules that count are told as one.
+fn tell(plan: &CleanupPlan, monitor: &dyn Monitor) {
+    monitor.log(&format!("{}: {}", plan.database.id, plan.policy.words()));
+    let mut reasons: Vec<(String, u64)> = Vec::new();
+    for line in &plan.lines {
+        let words = match line.fate {
+            Fate::Kept(Keep::Count { rule, of, .. }) => format!("{}, the newest {of}", rule.as_str()),
+            Fate::Kept(Keep::OldestOfYear { of, .. }) => format!("the oldest monthly of {of} years"),
+            Fate::Kept(keep) => keep.to_string(),
+            Fate::Removed(_) => continue,
+        };
+        match reasons.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((words, 1)),
+        }
+    }
+    for (words, count) in reasons {
+        monitor.log(&format!("kept {count}: {words}"));
+    }
+}
+
+fn outcome(report: &CleanupReport) -> String {
+    let mut words = match report.removed.len() {
+        0 => format!("nothing of {} had to go", report.database),
+        count => format!("moved {} of {} to the trash, {}", counted(count as u64), report.database, human::bytes(report.freed_bytes)),
+    };
+    if !report.skipped.is_empty() {
+        words.push_str(&format!("; {} could not go", report.skipped.len()));
+    }
+    if report.postponed > 0 {
+        words.push_str(&format!("; {} more in later passes", report.postponed));
+    }
+    words
+}
+
+pub(super) fn counted(count: u64) -> String {
+    if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") }
+}
+
+/// What waits for a person, as it is said everywhere.
+pub(super) fn waiting_words(database: &DatabaseId, count: u64) -> String {
+    format!("the policy of {database} would remove {} at once: a person has to confirm it", counted(count))
+}
