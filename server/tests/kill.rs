@@ -110,6 +110,40 @@ fn a_killed_create_leaves_the_source_whole_and_no_half_archive() {
 }
 
 #[test]
+fn a_killed_cleanup_loses_nothing() {
+    const KEEP: usize = 3;
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    host.ok(&["db", "add", "shop.db"]);
+    let made: Vec<String> = (0..12).map(|_| host.create(&["shop", "--type", "daily"])).collect();
+    let args = ["cleanup", "shop", "--daily-keep", "3", "--yes"];
+    let put_all_back = || {
+        for backup in host.results(&["trash", "list"]) {
+            host.ok(&["trash", "put-back", backup["id"].as_str().unwrap()]);
+        }
+    };
+    let mut aim = Aim::by(|| drop(host.ok(&args)));
+    let (mut kills_that_hit, mut midway) = (0, 0);
+    while kills_that_hit < kills() && aim.round < 3 * kills() {
+        put_all_back();
+        kills_that_hit += u32::from(aim.kill(&host, &args));
+        let ids = |args: &[&str]| -> Vec<String> { host.results(args).iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect() };
+        let (there, trashed) = (ids(&["list", "--state", "complete"]), ids(&["trash", "list"]));
+        assert_eq!(there.len() + trashed.len(), made.len(), "each is in its place or in the trash");
+        assert!(made[made.len() - KEEP..].iter().all(|id| there.contains(id)), "the newest stay");
+        midway += u32::from(!trashed.is_empty() && there.len() > KEEP);
+        assert!(host.results(&["job", "list", "--state", "running"]).is_empty());
+    }
+    eprintln!("cleanup: {kills_that_hit} of {} kills hit it running, {midway} in the middle", aim.round);
+    assert!(kills_that_hit == kills(), "the kills came too late to show anything");
+    host.ok(&args);
+    assert_eq!(host.results(&["list", "--state", "complete"]).len(), KEEP);
+    put_all_back();
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+}
+
+#[test]
 fn a_killed_restore_leaves_the_old_or_the_new() {
     let host = Host::new();
     let file = host.path("shop.db");

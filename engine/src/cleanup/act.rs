@@ -117,10 +117,11 @@ fn outcome(report: &CleanupReport) -> String {
         count => format!("moved {} of {} to the trash, {}", counted(count as u64), report.database, human::bytes(report.freed_bytes)),
     };
     if !report.skipped.is_empty() {
-        words.push_str(&format!("; {} could not go", report.skipped.len()));
+        let count = report.skipped.len();
+        words = format!("{words}; {count} could not go");
     }
     if report.postponed > 0 {
-        words.push_str(&format!("; {} more in later passes", report.postponed));
+        words = format!("{words}; {} more in later passes", report.postponed);
     }
     words
 }

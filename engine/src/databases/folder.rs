@@ -41,7 +41,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         return match left_in(vault, id)? {
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
-            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(left)),
+            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(*left)),
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
@@ -53,7 +53,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         if let Left::Database(left) = left_in(vault, &id)?
             && left.location == location
         {
-            return Ok(Choice::TakenUp(left));
+            return Ok(Choice::TakenUp(*left));
         }
     }
     let taken =
@@ -63,7 +63,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
 
 enum Left {
     Nothing,
-    Database(Database),
+    Database(Box<Database>),
     /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
     Other,
 }
@@ -90,7 +90,7 @@ pub(super) fn all_left(vault: &Vault) -> Result<(Vec<Database>, Vec<DatabaseId>)
     for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         match left_in(vault, &id) {
-            Ok(Left::Database(database)) => databases.push(database),
+            Ok(Left::Database(database)) => databases.push(*database),
             Ok(Left::Nothing) => {}
             Ok(Left::Other) | Err(_) => others.push(id),
         }
@@ -103,7 +103,7 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     let path = vault.database_json_path(id);
     match fs::read(&path) {
         Ok(bytes) => Ok(match serde_json::from_slice::<DatabaseFile>(&bytes) {
-            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(file.database),
+            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(Box::new(file.database)),
             _ => Left::Other,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {

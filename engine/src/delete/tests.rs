@@ -113,7 +113,7 @@ fn a_delete_that_died_after_the_tombstone_did_not_happen() {
     let (f, [one, ..]) = three();
     let now = Timestamp::now();
     notes::update(&f.vault, &one.id, |n| {
-        n.tombstone = Some(Tombstone { trashed_at: now, until: now, by: "alice".to_owned(), cleanup: false })
+        n.tombstone = Some(Tombstone { trashed_at: now, until: now, by: "alice".to_owned(), cleanup: false });
     })
     .unwrap();
     let next = open(&f.dir);

@@ -60,7 +60,7 @@ pub fn newest_good(candidates: &[Candidate], count_by: CountBy) -> Option<&Candi
 
 /// How many backups one unattended pass removes at most, of a database with that many archives.
 pub fn pass_limit(complete: usize) -> usize {
-    (complete / 5).max(PASS_MIN).min(PASS_MAX)
+    (complete / 5).clamp(PASS_MIN, PASS_MAX)
 }
 
 /// Decides about every backup of one database. `candidates` are all of them, in any order and any state; a policy is not asked to be sound.

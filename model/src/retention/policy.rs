@@ -134,7 +134,8 @@ pub(super) fn age(secs: u64) -> String {
     if secs.is_multiple_of(DAY_SECS) { format!("{} d", secs / DAY_SECS) } else { human::duration_ms(secs.saturating_mul(1000)) }
 }
 
-/// A policy as a form or an address has it: one text for each rule, empty where there is none; the greatest age in days. Read the same by the
+/// A policy as a form or an address has it: one text for each rule, empty where there is none; the greatest age in days, or
+/// hours as in `36h`. Read the same by the
 /// server and by the browser's preview.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicyText {
@@ -149,9 +150,9 @@ impl PolicyText {
 
     pub fn of(policy: &RetentionPolicy) -> Self {
         let text = |count: Option<u32>| count.map(|count| count.to_string()).unwrap_or_default();
-        let days = policy.max_age_secs.map(|secs| {
-            let hours = secs.div_ceil(3600);
-            if hours % 24 == 0 { (hours / 24).to_string() } else { format!("{:.2}", hours as f64 / 24.0) }
+        let age = policy.max_age_secs.map(|secs| match secs.div_ceil(3600) {
+            hours if hours.is_multiple_of(24) => (hours / 24).to_string(),
+            hours => format!("{hours}h"),
         });
         Self {
             values: [
@@ -163,7 +164,7 @@ impl PolicyText {
                 text(policy.yearly),
                 text(policy.startup),
                 text(policy.shutdown),
-                days.unwrap_or_default(),
+                age.unwrap_or_default(),
                 text(policy.max_count),
             ],
             imported: policy.imported,
@@ -179,14 +180,14 @@ impl PolicyText {
             let message = || format!("\"{text}\" is not a number of backups: give a whole number, or nothing for no such rule");
             text.parse().map(Some).map_err(|_| Refusal { field: Self::FIELDS[index], message: message() })
         };
-        let days = self.values[8].trim();
-        let max_age_secs = if days.is_empty() {
+        let age = self.values[8].trim();
+        let max_age_secs = if age.is_empty() {
             None
         } else {
-            let days = days.parse::<f64>().ok().filter(|days| (0.04..=DAYS_MAX as f64).contains(days));
-            let message = || "a maximum age is a number of days, at most 36500, or nothing for no such rule".to_owned();
-            // To the hour: two decimals of a day are no more exact.
-            Some((days.ok_or_else(|| Refusal { field: "max_age", message: message() })? * 24.0).round() as u64 * 3600)
+            let (digits, unit_secs) = age.strip_suffix('h').map_or((age.trim_end_matches('d'), DAY_SECS), |hours| (hours, 3600));
+            let secs = digits.trim().parse::<u32>().ok().map(|number| u64::from(number) * unit_secs);
+            let message = || format!("\"{age}\" is not an age: give a number of days, hours as in 36h, or nothing for no such rule");
+            Some(secs.ok_or_else(|| Refusal { field: "max_age", message: message() })?)
         };
         let policy = RetentionPolicy {
             last: count(0)?,

@@ -90,7 +90,6 @@ const SET_IDS: [&str; 4] = ["standard", "clear", "include_imported", "exclude_im
 
 /// The rules that a person says on the command line; the others stay as they are.
 #[derive(Debug, Clone, Default, Args)]
-#[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct Rules {
     /// Keep the newest N over all automatic kinds; `none`: no such rule
     #[arg(long, value_name = "N", value_parser = count)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at once, and says when it skips")]
 
 mod busy;
+mod cleanup;
 mod expect;
 mod faults;
 mod refusals;

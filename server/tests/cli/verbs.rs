@@ -24,6 +24,8 @@ fn every_verb_prints_one_document_and_some_text() {
         (&["pin", "latest"], &id),
         (&["unpin", "latest"], &id),
         (&["trash", "list"], ""),
+        (&["cleanup", "--dry-run"], "newest good"),
+        (&["retention", "show", "shop"], "7 daily"),
         (&["schedule", "list"], "weekly"),
         (&["schedule", "next", "shop"], "daily"),
         (&["job", "list"], "create"),

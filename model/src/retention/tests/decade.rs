@@ -52,7 +52,6 @@ struct Life {
     known: Option<Timestamp>,
     guard: Option<i64>,
     failing: bool,
-    postponed: u32,
 }
 
 impl Life {
@@ -70,7 +69,6 @@ impl Life {
             known: None,
             guard: None,
             failing: false,
-            postponed: 0,
         }
     }
 
@@ -99,7 +97,7 @@ impl Life {
                 0 => drop(self.make(Kind::Manual, hour)),
                 1 => drop(self.make(Kind::Safety, hour)),
                 2 => {
-                    let one = self.dice.roll(self.all.len().max(1) as u64) as usize;
+                    let one = usize::try_from(self.dice.roll(self.all.len().max(1) as u64)).unwrap();
                     if let Some(candidate) = self.all.get_mut(one) {
                         candidate.pinned = self.sequence % 5 == 0;
                     }
@@ -159,7 +157,6 @@ impl Life {
     fn clean_up(&mut self, hour: i64) {
         let (now, at) = (self.clock(hour), Circumstances { clock_guard: self.guard, pass: Pass::Unattended, ..Circumstances::default() });
         let plan = plan(&self.all, &self.policy, now, &at);
-        self.postponed += plan.postponed() as u32;
         for &index in &plan.removed {
             let why = oracle::forbidden(&self.all, &self.all[index], now, &self.policy, &at);
             assert!(why.is_none(), "hour {hour}: {:?}: {why:?}", self.all[index]);

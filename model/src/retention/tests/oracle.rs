@@ -93,7 +93,7 @@ pub(super) fn kept_by_count(all: &[Candidate], c: &Candidate, policy: &Retention
             let mut later: Vec<String> = all.iter().filter(monthly).map(year).filter(|other| *other > year(c)).collect();
             later.sort();
             later.dedup();
-            (later.len() as u32) < policy.yearly.unwrap_or(0)
+            later.len() < policy.yearly.unwrap_or(0) as usize
         };
     of_kind || of_last || of_year
 }

@@ -49,12 +49,12 @@ fn candidate() -> impl Strategy<Value = Candidate> {
 /// A history with imports at its beginning, gaps of hours to weeks, and a clock that sometimes is wrong; in any order.
 fn history() -> impl Strategy<Value = Vec<Candidate>> {
     let steps = prop::collection::vec((candidate(), 0_i64..900, prop::bool::weighted(0.06), -20_000_i64..20_000), 0..60);
-    (steps, 0_usize..4).prop_flat_map(|(steps, imports)| {
+    (steps, 0_i64..4).prop_flat_map(|(steps, imports)| {
         let mut clock = at("2024-01-01");
         let mut all = Vec::new();
-        for (index, (mut candidate, hours, wrong, by)) in steps.into_iter().enumerate() {
+        for (sequence, (mut candidate, hours, wrong, by)) in (1 - imports..).zip(steps) {
             clock += SignedDuration::from_hours(hours);
-            candidate.sequence = index as i64 + 1 - imports as i64;
+            candidate.sequence = sequence;
             candidate.imported = candidate.sequence < 1 || candidate.kind == Kind::Imported;
             candidate.created_at = if wrong { clock + SignedDuration::from_hours(by) } else { clock };
             all.push(candidate);
@@ -180,7 +180,7 @@ proptest! {
         let before = plan(&all, &policy, now, &at);
         let mut more = all.clone();
         let sequence = all.iter().map(|candidate| candidate.sequence).max().unwrap_or(0).max(0) + 1;
-        more.push(Candidate { verdict, state, sequence, ..super::good(Kind::Daily, sequence, now) });
+        more.push(Candidate { sequence, state, verdict, ..super::good(Kind::Daily, sequence, now) });
         prop_assert_eq!(plan(&more, &policy, now, &at).removed, before.removed, "a streak of failures removes nothing");
     }
 }
