@@ -1,7 +1,5 @@
 //! The plan: for every backup of one database whether it stays, and why. Pure; the order is by sequence, never by clock.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -139,12 +137,9 @@ struct Rules<'a> {
     now: Timestamp,
     /// When each was made at the latest moment that is believable, see [`made_at`].
     made_at: Vec<Timestamp>,
-    /// The place of each in its kind, over all automatic kinds, and among all that the maxima are about; 1 is the newest.
-    in_kind: BTreeMap<usize, u32>,
-    in_last: BTreeMap<usize, u32>,
-    in_all: BTreeMap<usize, u32>,
-    /// The oldest monthly one of each of the newest years, with the year's place.
-    of_year: BTreeMap<usize, (i16, u32)>,
+    places: Vec<Places>,
+    /// The oldest monthly ones of the newest years, with the year and its place.
+    of_year: Vec<(usize, i16, u32)>,
 }
 
 impl<'a> Rules<'a> {
@@ -161,21 +156,24 @@ impl<'a> Rules<'a> {
                 asked && candidate.kind != Kind::Safety && candidate.counts(at.count_by)
             })
             .collect();
-        let numbered = |of: &dyn Fn(&Candidate) -> bool| -> BTreeMap<usize, u32> {
-            counted.iter().copied().filter(|&index| of(&candidates[index])).zip(1..).collect()
-        };
-        let mut in_kind = BTreeMap::new();
-        for kind in Kind::ALL {
-            in_kind.extend(numbered(&|candidate| candidate.kind == kind));
+        let mut places = vec![Places { in_kind: u32::MAX, in_last: u32::MAX, in_all: u32::MAX }; candidates.len()];
+        let (mut of_kind, mut of_last, mut of_all) = ([0; Kind::ALL.len()], 0, 0);
+        for &index in &counted {
+            let (kind, place) = (candidates[index].kind, &mut places[index]);
+            of_all += 1;
+            of_kind[kind as usize] += 1;
+            (place.in_all, place.in_kind) = (of_all, of_kind[kind as usize]);
+            if RetentionPolicy::last_covers(kind) {
+                of_last += 1;
+                place.in_last = of_last;
+            }
         }
         Self {
             policy,
             now,
             made_at: made_at(candidates, &by_sequence, now),
-            in_last: numbered(&|candidate| RetentionPolicy::last_covers(candidate.kind)),
-            in_all: numbered(&|_| true),
             of_year: oldest_of_years(candidates, &counted, policy.yearly.unwrap_or(0)),
-            in_kind,
+            places,
         }
     }
 
@@ -188,7 +186,7 @@ impl<'a> Rules<'a> {
                 () => Fate::Removed(Remove::SafetyOver),
             };
         }
-        let place = |places: &BTreeMap<usize, u32>| places.get(&index).copied().unwrap_or(u32::MAX);
+        let place = &self.places[index];
         // The maxima remove whatever the counts would keep.
         if let Some(max_age_secs) = self.policy.max_age_secs
             && u64::try_from(age_secs).is_ok_and(|age| age > max_age_secs)
@@ -196,19 +194,20 @@ impl<'a> Rules<'a> {
             return Fate::Removed(Remove::TooOld { max_age_secs });
         }
         if let Some(of) = self.policy.max_count
-            && place(&self.in_all) > of
+            && place.in_all > of
         {
             return Fate::Removed(Remove::OverCount { of });
         }
-        let own = self.policy.count_of(candidate.kind).map(|of| (Rule::Kind(candidate.kind), place(&self.in_kind), of));
+        let own = self.policy.count_of(candidate.kind).map(|of| (Rule::Kind(candidate.kind), place.in_kind, of));
         let last = self.policy.last.filter(|_| RetentionPolicy::last_covers(candidate.kind));
-        let last = last.map(|of| (Rule::Last, place(&self.in_last), of));
+        let last = last.map(|of| (Rule::Last, place.in_last, of));
         for (rule, number, of) in own.into_iter().chain(last) {
             if number <= of {
                 return Fate::Kept(Keep::Count { rule, number, of });
             }
         }
-        if let (Some(&(year, number)), Some(of)) = (self.of_year.get(&index), self.policy.yearly) {
+        let of_year = self.of_year.iter().find(|(oldest, ..)| *oldest == index);
+        if let (Some(&(_, year, number)), Some(of)) = (of_year, self.policy.yearly) {
             return Fate::Kept(Keep::OldestOfYear { year, number, of });
         }
         match (own.or(last), self.policy.max_age_secs, self.policy.max_count) {
@@ -218,6 +217,14 @@ impl<'a> Rules<'a> {
             (None, None, None) => Fate::Kept(Keep::NoRule(candidate.kind)),
         }
     }
+}
+
+/// The place of a backup in its kind, over the kinds that `last` covers, and over all that the maxima are about; 1 is the newest.
+#[derive(Clone)]
+struct Places {
+    in_kind: u32,
+    in_last: u32,
+    in_all: u32,
 }
 
 /// For the rules of age: a backup with a higher sequence is not older than one with a lower one, whatever the clock said when it was made.
@@ -236,26 +243,28 @@ fn made_at(candidates: &[Candidate], by_sequence: &[usize], now: Timestamp) -> V
 }
 
 /// Of the newest `years` years that have a monthly backup: the oldest one of each, by sequence, with year and place.
-fn oldest_of_years(candidates: &[Candidate], counted: &[usize], years: u32) -> BTreeMap<usize, (i16, u32)> {
-    let mut of_year: BTreeMap<i16, usize> = BTreeMap::new();
+fn oldest_of_years(candidates: &[Candidate], counted: &[usize], years: u32) -> Vec<(usize, i16, u32)> {
+    let mut of_year: Vec<(i16, usize)> = Vec::new();
     for &index in counted.iter().filter(|&&index| candidates[index].kind == Kind::Monthly) {
-        // From the newest on: the last one that comes is the oldest.
-        of_year.insert(year_of(candidates[index].created_at), index);
+        let year = year_of(candidates[index].created_at);
+        match of_year.iter_mut().find(|(known, _)| *known == year) {
+            // From the newest on: the last one that comes is the oldest.
+            Some((_, oldest)) => *oldest = index,
+            None => of_year.push((year, index)),
+        }
     }
-    of_year.into_iter().rev().zip(1..=years).map(|((year, index), number)| (index, (year, number))).collect()
+    of_year.sort_unstable_by(|a, b| b.cmp(a));
+    of_year.into_iter().zip(1..=years).map(|((year, index), number)| (index, year, number)).collect()
 }
 
-/// Takes back the removal of the newest ones until enough good ones stay.
+/// Takes back the removal of the newest ones until enough good ones stay. Imported and safety ones do not make up for them.
 fn keep_the_floor(candidates: &[Candidate], fates: &mut [Option<Fate>], count_by: CountBy) {
     let mut anchors: Vec<usize> = (0..candidates.len()).filter(|&index| candidates[index].anchors(count_by)).collect();
     anchors.sort_by_key(|&index| std::cmp::Reverse(candidates[index].sequence));
     let stay = anchors.iter().filter(|&&index| !fates[index].is_some_and(Fate::is_removed)).count();
-    let go: BTreeSet<usize> =
-        anchors.into_iter().filter(|&index| fates[index].is_some_and(Fate::is_removed)).take(FLOOR.saturating_sub(stay)).collect();
-    for (index, fate) in fates.iter_mut().enumerate() {
-        // Within the set only: imported and safety ones do not make up the floor.
-        if go.contains(&index) {
-            *fate = Some(Fate::Kept(Keep::Floor));
-        }
+    let back = anchors.into_iter().filter(|&index| fates[index].is_some_and(Fate::is_removed)).take(FLOOR.saturating_sub(stay));
+    let back: Vec<usize> = back.collect();
+    for index in back {
+        fates[index] = Some(Fate::Kept(Keep::Floor));
     }
 }

@@ -155,7 +155,9 @@ fn act(vault: &Vault, plan: &CleanupPlan, options: &PlanOptions, count_by: Count
     for (id, why) in &report.skipped {
         cx.out.note(format_args!("kept {id}: {why}"));
     }
-    if let Some(until) = report.removed.iter().filter_map(|gone| gone.backup.trash_until).min() {
+    if report.emptied > 0 {
+        cx.out.note(format_args!("The disk is nearly full: {} archives were removed from the trash for good.", report.emptied));
+    } else if let Some(until) = report.removed.iter().filter_map(|gone| gone.backup.trash_until).min() {
         cx.out.note(format_args!("Until {} they can be put back: keepstone trash put-back ID", words::time(until)));
     }
     Ok(())
