@@ -156,16 +156,16 @@ impl<'a> Rules<'a> {
                 asked && candidate.kind != Kind::Safety && candidate.counts(at.count_by)
             })
             .collect();
-        let mut places = vec![Places { in_kind: u32::MAX, in_last: u32::MAX, in_all: u32::MAX }; candidates.len()];
+        let mut places = vec![Places { of_its_kind: u32::MAX, automatic: u32::MAX, all: u32::MAX }; candidates.len()];
         let (mut of_kind, mut of_last, mut of_all) = ([0; Kind::ALL.len()], 0, 0);
         for &index in &counted {
             let (kind, place) = (candidates[index].kind, &mut places[index]);
             of_all += 1;
             of_kind[kind as usize] += 1;
-            (place.in_all, place.in_kind) = (of_all, of_kind[kind as usize]);
+            (place.all, place.of_its_kind) = (of_all, of_kind[kind as usize]);
             if RetentionPolicy::last_covers(kind) {
                 of_last += 1;
-                place.in_last = of_last;
+                place.automatic = of_last;
             }
         }
         Self {
@@ -194,13 +194,13 @@ impl<'a> Rules<'a> {
             return Fate::Removed(Remove::TooOld { max_age_secs });
         }
         if let Some(of) = self.policy.max_count
-            && place.in_all > of
+            && place.all > of
         {
             return Fate::Removed(Remove::OverCount { of });
         }
-        let own = self.policy.count_of(candidate.kind).map(|of| (Rule::Kind(candidate.kind), place.in_kind, of));
+        let own = self.policy.count_of(candidate.kind).map(|of| (Rule::Kind(candidate.kind), place.of_its_kind, of));
         let last = self.policy.last.filter(|_| RetentionPolicy::last_covers(candidate.kind));
-        let last = last.map(|of| (Rule::Last, place.in_last, of));
+        let last = last.map(|of| (Rule::Last, place.automatic, of));
         for (rule, number, of) in own.into_iter().chain(last) {
             if number <= of {
                 return Fate::Kept(Keep::Count { rule, number, of });
@@ -222,9 +222,9 @@ impl<'a> Rules<'a> {
 /// The place of a backup in its kind, over the kinds that `last` covers, and over all that the maxima are about; 1 is the newest.
 #[derive(Clone)]
 struct Places {
-    in_kind: u32,
-    in_last: u32,
-    in_all: u32,
+    of_its_kind: u32,
+    automatic: u32,
+    all: u32,
 }
 
 /// For the rules of age: a backup with a higher sequence is not older than one with a lower one, whatever the clock said when it was made.
