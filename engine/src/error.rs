@@ -54,6 +54,8 @@ pub enum Error {
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String },
+    #[error("looking into {path} took longer than {limit_s} s")]
+    CheckTooLong { path: PathBuf, limit_s: u64 },
     #[error("{} is damaged: {detail}", .path.display())]
     SourceCorrupt { path: PathBuf, detail: String },
     #[error("{what} is not supported yet")]
@@ -159,6 +161,7 @@ impl Error {
             Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
             Self::SourceForeignOwner { .. } => "source_foreign_owner",
             Self::SnapshotTooLong { .. } => "snapshot_too_long",
+            Self::CheckTooLong { .. } => "check_too_long",
             Self::SourceCorrupt { .. } => "source_corrupt",
             Self::Unsupported { .. } => "unsupported",
             Self::NoVault { .. } => "no_vault",
@@ -232,6 +235,7 @@ impl Error {
             Self::SourceUnreadable { .. }
             | Self::SourceReadOnlyWal { .. }
             | Self::SnapshotTooLong { .. }
+            | Self::CheckTooLong { .. }
             | Self::VaultTooNew { .. }
             | Self::Catalog(_)
             | Self::Cancelled { .. }
@@ -253,6 +257,7 @@ impl Error {
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
             Self::SnapshotTooLong { .. } => "Try again at a quieter time, or raise the limit.",
+            Self::CheckTooLong { .. } => "No sound database of that size takes so long: do not trust the file.",
             Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",
             Self::NoVault { .. } => "Name the vault's folder with --data or KEEPSTONE_DATA, or make one with `keepstone db add`.",
             Self::NotAVault { .. } => "Name an empty folder, or say --init to make a vault in this one.",
