@@ -44,6 +44,8 @@ pub enum Error {
     SourceEmpty { path: PathBuf },
     #[error("{} is not a SQLite database", .path.display())]
     NotADatabase { path: PathBuf },
+    #[error("the SQLite file format of {} is not known", .path.display())]
+    SourceFormat { path: PathBuf },
     #[error("no permission to read {}", .path.display())]
     SourceUnreadable { path: PathBuf },
     #[error("{} is locked by another process", .path.display())]
@@ -54,7 +56,7 @@ pub enum Error {
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String },
-    #[error("looking into {path} took longer than {limit_s} s")]
+    #[error("looking into {} took longer than {limit_s} s", .path.display())]
     CheckTooLong { path: PathBuf, limit_s: u64 },
     #[error("{} is damaged: {detail}", .path.display())]
     SourceCorrupt { path: PathBuf, detail: String },
@@ -156,6 +158,7 @@ impl Error {
             Self::SourceMissing { .. } => "source_missing",
             Self::SourceEmpty { .. } => "source_empty",
             Self::NotADatabase { .. } => "not_a_database",
+            Self::SourceFormat { .. } => "source_format",
             Self::SourceUnreadable { .. } => "source_unreadable",
             Self::SourceBusy { .. } => "source_busy",
             Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
@@ -212,6 +215,7 @@ impl Error {
             Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
             Self::SourceEmpty { .. }
             | Self::NotADatabase { .. }
+            | Self::SourceFormat { .. }
             | Self::SourceCorrupt { .. }
             | Self::ArchiveCorrupt { .. }
             | Self::ArchiveTooNew { .. }
@@ -251,6 +255,7 @@ impl Error {
         let hint = match self {
             Self::SourceMissing { .. } => "Check the path; Keepstone never creates a database.",
             Self::SourceEmpty { .. } => "An application that has just started may not have written it yet: try again once it has.",
+            Self::SourceFormat { .. } => "A newer SQLite made it, or its header is damaged: look at it with the application's own SQLite.",
             Self::NotADatabase { .. } => "Give the path of the database file itself; an encrypted database needs its own tool.",
             Self::SourceUnreadable { .. } => "Run keepstone as the application's user, or let this user read the file and its folder.",
             Self::SourceBusy { .. } => "Something holds a lock on it: end that transaction, then try again.",

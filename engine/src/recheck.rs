@@ -63,9 +63,8 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
 /// a clock was wrong, and nothing else.
 fn due(backups: Vec<Backup>, older_than: SignedDuration, now: Timestamp) -> Vec<Backup> {
     let checked_at = |backup: &Backup| backup.proof.as_ref().map(|proof| proof.checked_at).filter(|at| *at <= now);
-    let is_due = |backup: &Backup| {
-        backup.state == BackupState::Complete && checked_at(backup).is_none_or(|at| now.duration_since(at) >= older_than)
-    };
+    let is_due =
+        |backup: &Backup| backup.state == BackupState::Complete && checked_at(backup).is_none_or(|at| now.duration_since(at) >= older_than);
     let mut due: Vec<Backup> = backups.into_iter().filter(is_due).collect();
     due.sort_by_key(|backup| (checked_at(backup), backup.created_at));
     due

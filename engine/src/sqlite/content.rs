@@ -113,7 +113,8 @@ pub(super) fn content_hash(connection: &Connection) -> rusqlite::Result<String> 
     hasher.update(schema_hash(connection)?);
     let mut names = Vec::new();
     // Virtual tables are what their shadow tables hold.
-    let tables = "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','shadow') AND name <> 'sqlite_schema' ORDER BY name";
+    let tables =
+        "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','shadow') AND name <> 'sqlite_schema' ORDER BY name";
     each(connection, tables, |name| names.push(name))?;
     for name in names {
         update(&mut hasher, 0, name.as_bytes());
@@ -124,7 +125,8 @@ pub(super) fn content_hash(connection: &Connection) -> rusqlite::Result<String> 
             .query_map([&name], |row| Ok((quoted(&text(row.get_ref(0)?)), row.get::<_, i64>(1)?)))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let all = columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join(", ");
-        let mut statement = connection.prepare(&format!("SELECT {all} FROM main.{} ORDER BY {}", quoted(&name), order(connection, &name, &columns)?))?;
+        let mut statement =
+            connection.prepare(&format!("SELECT {all} FROM main.{} ORDER BY {}", quoted(&name), order(connection, &name, &columns)?))?;
         let width = statement.column_count();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

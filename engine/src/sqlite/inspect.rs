@@ -46,10 +46,10 @@ pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> 
     let longest = i32::try_from(size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(path))?;
     let (began, limit_s) = (Instant::now(), LOOK_S + size_bytes / SLOWEST_BYTES_PER_S);
-    let too_long =
-        || (began.elapsed().as_secs() >= limit_s).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s });
+    let too_long = || (began.elapsed().as_secs() >= limit_s).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s });
     watch::watched(&connection, monitor, &too_long, || match examine(&connection, path, monitor) {
         Err(Error::NotADatabase { .. }) => Ok(unreadable("file is not a database")),
+        Err(Error::SourceFormat { .. }) => Ok(unreadable("unsupported file format")),
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
         other => other,
     })

@@ -49,7 +49,7 @@ pub(crate) fn seed() -> u64 {
     given.unwrap_or_else(|| u64::from(std::process::id()))
 }
 
-/// A small generator of numbers, the same for the same seed (SplitMix64).
+/// A small generator of numbers, the same for the same seed (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {

@@ -21,7 +21,9 @@ fn errors(call: &Call) -> &'static [&'static str] {
         "fsync" | "fdatasync" => &["EIO", "ENOSPC", "EDQUOT"],
         "write" | "pwrite64" | "ftruncate" | "fallocate" => &["ENOSPC", "EIO", "EDQUOT"],
         "read" | "pread64" | "getdents64" | "readlink" | "readlinkat" => &["EIO"],
-        "stat" | "lstat" | "fstat" | "newfstatat" | "statx" | "access" | "faccessat" | "faccessat2" | "statfs" | "fstatfs" => &["EACCES", "EIO"],
+        "stat" | "lstat" | "fstat" | "newfstatat" | "statx" | "access" | "faccessat" | "faccessat2" | "statfs" | "fstatfs" => {
+            &["EACCES", "EIO"]
+        }
         _ => &["ENOSPC", "EIO", "EDQUOT", "EACCES"],
     }
 }
@@ -52,7 +54,14 @@ fn campaign(name: &str, scenes: &[Scene<'_>], small: usize, faults: impl Fn(&Sce
         let begun = Instant::now();
         let traced = scene.run(Some((&call, &harm)));
         if begun.elapsed() > SLOW {
-            eprintln!("SLOW {} {harm:?} at {} {}: {} s, exit {}", scene.name, call.name, call.number, begun.elapsed().as_secs(), traced.run.exit);
+            eprintln!(
+                "SLOW {} {harm:?} at {} {}: {} s, exit {}",
+                scene.name,
+                call.name,
+                call.number,
+                begun.elapsed().as_secs(),
+                traced.run.exit
+            );
         }
         runs += 1;
         fired += u64::from(traced.fired());

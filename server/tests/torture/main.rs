@@ -6,10 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod actions;
 mod damage;
 mod effort;
 mod faults;
+mod large;
+mod malformed;
 mod money;
 mod power;
 mod scene;
+mod space;
 mod trace;

@@ -3,12 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    effort::figures,
-    scene::Scene,
-    support::Host,
-    trace::Traced,
-};
+use crate::{effort::figures, scene::Scene, support::Host};
 
 /// What was written to a file, counted, and how much of that a sync has reached.
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,7 +121,8 @@ impl Disk {
         }
         // A folder: the names in it are kept as they are now, and so are the folders that were made in it.
         self.kept.retain(|name, _| folder_of(name) != path);
-        let here: Vec<_> = self.names.iter().filter(|(name, _)| folder_of(name) == path).map(|(name, file)| (name.clone(), *file)).collect();
+        let here: Vec<_> =
+            self.names.iter().filter(|(name, _)| folder_of(name) == path).map(|(name, file)| (name.clone(), *file)).collect();
         self.kept.extend(here);
         self.new_folders.retain(|folder| folder_of(folder) != path);
     }
@@ -135,7 +131,7 @@ impl Disk {
     fn rename(&mut self, from: &str, to: &str) {
         let file = self.file(from);
         let content = self.files[file];
-        let matters = to.ends_with(".zip") || to.ends_with(".json") || to.ends_with(".toml") || to.ends_with("new.sqlite");
+        let matters = ["zip", "json", "toml", "sqlite"].iter().any(|ending| to.rsplit_once('.').is_some_and(|(_, end)| end == *ending));
         if matters && !to.ends_with("latest.zip") && content.synced < content.written {
             self.findings.push(format!("{to} got its name before it was on the disk"));
         }
@@ -161,19 +157,28 @@ impl Disk {
 }
 
 /// Plays a run, and asks at the moment when it told its result.
-fn play(traced: &Traced, host: &str) -> Disk {
+fn play(log: &[String], host: &str) -> Disk {
     let mut disk = Disk::default();
     let mut told = false;
-    for line in &traced.log {
+    for line in log {
         if !told && line.contains(" write(1<") {
             told = true;
             // SQLite's own files too: what the catalog was told must be in its log, and on the disk.
             let ours = |path: &str| {
-                let kept_elsewhere = path.contains("live.sqlite") || path.ends_with("-shm") || path.contains("/logs/") || path.ends_with("/reserve");
-                path.contains(host) && !kept_elsewhere && !path.contains("/.staging/") && !path.contains(".lock") && !path.ends_with("latest.zip")
+                let kept_elsewhere =
+                    path.contains("live.sqlite") || path.ends_with("-shm") || path.contains("/logs/") || path.ends_with("/reserve");
+                path.contains(host)
+                    && !kept_elsewhere
+                    && !path.contains("/.staging/")
+                    && !path.contains(".lock")
+                    && !path.ends_with("latest.zip")
             };
-            let written: Vec<String> =
-                disk.names.iter().filter(|(path, file)| disk.files[**file].written > 0 && ours(path)).map(|(path, _)| path.clone()).collect();
+            let written: Vec<String> = disk
+                .names
+                .iter()
+                .filter(|(path, file)| disk.files[**file].written > 0 && ours(path))
+                .map(|(path, _)| path.clone())
+                .collect();
             for path in written {
                 if let Err(finding) = disk.is_kept(&path) {
                     disk.findings.push(finding);
@@ -193,7 +198,14 @@ pub(crate) fn campaign(scenes: &[Scene<'_>], host: &Host) -> Vec<String> {
     let mut points = 0;
     let mut found = Vec::new();
     for scene in scenes {
-        let disk = play(&scene.dry, folder);
+        let disk = play(&scene.dry.log, folder);
+        // The model sees what is missing: without its syncs the same run would lose what it told of.
+        let unsynced: Vec<_> = scene.dry.log.iter().filter(|line| !line.contains("sync(")).cloned().collect();
+        assert!(
+            scene.name.starts_with("recovery") || !play(&unsynced, folder).findings.is_empty(),
+            "{}: the model sees nothing",
+            scene.name
+        );
         points += disk.points;
         found.extend(disk.findings.into_iter().map(|finding| format!("{}: {finding}", scene.name)));
     }

@@ -28,13 +28,18 @@ const MORE: &str = "
 fn from_backup_to_restore(page_size: u32, mode: &str, vacuum: &str, encoding: &str) {
     let case = format!("{page_size} {mode} {vacuum} {encoding}");
     let place = Place::new();
-    let pragmas = format!("PRAGMA encoding='{encoding}'; PRAGMA page_size={page_size}; PRAGMA auto_vacuum={vacuum}; PRAGMA journal_mode={mode};");
+    let pragmas =
+        format!("PRAGMA encoding='{encoding}'; PRAGMA page_size={page_size}; PRAGMA auto_vacuum={vacuum}; PRAGMA journal_mode={mode};");
     let application = place.sql(&format!("{pragmas} {ZOO} {MORE}"));
     let expected = content(&application);
     let (bytes, facts) = place.take().unwrap();
     let source = &facts.source;
     let auto_vacuum = vacuum.to_lowercase();
-    assert_eq!((source.page_size, source.encoding.as_str(), source.auto_vacuum.as_str()), (page_size, encoding, auto_vacuum.as_str()), "{case}");
+    assert_eq!(
+        (source.page_size, source.encoding.as_str(), source.auto_vacuum.as_str()),
+        (page_size, encoding, auto_vacuum.as_str()),
+        "{case}"
+    );
     // Only WAL is written down in the file; the other modes are each connection's own.
     assert_eq!(source.journal_mode, if mode == "WAL" { "wal" } else { "delete" }, "{case}");
     assert_eq!((facts.suspect.as_deref(), facts.schema["plain"].row_count, facts.schema["%_"].row_count), (None, 690, 10), "{case}");
@@ -112,7 +117,11 @@ fn with_hot_journal() -> (Place, String) {
     let place = Place::new();
     let application = place.sql(&format!("PRAGMA page_size=1024; PRAGMA journal_mode=DELETE; {ZOO} {MORE}"));
     let before = content(&application);
-    application.execute_batch("PRAGMA cache_size=5; BEGIN; UPDATE plain SET note='half done'; DELETE FROM keyed; UPDATE large SET body=zeroblob(90000)").unwrap();
+    application
+        .execute_batch(
+            "PRAGMA cache_size=5; BEGIN; UPDATE plain SET note='half done'; DELETE FROM keyed; UPDATE large SET body=zeroblob(90000)",
+        )
+        .unwrap();
     let copy = crashed(&place);
     assert!(beside(&copy.db(), "-journal").metadata().unwrap().len() > 1024, "the journal is hot");
     assert!(fs::read(copy.db()).unwrap().windows(9).any(|bytes| bytes == b"half done"), "and the file is half changed");
@@ -122,9 +131,12 @@ fn with_hot_journal() -> (Place, String) {
 /// A database whose application died with all that it wrote lately in the log, and a transaction without its end after it.
 fn with_hot_log() -> (Place, String) {
     let place = Place::new();
-    let application = place.sql(&format!("PRAGMA page_size=1024; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; {ZOO} {MORE} DELETE FROM keyed"));
+    let application =
+        place.sql(&format!("PRAGMA page_size=1024; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; {ZOO} {MORE} DELETE FROM keyed"));
     let before = content(&application);
-    application.execute_batch("PRAGMA cache_size=5; BEGIN; UPDATE plain SET note='half done'; UPDATE large SET body=zeroblob(90000)").unwrap();
+    application
+        .execute_batch("PRAGMA cache_size=5; BEGIN; UPDATE plain SET note='half done'; UPDATE large SET body=zeroblob(90000)")
+        .unwrap();
     let copy = crashed(&place);
     assert!(beside(&copy.db(), "-wal").metadata().unwrap().len() > 500_000, "the log is hot");
     (copy, before)
