@@ -2,11 +2,11 @@
 # (KEEPSTONE_CACHE, default ~/.cache/keepstone) and what cargo, npm and apt install.
 
 # What a person says on the line: make run DB=/path/app.db DATA=… LISTEN=… ARGS=…
-export DB DATA LISTEN ARGS
+export DB DATA LISTEN ARGS MINUTES KILLS SEED
 # Where make was called from, for a relative DB (make -C …).
 export FROM := $(CURDIR)
 
-.PHONY: help run dev test build bench screenshots clean
+.PHONY: help run dev test torture build bench screenshots clean
 
 help: ## Shows this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ dev: ## The same, and builds again whenever a file is saved
 
 test: ## Installs what the tests need and runs all: format, lints, unit, HTTP, CLI and browser tests (first time: 15 to 25 minutes)
 	@exec scripts/test.sh
+
+torture: ## Kills, faults, damage, full disks and malformed databases in large, with figures (20 minutes; MINUTES=120)
+	@exec scripts/torture.sh
 
 build: ## Makes target/release/keepstone, one binary with everything inside (first time: about 10 minutes)
 	@exec scripts/build.sh

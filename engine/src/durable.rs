@@ -60,6 +60,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_dir(parent(path))
 }
 
+/// Removes what processes that died in [`write`] left in a folder: temporary files of names that are `ours`. The caller holds the lock under
+/// which files in this folder are written, so none is in use.
+pub(crate) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::io(folder, source)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|source| Error::io(folder, source))?;
+        if entry.file_name().to_str().and_then(target_of_temporary).is_some_and(&ours) {
+            std::fs::remove_file(entry.path()).map_err(|source| Error::io(entry.path(), source))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a folder and its missing parents (0700), durably. One that exists is left as it is.
 pub fn make_dir(path: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
@@ -130,6 +147,12 @@ fn parent(path: &Path) -> &Path {
 
 fn sync_dir(path: &Path) -> Result<()> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| Error::io(path, source))
+}
+
+/// Which file a temporary one was to become, by the name that [`temporary_beside`] gave it.
+fn target_of_temporary(name: &str) -> Option<&str> {
+    let (target, random) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    (random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(target)
 }
 
 /// A name in the same folder that nothing else has, e.g. `.shop.json.3f0a91bc.tmp`.

@@ -44,6 +44,8 @@ pub enum Error {
     SourceEmpty { path: PathBuf },
     #[error("{} is not a SQLite database", .path.display())]
     NotADatabase { path: PathBuf },
+    #[error("the SQLite file format of {} is not known", .path.display())]
+    SourceFormat { path: PathBuf },
     #[error("no permission to read {}", .path.display())]
     SourceUnreadable { path: PathBuf },
     #[error("{} is locked by another process", .path.display())]
@@ -54,6 +56,8 @@ pub enum Error {
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String },
+    #[error("looking into {} took longer than {limit_s} s", .path.display())]
+    CheckTooLong { path: PathBuf, limit_s: u64 },
     #[error("{} is damaged: {detail}", .path.display())]
     SourceCorrupt { path: PathBuf, detail: String },
     #[error("{what} is not supported yet")]
@@ -158,11 +162,13 @@ impl Error {
             Self::SourceMissing { .. } => "source_missing",
             Self::SourceEmpty { .. } => "source_empty",
             Self::NotADatabase { .. } => "not_a_database",
+            Self::SourceFormat { .. } => "source_format",
             Self::SourceUnreadable { .. } => "source_unreadable",
             Self::SourceBusy { .. } => "source_busy",
             Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
             Self::SourceForeignOwner { .. } => "source_foreign_owner",
             Self::SnapshotTooLong { .. } => "snapshot_too_long",
+            Self::CheckTooLong { .. } => "check_too_long",
             Self::SourceCorrupt { .. } => "source_corrupt",
             Self::Unsupported { .. } => "unsupported",
             Self::NoVault { .. } => "no_vault",
@@ -215,6 +221,7 @@ impl Error {
             Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
             Self::SourceEmpty { .. }
             | Self::NotADatabase { .. }
+            | Self::SourceFormat { .. }
             | Self::SourceCorrupt { .. }
             | Self::ArchiveCorrupt { .. }
             | Self::ArchiveTooNew { .. }
@@ -240,6 +247,7 @@ impl Error {
             Self::SourceUnreadable { .. }
             | Self::SourceReadOnlyWal { .. }
             | Self::SnapshotTooLong { .. }
+            | Self::CheckTooLong { .. }
             | Self::VaultTooNew { .. }
             | Self::Catalog(_)
             | Self::Cancelled { .. }
@@ -255,12 +263,14 @@ impl Error {
         let hint = match self {
             Self::SourceMissing { .. } => "Check the path; Keepstone never creates a database.",
             Self::SourceEmpty { .. } => "An application that has just started may not have written it yet: try again once it has.",
+            Self::SourceFormat { .. } => "A newer SQLite made it, or its header is damaged: look at it with the application's own SQLite.",
             Self::NotADatabase { .. } => "Give the path of the database file itself; an encrypted database needs its own tool.",
             Self::SourceUnreadable { .. } => "Run keepstone as the application's user, or let this user read the file and its folder.",
             Self::SourceBusy { .. } => "Something holds a lock on it: end that transaction, then try again.",
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
             Self::SnapshotTooLong { .. } => "Try again at a quieter time, or raise the limit.",
+            Self::CheckTooLong { .. } => "No sound database of that size takes so long: do not trust the file.",
             Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",
             Self::NoVault { .. } => "Name the vault's folder with --data or KEEPSTONE_DATA, or make one with `keepstone db add`.",
             Self::NotAVault { .. } => "Name an empty folder, or say --init to make a vault in this one.",

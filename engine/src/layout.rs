@@ -11,6 +11,10 @@ const TRASH: &str = ".trash";
 pub(crate) const STAGING: &str = ".staging";
 /// In the backups folder: the uids of the vaults that keep their archives there, one a line.
 pub(crate) const VAULT_MARK: &str = ".keepstone-vault";
+/// The uid and the settings of a database, in its folder.
+pub(crate) const DATABASE_JSON: &str = "database.json";
+/// What follows the id in the name of a backup's notes.
+pub(crate) const NOTES: &str = ".notes.json";
 /// The catalog's file, in the data directory.
 pub(crate) const CATALOG: &str = "catalog.sqlite";
 
@@ -22,7 +26,7 @@ impl Vault {
 
     /// The uid and the settings of the database, beside its archives.
     pub(crate) fn database_json_path(&self, database: &DatabaseId) -> PathBuf {
-        self.database_dir(database).join("database.json")
+        self.database_dir(database).join(DATABASE_JSON)
     }
 
     /// The flock that a job of this database holds while it runs.
@@ -42,7 +46,7 @@ impl Vault {
 
     /// The mutable facts beside the archive; they stay there while the archive is in the trash.
     pub(crate) fn notes_path(&self, id: &BackupId) -> PathBuf {
-        self.database_dir(&id.database()).join(id.kind().as_str()).join(format!("{id}.notes.json"))
+        self.database_dir(&id.database()).join(id.kind().as_str()).join(format!("{id}{NOTES}"))
     }
 
     /// All trashes of a vault lie in one folder on the file system of the archives, so that a rename is enough.

@@ -22,6 +22,7 @@ mod layout;
 pub mod monitor;
 mod notes;
 mod proof;
+pub mod recheck;
 pub mod restore;
 pub mod scheduler;
 pub mod sqlite;

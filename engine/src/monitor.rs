@@ -19,6 +19,10 @@ pub trait Monitor: Send + Sync {
     fn stopping(&self) -> bool {
         false
     }
+    /// How many bytes of an image may be read back in a second, at most: for work that nobody waits for.
+    fn rate_bytes_per_s(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Follows nothing and never cancels.

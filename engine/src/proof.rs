@@ -160,9 +160,11 @@ pub(crate) fn create_private(path: &Path) -> Result<File> {
 fn verdict(error: Error) -> Result<(CheckResult, String)> {
     match error {
         Error::CancelledHere | Error::Cancelled { .. } => Err(error),
-        Error::ArchiveMissing { .. } | Error::ArchiveCorrupt { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. } => {
-            Ok((CheckResult::Failed, error.to_string()))
-        }
+        Error::ArchiveMissing { .. }
+        | Error::ArchiveCorrupt { .. }
+        | Error::NotADatabase { .. }
+        | Error::SourceFormat { .. }
+        | Error::SourceCorrupt { .. } => Ok((CheckResult::Failed, error.to_string())),
         other => Ok((CheckResult::CouldNotRun, other.to_string())),
     }
 }

@@ -210,7 +210,8 @@ fn metadata(
 }
 
 /// The row of a backup that did not come to be; what it says is what a person reads in the list. One that was published all the same (the notes
-/// met a full disk, say) is adopted, not lost.
+/// met a full disk, say) is adopted, not lost. Where that cannot be told now the row stays `running`, and recovery looks again: failed is only
+/// what has certainly no archive.
 fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, error: &Error) -> Result<()> {
     let vault = running.vault;
     let archive = Archive::open(&vault.archive_path(id));
@@ -220,10 +221,11 @@ fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, e
             adopt(backup, archive, None);
             backup.pinned = options.pin;
         }
-        Err(_) => {
+        Err(Error::ArchiveMissing { .. }) => {
             backup.state = BackupState::Failed;
             backup.error = Some(error.to_string());
         }
+        Err(_) => {}
     })?;
     Ok(())
 }

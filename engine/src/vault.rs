@@ -24,7 +24,7 @@ mod rebuild;
 pub use rebuild::{RebuildReport, rebuild};
 
 /// With less room than this, what fails at the start may fail for want of room.
-const FULL_BYTES: u64 = 1 << 20;
+pub(crate) const FULL_BYTES: u64 = 1 << 20;
 
 /// The form of a vault that this version makes and reads.
 const FORMAT: u32 = 1;

@@ -5,7 +5,7 @@ use std::path::Path;
 use keepstone_model::{
     backup::{Backup, BackupState, CheckResult, Proof},
     id::{BackupId, JobId},
-    job::Step,
+    job::{Progress, Step},
     metadata::Metadata,
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,16 @@ use crate::{
 pub struct VerifyOptions {
     pub backup: BackupId,
     pub actor: String,
+    /// How many bytes of the image are read back in a second, at most; none: as fast as the disk gives them.
+    #[serde(default)]
+    pub rate_bytes_per_s: Option<u64>,
+}
+
+impl VerifyOptions {
+    /// As fast as it goes.
+    pub fn new(backup: BackupId, actor: impl Into<String>) -> Self {
+        Self { backup, actor: actor.into(), rate_bytes_per_s: None }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +47,8 @@ pub fn verify(vault: &Vault, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 }
 
 pub(crate) fn run(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
-    let monitor = JobMonitor::new(running, monitor);
+    let unhurried = Unhurried { inner: monitor, rate_bytes_per_s: options.rate_bytes_per_s };
+    let monitor = JobMonitor::new(running, &unhurried);
     let result = check(running, options, &monitor);
     let failure = result.as_ref().ok().and_then(|report| failure(&report.backup, &report.proof));
     if let Some(error) = failure {
@@ -95,6 +106,38 @@ fn outcome(proof: &Proof) -> String {
         format!("{passed} checks passed")
     } else {
         format!("{passed} checks passed; could not run: {}", not_run.join(", "))
+    }
+}
+
+/// The caller's monitor, with a limit to the pace.
+struct Unhurried<'a> {
+    inner: &'a dyn Monitor,
+    rate_bytes_per_s: Option<u64>,
+}
+
+impl Monitor for Unhurried<'_> {
+    fn step(&self, step: Step) {
+        self.inner.step(step);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.inner.progress(progress);
+    }
+
+    fn log(&self, line: &str) {
+        self.inner.log(line);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.inner.cancelled()
+    }
+
+    fn stopping(&self) -> bool {
+        self.inner.stopping()
+    }
+
+    fn rate_bytes_per_s(&self) -> Option<u64> {
+        self.rate_bytes_per_s.or_else(|| self.inner.rate_bytes_per_s())
     }
 }
 

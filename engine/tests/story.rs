@@ -185,7 +185,7 @@ fn a_damaged_archive_fails_its_checks_and_is_not_restored() {
         restore::plan_restore(&place.vault, &PlanOptions { backup: backup.id.clone(), target: Target::Replace, safety_backup: true });
     let refused = plan.and_then(|plan| place.restore(plan)).unwrap_err();
     assert_eq!(refused.kind().exit_code(), 4, "{refused}");
-    let report = verify(&place.vault, &VerifyOptions { backup: backup.id.clone(), actor: "test".to_owned() }, &Silent).unwrap();
+    let report = verify(&place.vault, &VerifyOptions::new(backup.id.clone(), "test"), &Silent).unwrap();
     assert!(report.proof.failed());
     assert_eq!(backups::backup(&place.vault, &backup.id).unwrap().verdict(), Verdict::Bad);
     assert_eq!(place.orders(), 5000);

@@ -201,7 +201,7 @@ mod tests {
         let options = VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create };
         let vault = Arc::new(Vault::open(&options).unwrap());
         let shop = start(vault.clone()).unwrap();
-        let workers = Workers::start(vault.clone()).unwrap();
+        let workers = Workers::start(vault.clone(), keepstone_engine::recheck::RecheckOptions::default()).unwrap();
         let reader = Connection::open(vault.data_dir().join("demo/shop.db")).unwrap();
         reader.busy_timeout(BUSY).unwrap();
         let orders = || reader.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, u64>(0)).unwrap();

@@ -12,6 +12,7 @@ use std::{
 use keepstone_engine::{
     Monitor, Vault, cleanup, jobs,
     model::{Timestamp, retention::CountBy},
+    recheck::{self, RecheckOptions},
     scheduler,
 };
 
@@ -19,7 +20,7 @@ const WORKERS: usize = 2;
 /// How often an idle worker looks for a job. One query of the catalog.
 const LOOK: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_secs(5);
-/// How often what other processes left when they died is looked for, and whether every archive is in its place.
+/// How often what other processes left when they died is looked for, whether every archive is in its place, and whether one is due for a check.
 const MEND: Duration = Duration::from_secs(60);
 /// How long to let be after a fault.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
@@ -74,7 +75,7 @@ impl Monitor for UntilStopped {
 }
 
 impl Workers {
-    pub(crate) fn start(vault: Arc<Vault>) -> std::io::Result<Self> {
+    pub(crate) fn start(vault: Arc<Vault>, rechecks: RecheckOptions) -> std::io::Result<Self> {
         let stop = Arc::<Stop>::default();
         let mut threads = Vec::new();
         for number in 1..=WORKERS {
@@ -82,7 +83,7 @@ impl Workers {
             threads.push(Builder::new().name(format!("worker-{number}")).spawn(move || work(&vault, &stop))?);
         }
         let schedule = stop.clone();
-        threads.push(Builder::new().name("scheduler".into()).spawn(move || tick(&vault, &schedule))?);
+        threads.push(Builder::new().name("scheduler".into()).spawn(move || tick(&vault, &rechecks, &schedule))?);
         Ok(Self { stop, threads })
     }
 
@@ -122,13 +123,16 @@ fn work(vault: &Vault, stop: &Arc<Stop>) {
     }
 }
 
-fn tick(vault: &Vault, stop: &Stop) {
+fn tick(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
     let mut mended = Instant::now();
     while !stop.is_set() {
         if mended.elapsed() >= MEND {
             mended = Instant::now();
             if let Err(error) = jobs::recover(vault) {
                 tracing::error!(%error, "what a dead process left could not be mended");
+            }
+            if let Err(error) = recheck::recheck(vault, rechecks, Timestamp::now()) {
+                tracing::error!(%error, "which backups are due for a check cannot be told");
             }
         }
         match scheduler::tick(vault, Timestamp::now()) {

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::bounded;
@@ -81,6 +81,9 @@ impl Read for StoredPayload<'_> {
     }
 }
 
+/// How often a wait looks whether to stop.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
+
 /// Tells how far a step is and hears whether to stop.
 struct Pace<'a> {
     monitor: &'a dyn Monitor,
@@ -97,7 +100,20 @@ impl<'a> Pace<'a> {
     fn at(&self, done_bytes: u64) -> Result<()> {
         let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.monitor.progress(&Progress { step: self.step, done_bytes, total_bytes: self.total_bytes, elapsed_ms });
-        if self.monitor.cancelled() { Err(Error::CancelledHere) } else { Ok(()) }
+        if self.monitor.cancelled() { Err(Error::CancelledHere) } else { self.hold_back(done_bytes) }
+    }
+
+    /// Waits until the bytes done so far were due, where the work is not to go faster than that.
+    fn hold_back(&self, done_bytes: u64) -> Result<()> {
+        let Some(rate) = self.monitor.rate_bytes_per_s().filter(|&rate| rate > 0) else { return Ok(()) };
+        let due = Duration::from_secs_f64(done_bytes as f64 / rate as f64);
+        while let Some(early) = due.checked_sub(self.began.elapsed()).filter(|early| !early.is_zero()) {
+            std::thread::sleep(early.min(LISTEN_EVERY));
+            if self.monitor.cancelled() {
+                return Err(Error::CancelledHere);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
 mod container;
 mod damage;
 mod faults;
+mod fuzz;
 mod museum;
 mod tools;
 

@@ -63,7 +63,8 @@ impl Catalog {
         })
     }
 
-    /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one.
+    /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one. Verifications work on archives only:
+    /// they neither wait for a database nor keep it.
     pub(crate) fn claim_job(&self, now: Timestamp, skip: &dyn Fn(&DatabaseId) -> bool) -> Result<Option<JobRow>> {
         // Looked at without the write lock first: workers ask often, and most times nothing waits.
         let waits = self.read(|c| Ok(c.prepare_cached("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1")?.exists([])?))?;
@@ -73,8 +74,8 @@ impl Catalog {
         self.write(|tx| {
             let candidates: Vec<JobRow> = tx
                 .prepare_cached(
-                    "SELECT * FROM jobs AS waiting WHERE state = 'queued' AND NOT cancel_requested AND NOT EXISTS
-                         (SELECT 1 FROM jobs WHERE state = 'running' AND database = waiting.database)
+                    "SELECT * FROM jobs AS waiting WHERE state = 'queued' AND NOT cancel_requested AND (verb = 'verify' OR NOT EXISTS
+                         (SELECT 1 FROM jobs WHERE state = 'running' AND verb <> 'verify' AND database = waiting.database))
                      ORDER BY number",
                 )?
                 .query_map([], read)?

@@ -38,7 +38,7 @@ pub(crate) use schedules::{ScheduleRow, Standing, run_key};
 pub use users::{Session, SetupLink, User};
 pub use watch::{Change, Watch};
 
-use crate::{Error, Result};
+use crate::{Error, Result, durable, vault::FULL_BYTES};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -126,6 +126,10 @@ impl Stop {
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::CatalogDamaged { detail: error.to_string() },
                 Some(ErrorCode::DiskFull) => Error::NoSpace { path: path.to_owned() },
+                // The -shm that cannot grow is an I/O error to SQLite.
+                Some(ErrorCode::SystemIoFailure) if durable::free_bytes(path).is_ok_and(|free| free < FULL_BYTES) => {
+                    Error::NoSpace { path: path.to_owned() }
+                }
                 _ => Error::Catalog(error),
             },
         }

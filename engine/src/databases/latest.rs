@@ -9,7 +9,10 @@ use std::{
 
 use keepstone_model::{backup::Backup, id::DatabaseId};
 
-use crate::{Error, Result, Vault, jobs::random};
+use crate::{Error, Result, Vault};
+
+/// What the link is called until it has its name.
+const UNFINISHED: &str = ".latest";
 
 /// Lets `latest.zip` point to the newest good archive, atomically; takes the link away where there is none. It says nothing that the catalog
 /// does not say better, so it is not fsynced: after a power cut it may be the one before. And a link that cannot be made (the file system may
@@ -42,7 +45,9 @@ fn point_to(vault: &Vault, database: &DatabaseId, newest: Option<Backup>) -> Res
 }
 
 fn replace(link: &Path, target: &PathBuf) -> Result<()> {
-    let new = link.with_file_name(format!(".latest-{:08x}", random()));
+    // Always the same name: what a process that died here left is taken away by the next one.
+    let new = link.with_file_name(UNFINISHED);
+    fs::remove_file(&new).or_else(missing_is_fine).map_err(|e| Error::io(&new, e))?;
     symlink(target, &new).map_err(|e| Error::io(&new, e))?;
     fs::rename(&new, link).map_err(|error| {
         let _ = fs::remove_file(&new);

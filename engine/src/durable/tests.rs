@@ -62,6 +62,24 @@ fn a_write_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn only_our_own_unfinished_files_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in
+        [".a.json.0123abcd.tmp", ".b.json.0123abcd.tmp", ".a.json.0123abc.tmp", ".a.json.tmp", "a.json", "a.json.0123abcd.tmp", ".tmp"]
+    {
+        fs::write(folder.path().join(name), b"").unwrap();
+    }
+    assert_eq!(
+        temporary_beside(&folder.path().join("a.json")).unwrap().file_name().unwrap().to_str().and_then(target_of_temporary),
+        Some("a.json")
+    );
+    sweep(folder.path(), |target| target == "a.json").unwrap();
+    assert!(!folder.path().join(".a.json.0123abcd.tmp").exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 6);
+    sweep(&folder.path().join("gone"), |_| true).unwrap();
+}
+
+#[test]
 fn folders_are_private_and_those_of_others_stay_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let theirs = folder.path().join("theirs");

@@ -204,10 +204,11 @@ fn new_job(vault: &Vault, request: &JobRequest, now: Timestamp) -> Result<Job> {
     })
 }
 
-/// The same database is never worked on twice at once.
+/// The same database is never worked on twice at once. A verification works on an archive only: it keeps nobody out, or a slow one in the
+/// background would hold up the backups.
 fn refuse_if_busy(vault: &Vault, database: &DatabaseId) -> Result<()> {
-    let filter = JobFilter { state: Some(JobState::Running), database: Some(database.clone()), limit: Some(1), ..JobFilter::default() };
-    match vault.catalog().list_jobs(&filter)?.into_iter().next() {
+    let filter = JobFilter { state: Some(JobState::Running), database: Some(database.clone()), ..JobFilter::default() };
+    match vault.catalog().list_jobs(&filter)?.into_iter().find(|row| row.job.verb != Verb::Verify) {
         Some(row) => {
             Err(Error::DatabaseBusy { database: database.clone(), holder: format!("job {} ({}) is running", row.job.id, row.job.verb) })
         }

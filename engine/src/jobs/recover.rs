@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState},
     event::EventResult,
-    id::{BackupId, JobId},
+    id::{BackupId, JobId, Kind},
     job::{Job, JobError, JobState, Verb},
 };
 
@@ -19,7 +19,7 @@ use crate::{
     activity::{self, NewEvent},
     archive::Archive,
     durable::{self, LockMode},
-    notes,
+    guard, layout, notes,
     take::adopt,
     verify::VerifyOptions,
 };
@@ -54,9 +54,12 @@ pub fn recover(vault: &Vault) -> Result<()> {
     remove_orphans(vault)?;
     drop(claim);
     compare_with_folder(vault)?;
+    if let Err(error) = sweep(vault) {
+        tracing::warn!(%error, "unfinished small files could not be removed");
+    }
     for id in unproven {
         // It was published, so it was proven if that was wished; but the proof died with the process.
-        let options = VerifyOptions { backup: id, actor: "recovery".to_owned() };
+        let options = VerifyOptions::new(id, "recovery");
         super::submit(vault, &JobRequest::Verify(options), None)?;
     }
     Ok(())
@@ -159,6 +162,29 @@ fn remove_orphans(vault: &Vault) -> Result<()> {
             is_dead(&path).and_then(|dead| if dead { remove_temporary(&path, &job).and_then(|()| remove_staging(&path)) } else { Ok(()) });
         if let Err(error) = removed {
             tracing::warn!(path = %path.display(), %error, "a staging folder that nobody needs could not be removed");
+        }
+    }
+    Ok(())
+}
+
+/// Small files that were begun when a process died. Each folder under the lock that its writers hold; one that is held is left for another time.
+fn sweep(vault: &Vault) -> Result<()> {
+    let databases = crate::databases::databases(vault)?;
+    if let Some(_guard) = guard::try_lock_dir(vault.backups_dir())? {
+        durable::sweep(vault.backups_dir(), |target| target == layout::VAULT_MARK)?;
+        for database in &databases {
+            durable::sweep(&vault.database_dir(&database.id), |target| target == layout::DATABASE_JSON)?;
+        }
+    }
+    for database in &databases {
+        for kind in Kind::ALL {
+            let folder = vault.database_dir(&database.id).join(kind.as_str());
+            if folder.is_dir()
+                && let Some(_guard) = guard::try_lock_dir(&folder)?
+            {
+                let of_a_backup = |target: &str| target.strip_suffix(layout::NOTES).is_some_and(|id| id.parse::<BackupId>().is_ok());
+                durable::sweep(&folder, of_a_backup)?;
+            }
         }
     }
     Ok(())

@@ -69,7 +69,7 @@ impl<'v> Running<'v> {
         let now = Timestamp::now();
         let job = Job { state: JobState::Running, started_at: Some(now), ..super::new_job(vault, request, now)? };
         let claim = claim_lock(vault)?;
-        if let Some(database) = &job.database {
+        if let Some(database) = job.database.as_ref().filter(|_| job.verb != Verb::Verify) {
             super::refuse_if_busy(vault, database)?;
         }
         let running = Self::lock(vault, job)?;
@@ -299,6 +299,10 @@ impl Monitor for JobMonitor<'_> {
 
     fn stopping(&self) -> bool {
         self.inner.stopping()
+    }
+
+    fn rate_bytes_per_s(&self) -> Option<u64> {
+        self.inner.rate_bytes_per_s()
     }
 
     fn cancelled(&self) -> bool {

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use keepstone_model::{
@@ -261,12 +261,27 @@ fn after_commit(vault: &Vault, live: &Path, metadata: &Metadata, safety: Option<
             let rows: u64 = state.schema.values().map(|table| table.row_count).sum();
             let (rows, of) = (human::count(rows), human::count(metadata.total_records));
             monitor.log(&format!("the live database opens: {rows} rows now, {of} in the backup (applications may have written since)"));
+            look_for_damage(live, &state.journal_mode, monitor);
         }
         Err(error) => monitor.log(&format!("the live database could not be looked at after the commit: {error}")),
     }
     let Some(safety) = safety else { return };
     if let Err(error) = prove_safety(vault, safety, scratch, monitor) {
         monitor.log(&format!("the safety backup could not be proven: {error}"));
+    }
+}
+
+/// How long a look at a live database may keep its writers waiting, and how long it may take where they do not wait.
+const LOOK_BLOCKING: Duration = Duration::from_secs(10);
+const LOOK_BESIDE: Duration = Duration::from_secs(300);
+
+fn look_for_damage(live: &Path, journal_mode: &str, monitor: &dyn Monitor) {
+    let at_most = if journal_mode == "wal" { LOOK_BESIDE } else { LOOK_BLOCKING };
+    match sqlite::live::quick_check(live, sqlite::BUSY_WAIT, at_most) {
+        Ok(None) => monitor.log("quick check of the live database: ok"),
+        Ok(Some(damage)) => monitor.log(&format!("quick check of the live database: {damage}")),
+        // What stands there was read back before the commit and equals the backup, whose image was checked.
+        Err(error) => monitor.log(&format!("the live database was not checked whole after the commit: {error}")),
     }
 }
 

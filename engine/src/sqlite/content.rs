@@ -106,6 +106,67 @@ pub(super) fn schema_hash(connection: &Connection) -> rusqlite::Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
+/// SHA-256 of the schema's SQL and of every row with its types, in the order of its key, within the transaction that is open. The same for the same content whatever its page size, journal mode, encoding,
+/// free pages or place of rows in the file: what two databases are compared by where their bytes cannot be.
+pub(super) fn content_hash(connection: &Connection) -> rusqlite::Result<String> {
+    let mut hasher = Sha256::new();
+    hasher.update(schema_hash(connection)?);
+    let mut names = Vec::new();
+    // Virtual tables are what their shadow tables hold.
+    let tables =
+        "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','shadow') AND name <> 'sqlite_schema' ORDER BY name";
+    each(connection, tables, |name| names.push(name))?;
+    for name in names {
+        update(&mut hasher, 0, name.as_bytes());
+        // Hidden and virtual columns are computed from the others.
+        let columns = "SELECT name, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden IN (0, 3) ORDER BY cid";
+        let columns = connection
+            .prepare_cached(columns)?
+            .query_map([&name], |row| Ok((quoted(&text(row.get_ref(0)?)), row.get::<_, i64>(1)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let all = columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join(", ");
+        let mut statement =
+            connection.prepare(&format!("SELECT {all} FROM main.{} ORDER BY {}", quoted(&name), order(connection, &name, &columns)?))?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..width {
+                match row.get_ref(column)? {
+                    ValueRef::Null => update(&mut hasher, 1, b""),
+                    ValueRef::Integer(number) => update(&mut hasher, 2, &number.to_le_bytes()),
+                    ValueRef::Real(number) => update(&mut hasher, 3, &number.to_bits().to_le_bytes()),
+                    ValueRef::Text(bytes) => update(&mut hasher, 4, bytes),
+                    ValueRef::Blob(bytes) => update(&mut hasher, 5, bytes),
+                }
+            }
+        }
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// What the rows of a table stand in the order of: the rowid by a name that no column has taken, or the key of a table without one. The rowid
+/// itself is no content, unless a column is another name for it: VACUUM numbers rows anew, in their order.
+fn order(connection: &Connection, table: &str, columns: &[(String, i64)]) -> rusqlite::Result<String> {
+    let taken = |name: &str| columns.iter().any(|(column, _)| column.eq_ignore_ascii_case(&quoted(name)));
+    let is_keyed = "SELECT wr FROM pragma_table_list WHERE schema='main' AND name=?1";
+    let is_keyed = connection.prepare_cached(is_keyed)?.query_row([table], |row| row.get::<_, bool>(0))?;
+    if let Some(rowid) = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !is_keyed && !taken(name)) {
+        return Ok(rowid.to_owned());
+    }
+    let mut key = columns.iter().filter(|(_, place)| *place > 0).collect::<Vec<_>>();
+    key.sort_by_key(|(_, place)| *place);
+    // A table that hides its rowid behind columns of that name may have no key: then by everything.
+    let columns = if key.is_empty() { columns.iter().collect() } else { key };
+    Ok(columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// With type and length before it no two sequences of values run together into the same bytes.
+fn update(hasher: &mut Sha256, kind: u8, bytes: &[u8]) {
+    hasher.update([kind]);
+    hasher.update((bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}
+
 /// Where each known migration tool writes what was applied last.
 const MIGRATIONS: [&str; 13] = [
     "SELECT group_concat(version_num, ',') FROM (SELECT version_num FROM main.alembic_version ORDER BY version_num)",

@@ -26,6 +26,8 @@ fn translate(path: &Path, error: rusqlite::Error) -> Error {
         }
         ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => Error::SourceUnreadable { path },
         ffi::SQLITE_FULL => Error::NoSpace { path },
+        // The header names a format that this SQLite does not know: a newer one, or damage. It has no code of its own.
+        ffi::SQLITE_ERROR if detail(&error) == "unsupported file format" => Error::SourceFormat { path },
         ffi::SQLITE_INTERRUPT => Error::CancelledHere,
         _ => Error::Sqlite(error),
     }

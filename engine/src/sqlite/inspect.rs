@@ -1,10 +1,10 @@
 //! Looking into an image file that nobody else has open: integrity, foreign keys, tables and counts. It may come from anywhere, so it is
 //! opened with every defence.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use keepstone_model::metadata::Table;
-use rusqlite::Connection;
+use rusqlite::{Connection, limits::Limit};
 
 use super::{
     content::{self, Content},
@@ -28,15 +28,28 @@ pub struct ImageReport {
     pub not_examined: Vec<String>,
 }
 
+/// SQLite's own default.
+const LONGEST_VALUE_AT_MOST: i32 = 1_000_000_000;
+/// What even a small file's schema and messages may need.
+const LONGEST_VALUE_AT_LEAST: i32 = 16 << 20;
+/// How long a look may take: so many seconds, and one more for so many bytes. Sound databases take a hundredth of it; a crafted one may have
+/// SQLite go round in its pages for days.
+const LOOK_S: u64 = 120;
+const SLOWEST_BYTES_PER_S: u64 = 1 << 20;
+
 /// Checks an image file. It is not changed and no file is made beside it. CHECK constraints are not examined: SQLite does not load those of
 /// a database that it only reads, and a row that breaks one is as the application left it.
 pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
-    if let Err(error) = std::fs::metadata(path) {
-        return Err(Error::io(path, error));
-    }
+    let size_bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
     let connection = open_image(path)?;
-    watch::watched(&connection, monitor, &watch::unlimited, || match examine(&connection, path, monitor) {
+    // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
+    let longest = i32::try_from(size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(path))?;
+    let (began, limit_s) = (Instant::now(), LOOK_S + size_bytes / SLOWEST_BYTES_PER_S);
+    let too_long = || (began.elapsed().as_secs() >= limit_s).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s });
+    watch::watched(&connection, monitor, &too_long, || match examine(&connection, path, monitor) {
         Err(Error::NotADatabase { .. }) => Ok(unreadable("file is not a database")),
+        Err(Error::SourceFormat { .. }) => Ok(unreadable("unsupported file format")),
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
         other => other,
     })

@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
+use keepstone_engine::recheck::RecheckOptions;
 
-use super::{Context, Fault};
+use super::{Context, Fault, values};
 use crate::{config, http};
 
 /// Serve the console, run the schedules and the queued jobs
@@ -24,13 +25,24 @@ pub(crate) struct Serve {
     /// Also run a small live shop database, and protect it
     #[arg(long)]
     demo: bool,
+    /// Check a backup again when its last checks are older than this, or never
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    recheck_after: String,
+    /// Read back no more than this in a second for it
+    #[arg(long, value_name = "SIZE", default_value = "32MB")]
+    recheck_rate: String,
 }
 
 pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     // A setting that cannot be honoured stops the start before a vault is made.
     config::database_of_environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
+    let rechecks = RecheckOptions {
+        older_than_secs: if args.recheck_after == "never" { None } else { Some(values::duration_secs(&args.recheck_after)?) },
+        rate_bytes_per_s: Some(values::bytes(&args.recheck_rate)?),
+    };
     let vault = cx.vault_or_new()?;
-    let options = http::ServeOptions { vault: Arc::new(vault), listen: args.listen, public_url: args.public_url.clone(), demo: args.demo };
+    let (listen, public_url, demo) = (args.listen, args.public_url.clone(), args.demo);
+    let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks };
     http::serve(options).map_err(|error| match error.downcast::<keepstone_engine::Error>() {
         Ok(error) => error.into(),
         Err(error) => {

@@ -52,9 +52,35 @@ pub(crate) fn duration_secs(text: &str) -> Result<u64, Fault> {
         .map_err(|_| Fault::usage(format!("\"{text}\" is not a duration"), "Give a number with s, min, h, d or w, e.g. 26h."))
 }
 
+/// A number of bytes: with kB, MB or GB (powers of 1000) or KiB, MiB or GiB, e.g. `20MB`.
+pub(crate) fn bytes(text: &str) -> Result<u64, Fault> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "k" | "kb" => 1000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => 0,
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|&bytes| bytes > 0);
+    bytes.ok_or_else(|| Fault::usage(format!("\"{text}\" is not a size"), "Give a whole number with kB, MB or GB, e.g. 20MB."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_need_a_unit() {
+        assert_eq!(bytes("20MB").unwrap(), 20_000_000);
+        assert_eq!(bytes("512 KiB").unwrap(), 512 << 10);
+        for text in ["", "MB", "20", "0MB", "-3MB", "3 feet", "99999999999GB"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn safety_and_imported_are_not_for_the_asking() {

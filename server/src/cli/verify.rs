@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 use keepstone_engine::{
     Error, Vault,
     backups::{self, BackupFilter},
@@ -24,6 +25,7 @@ use super::{Context, Fault, context, create, progress::Follow, show, table, valu
 Examples:
   keepstone verify latest
   keepstone verify --all --db shop
+  keepstone verify --all --older-than 7d --rate 20MB     gently, what was not checked for a week
   keepstone verify /mnt/usb/shop_daily_20261120T030000Z_k3f9.zip     a file, without a vault")]
 pub(crate) struct Verify {
     /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
@@ -35,9 +37,20 @@ pub(crate) struct Verify {
     /// Only backups of this database
     #[arg(long, value_name = "DB")]
     db: Option<String>,
+    /// Only backups whose last checks are older than this, or that were never checked, e.g. 7d
+    #[arg(long, value_name = "TIME", requires = "all")]
+    older_than: Option<String>,
+    /// Read back no more than this in a second, e.g. 20MB
+    #[arg(long, value_name = "SIZE")]
+    rate: Option<String>,
 }
 
 pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
+    let rate_bytes_per_s = args.rate.as_deref().map(values::bytes).transpose()?;
+    let before = args.older_than.as_deref().map(values::duration_secs).transpose()?.map(|secs| {
+        let secs = i64::try_from(secs).unwrap_or(i64::MAX);
+        Timestamp::now().saturating_sub(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MIN)
+    });
     let ids = match &args.id {
         Some(id) if values::is_file(id) => return file(Path::new(id), cx),
         id => id.clone(),
@@ -51,18 +64,22 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
             None => None,
         };
         let filter = BackupFilter { database, state: Some(BackupState::Complete), oldest_first: true, ..BackupFilter::default() };
-        let all = backups::list(&vault, &filter)?.backups.into_iter().map(|backup| backup.id).collect::<Vec<_>>();
-        if all.is_empty() {
+        let all = backups::list(&vault, &filter)?.backups;
+        // Of a proof from the future nothing is known but that a clock was wrong.
+        let fresh = |proof: &Proof| before.is_some_and(|before| proof.checked_at >= before && proof.checked_at <= Timestamp::now());
+        let stale = all.into_iter().filter(|backup| !backup.proof.as_ref().is_some_and(fresh));
+        let stale = stale.map(|backup| backup.id).collect::<Vec<_>>();
+        if stale.is_empty() {
             cx.out.note("no backups to verify");
         }
-        all
+        stale
     };
-    cx.each(&ids, |id| one(&vault, id, args.all, cx))
+    cx.each(&ids, |id| one(&vault, id, args.all, rate_bytes_per_s, cx))
 }
 
-fn one(vault: &Vault, id: &BackupId, brief: bool, cx: &Context) -> Result<(), Fault> {
+fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
     let follow = Follow::new(cx, Verb::Verify, id);
-    let options = VerifyOptions { backup: id.clone(), actor: context::actor() };
+    let options = VerifyOptions { rate_bytes_per_s, ..VerifyOptions::new(id.clone(), context::actor()) };
     let outcome = verify::verify(vault, &options, &follow);
     drop(follow);
     let report = match outcome {

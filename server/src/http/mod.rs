@@ -19,7 +19,7 @@ mod tests;
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use keepstone_engine::Vault;
+use keepstone_engine::{Vault, recheck::RecheckOptions};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -41,6 +41,8 @@ pub(crate) struct ServeOptions {
     pub(crate) public_url: Option<String>,
     /// Also keep a small live shop in the vault and protect it.
     pub(crate) demo: bool,
+    /// When backups are checked again by themselves.
+    pub(crate) rechecks: RecheckOptions,
 }
 
 /// Serves until the process is told to stop. Makes its own runtime.
@@ -53,7 +55,7 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let ServeOptions { vault, listen, public_url, demo } = options;
+    let ServeOptions { vault, listen, public_url, demo, rechecks } = options;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     // The port that was really taken, where 0 was asked for.
@@ -65,7 +67,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || protect.map_or(Ok(()), |location| config::protect(&prepared, &location))).await??;
     let shop = if demo { Some(demo::start(vault.clone())?) } else { None };
     let live = live::Watcher::start(vault.clone())?;
-    let workers = Workers::start(vault.clone())?;
+    let workers = Workers::start(vault.clone(), rechecks)?;
 
     announce(vault.clone(), &site).await?;
     let (bell, stopping) = watch::channel(false);

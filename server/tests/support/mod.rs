@@ -14,7 +14,7 @@ pub(crate) const KEEPSTONE: &str = env!("CARGO_BIN_EXE_keepstone");
 /// A machine of its own: a folder to run in, with the vault where it is by default.
 #[derive(Debug)]
 pub(crate) struct Host {
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 /// What a run of the binary left.
@@ -36,8 +36,13 @@ impl Host {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(KEEPSTONE);
-        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null()).env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
+        self.furnish(command.args(args));
         command
+    }
+
+    /// The folder and the environment of this machine.
+    pub(crate) fn furnish(&self, command: &mut Command) {
+        command.current_dir(self.dir.path()).stdin(Stdio::null()).env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Run {

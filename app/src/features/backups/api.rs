@@ -178,7 +178,7 @@ pub async fn verify(id: String, #[server(default)] key: String) -> Result<(), Ap
     let person = person_with(Role::Operator)?;
     let backup = facts::backup_id(&id)?;
     let key = form_key(&person.name, &key)?;
-    submit(JobRequest::Verify(VerifyOptions { backup, actor: person.name }), key).await
+    submit(JobRequest::Verify(VerifyOptions::new(backup, person.name)), key).await
 }
 
 #[server(prefix = "/fn", endpoint = "backups/edit")]

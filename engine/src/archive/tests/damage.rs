@@ -106,6 +106,59 @@ fn what_is_reserved_is_not_called_damaged() {
     }
 }
 
+/// An entry's name and content.
+type Named<'a> = (&'a str, &'a [u8]);
+
+/// A zip of these entries, all stored; names that the writer would not take twice are put in afterwards.
+fn zip_of(entries: &[Named<'_>]) -> (TempDir, PathBuf) {
+    use zip::{ZipWriter, write::SimpleFileOptions};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("forged.zip");
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).large_file(true);
+    let mut zip = ZipWriter::new(fs::File::create(&path).unwrap());
+    let stand_in = |number: usize, name: &str| format!("{number}{}", "_".repeat(name.len() - 1));
+    for (number, (name, content)) in entries.iter().enumerate() {
+        zip.start_file(stand_in(number, name), options).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    for (number, (name, _)) in entries.iter().enumerate() {
+        let wrong = stand_in(number, name).into_bytes();
+        while let Some(at) = bytes.windows(wrong.len()).position(|window| window == wrong) {
+            bytes[at..at + wrong.len()].copy_from_slice(name.as_bytes());
+        }
+    }
+    fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn doubled_swapped_and_traversing_entries_are_refused() {
+    let sound = claim(Compression::None, b"page", 4, |_| {});
+    let metadata = serde_json::to_string(Archive::open(&sound.1).unwrap().metadata()).unwrap();
+    let payload: Named = ("database.sqlite", b"page");
+    let other: Named = ("database.sqlite", b"evil");
+    let metadata: Named = ("metadata.json", metadata.as_bytes());
+    for (what, entries) in [
+        ("two payloads", vec![payload, other, metadata]),
+        ("two payloads, the other way", vec![other, payload, metadata]),
+        ("two metadata", vec![payload, metadata, metadata]),
+        ("no payload", vec![metadata]),
+        ("swapped", vec![metadata, payload]),
+        ("nothing", vec![]),
+        ("traversing", vec![("../../etc/passwd", b"page"), metadata]),
+        ("absolute", vec![("/etc/passwd", b"page"), metadata]),
+        ("traversing to the right name", vec![("./database.sqlite", b"page"), metadata]),
+        ("one more that traverses", vec![payload, ("../../x", b"x"), metadata]),
+        ("a folder", vec![("database.sqlite/", b""), metadata]),
+        ("with a zero byte", vec![("database.sqlite\0", b"page"), metadata]),
+    ] {
+        let (_folder, path) = zip_of(&entries);
+        must_be_corrupt(&path, what);
+    }
+}
+
 /// An archive of `payload` whose metadata claims `original_size`, and is otherwise true.
 fn claim(compression: Compression, payload: &[u8], original_size: u64, change: impl FnOnce(&mut Metadata)) -> (TempDir, PathBuf) {
     let hash = hex(&Sha256::digest(payload));

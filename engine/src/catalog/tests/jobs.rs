@@ -74,7 +74,7 @@ fn a_key_of_another_job_keeps_nothing_from_being_done() {
 fn one_job_of_a_database_runs_at_a_time_and_the_oldest_first() {
     let f = vault();
     let (shop, blog) = (database(&f.vault, "shop").id, database(&f.vault, "blog").id);
-    let jobs = [job(Verb::Create, Some(&shop)), job(Verb::Verify, Some(&shop)), job(Verb::Create, Some(&blog)), job(Verb::Verify, None)];
+    let jobs = [job(Verb::Create, Some(&shop)), job(Verb::Restore, Some(&shop)), job(Verb::Create, Some(&blog)), job(Verb::Verify, None)];
     for job in &jobs {
         queue(&f.vault, job);
     }
@@ -95,6 +95,18 @@ fn one_job_of_a_database_runs_at_a_time_and_the_oldest_first() {
     assert_eq!(open.len(), 3);
     let of_shop = JobFilter { database: Some(shop), state: Some(JobState::Done), ..JobFilter::default() };
     assert_eq!(f.vault.catalog().list_jobs(&of_shop).unwrap().len(), 1);
+}
+
+#[test]
+fn a_verification_neither_waits_for_its_database_nor_keeps_it() {
+    let f = vault();
+    let shop = database(&f.vault, "shop").id;
+    let jobs = [Verb::Verify, Verb::Create, Verb::Verify, Verb::Create].map(|verb| job(verb, Some(&shop)));
+    for job in &jobs {
+        queue(&f.vault, job);
+    }
+    let claim = || f.vault.catalog().claim_job(Timestamp::now(), &|_| false).unwrap().map(|row| row.job.id);
+    assert_eq!([claim(), claim(), claim(), claim()], [Some(jobs[0].id.clone()), Some(jobs[1].id.clone()), Some(jobs[2].id.clone()), None]);
 }
 
 #[test]

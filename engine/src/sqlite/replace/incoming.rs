@@ -9,7 +9,7 @@ use crate::{
     Error, Monitor, Result, Silent,
     image::RestoreHasher,
     sqlite::{
-        content::Content,
+        content::{self, Content},
         fault, pages,
         pages::BATCH_BYTES,
         scratch::{Scratch, open_image},
@@ -158,12 +158,20 @@ fn vacuum(image: &Path, scratch_dir: &Path, page_size: u32, monitor: &dyn Monito
             fault::at(image)(error)
         })
     })?;
-    let before = Content::read(&source, image, &Silent)?;
+    let before = whole_content(&source, image, monitor)?;
     let converted = open_image(scratch.path())?;
     pages::begin_read(&converted, scratch.path())?;
-    let after = Content::read(&converted, scratch.path(), &Silent)?;
-    if before.tables != after.tables || !after.damage.is_empty() {
+    if before != whole_content(&converted, scratch.path(), monitor)? {
         return Err(Error::RestoreMismatch { detail: "the image lost something when it was brought to another page size".to_owned() });
     }
     Ok(scratch)
+}
+
+/// Every row, and what the tables count to.
+fn whole_content(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<(String, String)> {
+    watch::watched(connection, monitor, &watch::unlimited, || {
+        let counted = Content::read(connection, path, &Silent)?;
+        let hash = content::content_hash(connection).map_err(fault::at(path))?;
+        Ok((format!("{:?} {:?}", counted.tables, counted.damage), hash))
+    })
 }

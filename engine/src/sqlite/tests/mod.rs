@@ -1,6 +1,7 @@
 //! The SQLite driver on real databases of every make, with connected readers and writers.
 
 mod inspect;
+mod makes;
 mod refusals;
 mod replace;
 mod snapshot;

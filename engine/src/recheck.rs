@@ -1,0 +1,134 @@
+//! Rechecking: backups whose last proof is old are verified again, one at a time, slowly, and only while nothing else is to be done. Disks
+//! forget in silence; a backup that is looked at only when it is needed is found damaged only then.
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    id::JobId,
+    job::JobState,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result, Vault, databases,
+    jobs::{self, JobFilter, JobRequest},
+    verify::VerifyOptions,
+};
+
+/// Who acts, in jobs and events.
+const ACTOR: &str = "recheck";
+
+/// How old a proof may become, and how fast archives are read for a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecheckOptions {
+    /// None: nothing is checked again by itself.
+    pub older_than_secs: Option<u64>,
+    /// None: as fast as the disk gives them.
+    pub rate_bytes_per_s: Option<u64>,
+}
+
+impl Default for RecheckOptions {
+    /// Every week, at 32 MB a second.
+    fn default() -> Self {
+        Self { older_than_secs: Some(7 * 24 * 3600), rate_bytes_per_s: Some(32_000_000) }
+    }
+}
+
+/// Queues the verification of the backup whose proof is the oldest, if one is older than it may be and nothing else waits or runs. Call it
+/// now and then. A backup that could not be checked is tried again the next day, not at once.
+pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Result<Option<JobId>> {
+    let Some(older_than_secs) = options.older_than_secs else { return Ok(None) };
+    let open = JobFilter { open: true, limit: Some(1), ..JobFilter::default() };
+    if !vault.catalog().list_jobs(&open)?.is_empty() {
+        return Ok(None);
+    }
+    let older_than = SignedDuration::from_secs(i64::try_from(older_than_secs).unwrap_or(i64::MAX));
+    let mut backups = Vec::new();
+    for database in databases::databases(vault)? {
+        backups.extend(vault.catalog().backups_of(&database.id)?);
+    }
+    for backup in due(backups, older_than, now) {
+        // One key a day: what was tried today in vain is not due again before tomorrow.
+        let key = format!("recheck:{}:{}", backup.id, now.strftime("%Y%m%d"));
+        let verify = VerifyOptions { rate_bytes_per_s: options.rate_bytes_per_s, ..VerifyOptions::new(backup.id, ACTOR) };
+        let job = jobs::submit(vault, &JobRequest::Verify(verify), Some(&key))?;
+        if vault.catalog().get_job(&job)?.is_some_and(|row| row.job.state == JobState::Queued) {
+            return Ok(Some(job));
+        }
+    }
+    Ok(None)
+}
+
+/// The complete backups whose last proof is too old, or that have none; those first, then the oldest proof. A proof from the future says that
+/// a clock was wrong, and nothing else.
+fn due(backups: Vec<Backup>, older_than: SignedDuration, now: Timestamp) -> Vec<Backup> {
+    let checked_at = |backup: &Backup| backup.proof.as_ref().map(|proof| proof.checked_at).filter(|at| *at <= now);
+    let is_due =
+        |backup: &Backup| backup.state == BackupState::Complete && checked_at(backup).is_none_or(|at| now.duration_since(at) >= older_than);
+    let mut due: Vec<Backup> = backups.into_iter().filter(is_due).collect();
+    due.sort_by_key(|backup| (checked_at(backup), backup.created_at));
+    due
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use keepstone_model::id::Kind;
+
+    use super::*;
+    use crate::testing::{at, database, good_backup, good_proof, vault};
+
+    #[test]
+    fn the_oldest_proof_comes_first_and_one_at_a_time() {
+        let fixture = vault();
+        let shop = database(&fixture.vault, "shop");
+        let proven_at = |backup: &Backup, checked_at: Option<&str>| {
+            let changed = fixture.vault.catalog().change_backup(&backup.id, |backup| {
+                backup.proof = checked_at.map(|text| keepstone_model::backup::Proof { checked_at: at(text), ..good_proof() });
+            });
+            drop(changed.unwrap());
+        };
+        let [one, two, three, four] = ["2026-11-01T03:00:00Z", "2026-11-02T03:00:00Z", "2026-11-03T03:00:00Z", "2026-11-04T03:00:00Z"]
+            .map(|text| good_backup(&fixture.vault, &shop.id, Kind::Daily, at(text)));
+        proven_at(&one, Some("2026-11-10T00:00:00Z"));
+        proven_at(&two, Some("2026-11-09T00:00:00Z"));
+        proven_at(&three, None);
+        proven_at(&four, Some("2026-11-19T00:00:00Z"));
+        let now = at("2026-11-20T00:00:00Z");
+        let options = RecheckOptions::default();
+        assert_eq!(recheck(&fixture.vault, &RecheckOptions { older_than_secs: None, ..options.clone() }, now).unwrap(), None);
+        let mut order = Vec::new();
+        while let Some(job) = recheck(&fixture.vault, &options, now).unwrap() {
+            assert_eq!(recheck(&fixture.vault, &options, now).unwrap(), None, "one waits already");
+            // The files are no archives: the check fails and leaves a proof of that.
+            assert_eq!(jobs::run_next(&fixture.vault, &crate::Silent).unwrap(), Some(job.clone()));
+            order.push(jobs::job(&fixture.vault, &job).unwrap().job.backup.unwrap());
+        }
+        assert_eq!(order, [three.id, two.id, one.id]);
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_left_until_tomorrow() {
+        let fixture = vault();
+        let shop = database(&fixture.vault, "shop");
+        let backup = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
+        drop(fixture.vault.catalog().change_backup(&backup.id, |backup| backup.proof = None).unwrap());
+        let (today, options) = (at("2026-11-20T00:00:00Z"), RecheckOptions::default());
+        let job = recheck(&fixture.vault, &options, today).unwrap().unwrap();
+        jobs::cancel(&fixture.vault, &job, "alice").unwrap();
+        assert_eq!(recheck(&fixture.vault, &options, today).unwrap(), None);
+        assert!(recheck(&fixture.vault, &options, at("2026-11-21T00:00:00Z")).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_proof_from_the_future_is_none() {
+        let fixture = vault();
+        let shop = database(&fixture.vault, "shop");
+        let backup = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
+        let week = SignedDuration::from_hours(7 * 24);
+        assert_eq!(due(vec![backup.clone()], week, at("2026-11-21T03:00:00Z")).len(), 0);
+        assert_eq!(due(vec![backup.clone()], week, at("2026-11-19T03:00:00Z")).len(), 1);
+        let gone = Backup { state: BackupState::Missing, ..backup };
+        assert_eq!(due(vec![gone], week, at("2026-12-21T03:00:00Z")).len(), 0);
+    }
+}

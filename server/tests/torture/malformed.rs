@@ -1,0 +1,165 @@
+//! SQLite's own malformed databases: looked at, backed up and checked in bounded time and memory, with SQLite's verdict. A sample lies in
+//! `testdata/malformed`; `make torture` fetches all of them and names their folder in `KEEPSTONE_MALFORMED`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use keepstone_engine::{
+    Result, Silent,
+    image::{ImageFacts, ImageSink},
+    sqlite::{
+        inspect::inspect_image,
+        open::probe,
+        snapshot::{SnapshotLimits, SnapshotOptions, snapshot},
+    },
+};
+
+use crate::{
+    effort::{Effort, figures},
+    scene::in_memory,
+    support::Host,
+};
+
+/// Far more than any of these small files may take.
+const TOO_LONG: Duration = Duration::from_secs(30);
+/// The test's own memory is in it.
+const TOO_MUCH_BYTES: u64 = 512 << 20;
+
+fn files() -> Vec<PathBuf> {
+    let folder = std::env::var_os("KEEPSTONE_MALFORMED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/malformed"), PathBuf::from);
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "db"));
+    files.sort();
+    files
+}
+
+#[derive(Default)]
+struct Collected(Vec<u8>);
+
+impl ImageSink for Collected {
+    fn begin(&mut self, _size_bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, pages: &[u8]) -> Result<()> {
+        self.0.extend_from_slice(pages);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Verdict {
+    /// Refused as a source, by this code.
+    Refused(String),
+    Sound,
+    /// Backed up, and kept as suspect.
+    Suspect,
+}
+
+/// What a create would make of it.
+fn verdict(host: &Host, file: &Path) -> Verdict {
+    let live = host.path("live.db");
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let _ = fs::remove_file(host.path(&format!("live.db{suffix}")));
+    }
+    fs::copy(file, &live).unwrap();
+    let before = fs::read(&live).unwrap();
+    let looked = probe(&live, Duration::from_millis(200));
+    let spool = host.path("");
+    let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_millis(200), limits: SnapshotLimits::default() };
+    let mut sink = Collected::default();
+    let taken: Result<ImageFacts> = snapshot(&live, &options, &mut sink, &Silent);
+    assert!(fs::read(&live).unwrap() == before, "{} was changed", file.display());
+    let facts = match taken {
+        Ok(facts) => facts,
+        Err(error) => return Verdict::Refused(error.code().to_owned()),
+    };
+    assert!(looked.is_ok(), "{}: {looked:?}", file.display());
+    assert_eq!(sink.0.len() as u64, facts.size_bytes);
+    let image = host.path("image.sqlite");
+    fs::write(&image, &sink.0).unwrap();
+    let report = inspect_image(&image, &Silent).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    if facts.suspect.is_none() && report.integrity.is_ok() { Verdict::Sound } else { Verdict::Suspect }
+}
+
+/// What the sqlite3 command line says; none where it is not installed.
+fn by_sqlite3(host: &Host, file: &Path) -> Option<bool> {
+    let copy = host.path("sqlite3.db");
+    fs::copy(file, &copy).unwrap();
+    let ran = Command::new("timeout")
+        .args(["20", "sqlite3", "-batch"])
+        .arg(&copy)
+        .arg("PRAGMA integrity_check(1)")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    (ran.status.code() != Some(127)).then(|| ran.status.success() && ran.stdout == b"ok\n")
+}
+
+/// The most memory that this process ever had.
+fn peak_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn malformed_databases_are_judged_as_sqlite_judges_them() {
+    let effort = Effort::begin();
+    let host = in_memory();
+    let (mut count, mut refused, mut sound, mut suspect, mut stricter) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut laxer, mut slow) = (Vec::new(), Vec::new());
+    for file in effort.choose(files(), usize::MAX) {
+        if effort.is_over() {
+            break;
+        }
+        let begun = Instant::now();
+        let verdict = verdict(&host, &file);
+        if begun.elapsed() > TOO_LONG {
+            slow.push(file.clone());
+        }
+        count += 1;
+        match &verdict {
+            Verdict::Refused(code) => {
+                // Never a fault of the machine's, nor of ours.
+                assert!(
+                    ["not_a_database", "source_corrupt", "source_empty", "source_format"].contains(&code.as_str()),
+                    "{}: {code}",
+                    file.display()
+                );
+                refused += 1;
+            }
+            Verdict::Sound => sound += 1,
+            Verdict::Suspect => suspect += 1,
+        }
+        match (by_sqlite3(&host, &file), verdict == Verdict::Sound) {
+            (Some(false), true) => laxer.push(file),
+            (Some(true), false) => {
+                eprintln!("stricter than sqlite3: {} {verdict:?}", file.display());
+                stricter += 1;
+            }
+            _ => {}
+        }
+    }
+    let peak_mb = peak_bytes() >> 20;
+    figures(
+        "malformed databases",
+        &[
+            ("files", count),
+            ("refused", refused),
+            ("sound", sound),
+            ("suspect", suspect),
+            ("stricter than sqlite3", stricter),
+            ("laxer", laxer.len() as u64),
+            ("MiB at the peak", peak_mb),
+        ],
+    );
+    assert!(count > 0 && slow.is_empty(), "too slow: {slow:?}");
+    assert!(laxer.is_empty(), "sqlite3 finds these damaged and keepstone does not: {laxer:?}");
+    assert!(peak_bytes() < TOO_MUCH_BYTES, "{peak_mb} MiB");
+}
