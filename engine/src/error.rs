@@ -116,6 +116,8 @@ pub enum Error {
     StalePlan { reason: String },
     #[error("database {database} is marked \"never replace\"")]
     NeverReplace { database: DatabaseId },
+    #[error("backup {id} is not suspect")]
+    NotSuspect { id: BackupId },
     #[error("backup {id} cannot be deleted: {reason}")]
     DeleteRefused { id: BackupId, reason: String },
     #[error("job {id} was cancelled")]
@@ -186,6 +188,7 @@ impl Error {
             Self::NotConfirmed { .. } => "not_confirmed",
             Self::StalePlan { .. } => "stale_plan",
             Self::NeverReplace { .. } => "never_replace",
+            Self::NotSuspect { .. } => "not_suspect",
             Self::DeleteRefused { .. } => "delete_refused",
             Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
             Self::RestoreMismatch { .. } => "restore_mismatch",
@@ -223,6 +226,7 @@ impl Error {
             | Self::NotConfirmed { .. }
             | Self::StalePlan { .. }
             | Self::NeverReplace { .. }
+            | Self::NotSuspect { .. }
             | Self::DeleteRefused { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }
@@ -278,6 +282,7 @@ impl Error {
             Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
             Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
             Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",
+            Self::NotSuspect { .. } => "There is nothing to acknowledge; `keepstone list` shows which backups are suspect.",
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),

@@ -15,6 +15,7 @@ use crate::{
     durable,
     image::hex,
     notes::{self, Notes},
+    take::doubt,
 };
 
 const FILE_VERSION: u32 = 1;
@@ -41,7 +42,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         return match left_in(vault, id)? {
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
-            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(left)),
+            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(*left)),
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
@@ -53,7 +54,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         if let Left::Database(left) = left_in(vault, &id)?
             && left.location == location
         {
-            return Ok(Choice::TakenUp(left));
+            return Ok(Choice::TakenUp(*left));
         }
     }
     let taken =
@@ -63,7 +64,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
 
 enum Left {
     Nothing,
-    Database(Database),
+    Database(Box<Database>),
     /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
     Other,
 }
@@ -90,7 +91,7 @@ pub(super) fn all_left(vault: &Vault) -> Result<(Vec<Database>, Vec<DatabaseId>)
     for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         match left_in(vault, &id) {
-            Ok(Left::Database(database)) => databases.push(database),
+            Ok(Left::Database(database)) => databases.push(*database),
             Ok(Left::Nothing) => {}
             Ok(Left::Other) | Err(_) => others.push(id),
         }
@@ -103,7 +104,7 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     let path = vault.database_json_path(id);
     match fs::read(&path) {
         Ok(bytes) => Ok(match serde_json::from_slice::<DatabaseFile>(&bytes) {
-            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(file.database),
+            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(Box::new(file.database)),
             _ => Left::Other,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -182,7 +183,8 @@ fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, 
 /// The row of a backup as its archive and notes tell it.
 fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
     let metadata = archive.metadata();
-    let tombstone = notes.tombstone.filter(|_| state == BackupState::Trashed);
+    let suspect = doubt(metadata, Some(&notes));
+    let tombstone = notes.tombstone.clone().filter(|_| state == BackupState::Trashed);
     Backup {
         id: metadata.backup_id.clone(),
         database: metadata.database.clone(),
@@ -194,7 +196,9 @@ fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
         description: notes.description.unwrap_or_else(|| metadata.description.clone()),
         tags: notes.tags.unwrap_or_else(|| metadata.tags.clone()),
         pinned: notes.pinned,
-        suspect: notes.suspect.or_else(|| metadata.suspect.clone()),
+        suspect: suspect.0,
+        suspect_cause: suspect.1,
+        acknowledged: notes.acknowledged.clone(),
         original_size_bytes: metadata.original_size,
         archive_size_bytes: archive.size_bytes(),
         total_records: metadata.total_records,

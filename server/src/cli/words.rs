@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use keepstone_engine::model::{
-    backup::{Backup, BackupState, CheckResult, Level, Verdict},
+    backup::{Acknowledgement, Backup, BackupState, CheckResult, Level, Verdict},
     database::{Database, DatabaseState},
     human,
     job::JobState,
@@ -101,6 +101,12 @@ pub(crate) fn backup_json(backup: &Backup) -> Value {
     value["level"] = json!(backup.level());
     value["good"] = json!(backup.is_good());
     value
+}
+
+/// Who took note of a doubt, when and why.
+pub(crate) fn acknowledged(word: &Acknowledgement) -> String {
+    let why = if word.reason.is_empty() { String::new() } else { format!(": {}", word.reason) };
+    format!("by {}, {}{why}", word.by, time(word.at))
 }
 
 pub(crate) fn database_json(database: &Database) -> Value {

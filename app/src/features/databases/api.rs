@@ -30,6 +30,10 @@ pub struct DatabaseRow {
     pub archive_size_bytes: u64,
     pub size_bytes: Option<u64>,
     pub last_error: Option<String>,
+    /// What is wrong with the database or its newest backup itself, and what to do.
+    pub concern: Option<String>,
+    /// The suspect backup, to look at.
+    pub suspect: Option<BackupId>,
 }
 
 /// Everything on a database's page.
@@ -41,6 +45,11 @@ pub struct DatabaseView {
     pub own_objective: Option<String>,
     pub never_replace: bool,
     pub paused: bool,
+    pub auto_recovery: bool,
+    /// When a backup of it is suspect, in words.
+    pub loss: String,
+    /// When it was brought back by itself, from which backup, and where the damaged files are.
+    pub recovered: Option<(Moment, BackupId, String)>,
     /// Sent along with a form of this page, so that sending it twice acts once.
     pub key: String,
     /// The job that is open for it now.
@@ -180,6 +189,12 @@ mod on_the_server {
             own_objective: database.objective_secs.map(human::duration_secs),
             never_replace: database.never_replace,
             paused: database.paused,
+            auto_recovery: database.auto_recovery,
+            loss: database.loss.words(),
+            recovered: status.checkup.as_ref().and_then(|checkup| {
+                let recovered = checkup.recovered.as_ref()?;
+                Some((Moment::new(checkup.at, now, &zone), recovered.backup.clone(), recovered.kept.clone()))
+            }),
             key: format!("database-{:x}", now.as_nanosecond()),
             job: open.into_iter().next().map(|(job, _)| job.id),
             marks: ui::strip::marks(&month.backups, now, &zone),
@@ -206,6 +221,8 @@ mod on_the_server {
         pub(super) fn new(status: DatabaseStatus, now: Timestamp, zone: &TimeZone) -> Self {
             Self {
                 age: Age::new(&status, now, zone),
+                concern: server::concern(&status).as_deref().map(crate::error::sentence),
+                suspect: status.concerns.iter().find_map(|concern| concern.backup.clone()),
                 next_run: status.next_run_at.map(|at| Moment::new(at, now, zone)),
                 id: status.database.id,
                 engine: status.database.engine,

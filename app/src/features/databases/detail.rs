@@ -49,6 +49,24 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             </Alert>
         }
     });
+    let concern = view.row.concern.clone().map(|concern| {
+        let look =
+            view.row.suspect.clone().map(|id| view! { <p class="ways"><a href=format!("/backups/{id}")>"See the suspect backup"</a></p> });
+        view! {
+            <Alert kind=AlertKind::Failure title="At risk">
+                <p>{concern}</p>
+                {look}
+            </Alert>
+        }
+    });
+    let recovered = view.recovered.clone().map(|(at, backup, kept)| {
+        view! {
+            <Alert kind=AlertKind::Warning title="It was damaged, and brought back by itself">
+                <p><When moment=at/>": restored from "<a href=format!("/backups/{backup}")>"this backup"</a>". What was written after it is lost, unless it can be found in the damaged files, which are kept:"</p>
+                <p class="mono path">{kept}</p>
+            </Alert>
+        }
+    });
     let all = match view.backups_total {
         0 => ().into_any(),
         total => view! { <a class="button small" href=format!("/backups?db={id}")>{format!("All {}", human::count(total))}</a> }.into_any(),
@@ -65,7 +83,9 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             {running}
             {create}
         </PageHeader>
+        {concern}
         {trouble}
+        {recovered}
         {paused}
         {protection(&view)}
         <Panel title="Newest backups" flush=true actions=all>
@@ -122,7 +142,8 @@ fn about(view: &DatabaseView) -> AnyView {
         Engine::Postgres => "PostgreSQL",
     };
     let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
-    let (size, added) = (view.row.size_bytes, view.added_at.clone());
+    let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
+    let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title="About">
             <DefinitionList>
@@ -130,6 +151,8 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Size when last backed up"><Size bytes=size/></Fact>
                 <Fact term="Added"><When moment=added/></Fact>
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
+                <Fact term="Auto-recovery">{recovery}</Fact>
+                <Fact term="A backup is suspect if it lost">{loss}</Fact>
             </DefinitionList>
         </Panel>
     }
