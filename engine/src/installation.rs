@@ -130,12 +130,8 @@ fn permissions(vault: &Vault, found: &mut Findings) {
             found.add("permissions", Severity::Failed, message, "Give this user the right, or mount the disk for writing.", 1);
         }
     }
-    for file in ["catalog.sqlite", "live.sqlite", "vault.toml"] {
-        let path = vault.data_dir().join(file);
-        if let Ok(meta) = fs::metadata(&path)
-            && meta.permissions().mode() & 0o077 != 0
-            && file != "vault.toml"
-        {
+    for path in [vault.catalog_path(), vault.live_path()] {
+        if fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
             let path = path.display();
             found.add("permissions", Severity::Warning, format!("{path} may be read by others"), format!("chmod 600 {path}"), 1);
         }

@@ -1,3 +1,5 @@
+//! An ack on the disk, in the catalog and in the link; the decision itself is tested in the model.
+
 use std::fs;
 
 use keepstone_model::{

@@ -1,3 +1,5 @@
+//! What counts as a loss, table by table, and what only informs.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -4,7 +4,7 @@ use clap::Args;
 use keepstone_engine::{
     databases,
     doctor::{self, CheckOptions, Outcome},
-    model::{human, job::Verb},
+    model::{database::Database, human, job::Verb},
     sqlite,
 };
 use serde_json::json;
@@ -54,8 +54,15 @@ pub(crate) fn one(db: &str, recover: bool, cx: &Context) -> Result<Option<Outcom
     let mut result = json!(outcome);
     result["database"] = json!(database.id);
     cx.out.result(result);
+    say(&database, &outcome, cx);
+    verdict(&database, &outcome, recover)?;
+    Ok(Some(outcome))
+}
+
+/// What came out, for a person.
+pub(crate) fn say(database: &Database, outcome: &Outcome, cx: &Context) {
     let id = &database.id;
-    match &outcome {
+    match outcome {
         Outcome::Healthy { findings } => {
             cx.out.outcome("healthy", format_args!("✔ {id} is sound"));
             for finding in findings {
@@ -63,34 +70,36 @@ pub(crate) fn one(db: &str, recover: bool, cx: &Context) -> Result<Option<Outcom
             }
         }
         Outcome::Recovered { finding, backup, taken_at, kept, .. } => {
-            cx.out.outcome("recovered", format_args!("▲ {id} was corrupt, and is restored from {backup}"));
             let age = human::age_secs(jiff::Timestamp::now().duration_since(*taken_at).as_secs());
-            cx.out.note(format_args!(
-                "What was written since {} ({age}) is lost, unless it can be found in the damaged files.",
-                words::time(*taken_at)
-            ));
+            cx.out.outcome("recovered", format_args!("▲ {id} was corrupt, and is restored from {backup}"));
+            let since = words::time(*taken_at);
+            cx.out.note(format_args!("What was written since {since} ({age}) is lost, unless it can be found in the damaged files."));
             cx.out.note(format_args!("It was damaged: {finding}"));
             cx.out.note(format_args!("The damaged files are kept in {}", kept.display()));
         }
-        Outcome::Corrupt { finding, not_recovered } => {
-            let hint = if recover || database.auto_recovery {
-                format!("Keep the file as it is. `keepstone restore latest --db {id} --replace` restores the newest good backup.")
-            } else {
-                format!("Stop its application; then `keepstone doctor {id} --recover` restores the newest good backup.")
-            };
-            return Err(Fault::Here {
-                code: "source_corrupt",
-                message: format!("{id} is corrupt: {finding}; not recovered: {not_recovered}"),
-                hint: Some(hint),
-                exit: 4,
-            });
-        }
+        Outcome::Corrupt { .. } => {}
     }
-    Ok(Some(outcome))
+}
+
+/// Exit 4 for a database on which no application may start.
+pub(crate) fn verdict(database: &Database, outcome: &Outcome, asked: bool) -> Result<(), Fault> {
+    let Outcome::Corrupt { finding, not_recovered } = outcome else { return Ok(()) };
+    let id = &database.id;
+    let hint = if asked {
+        format!("Keep the file as it is. `keepstone restore latest --db {id} --replace` restores the newest good backup.")
+    } else {
+        format!("Stop its application; then `keepstone doctor {id} --recover` restores the newest good backup.")
+    };
+    Err(Fault::Here {
+        code: "source_corrupt",
+        message: format!("{id} is corrupt: {finding}; not recovered: {not_recovered}"),
+        hint: Some(hint),
+        exit: 4,
+    })
 }
 
 /// Whether a location names a database that is still to be made: nothing is there or an empty file, and no vault knows of it.
-fn is_new(location: &str, cx: &Context) -> Result<bool, Fault> {
+pub(crate) fn is_new(location: &str, cx: &Context) -> Result<bool, Fault> {
     let path = sqlite::location::path_of(location)?;
     let empty = match std::fs::metadata(&path) {
         Ok(found) => found.is_file() && found.len() == 0,

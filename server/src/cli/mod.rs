@@ -19,7 +19,7 @@ mod installation;
 mod job;
 mod list;
 mod logs;
-mod look;
+pub(crate) mod look;
 mod man;
 mod output;
 mod pin;
