@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::metadata::Column;
 
+type Counts = &'static [(&'static str, u64)];
+
 fn table(row_count: u64, columns: &[&str]) -> Table {
     let columns = columns.iter().map(|name| Column { name: (*name).into(), declared_type: "TEXT".into() }).collect();
     Table { columns, row_count }
@@ -22,7 +24,6 @@ fn loss(before: &[(&str, u64)], now: &[(&str, u64)], policy: &LossPolicy) -> Opt
 #[test]
 fn a_loss_is_told_by_table() {
     let usual = LossPolicy::default();
-    type Counts = &'static [(&'static str, u64)];
     let cases: &[(Counts, Counts, Option<&str>)] = &[
         (&[("a", 100)], &[("a", 100)], None),
         (&[("a", 100)], &[("a", 50)], None),
