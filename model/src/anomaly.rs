@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{human, metadata::Table};
+use crate::{human, metadata::Table, validate::Refusal};
 
 /// A table that lost more than this share of its rows lost something.
 pub const LOSS_SHARE_PERCENT: u8 = 50;
@@ -46,6 +46,32 @@ impl LossPolicy {
             .map_or_else(|| "nothing: fewer rows are all right".to_owned(), |_| words(self.share_percent) + " of a table's rows");
         let tables = self.tables.iter().map(|(table, share)| format!("; {table}: {}", words(*share)));
         of_all + &tables.collect::<String>()
+    }
+
+    /// `30%`, `30`, or `off`.
+    pub fn share(text: &str) -> Result<Option<u8>, Refusal> {
+        let text = text.trim();
+        if text == "off" {
+            return Ok(None);
+        }
+        let percent = text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|percent| (1..=100).contains(percent));
+        let refused = || Refusal { field: "loss_share", message: format!("\"{text}\" is not a share: give 1% to 100%, or off") };
+        percent.map(Some).ok_or_else(refused)
+    }
+
+    /// Takes in `orders=5%`, `jobs=off`, or `jobs=default`. Names may hold anything, also `=`; a share does not.
+    pub fn set_table(&mut self, text: &str) -> Result<(), Refusal> {
+        let Some((name, share)) = text.trim().rsplit_once('=').filter(|(name, _)| !name.is_empty()) else {
+            let message = format!("\"{text}\" names no share: say a table and a share, e.g. orders=5% or jobs=off");
+            return Err(Refusal { field: "loss_tables", message });
+        };
+        if share.trim() == "default" {
+            self.tables.remove(name);
+        } else {
+            let share = Self::share(share).map_err(|refusal| Refusal { field: "loss_tables", ..refusal })?;
+            self.tables.insert(name.to_owned(), share);
+        }
+        Ok(())
     }
 
     /// What is wrong with it, if anything: a share is 1 to 100 percent.

@@ -69,6 +69,20 @@ fn thresholds_are_per_database_and_per_table() {
 }
 
 #[test]
+fn shares_are_read_as_people_write_them() {
+    assert_eq!([LossPolicy::share("30%"), LossPolicy::share(" 30 "), LossPolicy::share("off")], [Ok(Some(30)), Ok(Some(30)), Ok(None)]);
+    for text in ["", "0", "101%", "-1", "half", "30%%"] {
+        assert!(LossPolicy::share(text).is_err(), "{text}");
+    }
+    let mut policy = LossPolicy::default();
+    for text in ["jobs=off", "a=b=5%", "orders=10%", "orders=default"] {
+        policy.set_table(text).unwrap();
+    }
+    assert_eq!(policy.tables, [("jobs".to_owned(), None), ("a=b".to_owned(), Some(5))].into());
+    assert!(policy.set_table("=5%").is_err() && policy.set_table("orders").is_err() && policy.set_table("orders=x").is_err());
+}
+
+#[test]
 fn additions_migrations_and_renames_only_inform() {
     let before = Content { migration_version: Some("1".into()), ..content(&[("a", 100)]) };
     let mut now = Content { migration_version: Some("2".into()), ..content(&[("a", 100), ("b", 0)]) };

@@ -144,32 +144,12 @@ fn either(on: bool, off: bool) -> Option<bool> {
 /// The policy with what the flags change of it.
 fn loss_policy(mut policy: LossPolicy, share: Option<&str>, tables: &[String]) -> Result<LossPolicy, Fault> {
     if let Some(share) = share {
-        policy.share_percent = loss_share(share)?;
+        policy.share_percent = LossPolicy::share(share)?;
     }
     for table in tables {
-        // Names may hold anything, also `=`; a share does not.
-        let Some((name, share)) = table.rsplit_once('=').filter(|(name, _)| !name.is_empty()) else {
-            return Err(Fault::usage(
-                format!("--table {table} names no share"),
-                "Say a table and a share, e.g. --table orders=5% or jobs=off.",
-            ));
-        };
-        if share == "default" {
-            policy.tables.remove(name);
-        } else {
-            policy.tables.insert(name.to_owned(), loss_share(share)?);
-        }
+        policy.set_table(table)?;
     }
     Ok(policy)
-}
-
-/// `30%`, `30` or `off`.
-fn loss_share(text: &str) -> Result<Option<u8>, Fault> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|percent| (1..=100).contains(percent));
-    percent.map(Some).ok_or_else(|| Fault::usage(format!("\"{text}\" is not a share"), "Give 1% to 100%, or off."))
 }
 
 fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::Path>, cx: &Context) -> Result<(), Fault> {

@@ -165,7 +165,8 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     // Without JavaScript a refused form comes back with its fault: that must be seen.
     let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
-    let (never_replace, paused) = (view.never_replace, view.paused);
+    let (never_replace, paused, auto_recovery) = (view.never_replace, view.paused, view.auto_recovery);
+    let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
     view! {
         <Panel title="Settings">
             <details open=refused>
@@ -184,6 +185,14 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                         <input type="checkbox" name="paused" value="true" checked=paused/>
                         <span>"Pause it: take no scheduled backups"</span>
                     </label>
+                    <label class="check">
+                        <input type="checkbox" name="auto_recovery" value="true" checked=auto_recovery/>
+                        <span>"Auto-recovery: at the start, restore the newest good backup if the database is corrupt"</span>
+                    </label>
+                    <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
+                        help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>
+                    <Field label="Other shares by table" name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
+                        help="e.g. jobs=off, orders=5%"/>
                     <div class="form-actions"><SubmitButton label="Save the settings" pending=edit.pending()/></div>
                 </ActionForm>
             </details>
