@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use keepstone_model::{
-    backup::{Backup, Verdict},
+    anomaly::Changes,
+    backup::{Backup, SuspectCause, Verdict},
+    event::EventResult,
     human,
     id::{DatabaseId, JobId, Kind},
     job::Step,
@@ -13,7 +15,11 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Monitor, Result, Vault, databases,
+    Error, Monitor, Result, Vault,
+    activity::{self, NewEvent},
+    baseline::Baseline,
+    checkup, databases,
+    image::ImageFacts,
     jobs::{self, JobMonitor, JobRequest, Running},
     proof::Depth,
     scheduler,
@@ -94,6 +100,8 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let database = databases::database(running.vault, &options.database)?;
     let _lock = running.lock_database(&database.id)?;
     let path = sqlite::location::path_of(&database.location)?;
+    let baseline = Baseline::of(running.vault, &database.id, monitor)?;
+    let compared = |facts: &ImageFacts| baseline.as_ref().map(|baseline| baseline.compare(facts, &database.loss)).unwrap_or_default();
     let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
     let take_options = TakeOptions {
         database: &database,
@@ -104,14 +112,58 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         pin: options.pin,
         compression: options.compression,
         level: options.level,
+        loss: &|facts| compared(facts).loss,
         proof: options.verify.then_some(Depth::Opened),
         actor: &options.actor,
     };
     monitor.step(Step::Snapshot);
     let (backup, facts) = take(running, &take_options, &mut |sink| sqlite::snapshot::snapshot(&path, &snapshot, sink, monitor), monitor)?;
     running.concerns(&backup.id)?;
+    tell(running, options, &backup, &compared(&facts), baseline.as_ref());
     let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(CreateReport { job: running.id(), backup, elapsed_ms, hold_ms: facts.source.hold_ms })
+}
+
+/// The events of what was found out about the source. The backup is published: a fault here takes nothing away from it.
+fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes: &Changes, baseline: Option<&Baseline>) {
+    let vault = running.vault;
+    let event = |action, result, message| NewEvent {
+        actor: &options.actor,
+        action,
+        result,
+        database: Some(backup.database.clone()),
+        backup: Some(backup.id.clone()),
+        job: Some(running.id()),
+        message,
+    };
+    let mut events = Vec::new();
+    if let Some(why) = &backup.suspect {
+        let (result, what) = match backup.suspect_cause {
+            SuspectCause::Damage => (EventResult::Failed, "the source is damaged"),
+            SuspectCause::Loss => (EventResult::Warning, "the source lacks what an earlier backup had"),
+        };
+        let held = "no older good backup is removed until it is acknowledged";
+        events.push(event("backup.suspect", result, format!("{}: {what}: {why}; {held}", backup.id)));
+    }
+    if let Some(baseline) = baseline {
+        let since = &baseline.backup;
+        if !changes.warnings.is_empty() {
+            events.push(event("database.anomaly", EventResult::Warning, format!("since {since}: {}", changes.warnings.join("; "))));
+        }
+        if !changes.news.is_empty() {
+            events.push(event("database.changed", EventResult::Ok, format!("since {since}: {}", changes.news.join("; "))));
+        }
+    }
+    for event in events {
+        if let Err(error) = activity::record(vault, &event) {
+            tracing::error!(backup = %backup.id, %error, action = event.action, message = event.message, "an event could not be written");
+        }
+    }
+    if backup.is_good()
+        && let Err(error) = checkup::all_is_well(vault, &backup.database)
+    {
+        tracing::warn!(database = %backup.database, %error, "what the last look found could not be taken back");
+    }
 }
 
 fn validate(options: &CreateOptions) -> Result<()> {
@@ -129,7 +181,13 @@ fn outcome(report: &CreateReport) -> String {
     let packed = human::bytes(backup.archive_size_bytes);
     match backup.verdict() {
         Verdict::Good => format!("backed up {made}, {packed} packed, read back and checked"),
-        Verdict::Suspect => format!("backed up {made}, but the source is damaged: {}", backup.suspect.as_deref().unwrap_or_default()),
+        Verdict::Suspect => {
+            let what = match backup.suspect_cause {
+                SuspectCause::Damage => "is damaged",
+                SuspectCause::Loss => "lacks what an earlier backup had",
+            };
+            format!("backed up {made}, but the source {what}: {}", backup.suspect.as_deref().unwrap_or_default())
+        }
         Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed} packed, not checked"),
     }
 }

@@ -124,6 +124,8 @@ pub enum Error {
     PolicyRemovesMany { database: DatabaseId, count: u64, size: String },
     #[error("the policy of {database} would remove {count} backups at once, and nobody has confirmed it")]
     PolicyNotConfirmed { database: DatabaseId, count: u64 },
+    #[error("backup {id} is not suspect")]
+    NotSuspect { id: BackupId },
     #[error("backup {id} cannot be deleted: {reason}")]
     DeleteRefused { id: BackupId, reason: String },
     #[error("job {id} was cancelled")]
@@ -198,6 +200,7 @@ impl Error {
             Self::NeverReplace { .. } => "never_replace",
             Self::PolicyRemovesMany { .. } => "policy_removes_many",
             Self::PolicyNotConfirmed { .. } => "policy_not_confirmed",
+            Self::NotSuspect { .. } => "not_suspect",
             Self::DeleteRefused { .. } => "delete_refused",
             Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
             Self::RestoreMismatch { .. } => "restore_mismatch",
@@ -238,6 +241,7 @@ impl Error {
             | Self::NeverReplace { .. }
             | Self::PolicyRemovesMany { .. }
             | Self::PolicyNotConfirmed { .. }
+            | Self::NotSuspect { .. }
             | Self::DeleteRefused { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }
@@ -300,6 +304,7 @@ impl Error {
             Self::PolicyNotConfirmed { .. } => {
                 "Look at the plan with `keepstone cleanup --dry-run`, then confirm it with `keepstone cleanup --yes`, or change the policy."
             }
+            Self::NotSuspect { .. } => "There is nothing to acknowledge; `keepstone list` shows which backups are suspect.",
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),

@@ -5,18 +5,23 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
 
+pub mod ack;
 pub mod activity;
 pub mod archive;
 pub mod backups;
+mod baseline;
 pub mod catalog;
+pub mod checkup;
 pub mod cleanup;
 pub mod create;
 pub mod databases;
 pub mod delete;
+pub mod doctor;
 pub mod durable;
 pub mod error;
 mod guard;
 pub mod image;
+pub mod installation;
 pub mod jobs;
 mod layout;
 pub mod monitor;

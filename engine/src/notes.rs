@@ -1,7 +1,10 @@
 //! The mutable facts of a backup, in a file beside its archive. They win over the metadata and outlive a lost catalog.
 
 use jiff::Timestamp;
-use keepstone_model::{backup::Proof, id::BackupId};
+use keepstone_model::{
+    backup::{Acknowledgement, Proof, SuspectCause},
+    id::BackupId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Vault, durable, guard};
@@ -31,6 +34,11 @@ pub(crate) struct Notes {
     /// Why the source was in doubt.
     #[serde(default)]
     pub suspect: Option<String>,
+    #[serde(default)]
+    pub suspect_cause: SuspectCause,
+    /// Who took note of the doubt.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
     /// Set before the archive goes to the trash and cleared after it came back. Whether it is there, its place says.
     #[serde(default)]
     pub tombstone: Option<Tombstone>,
@@ -57,6 +65,8 @@ impl Notes {
             tags: None,
             proofs: Vec::new(),
             suspect: None,
+            suspect_cause: SuspectCause::default(),
+            acknowledged: None,
             tombstone: None,
         }
     }

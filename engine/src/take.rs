@@ -9,7 +9,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, CheckName, CheckResult, Proof},
+    backup::{Backup, BackupState, CheckName, CheckResult, Proof, SuspectCause},
     database::Database,
     human,
     id::{BackupId, Kind},
@@ -37,6 +37,8 @@ pub(crate) struct TakeOptions<'a> {
     pub(crate) pin: bool,
     pub(crate) compression: Compression,
     pub(crate) level: Option<i32>,
+    /// Why the source is in doubt for what it holds, where it is not damaged.
+    pub(crate) loss: &'a dyn Fn(&ImageFacts) -> Option<String>,
     /// None: published as it is, unproven.
     pub(crate) proof: Option<Depth>,
     pub(crate) actor: &'a str,
@@ -86,10 +88,11 @@ fn write_and_publish(
     let facts = source(&mut writer)?;
     let previous = vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete);
     let previous = previous.and_then(|b| Some(Previous { id: b.id, hash: b.payload_hash? }));
-    let mut describe = |payload: &PayloadFacts| metadata(options, id, sequence, begun, &facts, payload, previous.clone());
+    let damage = facts.suspect.clone().map(|why| (why, SuspectCause::Damage));
+    let mut suspect = damage.or_else(|| (options.loss)(&facts).map(|why| (why, SuspectCause::Loss)));
+    let mut describe = |payload: &PayloadFacts| metadata(options, id, sequence, begun, &facts, payload, previous.clone(), suspect.as_ref());
     let written = writer.finish(&mut describe)?;
 
-    let mut suspect = facts.suspect.clone();
     let proof = match options.proof {
         None => None,
         Some(depth) => {
@@ -98,7 +101,11 @@ fn write_and_publish(
             }
             let step = if options.kind == Kind::Safety { Step::SafetyBackup } else { Step::Prove };
             let (_, proof) = prove(staged, &running.staging, depth, step, monitor)?;
-            suspect = suspect.or(judge(id, &proof)?);
+            // Damage weighs more than a loss, which may well come of it.
+            let known = suspect.as_ref().is_some_and(|(_, cause)| *cause == SuspectCause::Damage);
+            if let Some(why) = judge(id, &proof)?.filter(|_| !known) {
+                suspect = Some((why, SuspectCause::Damage));
+            }
             Some(proof)
         }
     };
@@ -112,9 +119,12 @@ fn write_and_publish(
     }
     durable::publish(staged, &target)?;
     // From here on the backup exists, whatever happens to this process.
+    let suspect_cause = suspect.as_ref().map(|(_, cause)| *cause).unwrap_or_default();
+    let suspect = suspect.map(|(why, _)| why);
     notes::update(vault, id, |notes| {
         notes.pinned = options.pin;
         notes.suspect.clone_from(&suspect);
+        notes.suspect_cause = suspect_cause;
         notes.proofs.extend(proof.clone());
     })?;
     let backup = Backup {
@@ -129,6 +139,8 @@ fn write_and_publish(
         tags: options.tags.to_vec(),
         pinned: options.pin,
         suspect,
+        suspect_cause,
+        acknowledged: None,
         original_size_bytes: facts.size_bytes,
         archive_size_bytes: written.archive_size_bytes,
         total_records: facts.total_records(),
@@ -162,6 +174,7 @@ fn judge(id: &BackupId, proof: &Proof) -> Result<Option<String>> {
     Ok(suspect)
 }
 
+#[expect(clippy::too_many_arguments, reason = "a document's parts; each is a different noun")]
 fn metadata(
     options: &TakeOptions<'_>,
     id: &BackupId,
@@ -170,6 +183,7 @@ fn metadata(
     facts: &ImageFacts,
     payload: &PayloadFacts,
     previous: Option<Previous>,
+    suspect: Option<&(String, SuspectCause)>,
 ) -> Metadata {
     Metadata {
         format_version: FORMAT_VERSION,
@@ -205,7 +219,8 @@ fn metadata(
         origin: None,
         previous,
         slots: Vec::new(),
-        suspect: facts.suspect.clone(),
+        suspect: suspect.map(|(why, _)| why.clone()),
+        suspect_cause: suspect.map(|(_, cause)| *cause),
     }
 }
 
@@ -239,11 +254,19 @@ pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, notes: Option<&Notes
     backup.archive_size_bytes = archive.size_bytes();
     backup.total_records = metadata.total_records;
     backup.payload_hash = Some(metadata.payload_hash.clone());
-    backup.suspect.clone_from(&metadata.suspect);
+    (backup.suspect, backup.suspect_cause) = doubt(metadata, notes);
     if let Some(notes) = notes {
-        backup.suspect = notes.suspect.clone().or_else(|| metadata.suspect.clone());
+        backup.acknowledged.clone_from(&notes.acknowledged);
         backup.pinned = notes.pinned;
         backup.proof = notes.proofs.last().cloned();
+    }
+}
+
+/// Why the source was in doubt, and of which sort: the notes know more than the metadata, which was written before the archive was proven.
+pub(crate) fn doubt(metadata: &Metadata, notes: Option<&Notes>) -> (Option<String>, SuspectCause) {
+    match notes.filter(|notes| notes.suspect.is_some()) {
+        Some(notes) => (notes.suspect.clone(), notes.suspect_cause),
+        None => (metadata.suspect.clone(), metadata.suspect_cause.unwrap_or_default()),
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn database(vault: &Vault, name: &str) -> Database {
         retention: keepstone_model::retention::RetentionPolicy::standard(),
         auto_recovery: false,
         encrypt: false,
+        loss: keepstone_model::anomaly::LossPolicy::default(),
     };
     vault.catalog().add_database(&database, &[], &[], &plain_event("database.added")).unwrap();
     fs::create_dir_all(vault.database_dir(&database.id)).unwrap();

@@ -109,6 +109,7 @@ pub const POLICY: &[Rule] = &[
     change("/fn/backups/verify", OPERATOR),
     change("/fn/backups/edit", OPERATOR),
     change("/fn/backups/pin", OPERATOR),
+    change("/fn/backups/ack", OPERATOR),
     change("/fn/backups/delete", OPERATOR),
     read("/fn/trash/list", VIEWER),
     change("/fn/trash/put-back", OPERATOR),

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{BackupId, DatabaseId, JobId, Kind},
-    retention::holding_sequence,
 };
 
 /// How far a backup has come.
@@ -195,6 +194,36 @@ impl Verdict {
     }
 }
 
+/// What puts a backup in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspectCause {
+    /// SQLite finds the source damaged: this backup can never be good.
+    #[default]
+    Damage,
+    /// The source lost what an earlier backup had: as good as any other once a person says that this was meant.
+    Loss,
+}
+
+impl SuspectCause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Damage => "damage",
+            Self::Loss => "loss",
+        }
+    }
+}
+
+/// A person's word on a suspect backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    pub at: Timestamp,
+    pub by: String,
+    /// Why; empty where nothing was said.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// One consistent copy of one database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Backup {
@@ -212,6 +241,12 @@ pub struct Backup {
     pub pinned: bool,
     /// Why the source was in doubt, if it was.
     pub suspect: Option<String>,
+    /// What sort of doubt; says nothing where there is none.
+    #[serde(default)]
+    pub suspect_cause: SuspectCause,
+    /// Who took note of the doubt. Until then it holds every older good backup.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
     /// The plain image, in bytes. 0 until it is known.
     pub original_size_bytes: u64,
     /// The whole archive file, in bytes. 0 until it is published.
@@ -232,9 +267,9 @@ impl Backup {
         self.proof.as_ref().map_or(Level::None, Proof::level)
     }
 
-    /// The verdict, first that fits: suspect, bad, good, unproven.
+    /// The verdict, first that fits: suspect, bad, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one.
     pub fn verdict(&self) -> Verdict {
-        if self.suspect.is_some() {
+        if self.suspect.is_some() && (self.suspect_cause == SuspectCause::Damage || self.acknowledged.is_none()) {
             Verdict::Suspect
         } else if self.proof.as_ref().is_some_and(Proof::failed) {
             Verdict::Bad
@@ -250,15 +285,23 @@ impl Backup {
         self.kind == Kind::Imported || self.sequence < 1
     }
 
-    /// Whether it holds every older good backup: its source was in doubt, and nobody has said that this is all right.
-    pub fn holds_older(&self) -> bool {
-        matches!(self.state, BackupState::Complete | BackupState::Missing) && self.suspect.is_some()
-    }
-
     /// Complete, no check failed, level at least `opened`.
     pub fn is_good(&self) -> bool {
         self.state == BackupState::Complete && self.verdict() == Verdict::Good
     }
+
+    /// Suspect, and nobody has taken note of it: no older good backup may go. One that is missing still says what was seen when it was made.
+    /// A safety backup holds nothing: whoever restores knows what is being replaced, and an imported one is older than all others.
+    pub fn holds(&self) -> bool {
+        let there = matches!(self.state, BackupState::Complete | BackupState::Missing);
+        there && self.suspect.is_some() && self.acknowledged.is_none() && !matches!(self.kind, Kind::Safety | Kind::Imported)
+    }
+}
+
+/// The newest suspect backup that holds this one: it is good, and older than a doubt of which nobody has taken note. None: it is not held.
+pub fn held_by<'a>(target: &Backup, of_database: &'a [Backup]) -> Option<&'a Backup> {
+    let holds = |other: &&Backup| other.holds() && other.sequence > target.sequence && other.database == target.database;
+    of_database.iter().filter(holds).max_by_key(|other| other.sequence).filter(|_| target.is_good())
 }
 
 /// Why a backup cannot be deleted now; none if it can. Unknown means no, so the caller passes every *live* backup of the database. What
@@ -268,21 +311,52 @@ pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'stati
         let own = |b: &&Backup| b.id != target.id && b.state == BackupState::Complete && b.kind != Kind::Safety && !b.is_imported();
         of_database.iter().filter(own)
     };
-    let held = || target.is_good() && holding_sequence(of_database).is_some_and(|holder| target.sequence < holder);
     let others_good = others().any(Backup::is_good);
     let newest = others().all(|b| b.sequence < target.sequence);
     match target.state {
         BackupState::Running => Some("it is still being made: cancel its job first"),
         BackupState::Trashed => Some("it is in the trash already"),
         _ if target.pinned => Some("it is pinned: unpin it first"),
-        _ if held() => {
-            Some("a newer backup is suspect, and holds this one: look at the database and acknowledge that one, or delete it, first")
-        }
+        _ if target.holds() => Some("it is suspect and nobody has taken note of it: acknowledge it first"),
+        _ if held_by(target, of_database).is_some() => Some("a newer backup is suspect: acknowledge that one first"),
         _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
         BackupState::Complete if !others_good && newest && target.verdict() != Verdict::Bad => {
             Some("no other backup of its database is known to be good: make another one first")
         }
         _ => None,
+    }
+}
+
+/// A good daily backup, for tests.
+#[cfg(test)]
+pub(crate) fn example() -> Backup {
+    use CheckName::{ChecksumValidation, FileExistence, RowCounts, SqliteIntegrityCheck};
+    let check = |name| Check { name, result: CheckResult::Passed, detail: String::new(), elapsed_ms: 1 };
+    let checks = [FileExistence, ChecksumValidation, SqliteIntegrityCheck, RowCounts].map(check).to_vec();
+    let id: BackupId = "shop_daily_20261120T030000Z_k3f9".parse().unwrap();
+    Backup {
+        database: id.database(),
+        kind: Kind::Daily,
+        id,
+        sequence: 1,
+        state: BackupState::Complete,
+        created_at: Timestamp::UNIX_EPOCH,
+        created_by: "schedule".to_owned(),
+        description: String::new(),
+        tags: Vec::new(),
+        pinned: false,
+        suspect: None,
+        suspect_cause: SuspectCause::Damage,
+        acknowledged: None,
+        original_size_bytes: 1,
+        archive_size_bytes: 1,
+        total_records: 1,
+        payload_hash: None,
+        proof: Some(Proof { checked_at: Timestamp::UNIX_EPOCH, checks }),
+        error: None,
+        job: None,
+        trashed_at: None,
+        trash_until: None,
     }
 }
 
@@ -293,6 +367,32 @@ mod tests {
     fn proof(results: &[(CheckName, CheckResult)]) -> Proof {
         let checks = results.iter().map(|&(name, result)| Check { name, result, detail: String::new(), elapsed_ms: 1 }).collect();
         Proof { checked_at: Timestamp::UNIX_EPOCH, checks }
+    }
+
+    fn good(sequence: i64) -> Backup {
+        Backup { sequence, id: format!("shop_daily_20261120T030000Z_k3f{sequence}").parse().unwrap(), ..example() }
+    }
+
+    #[test]
+    fn a_suspect_backup_holds_the_older_good_ones_until_someone_took_note() {
+        let ack = || Some(Acknowledgement { at: Timestamp::UNIX_EPOCH, by: "alice".into(), reason: String::new() });
+        let suspect = |cause| Backup { suspect: Some("table a is empty".into()), suspect_cause: cause, ..good(2) };
+        for cause in [SuspectCause::Damage, SuspectCause::Loss] {
+            let all = |middle: Backup| [good(1), middle, good(3)];
+            let held = |all: &[Backup]| all.iter().map(|b| held_by(b, all).map(|by| by.sequence)).collect::<Vec<_>>();
+            assert_eq!(suspect(cause).verdict(), Verdict::Suspect);
+            assert_eq!(held(&all(suspect(cause))), [Some(2), None, None], "only the older good one");
+            assert_eq!(held(&all(Backup { state: BackupState::Missing, ..suspect(cause) })), [Some(2), None, None]);
+            assert_eq!(held(&all(Backup { kind: Kind::Safety, ..suspect(cause) })), [None; 3]);
+            let noted = all(Backup { acknowledged: ack(), ..suspect(cause) });
+            assert_eq!(held(&noted), [None; 3]);
+            assert_eq!(noted[1].is_good(), cause == SuspectCause::Loss, "damage never becomes good");
+            // What holds or is held is not deleted either.
+            assert!(delete_refusal(&all(suspect(cause))[0], &all(suspect(cause))).is_some());
+            assert!(delete_refusal(&all(suspect(cause))[1], &all(suspect(cause))).is_some());
+            assert_eq!(delete_refusal(&noted[0], &noted), None);
+            assert_eq!(delete_refusal(&noted[1], &noted), None);
+        }
     }
 
     #[test]

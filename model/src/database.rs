@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{DatabaseId, DatabaseUid},
+    anomaly::LossPolicy,
+    backup::{Backup, SuspectCause},
+    human,
+    id::{BackupId, DatabaseId, DatabaseUid},
     retention::RetentionPolicy,
 };
 
@@ -54,6 +57,9 @@ pub struct Database {
     /// Whether its backups are encrypted unless a create says otherwise.
     #[serde(default)]
     pub encrypt: bool,
+    /// When fewer rows than before make a backup of it suspect.
+    #[serde(default)]
+    pub loss: LossPolicy,
 }
 
 /// What is known of a database when its state is asked for.
@@ -66,6 +72,10 @@ pub struct DatabaseFacts {
     /// Whether any complete backup exists, proven or not.
     pub any_complete: bool,
     pub last_run_failed: bool,
+    /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
+    pub newest_suspect: bool,
+    /// The last look at the live database found it damaged.
+    pub damaged: bool,
     pub objective_secs: u64,
 }
 
@@ -108,21 +118,126 @@ impl DatabaseState {
 
 /// The state of a database, first that fits: paused, running, failed, at risk, unproven, protected.
 pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
-    let age_secs = facts.newest_good_at.map(|at| now.duration_since(at).as_secs());
+    let old = is_old(facts, now);
     if facts.paused {
         DatabaseState::Paused
     } else if facts.running {
         DatabaseState::Running
-    } else if age_secs.is_none() && facts.last_run_failed {
+    } else if facts.newest_good_at.is_none() && facts.last_run_failed {
         DatabaseState::Failed
-    } else if facts.last_run_failed || age_secs.is_some_and(|age| age > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX)) {
+    } else if facts.last_run_failed || facts.newest_suspect || facts.damaged || old {
         DatabaseState::AtRisk
-    } else if age_secs.is_none() {
+    } else if facts.newest_good_at.is_none() {
         // Also a database that has no backup at all yet: nothing unproven is ever green.
         DatabaseState::Unproven
     } else {
         DatabaseState::Protected
     }
+}
+
+/// What the last look at a live database found, where that was not well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkup {
+    pub at: Timestamp,
+    /// What was damaged, in SQLite's words.
+    pub finding: String,
+    /// None: it is damaged still.
+    pub recovered: Option<Recovered>,
+}
+
+/// A damaged database that was brought back without a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// What was restored, and when that had been taken.
+    pub backup: BackupId,
+    pub taken_at: Timestamp,
+    /// The folder that keeps the damaged files.
+    pub kept: String,
+}
+
+impl Checkup {
+    /// The damage, as long as it was not mended.
+    pub fn damage(&self) -> Option<&str> {
+        self.recovered.is_none().then_some(&*self.finding)
+    }
+}
+
+fn is_old(facts: &DatabaseFacts, now: Timestamp) -> bool {
+    let age_secs = facts.newest_good_at.map(|at| now.duration_since(at).as_secs());
+    age_secs.is_some_and(|age| age > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX))
+}
+
+/// One thing that makes a database unsafe, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concern {
+    /// Lower case, without a full stop, e.g. "table orders is empty, it had 200 rows".
+    pub reason: String,
+    /// A sentence or two.
+    pub advice: String,
+    /// The backup that it is about, to look at.
+    pub backup: Option<BackupId>,
+}
+
+/// What the concerns of a database are told by.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    pub database: &'a DatabaseId,
+    pub facts: DatabaseFacts,
+    /// What the last look at the live database found wrong.
+    pub damage: Option<&'a str>,
+    /// The newest complete backup, where it is suspect.
+    pub suspect: Option<&'a Backup>,
+    pub last_error: Option<&'a str>,
+}
+
+/// Everything that keeps a database from being safe, the most urgent first.
+pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
+    let (id, facts) = (situation.database, &situation.facts);
+    let mut concerns = Vec::new();
+    if let Some(damage) = situation.damage {
+        concerns.push(Concern {
+            reason: format!("the database itself is damaged: {damage}"),
+            advice: format!(
+                "Stop its application; then `keepstone doctor {id} --recover` keeps the damaged files aside and restores the newest good backup."
+            ),
+            backup: None,
+        });
+    }
+    if let Some(backup) = situation.suspect {
+        let why = backup.suspect.as_deref().unwrap_or("its source was in doubt");
+        concerns.push(match backup.suspect_cause {
+            SuspectCause::Damage => Concern {
+                reason: format!("the newest backup is of a damaged database: {why}"),
+                advice: "Restore the newest good backup, then make a new one. Until somebody acknowledges this one, no older good backup is removed."
+                    .to_owned(),
+                backup: Some(backup.id.clone()),
+            },
+            SuspectCause::Loss => Concern {
+                reason: format!("the newest backup lacks what an earlier one had: {why}"),
+                advice: "If that was meant, acknowledge it; if not, restore an older backup, then make a new one. Until then no older good backup \
+                         is removed."
+                    .to_owned(),
+                backup: Some(backup.id.clone()),
+            },
+        });
+    }
+    if facts.last_run_failed {
+        concerns.push(Concern {
+            reason: format!("the last run failed: {}", situation.last_error.unwrap_or("without a word")),
+            advice: "Mend what it names, then make a backup now.".to_owned(),
+            backup: None,
+        });
+    }
+    if let Some(at) = facts.newest_good_at.filter(|_| is_old(facts, now)) {
+        let (age, objective) =
+            (human::age_secs(now.duration_since(at).as_secs()), human::duration_ms(facts.objective_secs.saturating_mul(1000)));
+        concerns.push(Concern {
+            reason: format!("the newest good backup is {age} old, the objective is {objective}"),
+            advice: "Make a backup now.".to_owned(),
+            backup: None,
+        });
+    }
+    concerns
 }
 
 #[cfg(test)]
@@ -138,12 +253,17 @@ mod tests {
             newest_good_at: Some(at(1000)),
             any_complete: true,
             last_run_failed: false,
+            newest_suspect: false,
+            damaged: false,
             objective_secs: 100,
         };
         let cases = [
             (fine, DatabaseState::Protected),
             (DatabaseFacts { newest_good_at: Some(at(949)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { last_run_failed: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newest_suspect: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { damaged: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newest_good_at: None, newest_suspect: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::Unproven),
             (DatabaseFacts { newest_good_at: None, last_run_failed: true, ..fine }, DatabaseState::Failed),
             (DatabaseFacts { running: true, last_run_failed: true, ..fine }, DatabaseState::Running),
@@ -151,6 +271,36 @@ mod tests {
         ];
         for (facts, state) in cases {
             assert_eq!(database_state(&facts, at(1050)), state, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn every_state_of_risk_has_its_reason() {
+        let (now, id) = (Timestamp::from_second(1050).unwrap(), "shop".parse().unwrap());
+        let flags = [false, true];
+        for (last_run_failed, newest_suspect, damaged) in flags.iter().flat_map(|a| flags.iter().flat_map(|b| flags.map(|c| (*a, *b, c)))) {
+            for newest_good in [None, Some(1000), Some(900)] {
+                let facts = DatabaseFacts {
+                    paused: false,
+                    running: false,
+                    newest_good_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
+                    any_complete: true,
+                    last_run_failed,
+                    newest_suspect,
+                    damaged,
+                    objective_secs: 100,
+                };
+                let backup = crate::backup::Backup {
+                    suspect: Some("table a is empty".into()),
+                    suspect_cause: SuspectCause::Loss,
+                    ..crate::backup::example()
+                };
+                let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));
+                let found = concerns(&Situation { database: &id, facts, damage, suspect, last_error: Some("no space") }, now);
+                let at_risk = matches!(database_state(&facts, now), DatabaseState::AtRisk | DatabaseState::Failed);
+                assert_eq!(at_risk, !found.is_empty(), "{facts:?}");
+                assert!(found.iter().all(|concern| !concern.advice.is_empty()));
+            }
         }
     }
 }

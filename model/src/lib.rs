@@ -6,6 +6,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
 
 pub mod access;
+pub mod anomaly;
 pub mod backup;
 pub mod database;
 pub mod event;

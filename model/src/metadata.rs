@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backup::SuspectCause,
     database::Engine,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
 };
@@ -142,6 +143,9 @@ pub struct Metadata {
     /// Why the source was in doubt when the snapshot was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspect: Option<String>,
+    /// What sort of doubt; damage where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect_cause: Option<SuspectCause>,
 }
 
 /// A key slot. None is written yet: until archives can be encrypted the list is empty and its members have no form.

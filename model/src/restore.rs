@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    human,
     id::{BackupId, DatabaseId},
     metadata::Table,
 };
@@ -77,6 +78,41 @@ pub struct RestorePlan {
     /// Sentences a person must know before confirming, e.g. another page size.
     pub warnings: Vec<String>,
     pub binding: Binding,
+}
+
+/// The live database right after a restore, looked at on a fresh connection. Applications may have written to it by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AfterRestore {
+    /// SQLite finds it sound.
+    pub sound: bool,
+    /// What was checked, or what was found, e.g. "integrity check: ok".
+    pub integrity: String,
+    pub rows: u64,
+    pub backup_rows: u64,
+    /// The tables that hold another number of rows than the backup, with both numbers.
+    pub differing: Vec<(String, u64, u64)>,
+}
+
+impl AfterRestore {
+    /// e.g. "integrity check: ok; 1 200 rows, as many as in the backup".
+    pub fn words(&self) -> String {
+        let rows = human::count(self.rows);
+        let counts = if self.differing.is_empty() {
+            format!("{rows} rows, as in the backup")
+        } else {
+            let tables: Vec<_> = self
+                .differing
+                .iter()
+                .map(|(table, now, then)| format!("{table} {} of {}", human::count(*now), human::count(*then)))
+                .collect();
+            format!(
+                "{rows} rows, {} in the backup ({}; applications may have written since)",
+                human::count(self.backup_rows),
+                tables.join(", ")
+            )
+        };
+        format!("{}; {counts}", self.integrity)
+    }
 }
 
 impl RestorePlan {

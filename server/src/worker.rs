@@ -10,11 +10,13 @@ use std::{
 };
 
 use keepstone_engine::{
-    Monitor, Vault, cleanup, jobs,
+    Monitor, Vault, cleanup, doctor, jobs,
     model::{Timestamp, retention::CountBy},
     recheck::{self, RecheckOptions},
     scheduler,
 };
+
+use crate::cli::look::Child;
 
 const WORKERS: usize = 2;
 /// How often an idle worker looks for a job. One query of the catalog.
@@ -83,7 +85,14 @@ impl Workers {
             threads.push(Builder::new().name(format!("worker-{number}")).spawn(move || work(&vault, &stop))?);
         }
         let schedule = stop.clone();
-        threads.push(Builder::new().name("scheduler".into()).spawn(move || tick(&vault, &rechecks, &schedule))?);
+        // A corrupt database is brought back before a schedule makes a backup of it.
+        let recover_then_tick = move || {
+            if let Err(error) = doctor::at_start(&vault, &Child, &UntilStopped(schedule.clone())) {
+                tracing::error!(%error, "the databases could not be looked at");
+            }
+            tick(&vault, &rechecks, &schedule);
+        };
+        threads.push(Builder::new().name("scheduler".into()).spawn(recover_then_tick)?);
         Ok(Self { stop, threads })
     }
 

@@ -10,7 +10,7 @@ mod zone;
 use std::{fmt, sync::Arc};
 
 use axum::http::{Method, StatusCode, header, request::Parts};
-use keepstone_engine::Vault;
+use keepstone_engine::{Vault, databases::DatabaseStatus};
 use keepstone_model::{Timestamp, access::Role};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
@@ -20,6 +20,13 @@ pub use accounts::{next_or_home, set_up, sign_in, sign_out};
 pub use zone::{zone, zone_of};
 
 use crate::{error::AppError, live_types::LiveState};
+
+/// What is wrong with a database itself or with what its newest backup holds, and what to do; a late or failed backup is told elsewhere.
+pub fn concern(status: &DatabaseStatus) -> Option<String> {
+    let damaged = status.checkup.as_ref().is_some_and(|checkup| checkup.damage().is_some());
+    let concern = if damaged { status.concerns.first() } else { status.concerns.iter().find(|concern| concern.backup.is_some()) }?;
+    Some(format!("{}. {}", concern.reason, concern.advice))
+}
 
 /// How fresh the password must be for a destructive act.
 pub const RECENT_SECS: i64 = 10 * 60;

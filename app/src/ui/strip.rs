@@ -142,6 +142,8 @@ mod on_the_server {
                 tags: Vec::new(),
                 pinned: false,
                 suspect: None,
+                suspect_cause: keepstone_model::backup::SuspectCause::Damage,
+                acknowledged: None,
                 original_size_bytes: 0,
                 archive_size_bytes: 0,
                 total_records: 0,

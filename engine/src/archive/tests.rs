@@ -70,6 +70,7 @@ fn metadata_of(facts: &PayloadFacts, compression: Compression) -> Metadata {
         previous: None,
         slots: Vec::new(),
         suspect: None,
+        suspect_cause: None,
     }
 }
 

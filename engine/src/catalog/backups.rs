@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, SuspectCause, Verdict},
     id::{BackupId, DatabaseId, JobId, Kind},
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params, params_from_iter, types::Value};
 
 use super::{
     Catalog, Stop,
-    row::{id, json, maybe_id, maybe_json, maybe_ms, maybe_time, ms, time, to_json, word},
+    row::{id, json, maybe_id, maybe_json, maybe_ms, maybe_time, ms, time, to_json, to_word, word},
 };
 use crate::{
     Error, Result,
@@ -52,6 +52,8 @@ impl Catalog {
                 tags: tags.to_vec(),
                 pinned: false,
                 suspect: None,
+                suspect_cause: SuspectCause::default(),
+                acknowledged: None,
                 original_size_bytes: 0,
                 archive_size_bytes: 0,
                 total_records: 0,
@@ -221,13 +223,15 @@ impl Catalog {
 }
 
 /// See [`Catalog::backup_stats`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct BackupStats {
     pub newest_good_at: Option<Timestamp>,
     pub complete_count: u64,
     pub archive_size_bytes: u64,
     /// The size of the database in its newest complete backup.
     pub size_bytes: Option<u64>,
+    /// The newest complete backup, where it is suspect.
+    pub suspect: Option<Backup>,
     /// What went wrong in the last run, if it did: running and cancelled ones say nothing.
     pub last_error: Option<String>,
     pub last_run_failed: bool,
@@ -248,6 +252,13 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         )?
         .query_row(of, |row| row.get(0))
         .optional()?;
+    let newest = c
+        .prepare_cached(
+            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(of, read)
+        .optional()?;
+    let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
     // A cancelled backup is a failed row whose job was cancelled; what was trashed or removed says nothing of the last run either. Safety
     // backups belong to restores, which report their own failures.
     let last: Option<(BackupState, Option<String>)> = c
@@ -261,7 +272,7 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .optional()?;
     let last_run_failed = matches!(last, Some((BackupState::Failed | BackupState::Interrupted, _)));
     let last_error = last.filter(|_| last_run_failed).and_then(|(_, error)| error);
-    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, size_bytes, last_error, last_run_failed })
+    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, size_bytes, suspect, last_error, last_run_failed })
 }
 
 fn change(tx: &Transaction<'_>, id: &BackupId, change: impl FnOnce(&mut Backup)) -> Result<Backup, Stop> {
@@ -286,14 +297,15 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
     let search = [backup.id.as_str(), &backup.description, &backup.tags.join("\n")].join("\n").to_lowercase();
     tx.prepare_cached(
         "INSERT INTO backups (id, database, kind, sequence, state, created_at, created_by, description, tags, pinned, suspect,
-             original_size_bytes, archive_size_bytes, total_records, payload_hash, proof, error, job, trashed_at, trash_until, good,
-             verdict, search)
+             suspect_cause, acknowledged, original_size_bytes, archive_size_bytes, total_records, payload_hash, proof, error, job,
+             trashed_at, trash_until, good, verdict, search)
          VALUES (:id, :database, :kind, :sequence, :state, :created_at, :created_by, :description, :tags, :pinned, :suspect,
-             :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :proof, :error, :job, :trashed_at, :trash_until,
-             :good, :verdict, :search)
+             :suspect_cause, :acknowledged, :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :proof, :error, :job,
+             :trashed_at, :trash_until, :good, :verdict, :search)
          ON CONFLICT (id) DO UPDATE SET
              sequence = excluded.sequence, state = excluded.state, created_at = excluded.created_at, created_by = excluded.created_by,
              description = excluded.description, tags = excluded.tags, pinned = excluded.pinned, suspect = excluded.suspect,
+             suspect_cause = excluded.suspect_cause, acknowledged = excluded.acknowledged,
              original_size_bytes = excluded.original_size_bytes, archive_size_bytes = excluded.archive_size_bytes,
              total_records = excluded.total_records, payload_hash = excluded.payload_hash, proof = excluded.proof,
              error = excluded.error, job = excluded.job, trashed_at = excluded.trashed_at, trash_until = excluded.trash_until,
@@ -312,6 +324,8 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
         ":tags": to_json(&backup.tags),
         ":pinned": backup.pinned,
         ":suspect": backup.suspect,
+        ":suspect_cause": to_word(&backup.suspect_cause),
+        ":acknowledged": backup.acknowledged.as_ref().map(to_json),
         ":original_size_bytes": backup.original_size_bytes,
         ":archive_size_bytes": backup.archive_size_bytes,
         ":total_records": backup.total_records,
@@ -341,6 +355,8 @@ pub(super) fn read(row: &Row<'_>) -> Result<Backup, rusqlite::Error> {
         tags: json(row, "tags")?,
         pinned: row.get("pinned")?,
         suspect: row.get("suspect")?,
+        suspect_cause: word(row, "suspect_cause")?,
+        acknowledged: maybe_json(row, "acknowledged")?,
         original_size_bytes: row.get("original_size_bytes")?,
         archive_size_bytes: row.get("archive_size_bytes")?,
         total_records: row.get("total_records")?,

@@ -1,12 +1,15 @@
 //! The rows of databases.
 
 use jiff::Timestamp;
-use keepstone_model::{database::Database, id::DatabaseId};
+use keepstone_model::{
+    database::{Checkup, Database},
+    id::DatabaseId,
+};
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
 use super::{
     Catalog, Stop, backups, events,
-    row::{id, json, ms, time, to_json, word},
+    row::{id, json, maybe_json, ms, time, to_json, word},
     schedules,
 };
 use crate::{Error, Result, activity::NewEvent, catalog::ScheduleRow};
@@ -43,9 +46,9 @@ impl Catalog {
             }
             tx.execute(
                 "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
-                                        retention, auto_recovery, encrypt)
+                                        retention, auto_recovery, encrypt, loss)
                  VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
-                         :retention, :auto_recovery, :encrypt)",
+                         :retention, :auto_recovery, :encrypt, :loss)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -58,6 +61,7 @@ impl Catalog {
                     ":retention": to_json(&database.retention),
                     ":auto_recovery": database.auto_recovery,
                     ":encrypt": database.encrypt,
+                    ":loss": to_json(&database.loss),
                 },
             )?;
             for schedule in schedules {
@@ -75,7 +79,8 @@ impl Catalog {
     pub(crate) fn edit_database(&self, database: &Database, event: &NewEvent<'_>, now: Timestamp) -> Result<()> {
         self.write(|tx| {
             tx.execute(
-                "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7
+                "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
+                     loss = ?8
                  WHERE id = ?1",
                 params![
                     database.id.as_str(),
@@ -85,6 +90,7 @@ impl Catalog {
                     to_json(&database.retention),
                     database.auto_recovery,
                     database.encrypt,
+                    to_json(&database.loss),
                 ],
             )?;
             events::append(tx, event, now)?;
@@ -106,6 +112,31 @@ impl Catalog {
                 return Err(Error::UnknownDatabase { id: id.to_string() }.into());
             }
             events::append(tx, event, now)?;
+            Ok(())
+        })
+    }
+
+    /// What the last look at the live database found, if it was not well.
+    pub(crate) fn checkup(&self, id: &DatabaseId) -> Result<Option<Checkup>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT checkup FROM databases WHERE id = ?1")?;
+            Ok(statement.query_row([id.as_str()], |row| maybe_json(row, "checkup")).optional()?.flatten())
+        })
+    }
+
+    /// Writes down what a look at the live database found, with the event of it; without one, that all is well again.
+    pub(crate) fn set_checkup(
+        &self,
+        id: &DatabaseId,
+        checkup: Option<&Checkup>,
+        event: Option<&NewEvent<'_>>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("UPDATE databases SET checkup = ?2 WHERE id = ?1", params![id.as_str(), checkup.map(to_json)])?;
+            if let Some(event) = event {
+                events::append(tx, event, now)?;
+            }
             Ok(())
         })
     }
@@ -136,5 +167,6 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         retention: json(row, "retention")?,
         auto_recovery: row.get("auto_recovery")?,
         encrypt: row.get("encrypt")?,
+        loss: json(row, "loss")?,
     })
 }

@@ -145,6 +145,25 @@ impl Catalog {
         })
     }
 
+    /// Every restore, undo and recovery of a database that is over and may have written, the newest first, each with its place in the order of
+    /// jobs.
+    pub(crate) fn restores_of(&self, database: &DatabaseId) -> Result<Vec<(i64, JobRow)>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM jobs WHERE database = ?1 AND verb IN ('restore', 'undo', 'recover') AND state IN ('done', 'abandoned')
+                 ORDER BY number DESC",
+            )?;
+            Ok(statement.query_map([database.as_str()], |row| Ok((row.get("number")?, read(row)?)))?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// A job's place in the order in which they came.
+    pub(crate) fn number_of_job(&self, id: &JobId) -> Result<Option<i64>> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT number FROM jobs WHERE id = ?1")?.query_row([id.as_str()], |row| row.get(0)).optional()?)
+        })
+    }
+
     /// Marks the job as one to stop. A queued one is cancelled by that, in the same step: no worker claims it afterwards.
     pub(crate) fn request_cancel(&self, id: &JobId) -> Result<()> {
         self.write(|tx| {

@@ -162,6 +162,13 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE databases ADD COLUMN cleanup TEXT NOT NULL DEFAULT '{}';
     ",
+    // 5: what puts a backup in doubt, who took note of it, and what the last look at a live database found
+    "
+    ALTER TABLE backups ADD COLUMN suspect_cause TEXT NOT NULL DEFAULT 'damage';
+    ALTER TABLE backups ADD COLUMN acknowledged TEXT;
+    ALTER TABLE databases ADD COLUMN loss TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE databases ADD COLUMN checkup TEXT;
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

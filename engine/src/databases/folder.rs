@@ -15,6 +15,7 @@ use crate::{
     durable,
     image::hex,
     notes::{self, Notes},
+    take::doubt,
 };
 
 const FILE_VERSION: u32 = 1;
@@ -182,7 +183,8 @@ fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, 
 /// The row of a backup as its archive and notes tell it.
 fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
     let metadata = archive.metadata();
-    let tombstone = notes.tombstone.filter(|_| state == BackupState::Trashed);
+    let suspect = doubt(metadata, Some(&notes));
+    let tombstone = notes.tombstone.clone().filter(|_| state == BackupState::Trashed);
     Backup {
         id: metadata.backup_id.clone(),
         database: metadata.database.clone(),
@@ -194,7 +196,9 @@ fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
         description: notes.description.unwrap_or_else(|| metadata.description.clone()),
         tags: notes.tags.unwrap_or_else(|| metadata.tags.clone()),
         pinned: notes.pinned,
-        suspect: notes.suspect.or_else(|| metadata.suspect.clone()),
+        suspect: suspect.0,
+        suspect_cause: suspect.1,
+        acknowledged: notes.acknowledged.clone(),
         original_size_bytes: metadata.original_size,
         archive_size_bytes: archive.size_bytes(),
         total_records: metadata.total_records,

@@ -7,7 +7,8 @@ use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    database::{Database, DatabaseFacts, DatabaseState, Engine, database_state},
+    anomaly::LossPolicy,
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Engine, Situation, concerns, database_state},
     event::EventResult,
     id::DatabaseId,
     retention::RetentionPolicy,
@@ -49,6 +50,10 @@ pub struct AddDatabaseOptions {
 pub struct DatabaseStatus {
     pub database: Database,
     pub state: DatabaseState,
+    /// Why it is not safe and what to do, the most urgent first.
+    pub concerns: Vec<Concern>,
+    /// What the last look at the live database found, if it was not well.
+    pub checkup: Option<Checkup>,
     /// The effective objective.
     pub objective_secs: u64,
     pub newest_good_at: Option<Timestamp>,
@@ -94,6 +99,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             retention: RetentionPolicy::standard(),
             auto_recovery: false,
             encrypt: false,
+            loss: LossPolicy::default(),
         },
     };
     let database = Database { added_at: now, ..left };
@@ -206,17 +212,30 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     let stats = vault.catalog().backup_stats(&database.id)?;
     let schedules = vault.catalog().schedules(Some(&database.id))?;
     let objective_secs = database.objective_secs.unwrap_or_else(|| objective_by_schedules(&schedules, now));
+    let checkup = vault.catalog().checkup(&database.id)?;
+    let damage = checkup.as_ref().and_then(Checkup::damage).map(str::to_owned);
     let facts = DatabaseFacts {
         paused: database.paused,
         running: vault.catalog().creates_now(&database.id)?,
         newest_good_at: stats.newest_good_at,
         any_complete: stats.complete_count > 0,
         last_run_failed: stats.last_run_failed,
+        newest_suspect: stats.suspect.is_some(),
+        damaged: damage.is_some(),
         objective_secs,
+    };
+    let situation = Situation {
+        database: &database.id,
+        facts,
+        damage: damage.as_deref(),
+        suspect: stats.suspect.as_ref(),
+        last_error: stats.last_error.as_deref(),
     };
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
         state: database_state(&facts, now),
+        concerns: concerns(&situation, now),
+        checkup,
         objective_secs,
         newest_good_at: stats.newest_good_at,
         last_error: stats.last_error,
@@ -241,6 +260,8 @@ pub struct EditDatabaseOptions {
     pub objective_secs: Option<Option<u64>>,
     pub never_replace: Option<bool>,
     pub paused: Option<bool>,
+    pub auto_recovery: Option<bool>,
+    pub loss: Option<LossPolicy>,
     pub actor: String,
 }
 
@@ -249,6 +270,13 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     let mut edited = database(vault, id)?;
     edited.objective_secs = options.objective_secs.unwrap_or(edited.objective_secs);
     edited.never_replace = options.never_replace.unwrap_or(edited.never_replace);
+    edited.auto_recovery = options.auto_recovery.unwrap_or(edited.auto_recovery);
+    if let Some(loss) = &options.loss {
+        if let Some(message) = loss.refusal() {
+            return Err(Error::Invalid { field: "loss", message });
+        }
+        edited.loss.clone_from(loss);
+    }
     if edited.objective_secs == Some(0) {
         return Err(Error::Invalid { field: "objective", message: "an objective is at least one second".to_owned() });
     }

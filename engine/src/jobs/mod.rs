@@ -15,6 +15,7 @@ use keepstone_model::{
     backup::BackupState,
     id::{BackupId, DatabaseId, JobId},
     job::{Job, JobState, Progress, Verb},
+    restore::AfterRestore,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,8 @@ pub struct JobDetail {
     /// For a restore: the file it wrote and its safety backup.
     pub restored_path: Option<String>,
     pub safety_backup: Option<BackupId>,
+    /// The live database right after a restore.
+    pub after: Option<AfterRestore>,
 }
 
 pub fn job(vault: &Vault, id: &JobId) -> Result<JobDetail> {
@@ -116,6 +119,7 @@ pub fn job(vault: &Vault, id: &JobId) -> Result<JobDetail> {
         log: log.into_iter().map(|(at, line)| format!("{} {line}", at.strftime("%H:%M:%S"))).collect(),
         can_undo: matches!(row.job.verb, Verb::Restore | Verb::Undo) && restore::undo_refusal(vault, &row)?.is_none(),
         restored_path: report.as_ref().map(|report| report.path.display().to_string()),
+        after: report.as_ref().and_then(|report| report.after.clone()),
         safety_backup: report.and_then(|report| report.safety_backup),
         job: row.job,
     })

@@ -1,30 +1,32 @@
 //! Carrying out a plan. Everything that can fail for reasons of ours comes before the write; the write is one transaction.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use keepstone_model::{
     backup::Level,
     database::Database,
     human,
-    id::{BackupId, Kind},
+    id::{BackupId, DatabaseId, Kind},
     job::{Progress, Step},
     metadata::{Compression, Metadata},
-    restore::{RestorePlan, RowsSince, Target},
+    restore::{AfterRestore, RestorePlan, RowsSince, Target},
 };
 
 use super::{
     RestoreOptions, RestoreReport,
     plan::{check_new_file, recount},
+    recovery,
 };
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    backups, databases, durable,
+    backups, checkup, databases, durable,
     image::RestoreHasher,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
     notes,
@@ -57,7 +59,11 @@ fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
     if report.replaced {
         let pages = human::count(report.pages_written);
-        format!("restored over the live database in {time}: {pages} pages written, writers waited {}", human::duration_ms(report.held_ms))
+        let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
+        format!(
+            "restored over the live database in {time}: {pages} pages written, writers waited {}{after}",
+            human::duration_ms(report.held_ms)
+        )
     } else {
         format!("restored in {time} into {}; the live database is unchanged", report.path.display())
     }
@@ -143,6 +149,7 @@ fn new_file(
         // It was synced and read back from the disk, and compared.
         hash_equal: true,
         rows_since_plan: Vec::new(),
+        after: None,
     })
 }
 
@@ -181,6 +188,7 @@ fn replace_live(
         elapsed_ms: 0,
         hash_equal: true,
         rows_since_plan: Vec::new(),
+        after: None,
     };
     if plan.binding.target_identity.is_none() {
         let aside = vault.database_dir(&database.id).join("corrupted").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());
@@ -189,6 +197,9 @@ fn replace_live(
         replace_unopenable(&live, &image.0, &aside)?;
         monitor.log(&format!("what was there is kept in {}", aside.display()));
         monitor.step(Step::Check);
+        report.after = Some(look_after(&live, &metadata, monitor));
+        recovery::prune(vault, &database.id);
+        mended(vault, &database.id, report.after.as_ref());
         return Ok(report);
     }
 
@@ -217,7 +228,14 @@ fn replace_live(
     report.pages_written = replaced.pages_written;
     report.held_ms = replaced.held_ms;
     monitor.step(Step::Check);
-    after_commit(vault, &live, &metadata, report.safety_backup.as_ref(), &running.staging, monitor);
+    // After the commit nothing can be taken back by failing: what is found is reported.
+    report.after = Some(look_after(&live, &metadata, monitor));
+    mended(vault, &database.id, report.after.as_ref());
+    if let Some(safety) = &report.safety_backup
+        && let Err(error) = prove_safety(vault, safety, &running.staging, monitor)
+    {
+        monitor.log(&format!("the safety backup could not be proven: {error}"));
+    }
     Ok(report)
 }
 
@@ -241,6 +259,8 @@ fn safety_backup(
         pin: false,
         compression: Compression::Zstd,
         level: None,
+        // What is about to be replaced may lack anything.
+        loss: &|_| None,
         proof: Some(Depth::Stored),
         actor,
     };
@@ -254,34 +274,40 @@ fn safety_backup(
     Ok(backup.id)
 }
 
-/// After the commit nothing can be taken back by failing: what is found is reported.
-fn after_commit(vault: &Vault, live: &Path, metadata: &Metadata, safety: Option<&BackupId>, scratch: &Path, monitor: &dyn Monitor) {
-    match sqlite::live::live_state(live, sqlite::BUSY_WAIT) {
-        Ok(state) => {
-            let rows: u64 = state.schema.values().map(|table| table.row_count).sum();
-            let (rows, of) = (human::count(rows), human::count(metadata.total_records));
-            monitor.log(&format!("the live database opens: {rows} rows now, {of} in the backup (applications may have written since)"));
-            look_for_damage(live, &state.journal_mode, monitor);
+/// The live database on a fresh connection: its integrity, and its rows beside those of the backup.
+pub(super) fn look_after(live: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> AfterRestore {
+    let after = match sqlite::health::after_restore(live, sqlite::BUSY_WAIT, monitor) {
+        Ok(found) => {
+            let backup = &metadata.table_counts;
+            let names: BTreeSet<&String> = backup.keys().chain(found.counts.keys()).collect();
+            let count = |counts: &BTreeMap<String, u64>, name: &String| counts.get(name).copied().unwrap_or(0);
+            let pairs = names.into_iter().map(|name| (name.clone(), count(&found.counts, name), count(backup, name)));
+            AfterRestore {
+                sound: found.damage.is_none(),
+                integrity: format!("{}: {}", found.check, found.damage.as_deref().unwrap_or("ok")),
+                rows: found.counts.values().sum(),
+                backup_rows: metadata.total_records,
+                differing: pairs.filter(|(_, now, then)| now != then).collect(),
+            }
         }
-        Err(error) => monitor.log(&format!("the live database could not be looked at after the commit: {error}")),
-    }
-    let Some(safety) = safety else { return };
-    if let Err(error) = prove_safety(vault, safety, scratch, monitor) {
-        monitor.log(&format!("the safety backup could not be proven: {error}"));
-    }
+        Err(error) => AfterRestore {
+            sound: false,
+            integrity: format!("it could not be looked at: {error}"),
+            rows: 0,
+            backup_rows: metadata.total_records,
+            differing: Vec::new(),
+        },
+    };
+    monitor.log(&format!("the live database: {}", after.words()));
+    after
 }
 
-/// How long a look at a live database may keep its writers waiting, and how long it may take where they do not wait.
-const LOOK_BLOCKING: Duration = Duration::from_secs(10);
-const LOOK_BESIDE: Duration = Duration::from_secs(300);
-
-fn look_for_damage(live: &Path, journal_mode: &str, monitor: &dyn Monitor) {
-    let at_most = if journal_mode == "wal" { LOOK_BESIDE } else { LOOK_BLOCKING };
-    match sqlite::live::quick_check(live, sqlite::BUSY_WAIT, at_most) {
-        Ok(None) => monitor.log("quick check of the live database: ok"),
-        Ok(Some(damage)) => monitor.log(&format!("quick check of the live database: {damage}")),
-        // What stands there was read back before the commit and equals the backup, whose image was checked.
-        Err(error) => monitor.log(&format!("the live database was not checked whole after the commit: {error}")),
+/// A database that is sound again is not called damaged any more.
+fn mended(vault: &Vault, database: &DatabaseId, after: Option<&AfterRestore>) {
+    if after.is_some_and(|after| after.sound)
+        && let Err(error) = checkup::all_is_well(vault, database)
+    {
+        tracing::warn!(%database, %error, "what the last look found could not be taken back");
     }
 }
 
@@ -291,7 +317,7 @@ fn prove_safety(vault: &Vault, id: &BackupId, scratch: &Path, monitor: &dyn Moni
     vault.catalog().change_backup(id, |backup| backup.proof = Some(proof.clone())).map(drop)
 }
 
-fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+pub(super) fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
     let mut sink = BufWriter::with_capacity(1 << 20, create_private(path)?);
     archive.extract(&mut sink, path, step, monitor)?;
     sink.flush().map_err(|error| Error::io(path, error))
@@ -329,14 +355,14 @@ fn read_back(path: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<
 
 /// What is made of damage that the image itself has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damage {
+pub(super) enum Damage {
     Refused,
     /// The backup is known to be of a damaged source, or is the state before a restore: whoever confirmed it gets it as it is.
     Told,
 }
 
 /// The image opens, and holds the rows it should.
-fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
+pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
     let report = inspect_image(image, monitor)?;
     let counts = report
         .schema
@@ -357,7 +383,7 @@ fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn 
 }
 
 /// A file that is gone when this is, unless it was given another name.
-struct Temporary(PathBuf);
+pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {

@@ -2,18 +2,20 @@
 
 mod act;
 mod plan;
+pub(crate) mod recovery;
 mod undo;
 
 use std::path::{Path, PathBuf};
 
 use keepstone_model::{
     id::{BackupId, JobId},
-    restore::{RestorePlan, RowsSince, Target},
+    restore::{AfterRestore, RestorePlan, RowsSince, Target},
 };
 use serde::{Deserialize, Serialize};
 
 pub use act::restore_file;
 pub(crate) use act::run;
+pub(crate) use plan::replacing_report;
 pub use plan::{plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
@@ -60,6 +62,9 @@ pub struct RestoreReport {
     /// What applications wrote between the plan and the restore, by table; the safety backup holds it.
     #[serde(default)]
     pub rows_since_plan: Vec<RowsSince>,
+    /// The live database right after, on a fresh connection; none for a new file.
+    #[serde(default)]
+    pub after: Option<AfterRestore>,
 }
 
 /// Does what the plan says, if it still fits (else `StalePlan`). On any fault before the commit nothing was changed.

@@ -11,7 +11,6 @@ use keepstone_model::{
     database::Database,
     human,
     id::DatabaseId,
-    job::{JobState, Verb},
     metadata::{Metadata, Table},
     restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
 };
@@ -20,8 +19,9 @@ use super::{PlanOptions, RestoreReport, lies_inside};
 use crate::{
     Error, Result, Vault,
     archive::Archive,
-    backups, databases, durable,
-    jobs::JobFilter,
+    backups,
+    catalog::JobRow,
+    databases, durable,
     sqlite::{
         self,
         live::{LiveState, live_state},
@@ -207,13 +207,14 @@ fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
 
 /// The last restore that replaced this database.
 fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
-    let filter = JobFilter { database: Some(database.clone()), ..JobFilter::default() };
-    let rows = vault.catalog().list_jobs(&filter)?;
-    let replaced = rows.into_iter().filter(|row| matches!(row.job.state, JobState::Done | JobState::Abandoned)).find(|row| {
-        let report = row.result.as_deref().and_then(|json| serde_json::from_str::<RestoreReport>(json).ok());
-        matches!(row.job.verb, Verb::Restore | Verb::Undo) && report.is_some_and(|report| report.replaced)
-    });
-    Ok(replaced.map(|row| row.job.id.to_string()))
+    let restores = vault.catalog().restores_of(database)?;
+    Ok(restores.iter().find(|(_, row)| replacing_report(row).is_some()).map(|(_, row)| row.job.id.to_string()))
+}
+
+/// What a restore that is over reports, if it replaced the live database, or may have done so before its process died.
+pub(crate) fn replacing_report(row: &JobRow) -> Option<RestoreReport> {
+    let report: RestoreReport = serde_json::from_str(row.result.as_deref()?).ok()?;
+    report.replaced.then_some(report)
 }
 
 /// Refuses a plan that has expired or was made of another state (`StalePlan`). Rows written since are not a reason: they are counted again and

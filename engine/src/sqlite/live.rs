@@ -1,10 +1,6 @@
 //! What a restore plan needs to know of a live database: what it is bound to, and what it would replace.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use keepstone_model::metadata::Table;
 
@@ -15,7 +11,7 @@ use super::{
     pages::{self, Geometry},
     watch,
 };
-use crate::{Error, Result, Silent};
+use crate::{Result, Silent};
 
 /// A live database as of one moment.
 #[derive(Debug, Clone)]
@@ -47,26 +43,5 @@ pub fn live_state(path: &Path, busy_wait: Duration) -> Result<LiveState> {
         };
         pages::rollback(&live.connection);
         Ok(state)
-    })
-}
-
-/// SQLite's quick check of a live database, in one read transaction: what it found, if it found anything. It gives itself up (`CheckTooLong`)
-/// after that time: without a write-ahead log writers wait for it.
-pub fn quick_check(path: &Path, busy_wait: Duration, at_most: Duration) -> Result<Option<String>> {
-    let live = Live::open(path, Access::Read)?;
-    let began = Instant::now();
-    let too_long = || (began.elapsed() >= at_most).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s: at_most.as_secs() });
-    live.watched(&Silent, &too_long, || {
-        if let Some(damage) = live.begin_read(busy_wait)? {
-            return Ok(Some(damage));
-        }
-        let checked = live.connection.query_row("PRAGMA main.quick_check(1)", [], |row| row.get::<_, String>(0));
-        pages::rollback(&live.connection);
-        match checked {
-            Ok(line) if line == "ok" => Ok(None),
-            Ok(line) => Ok(Some(line)),
-            Err(error) if fault::is_damage(&error) => Ok(Some(fault::detail(&error))),
-            Err(error) => Err(fault::at(path)(error)),
-        }
     })
 }

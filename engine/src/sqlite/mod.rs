@@ -2,6 +2,7 @@
 //! are only ever opened through SQLite itself: opening and closing such a file by other means drops SQLite's locks in this process
 //! (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
+pub mod health;
 pub mod inspect;
 pub mod live;
 pub mod location;

@@ -52,7 +52,7 @@ pub fn probe(path: &Path, busy_wait: Duration) -> Result<SourceInfo> {
 }
 
 /// `device:inode`, by stat(2) alone.
-pub(super) fn identity(path: &Path) -> Result<String> {
+pub(crate) fn identity(path: &Path) -> Result<String> {
     let found = stat(path)?;
     Ok(format!("{}:{}", found.dev(), found.ino()))
 }

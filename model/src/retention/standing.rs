@@ -109,7 +109,7 @@ pub struct Circumstances {
     pub pass: Pass,
 }
 
-/// The sequence of the newest suspect backup: it holds what is older. Deleting it, or acknowledging it, lets go.
+/// The sequence of the newest suspect backup: it holds what is older. Acknowledging it lets go.
 pub fn holding_sequence<'a>(backups: impl IntoIterator<Item = &'a Backup>) -> Option<i64> {
-    backups.into_iter().filter(|backup| backup.holds_older()).map(|backup| backup.sequence).max()
+    backups.into_iter().filter(|backup| backup.holds()).map(|backup| backup.sequence).max()
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use keepstone_engine::{
-    Vault, backups, databases,
+    Error, Vault, backups,
+    databases::{self, AddDatabaseOptions},
     jobs::{self, JobFilter},
     model::{backup::Backup, database::Database, job::JobState},
     sqlite,
@@ -101,6 +102,25 @@ pub(crate) fn databases_of(vault: &Vault, db: Option<&str>) -> Result<Vec<Databa
     match db {
         Some(db) => Ok(vec![databases::find_database(vault, db)?]),
         None => Ok(databases::databases(vault)?),
+    }
+}
+
+/// The database that is named; a location that nobody knows yet is added once it opens, without a schedule.
+pub(crate) fn database_or_new(db: &str, cx: &Context) -> Result<(Vault, Database), Fault> {
+    if !sqlite::location::is_location(db) {
+        let vault = cx.vault()?;
+        let database = databases::find_database(&vault, db)?;
+        return Ok((vault, database));
+    }
+    let vault = cx.vault_for(db)?;
+    match databases::find_database(&vault, db) {
+        Err(Error::UnknownDatabase { .. }) => {
+            let options = AddDatabaseOptions { location: db.to_owned(), name: None, schedules: false, actor: actor() };
+            let database = databases::add_database(&vault, &options)?;
+            cx.out.note(format_args!("added {} ({}) without a schedule", database.id, database.location));
+            Ok((vault, database))
+        }
+        found => Ok((vault, found?)),
     }
 }
 

@@ -6,7 +6,15 @@ use keepstone_engine::{
     cleanup::{self, Consent},
     create::{self, CreateOptions, CreateReport},
     databases::{self, AddDatabaseOptions},
-    model::{backup::Level, database::Database, human, id::Kind, job::Verb, metadata::Compression, validate},
+    model::{
+        backup::{Level, SuspectCause},
+        database::Database,
+        human,
+        id::Kind,
+        job::Verb,
+        metadata::Compression,
+        validate,
+    },
     sqlite,
 };
 use serde_json::json;
@@ -203,7 +211,13 @@ fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Context) -> Res
         Some(Fault::Here {
             code: "suspect",
             message: format!("the source of {} is suspect: {why}", backup.id),
-            hint: Some("The backup was kept, but it does not count as good. Look at the database now.".to_owned()),
+            hint: Some(match backup.suspect_cause {
+                SuspectCause::Damage => "The backup was kept, but it does not count as good. Look at the database now.".to_owned(),
+                SuspectCause::Loss => format!(
+                    "The backup was kept, but it does not count as good. If this was meant: `keepstone ack {}`; if not, restore an older one.",
+                    backup.id
+                ),
+            }),
             exit: 4,
         })
     } else if verify && backup.level() < Level::Opened {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use keepstone_engine::{
     cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions},
-    model::human,
+    model::{anomaly::LossPolicy, human},
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,9 @@ Examples:
   keepstone db add /srv/shop/shop.db
   keepstone db add sqlite:////srv/shop/shop.db --name shop
   keepstone db list
-  keepstone db edit shop --objective 6h --never-replace")]
+  keepstone db edit shop --objective 6h --never-replace
+  keepstone db edit shop --auto-recovery
+  keepstone db edit shop --loss-share 30% --table jobs=off --table orders=5%")]
 pub(crate) struct Db {
     #[command(subcommand)]
     verb: DbVerb,
@@ -52,7 +54,7 @@ enum DbVerb {
         #[arg(value_name = "DB")]
         db: String,
     },
-    /// Change a database's objective and marks
+    /// Change a database's objective, marks, auto-recovery, and what counts as a loss
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
         #[arg(value_name = "DB")]
@@ -72,6 +74,18 @@ enum DbVerb {
         /// Take scheduled backups again
         #[arg(long, group = "change", conflicts_with = "pause")]
         resume: bool,
+        /// Restore it from its newest good backup at the start if it is corrupt, at most once a day
+        #[arg(long, group = "change")]
+        auto_recovery: bool,
+        /// Leave a corrupt database to a person
+        #[arg(long, group = "change", conflicts_with = "auto_recovery")]
+        no_auto_recovery: bool,
+        /// A backup is suspect if a table lost more than this share of its rows, e.g. 30%; off: never
+        #[arg(long, value_name = "SHARE", group = "change")]
+        loss_share: Option<String>,
+        /// The same for one table, e.g. jobs=off; default: as for all; may be said several times
+        #[arg(long = "table", value_name = "TABLE=SHARE", group = "change")]
+        tables: Vec<String>,
     },
     /// Forget a database and its schedules; its archives stay where they are
     Remove {
@@ -87,20 +101,35 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
         DbVerb::Add { location, name, url_file } => add(location.as_deref(), name.as_deref(), url_file.as_deref(), cx),
         DbVerb::List => list(cx),
         DbVerb::Show { db } => show(db, cx),
-        DbVerb::Edit { db, objective, never_replace, allow_replace, pause, resume } => {
+        DbVerb::Edit {
+            db,
+            objective,
+            never_replace,
+            allow_replace,
+            pause,
+            resume,
+            auto_recovery,
+            no_auto_recovery,
+            loss_share,
+            tables,
+        } => {
             let objective_secs = match objective.as_deref() {
                 None => None,
                 Some("auto") => Some(None),
                 Some(age) => Some(Some(duration_secs(age)?)),
             };
+            let vault = cx.vault()?;
+            let database = databases::find_database(&vault, db)?;
+            let id = database.id;
+            let changed = loss_share.is_some() || !tables.is_empty();
             let options = EditDatabaseOptions {
                 objective_secs,
                 never_replace: either(*never_replace, *allow_replace),
                 paused: either(*pause, *resume),
+                auto_recovery: either(*auto_recovery, *no_auto_recovery),
+                loss: if changed { Some(loss_policy(database.loss, loss_share.as_deref(), tables)?) } else { None },
                 actor: context::actor(),
             };
-            let vault = cx.vault()?;
-            let id = databases::find_database(&vault, db)?.id;
             databases::edit_database(&vault, &id, &options)?;
             print_one(&databases::status(&vault, &id, Timestamp::now())?, cx);
             Ok(())
@@ -111,6 +140,17 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
 
 fn either(on: bool, off: bool) -> Option<bool> {
     (on || off).then_some(on)
+}
+
+/// The policy with what the flags change of it.
+fn loss_policy(mut policy: LossPolicy, share: Option<&str>, tables: &[String]) -> Result<LossPolicy, Fault> {
+    if let Some(share) = share {
+        policy.share_percent = LossPolicy::share(share)?;
+    }
+    for table in tables {
+        policy.set_table(table)?;
+    }
+    Ok(policy)
 }
 
 fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::Path>, cx: &Context) -> Result<(), Fault> {
@@ -223,11 +263,23 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
         row("▲", alarm.into());
     }
     row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
+    row("auto-recovery", if database.auto_recovery { "on" } else { "off" }.into());
+    row("suspect if lost", database.loss.words().into());
     row("added", words::time(database.added_at).into());
     if let Some(error) = &status.last_error {
         row("last error", error.as_str().into());
     }
+    if let Some((at, recovered)) = status.checkup.as_ref().and_then(|checkup| Some((checkup.at, checkup.recovered.as_ref()?))) {
+        row("recovered", format!("{}, from {}; the damaged files are in {}", words::time(at), recovered.backup, recovered.kept).into());
+    }
     table.print(&cx.out);
+    for concern in &status.concerns {
+        cx.out.note(format_args!("▲ {}", concern.reason));
+        if let Some(backup) = &concern.backup {
+            cx.out.note(format_args!("  {backup}"));
+        }
+        cx.out.note(format_args!("  {}", concern.advice));
+    }
 }
 
 fn remove(db: &str, yes: Yes, cx: &Context) -> Result<(), Fault> {
@@ -263,6 +315,8 @@ pub(crate) fn json(status: &DatabaseStatus) -> Value {
     value["state"] = json!(status.state);
     value["objective_secs"] = json!(status.objective_secs);
     value["newest_good_at"] = json!(status.newest_good_at);
+    value["concerns"] = json!(status.concerns);
+    value["checkup"] = json!(status.checkup);
     value["last_error"] = json!(status.last_error);
     value["next_run_at"] = json!(status.next_run_at);
     value["backup_count"] = json!(status.backup_count);

@@ -105,7 +105,10 @@ fn remarks(backup: &Backup) -> String {
         remarks.push("pinned".to_owned());
     }
     remarks.extend(backup.error.clone());
-    remarks.extend(backup.suspect.clone());
+    remarks.extend(backup.suspect.as_ref().map(|why| match &backup.acknowledged {
+        Some(word) => format!("{why} (acknowledged by {})", word.by),
+        None => why.clone(),
+    }));
     remarks.extend((!backup.description.is_empty()).then(|| backup.description.clone()));
     remarks.extend(backup.tags.iter().map(|tag| format!("#{tag}")));
     remarks.join(" · ")

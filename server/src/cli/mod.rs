@@ -1,6 +1,7 @@
 //! The command line: its flags, and which verb goes where. One file per verb; what they share (output, tables, questions, progress) stands in
 //! the files that are no verb's name. Nothing here touches an archive or the catalog except through the engine.
 
+mod ack;
 mod activity;
 mod catalog;
 mod cleanup;
@@ -10,13 +11,16 @@ mod context;
 mod create;
 mod db;
 mod delete;
+mod doctor;
 mod environment;
 mod fault;
 mod folder;
 mod info;
+mod installation;
 mod job;
 mod list;
 mod logs;
+pub(crate) mod look;
 mod man;
 mod output;
 mod pin;
@@ -95,6 +99,10 @@ enum Verb {
     Restore(restore::Restore),
     Undo(undo::Undo),
     Delete(delete::Delete),
+    Ack(ack::Ack),
+    Doctor(doctor::Doctor),
+    #[command(name = "look-at")]
+    Look(look::Look),
     Pin(pin::Pin),
     Unpin(pin::Unpin),
     Trash(trash::Trash),
@@ -134,6 +142,9 @@ impl Verb {
             Self::Restore(args) => restore::run(args, cx),
             Self::Undo(args) => undo::run(args, cx),
             Self::Delete(args) => delete::run(args, cx),
+            Self::Ack(args) => ack::run(args, cx),
+            Self::Doctor(args) => doctor::run(args, cx),
+            Self::Look(args) => look::run(args, cx),
             Self::Pin(args) => pin::run(&args.id, true, cx),
             Self::Unpin(args) => pin::run(&args.id, false, cx),
             Self::Trash(args) => trash::run(args, cx),

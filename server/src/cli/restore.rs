@@ -128,6 +128,7 @@ pub(crate) fn told(
     result["held_ms"] = json!(report.held_ms);
     result["elapsed_ms"] = json!(report.elapsed_ms);
     result["hash_equal"] = json!(report.hash_equal);
+    result["after"] = json!(report.after);
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
@@ -155,6 +156,17 @@ pub(crate) fn told(
         match (&report.safety_backup, &report.job) {
             (Some(safety), Some(job)) => cx.out.note(format_args!("Back to the state before ({safety}): keepstone undo {job}")),
             _ => cx.out.note("There is no safety backup, so this cannot be undone."),
+        }
+        if let Some(after) = &report.after {
+            cx.out.note(format_args!("Looked at afterwards: {}.", after.words()));
+            if !after.sound {
+                return Err(Fault::Here {
+                    code: "restored_unsound",
+                    message: format!("{} was restored, and is not sound: {}", report.path.display(), after.integrity),
+                    hint: Some("What was written equals the backup. Check the disk, and restore another backup.".to_owned()),
+                    exit: 4,
+                });
+            }
         }
     } else {
         match live {

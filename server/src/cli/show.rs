@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("tags", Some(backup.tags.join(", ")));
     optional("pinned", backup.pinned.then(|| "yes: it is never deleted".to_owned()));
     optional("suspect", backup.suspect.clone());
+    optional("acknowledged", backup.acknowledged.as_ref().map(words::acknowledged));
     optional("error", backup.error.clone());
     optional("in the trash until", backup.trash_until.map(words::time));
     optional("job", backup.job.as_ref().map(ToString::to_string));

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         Some(db) => vec![databases::status(&vault, &databases::find_database(&vault, db)?.id, now)?],
         None => databases::statuses(&vault, now)?,
     };
-    let mut table = Table::new(&["STATE", "DATABASE", "NEWEST GOOD", ">OBJECTIVE", "NEXT RUN", "LAST ERROR"]);
+    let mut table = Table::new(&["STATE", "DATABASE", "NEWEST GOOD", ">OBJECTIVE", "NEXT RUN", "WHY"]);
     for status in &statuses {
         cx.out.result(db::json(status));
         table.row([
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
             status.newest_good_at.map_or_else(|| "never".to_owned(), words::ago).into(),
             db::objective(status).into(),
             words::time_or_dash(status.next_run_at).into(),
-            status.last_error.clone().unwrap_or_default().into(),
+            status.concerns.first().map(|concern| concern.reason.clone()).unwrap_or_default().into(),
         ]);
     }
     for status in &statuses {
@@ -60,10 +60,19 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
     let age = worst
         .newest_good_at
         .map_or_else(String::new, |at| format!(" (newest good backup {} old)", human::age_secs(now.duration_since(at).as_secs())));
+    let concern = worst.concerns.first();
     Err(Fault::Here {
         code: "at_risk",
-        message: format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len(), "database"), worst.database.id),
-        hint: Some(format!("`keepstone create {}` makes a backup now.", worst.database.id)),
+        message: match concern {
+            Some(concern) => {
+                format!("{at_risk} of {} at risk: {}: {}", counted(statuses.len(), "database"), worst.database.id, concern.reason)
+            }
+            None => format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len(), "database"), worst.database.id),
+        },
+        hint: Some(match concern.filter(|concern| concern.backup.is_some() || worst.checkup.is_some()) {
+            Some(concern) => concern.advice.clone(),
+            None => format!("`keepstone create {}` makes a backup now.", worst.database.id),
+        }),
         exit: 1,
     })
 }

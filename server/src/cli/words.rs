@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use keepstone_engine::cleanup::CleanupStatus;
 use keepstone_engine::model::{
-    backup::{Backup, BackupState, CheckResult, Level, Verdict},
+    backup::{Acknowledgement, Backup, BackupState, CheckResult, Level, Verdict},
     database::{Database, DatabaseState},
     human,
     job::JobState,
@@ -114,6 +114,12 @@ pub(crate) fn cleanup_json(status: &CleanupStatus) -> Value {
         "failure": status.failure,
         "alarm": status.alarm(),
     })
+}
+
+/// Who took note of a doubt, when and why.
+pub(crate) fn acknowledged(word: &Acknowledgement) -> String {
+    let why = if word.reason.is_empty() { String::new() } else { format!(": {}", word.reason) };
+    format!("by {}, {}{why}", word.by, time(word.at))
 }
 
 pub(crate) fn database_json(database: &Database) -> Value {

@@ -15,6 +15,7 @@ use {
     super::facts,
     crate::server::{blocking, form_key, person, person_with},
     keepstone_engine::{
+        ack::{AckOptions, acknowledge},
         backups::{self, EditBackupOptions},
         create::CreateOptions,
         jobs::{self, JobRequest},
@@ -75,7 +76,7 @@ pub struct BackupDetail {
     pub tables: Vec<TableLine>,
     pub previous: Option<String>,
     pub next: Option<String>,
-    pub suspect: Option<String>,
+    pub suspect: Option<Doubt>,
     /// Why it cannot be deleted now.
     pub delete_refusal: Option<String>,
     pub trash_until: Option<Moment>,
@@ -86,6 +87,18 @@ pub struct BackupDetail {
     pub may_administer: bool,
     /// Makes a verify that is sent twice one job.
     pub key: String,
+}
+
+/// Why a backup's source was in doubt, and who took note of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Doubt {
+    pub why: String,
+    /// Whether it is damage, which no word of a person takes away.
+    pub damage: bool,
+    /// e.g. "By alice, 3 h ago: old orders were archived."; none: nobody yet, and older good backups are held by it.
+    pub acknowledged: Option<String>,
+    /// Older suspect ones of which nobody has taken note either.
+    pub older: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,6 +207,18 @@ pub async fn edit(id: String, #[server(default)] description: String, #[server(d
 pub async fn pin(id: String, pinned: bool) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
     change(facts::backup_id(&id)?, EditBackupOptions { pinned: Some(pinned), actor: person.name, ..Default::default() }).await
+}
+
+/// Takes note of a suspect backup, so that it holds no older good one any more.
+#[server(prefix = "/fn", endpoint = "backups/ack")]
+pub async fn ack(id: String, #[server(default)] reason: String, #[server(default)] with_older: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let backup = facts::backup_id(&id)?;
+    let address = format!("/backups/{backup}");
+    let options = AckOptions { backup, reason, with_older: with_older == "on", actor: person.name };
+    blocking(move |vault| acknowledge(vault, &options)).await?;
+    redirect(&address);
+    Ok(())
 }
 
 /// Moves a backup to the trash. Its page stays, and says how to take it back.

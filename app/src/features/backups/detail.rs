@@ -8,7 +8,7 @@ use leptos::{prelude::*, server::ServerActionError, server_fn::error::ServerFnUr
 
 use super::{
     api::{BackupDetail, CheckLine, FactLine, TableLine},
-    edit::{delete_form, notes, pin_form, verify_form},
+    edit::{ack_form, delete_form, notes, pin_form, verify_form},
     page::Acts,
 };
 use crate::error::AppError;
@@ -19,6 +19,7 @@ use crate::ui::{
 
 /// The trash is another area, which this one does not import: a plain form, and its fault comes back in the address.
 const PUT_BACK: &str = "/fn/trash/put-back";
+const ACK: &str = "/fn/backups/ack";
 
 pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
     let row = &backup.row;
@@ -133,19 +134,47 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
                 </Alert>
             }
             .into_any(),
-            Verdict::Suspect => {
-                let why = backup.suspect.clone().unwrap_or_default();
-                view! { <Alert kind=AlertKind::Warning title="Its source was in doubt when it was taken"><p>{why}</p></Alert> }.into_any()
-            }
+            // A doubt that somebody took away is told all the same.
+            Verdict::Suspect | Verdict::Good => doubt(backup),
             Verdict::Unproven => view! {
                 <Alert kind=AlertKind::Warning title="Not proven: nobody has yet seen that this backup can be restored">
                     <p>"Verify reads it back, opens the database in it and counts its rows."</p>
                 </Alert>
             }
             .into_any(),
-            Verdict::Good => ().into_any(),
         },
     }
+}
+
+/// Why its source was in doubt, what that means for the older ones, and the form that takes note of it.
+fn doubt(backup: &BackupDetail) -> AnyView {
+    let Some(doubt) = backup.suspect.clone() else { return ().into_any() };
+    let title =
+        if doubt.damage { "The database was damaged when this was taken" } else { "The database lacked what an earlier backup had" };
+    let (kind, meaning) = match (doubt.acknowledged.is_some(), doubt.damage) {
+        (false, true) => (AlertKind::Failure, "It never counts as good. Until somebody acknowledges it, no older good backup is removed."),
+        (false, false) => (
+            AlertKind::Warning,
+            "If that was meant, acknowledge it, and it counts like any other; if not, restore an older one. Until then no older good backup is removed.",
+        ),
+        (true, true) => (AlertKind::Warning, "It never counts as good. It holds no older backup any more."),
+        (true, false) => (AlertKind::Info, "It counts like any other."),
+    };
+    let noted = doubt.acknowledged.clone().map(|noted| view! { <p>"Acknowledged. "{noted}</p> });
+    let form = (backup.may_operate && doubt.acknowledged.is_none()).then(|| ack_form(&backup.row.id, doubt.older));
+    let fault = use_context::<ServerActionError>()
+        .filter(|error| error.path() == ACK)
+        .map(|error| ServerFnUrlError::<AppError>::decode_err(error.err()).message);
+    view! {
+        <FormError error=fault/>
+        <Alert kind=kind title=title>
+            <p>{doubt.why}</p>
+            <p>{meaning}</p>
+            {noted}
+            {form}
+        </Alert>
+    }
+    .into_any()
 }
 
 fn trashed(backup: &BackupDetail) -> AnyView {

@@ -62,6 +62,24 @@ pub(super) fn pin_form(backup: &BackupDetail, acts: Acts) -> AnyView {
     .into_any()
 }
 
+/// Takes note of a suspect backup; `older` says how many more there are to take note of. A plain form: it works before the page is live.
+pub(super) fn ack_form(id: &str, older: u64) -> AnyView {
+    let more = (older > 0).then(|| {
+        view! {
+            <label class="check"><input type="checkbox" name="with_older"/>{format!("Also the {older} older suspect backups of this database")}</label>
+        }
+    });
+    view! {
+        <form method="post" action="/fn/backups/ack" class="form">
+            <input type="hidden" name="id" value=id.to_owned()/>
+            <Field label="Why it is all right (may be empty)" name="reason"/>
+            {more}
+            <div class="form-actions"><SubmitButton label="Acknowledge" tone="plain"/></div>
+        </form>
+    }
+    .into_any()
+}
+
 /// The question before a delete says what happens and until when it can be taken back.
 pub(super) fn delete_form(backup: &BackupDetail, acts: Acts) -> AnyView {
     if let Some(refusal) = backup.delete_refusal.clone() {

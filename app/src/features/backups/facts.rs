@@ -11,13 +11,13 @@ use keepstone_engine::{
 use keepstone_model::{
     Timestamp,
     access::Role,
-    backup::{Backup, BackupState, Verdict, delete_refusal},
+    backup::{Backup, BackupState, SuspectCause, Verdict, delete_refusal},
     human,
     id::{BackupId, DatabaseId},
     metadata::{Compression, Metadata},
 };
 
-use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, FactLine, TableLine};
+use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, Doubt, FactLine, TableLine};
 use crate::{
     error::{AppError, sentence},
     server::{blocking, zone},
@@ -181,7 +181,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             tables: tables.collect(),
             previous: found.previous.as_ref().map(ToString::to_string),
             next: found.next.as_ref().map(ToString::to_string),
-            suspect: backup.suspect.as_deref().map(sentence),
+            suspect: doubt(backup, &of_database, now, &zone),
             delete_refusal: delete_refusal(backup, &of_database).map(sentence),
             trash_until: backup.trash_until.map(|until| Moment::new(until, now, &zone)),
             job_log,
@@ -192,6 +192,20 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
         })
     })
     .await
+}
+
+fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZone) -> Option<Doubt> {
+    let why = sentence(backup.suspect.as_deref()?);
+    let acknowledged = backup.acknowledged.as_ref().map(|word| {
+        let when = Moment::new(word.at, now, zone).relative;
+        sentence(&if word.reason.is_empty() {
+            format!("by {}, {when}", word.by)
+        } else {
+            format!("by {}, {when}: {}", word.by, word.reason)
+        })
+    });
+    let older = of_database.iter().filter(|other| other.sequence < backup.sequence && other.holds()).count() as u64;
+    Some(Doubt { why, damage: backup.suspect_cause == SuspectCause::Damage, acknowledged, older })
 }
 
 fn fact_groups(found: &backups::BackupDetail, vault: &Vault) -> Vec<(String, Vec<FactLine>)> {

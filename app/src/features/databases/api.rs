@@ -30,6 +30,10 @@ pub struct DatabaseRow {
     pub archive_size_bytes: u64,
     pub size_bytes: Option<u64>,
     pub last_error: Option<String>,
+    /// What is wrong with the database or its newest backup itself, and what to do.
+    pub concern: Option<String>,
+    /// The suspect backup, to look at.
+    pub suspect: Option<BackupId>,
 }
 
 /// Everything on a database's page.
@@ -41,6 +45,13 @@ pub struct DatabaseView {
     pub own_objective: Option<String>,
     pub never_replace: bool,
     pub paused: bool,
+    pub auto_recovery: bool,
+    /// When a backup of it is suspect: in words, and as the form takes it.
+    pub loss: String,
+    pub loss_share: String,
+    pub loss_tables: String,
+    /// When it was brought back by itself, from which backup, and where the damaged files are.
+    pub recovered: Option<(Moment, BackupId, String)>,
     /// Sent along with a form of this page, so that sending it twice acts once.
     pub key: String,
     /// The job that is open for it now.
@@ -108,16 +119,23 @@ pub async fn add_database(location: String, #[server(default)] name: String, #[s
 }
 
 /// Changes what a database is set to, and goes back to its page. `objective` is an age like `26h`, or empty: by its schedules. A box that is
-/// not ticked is not sent.
+/// not ticked is not sent. `loss_share` is a share like `50%` or `off`, `loss_tables` such shares by table, separated by commas.
 #[server(prefix = "/fn", endpoint = "databases/edit")]
 pub async fn edit_database(
     id: String,
     #[server(default)] objective: String,
     #[server(default)] never_replace: bool,
     #[server(default)] paused: bool,
+    #[server(default)] auto_recovery: bool,
+    #[server(default)] loss_share: String,
+    #[server(default)] loss_tables: String,
 ) -> Result<(), AppError> {
-    use keepstone_engine::databases::{EditDatabaseOptions, edit_database};
-    use keepstone_model::{access::Role, validate};
+    use keepstone_engine::databases::{EditDatabaseOptions, database, edit_database};
+    use keepstone_model::{
+        access::Role,
+        anomaly::{self, LossPolicy},
+        validate,
+    };
 
     let person = crate::server::person_with(Role::Admin)?;
     let id: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
@@ -127,8 +145,26 @@ pub async fn edit_database(
     };
     let address = format!("/databases/{id}");
     let (never_replace, paused) = (Some(never_replace), Some(paused));
-    let options = EditDatabaseOptions { objective_secs: Some(objective_secs), never_replace, paused, actor: person.name };
-    crate::server::blocking(move |vault| edit_database(vault, &id, &options)).await?;
+    let share = if loss_share.trim().is_empty() { Some(anomaly::LOSS_SHARE_PERCENT) } else { LossPolicy::share(&loss_share)? };
+    let mut loss = LossPolicy { share_percent: share, ..LossPolicy::default() };
+    for table in loss_tables.split(',').filter(|table| !table.trim().is_empty()) {
+        loss.set_table(table)?;
+    }
+    crate::server::blocking(move |vault| {
+        // A name with a comma does not fit into the form; the command line sets those.
+        let kept = database(vault, &id)?.loss.tables.into_iter().filter(|(table, _)| table.contains(','));
+        loss.tables.extend(kept);
+        let options = EditDatabaseOptions {
+            objective_secs: Some(objective_secs),
+            never_replace,
+            paused,
+            auto_recovery: Some(auto_recovery),
+            loss: Some(loss),
+            actor: person.name,
+        };
+        edit_database(vault, &id, &options)
+    })
+    .await?;
     leptos_axum::redirect(&address);
     Ok(())
 }
@@ -180,6 +216,14 @@ mod on_the_server {
             own_objective: database.objective_secs.map(human::duration_secs),
             never_replace: database.never_replace,
             paused: database.paused,
+            auto_recovery: database.auto_recovery,
+            loss: database.loss.words(),
+            loss_share: share(database.loss.share_percent),
+            loss_tables: tables(&database.loss),
+            recovered: status.checkup.as_ref().and_then(|checkup| {
+                let recovered = checkup.recovered.as_ref()?;
+                Some((Moment::new(checkup.at, now, &zone), recovered.backup.clone(), recovered.kept.clone()))
+            }),
             key: format!("database-{:x}", now.as_nanosecond()),
             job: open.into_iter().next().map(|(job, _)| job.id),
             marks: ui::strip::marks(&month.backups, now, &zone),
@@ -189,6 +233,15 @@ mod on_the_server {
             schedules: schedules.into_iter().map(|status| ScheduleRow::new(status, now, &zone)).collect(),
             row: DatabaseRow::new(status, now, &zone),
         })
+    }
+
+    fn tables(policy: &keepstone_model::anomaly::LossPolicy) -> String {
+        let fitting = policy.tables.iter().filter(|(table, _)| !table.contains(','));
+        fitting.map(|(table, of)| format!("{table}={}", share(*of))).collect::<Vec<_>>().join(", ")
+    }
+
+    fn share(percent: Option<u8>) -> String {
+        percent.map_or_else(|| "off".to_owned(), |percent| format!("{percent}%"))
     }
 
     /// What is wrong with the database's file is said at the field that names it.
@@ -206,6 +259,8 @@ mod on_the_server {
         pub(super) fn new(status: DatabaseStatus, now: Timestamp, zone: &TimeZone) -> Self {
             Self {
                 age: Age::new(&status, now, zone),
+                concern: server::concern(&status).as_deref().map(crate::error::sentence),
+                suspect: status.concerns.iter().find_map(|concern| concern.backup.clone()),
                 next_run: status.next_run_at.map(|at| Moment::new(at, now, zone)),
                 id: status.database.id,
                 engine: status.database.engine,

@@ -49,6 +49,24 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             </Alert>
         }
     });
+    let concern = view.row.concern.clone().map(|concern| {
+        let look =
+            view.row.suspect.clone().map(|id| view! { <p class="ways"><a href=format!("/backups/{id}")>"See the suspect backup"</a></p> });
+        view! {
+            <Alert kind=AlertKind::Failure title="At risk">
+                <p>{concern}</p>
+                {look}
+            </Alert>
+        }
+    });
+    let recovered = view.recovered.clone().map(|(at, backup, kept)| {
+        view! {
+            <Alert kind=AlertKind::Warning title="It was damaged, and brought back by itself">
+                <p><When moment=at/>": restored from "<a href=format!("/backups/{backup}")>"this backup"</a>". What was written after it is lost, unless it can be found in the damaged files, which are kept:"</p>
+                <p class="mono path">{kept}</p>
+            </Alert>
+        }
+    });
     let all = match view.backups_total {
         0 => ().into_any(),
         total => view! { <a class="button small" href=format!("/backups?db={id}")>{format!("All {}", human::count(total))}</a> }.into_any(),
@@ -65,7 +83,9 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             {running}
             {create}
         </PageHeader>
+        {concern}
         {trouble}
+        {recovered}
         {paused}
         {protection(&view)}
         <Panel title="Newest backups" flush=true actions=all>
@@ -122,7 +142,8 @@ fn about(view: &DatabaseView) -> AnyView {
         Engine::Postgres => "PostgreSQL",
     };
     let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
-    let (size, added) = (view.row.size_bytes, view.added_at.clone());
+    let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
+    let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title="About">
             <DefinitionList>
@@ -130,6 +151,8 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Size when last backed up"><Size bytes=size/></Fact>
                 <Fact term="Added"><When moment=added/></Fact>
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
+                <Fact term="Auto-recovery">{recovery}</Fact>
+                <Fact term="A backup is suspect if it lost">{loss}</Fact>
             </DefinitionList>
         </Panel>
     }
@@ -142,7 +165,8 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     // Without JavaScript a refused form comes back with its fault: that must be seen.
     let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
-    let (never_replace, paused) = (view.never_replace, view.paused);
+    let (never_replace, paused, auto_recovery) = (view.never_replace, view.paused, view.auto_recovery);
+    let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
     view! {
         <Panel title="Settings">
             <details open=refused>
@@ -161,6 +185,14 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                         <input type="checkbox" name="paused" value="true" checked=paused/>
                         <span>"Pause it: take no scheduled backups"</span>
                     </label>
+                    <label class="check">
+                        <input type="checkbox" name="auto_recovery" value="true" checked=auto_recovery/>
+                        <span>"Auto-recovery: at the start, restore the newest good backup if the database is corrupt"</span>
+                    </label>
+                    <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
+                        help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>
+                    <Field label="Other shares by table" name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
+                        help="e.g. jobs=off, orders=5%"/>
                     <div class="form-actions"><SubmitButton label="Save the settings" pending=edit.pending()/></div>
                 </ActionForm>
             </details>

@@ -168,8 +168,12 @@ fn restored(job: &JobDetail) -> AnyView {
     });
     let backup =
         row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
+    let (kind, title) = match job.unsound {
+        None => (AlertKind::Good, "Restored, and compared with the backup"),
+        Some(_) => (AlertKind::Failure, "Restored, but the database is not sound: check the disk, and restore another backup"),
+    };
     view! {
-        <Alert kind=AlertKind::Good title="Restored, and compared with the backup">
+        <Alert kind=kind title=title>
             <p>{said}</p>
             {path}
             {safety}

@@ -2,7 +2,7 @@
 
 use keepstone_model::{
     database::DatabaseState,
-    id::{DatabaseId, JobId},
+    id::{BackupId, DatabaseId, JobId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,10 @@ pub struct OverviewRow {
     pub age: Age,
     pub next_run: Option<Moment>,
     pub last_error: Option<String>,
+    /// What is wrong with the database or its newest backup itself, and what to do.
+    pub concern: Option<String>,
+    /// The suspect backup, to look at.
+    pub suspect: Option<BackupId>,
     pub backup_count: u64,
     /// The job that is open for it now.
     pub job: Option<JobId>,
@@ -47,6 +51,8 @@ pub struct Hero {
     pub text: String,
     /// The database that the next action is about, if there is something to do.
     pub act_on: Option<DatabaseId>,
+    /// A backup to look at before anything else.
+    pub look_at: Option<BackupId>,
 }
 
 /// Names the worst state and its object. `rows` begin with the worst and are not empty.
@@ -68,7 +74,10 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
         }
         DatabaseState::AtRisk => (
             of_all("is at risk", "are at risk"),
-            format!("{name}: the newest good backup was taken {newest}, the objective is {}.{why}", worst.age.objective),
+            match &worst.concern {
+                Some(concern) => format!("{name}: {concern}"),
+                None => format!("{name}: the newest good backup was taken {newest}, the objective is {}.{why}", worst.age.objective),
+            },
             true,
         ),
         DatabaseState::Unproven => (
@@ -107,7 +116,8 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
             (of_all("is paused", "are paused"), "No schedule runs, so nothing new is being protected.".to_owned(), false)
         }
     };
-    Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()) })
+    let look_at = worst.suspect.clone().filter(|_| act);
+    Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()), look_at })
 }
 
 #[cfg(test)]
@@ -122,6 +132,8 @@ mod tests {
             age: Age { newest_good: Some(moment), objective: "26 h".into(), percent: 100, over: true },
             next_run: None,
             last_error: error.map(str::to_owned),
+            concern: None,
+            suspect: None,
             backup_count: 1,
             job: None,
             marks: Vec::new(),
@@ -143,6 +155,13 @@ mod tests {
         let mut first = row("wiki", Running, None);
         first.age.newest_good = None;
         assert_eq!(hero(&[first]).unwrap().text, "wiki: this is to be its first good backup.", "nothing unproven is called safe");
+        let emptied = OverviewRow {
+            concern: Some("the newest backup lacks what an earlier one had: table orders is empty. Acknowledge it or restore.".into()),
+            suspect: Some("orders_daily_20261120T030000Z_k3f9".parse().unwrap()),
+            ..row("orders", AtRisk, None)
+        };
+        let said = hero(&[emptied]).unwrap();
+        assert!(said.text.starts_with("orders: the newest backup lacks") && said.look_at.is_some(), "{said:?}");
         let text = hero(&[late]).unwrap().text;
         assert_eq!(text, "orders: the newest good backup was taken 31 h ago, the objective is 26 h. The last run failed: No space left.");
     }

@@ -25,8 +25,13 @@ pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
                 </form>
             }
         });
+        // What is suspect is looked at before another one is made of it.
+        let look =
+            hero.look_at.clone().map(|id| view! { <a class="button primary" href=format!("/backups/{id}")>"See the suspect backup"</a> });
+        let create = if look.is_some() { None } else { create };
         view! {
             <div class="actions">
+                {look}
                 <a class="button" href=format!("/databases/{id}")>{format!("See {id}")}</a>
                 {create}
             </div>

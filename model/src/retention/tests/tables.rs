@@ -2,7 +2,7 @@
 
 use super::{at, good};
 use crate::{
-    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof, Verdict, delete_refusal},
+    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof, SuspectCause, Verdict, delete_refusal},
     id::{BackupId, Kind},
     retention::{
         Candidate, Circumstances, CountBy, FLOOR, Manual, Obstacle, Pass, PolicyText, Rate, RetentionPolicy, clock_anomaly, forecast,
@@ -416,6 +416,8 @@ fn backup(sequence: i64, kind: Kind) -> Backup {
         tags: Vec::new(),
         pinned: false,
         suspect: None,
+        suspect_cause: SuspectCause::default(),
+        acknowledged: None,
         original_size_bytes: 1,
         archive_size_bytes: 1,
         total_records: 0,
@@ -440,7 +442,7 @@ fn what_holds_and_what_a_person_may_delete() {
     assert_eq!(holding_sequence(&all), Some(2));
     assert!(delete_refusal(&all[1], &all).unwrap().contains("suspect"));
     assert!(delete_refusal(&all[0], &all).unwrap().contains("suspect"));
-    assert_eq!(delete_refusal(&all[2], &all), None, "the suspect one itself may go");
+    assert!(delete_refusal(&all[2], &all).unwrap().contains("acknowledge"), "the suspect one goes only when someone took note of it");
     all[2].state = BackupState::Trashed;
     assert_eq!(holding_sequence(&all), None);
 }

@@ -1,0 +1,222 @@
+//! Doctor, for one database: is it sound, and if it is truly corrupt, may it be brought back? The decisions stand here; how files are put in
+//! their place stands in `restore/recovery.rs`, and what is looked at elsewhere in a vault in `doctor/`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::Backup,
+    database::{Database, Engine, Recovered},
+    id::{BackupId, DatabaseId, JobId},
+};
+use serde::Serialize;
+
+use crate::{
+    Error, Monitor, Result, Vault, checkup, databases,
+    restore::recovery::{self, Attempt},
+    sqlite::{
+        self,
+        health::{Health, SecondLook, health},
+    },
+};
+
+/// A database is recovered at most once in this time: one that is corrupt again has a cause that no restore mends.
+const ONCE_IN: SignedDuration = SignedDuration::from_hours(24);
+/// Who acts where nobody asked.
+pub const ACTOR: &str = "auto-recovery";
+
+/// Looks at a database from a process that has nothing of it open: the only one that can tell whether others hold locks on it, and whose view no
+/// fault of this process distorts. The command line asks a child; see [`sqlite::health::second_look`], which is what that one runs.
+pub trait Confirm: Sync {
+    fn look(&self, path: &Path) -> Result<SecondLook>;
+}
+
+#[derive(Debug, Clone)]
+pub struct CheckOptions {
+    pub database: DatabaseId,
+    /// Whether a database that is truly corrupt is restored from its newest good backup.
+    pub recover: bool,
+    pub actor: String,
+}
+
+/// What a look at one database came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "status")]
+pub enum Outcome {
+    /// The application may start.
+    Healthy {
+        /// What is not as it should be and keeps nobody from working.
+        findings: Vec<String>,
+    },
+    /// The application may start, with what the backup held.
+    Recovered { finding: String, backup: BackupId, taken_at: Timestamp, kept: PathBuf, job: Option<JobId> },
+    /// It must not: what is there is damaged, and stays as it is.
+    Corrupt { finding: String, not_recovered: String },
+}
+
+/// Checks a live database, and recovers it if that is asked for and safe: only from corruption that SQLite itself tells, seen twice, once by a
+/// fresh process; with nobody else at it; from a good backup that opens; and once a day. Being locked, unreadable, missing, or on a disk that is
+/// full or fails is an error of its own and never a reason. Damage and recovery are alarmed in any case.
+pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monitor: &dyn Monitor) -> Result<Outcome> {
+    let database = databases::database(vault, &options.database)?;
+    if database.engine != Engine::Sqlite {
+        return Err(Error::Unsupported { what: "looking after a database that is not SQLite's".to_owned() });
+    }
+    let path = sqlite::location::path_of(&database.location)?;
+    if let Some(untouched) = recovery::last_attempt(vault, &database.id)?.filter(|attempt| attempt.is_open() && attempt.stands(&path)) {
+        untouched.forget(&path)?;
+    }
+    let attempt = recovery::last_attempt(vault, &database.id)?;
+    let open = attempt.clone().filter(Attempt::is_open);
+    let found = health(&path, sqlite::BUSY_WAIT, monitor);
+    let outcome = match (found, open) {
+        (Ok(Health { damage: None, findings }), open) => {
+            // A process died just after its recovery: nobody has heard of it yet.
+            if let Some(open) = open.filter(|open| open.keeps(&path)) {
+                let recovered = recovery::finish(vault, &database.id, &open)?;
+                return Ok(told(open.finding, recovered, None));
+            }
+            checkup::all_is_well(vault, &database.id)?;
+            return Ok(Outcome::Healthy { findings });
+        }
+        (Ok(Health { damage: Some(damage), .. }), open) => {
+            if let Some(open) = open.filter(|open| open.keeps(&path)) {
+                recovery::finish(vault, &database.id, &open)?;
+            }
+            recover(vault, &database, &path, &damage, attempt.as_ref(), options, confirm, monitor)
+        }
+        // It was moved aside, and its process died before the backup had its name.
+        (Err(Error::SourceMissing { .. }), Some(open)) if open.keeps(&path) => resume(vault, &database, open, options, monitor),
+        (Err(error @ (Error::SourceEmpty { .. } | Error::SourceMissing { .. })), _) => {
+            return gone(vault, &database.id, &path, options, error);
+        }
+        (Err(error), _) => return Err(error),
+    };
+    match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(NotRecovered { finding, why }) => {
+            checkup::damaged(vault, &database.id, &options.actor, &finding, &format!("not recovered: {why}"))?;
+            Ok(Outcome::Corrupt { finding, not_recovered: why })
+        }
+    }
+}
+
+/// Every database that is to be looked after by itself, at the start of a server or scheduler. One that cannot be looked at keeps no other from it.
+pub fn at_start(vault: &Vault, confirm: &dyn Confirm, monitor: &dyn Monitor) -> Result<()> {
+    for database in databases::databases(vault)?.into_iter().filter(|database| database.auto_recovery && database.engine == Engine::Sqlite)
+    {
+        let id = database.id;
+        match check(vault, &CheckOptions { database: id.clone(), recover: true, actor: ACTOR.to_owned() }, confirm, monitor) {
+            Ok(Outcome::Healthy { .. }) => tracing::info!(database = %id, "sound"),
+            Ok(Outcome::Recovered { finding, backup, .. }) => tracing::warn!(database = %id, finding, %backup, "recovered"),
+            Ok(Outcome::Corrupt { finding, not_recovered }) => tracing::error!(database = %id, finding, not_recovered, "corrupt"),
+            Err(error) => tracing::error!(database = %id, %error, "it could not be looked at"),
+        }
+    }
+    Ok(())
+}
+
+struct NotRecovered {
+    finding: String,
+    why: String,
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, split off so that every refusal goes through one place")]
+fn recover(
+    vault: &Vault,
+    database: &Database,
+    path: &Path,
+    finding: &str,
+    attempt: Option<&Attempt>,
+    options: &CheckOptions,
+    confirm: &dyn Confirm,
+    monitor: &dyn Monitor,
+) -> std::result::Result<Outcome, NotRecovered> {
+    let not = |why: String| NotRecovered { finding: finding.to_owned(), why };
+    let good = recovery::good_backups(vault, &database.id).map_err(|error| not(error.to_string()))?;
+    if let Some(why) = refusal(database, options.recover, &good, attempt, Timestamp::now()) {
+        return Err(not(why));
+    }
+    let sound = AtomicBool::new(false);
+    let second = || -> Result<()> {
+        let look = confirm.look(path)?;
+        sound.store(look.health.damage.is_none(), Ordering::Relaxed);
+        match (look.health.damage, look.holders.first()) {
+            (None, _) => Err(Error::CancelledHere),
+            (Some(_), Some(holder)) => {
+                Err(Error::DatabaseBusy { database: database.id.clone(), holder: format!("{holder} is at it: stop that first") })
+            }
+            (Some(_), None) => Ok(()),
+        }
+    };
+    match recovery::recover(vault, database, (finding, &options.actor), None, &second, monitor) {
+        Ok((job, recovered, _)) => Ok(told(finding.to_owned(), recovered, Some(job))),
+        Err(_) if sound.load(Ordering::Relaxed) => {
+            Ok(Outcome::Healthy { findings: vec![format!("a first look saw damage that a second one did not: {finding}")] })
+        }
+        Err(error) => Err(not(error.to_string())),
+    }
+}
+
+/// Goes on with a recovery whose process died with the database moved aside. It is not a second one: it counts from when it began.
+fn resume(
+    vault: &Vault,
+    database: &Database,
+    open: Attempt,
+    options: &CheckOptions,
+    monitor: &dyn Monitor,
+) -> std::result::Result<Outcome, NotRecovered> {
+    let finding = open.finding.clone();
+    let not = |why: String| NotRecovered { finding: finding.clone(), why };
+    if !options.recover {
+        return Err(not("a recovery of it was interrupted, and its files are moved aside: --recover goes on with it".to_owned()));
+    }
+    match recovery::recover(vault, database, (&finding, &options.actor), Some(open), &|| Ok(()), monitor) {
+        Ok((job, recovered, _)) => Ok(told(finding.clone(), recovered, Some(job))),
+        Err(error) => Err(not(error.to_string())),
+    }
+}
+
+/// Why a corrupt database is left to a person; none if it is not.
+fn refusal(database: &Database, asked: bool, good: &[Backup], attempt: Option<&Attempt>, now: Timestamp) -> Option<String> {
+    if !asked {
+        return Some("that was not asked for".to_owned());
+    }
+    if database.never_replace {
+        return Some("the database is marked \"never replace\"".to_owned());
+    }
+    if good.is_empty() {
+        return Some("there is no good backup of it".to_owned());
+    }
+    // A clock that went back does not make it longer ago.
+    let recent = attempt.filter(|attempt| now.duration_since(attempt.began_at) < ONCE_IN)?;
+    let at = recent.began_at.strftime("%Y-%m-%d %H:%M UTC");
+    Some(format!("it was recovered once already ({at}), and that is done once a day at most: something damages it again"))
+}
+
+/// A file that is empty or gone is no corruption: SQLite takes an empty one for a new database, and a disk may not be mounted. Where there are
+/// good backups of it, that is alarmed and left to a person.
+fn gone(vault: &Vault, id: &DatabaseId, path: &Path, options: &CheckOptions, error: Error) -> Result<Outcome> {
+    if recovery::good_backups(vault, id)?.is_empty() {
+        return Err(error);
+    }
+    let empty = matches!(error, Error::SourceEmpty { .. });
+    let (finding, why) = if empty {
+        ("the file is empty (0 bytes)", "an empty file is what a new database looks like, so a person decides")
+    } else {
+        ("the file is not there", "its disk may just not be mounted, so a person decides")
+    };
+    let way = format!("{why}: `keepstone restore latest --db {id} --replace`");
+    checkup::damaged(vault, id, &options.actor, finding, &format!("not recovered: {way}"))?;
+    if empty {
+        return Ok(Outcome::Corrupt { finding: format!("{}: {finding}", path.display()), not_recovered: way });
+    }
+    Err(error)
+}
+
+fn told(finding: String, recovered: Recovered, job: Option<JobId>) -> Outcome {
+    Outcome::Recovered { finding, backup: recovered.backup, taken_at: recovered.taken_at, kept: recovered.kept.into(), job }
+}

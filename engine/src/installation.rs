@@ -1,0 +1,408 @@
+//! Doctor, for the whole installation: everything around the databases that could keep a backup from being made, found or restored, each with
+//! how to mend it. Looks only; what opening a vault mends by itself is mended by then.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    database::{Database, Engine},
+    human,
+    id::{BackupId, Kind},
+    job::JobState,
+};
+use serde::Serialize;
+
+use crate::{
+    Error, Result, Vault,
+    activity::{self, EventFilter},
+    archive::Archive,
+    databases::{self, DatabaseStatus},
+    durable,
+    error::Kind as FaultKind,
+    jobs::{self, JobFilter},
+    layout, sqlite,
+};
+
+/// A schedule that is this late is taken by nobody.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(15);
+/// A job that waits longer than this has no worker.
+const WAITING: SignedDuration = SignedDuration::from_mins(30);
+/// The clock may be this far behind what the vault knows.
+const BEHIND: SignedDuration = SignedDuration::from_mins(5);
+/// Below this share of the disk things get tight.
+const TIGHT_PERCENT: u64 = 5;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Ok,
+    Warning,
+    Failed,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// e.g. `permissions`, `space`, `clock`.
+    pub area: &'static str,
+    pub severity: Severity,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// How to mend it; none where all is well.
+    pub remedy: Option<String>,
+    /// The exit code that it leads to: 0 where all is well.
+    pub exit: u8,
+}
+
+/// Looks at everything. A look that is itself impossible is a finding, too.
+pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
+    let statuses = databases::statuses(vault, now)?;
+    let mut found = Findings::default();
+    permissions(vault, &mut found);
+    space(vault, &statuses, &mut found);
+    clock(vault, now, &mut found)?;
+    chain(vault, &mut found);
+    queue(vault, now, &mut found)?;
+    staging(vault, &mut found);
+    if statuses.is_empty() {
+        found.add("databases", Severity::Warning, "no database is protected", "Add one: `keepstone db add LOCATION`.", 1);
+    }
+    for status in &statuses {
+        let of = vault.catalog().backups_of(&status.database.id)?;
+        database(&status.database, &mut found);
+        protection(status, &of, &mut found);
+        archives(vault, &status.database, &of, &mut found);
+        latest_link(vault, &status.database, &mut found)?;
+        schedules(vault, &status.database, now, &mut found)?;
+    }
+    foreign_folders(vault, &statuses, &mut found);
+    Ok(found.0)
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn well(&mut self, area: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { area, severity: Severity::Ok, message: message.into(), remedy: None, exit: 0 });
+    }
+
+    fn add(&mut self, area: &'static str, severity: Severity, message: impl Into<String>, remedy: impl Into<String>, exit: u8) {
+        self.0.push(Finding { area, severity, message: message.into(), remedy: Some(remedy.into()), exit });
+    }
+
+    fn fault(&mut self, area: &'static str, error: &Error) {
+        let remedy = error.hint().unwrap_or_else(|| "Look into the log.".to_owned());
+        self.add(area, Severity::Failed, error.to_string(), remedy, error.kind().exit_code());
+    }
+}
+
+fn permissions(vault: &Vault, found: &mut Findings) {
+    let before = found.0.len();
+    for folder in [vault.data_dir(), vault.backups_dir()] {
+        let place = folder.display();
+        match fs::metadata(folder) {
+            Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
+                let mode = meta.permissions().mode() & 0o7777;
+                found.add(
+                    "permissions",
+                    Severity::Warning,
+                    format!("{place} may be entered by others (mode {mode:o})"),
+                    format!("chmod 700 {place}"),
+                    1,
+                );
+            }
+            Ok(meta) if meta.uid() != rustix::process::geteuid().as_raw() => {
+                let message = format!("{place} belongs to user {}, and this is user {}", meta.uid(), rustix::process::geteuid().as_raw());
+                found.add("permissions", Severity::Warning, message, "Run keepstone as the owner of its folders.", 1);
+            }
+            Ok(_) => {}
+            Err(error) => found.fault("permissions", &Error::io(folder, error)),
+        }
+        if rustix::fs::accessat(rustix::fs::CWD, folder, rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::EACCESS).is_err() {
+            let message = format!("{place} cannot be written");
+            found.add("permissions", Severity::Failed, message, "Give this user the right, or mount the disk for writing.", 1);
+        }
+    }
+    for path in [vault.catalog_path(), vault.live_path()] {
+        if fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+            let path = path.display();
+            found.add("permissions", Severity::Warning, format!("{path} may be read by others"), format!("chmod 600 {path}"), 1);
+        }
+    }
+    for entry in fs::read_dir(vault.data_dir().join("keys")).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o077 != 0) {
+            let path = path.display();
+            found.add("permissions", Severity::Failed, format!("the key {path} may be read by others"), format!("chmod 600 {path}"), 1);
+        }
+    }
+    if found.0.len() == before {
+        found.well("permissions", "only this user reads and writes the vault");
+    }
+}
+
+fn space(vault: &Vault, statuses: &[DatabaseStatus], found: &mut Findings) {
+    let largest = statuses.iter().filter_map(|status| status.size_bytes).max().unwrap_or(0);
+    let before = found.0.len();
+    let mut seen = Vec::new();
+    for folder in [vault.backups_dir(), vault.data_dir()] {
+        let Ok(statvfs) = rustix::fs::statvfs(folder) else { continue };
+        if seen.contains(&statvfs.f_fsid) {
+            continue;
+        }
+        seen.push(statvfs.f_fsid);
+        let (free, total) = (statvfs.f_bavail.saturating_mul(statvfs.f_frsize), statvfs.f_blocks.saturating_mul(statvfs.f_frsize));
+        let place = folder.display();
+        let said = format!("{place} has {} free of {}", human::bytes(free), human::bytes(total));
+        // A backup needs an archive and a scratch copy for its proof.
+        if free < largest.saturating_add(64 << 20) {
+            let remedy = "Free some space, let cleanup keep less, or move the backups to a larger disk.";
+            found.add("space", Severity::Failed, format!("{said}: too little for the next backup"), remedy, 6);
+        } else if free < total / 100 * TIGHT_PERCENT {
+            found.add("space", Severity::Warning, said, "Free some space, or let cleanup keep less.", 1);
+        } else {
+            found.well("space", said);
+        }
+    }
+    if found.0.len() == before {
+        found.add("space", Severity::Warning, "the free space cannot be asked for", "Look whether the disk is mounted.", 1);
+    }
+}
+
+fn clock(vault: &Vault, now: Timestamp, found: &mut Findings) -> Result<()> {
+    let last = activity::events(vault, &EventFilter { limit: Some(1), ..EventFilter::default() })?.into_iter().next();
+    match last.filter(|event| event.at.duration_since(now) > BEHIND) {
+        Some(event) => {
+            let behind = human::duration_ms(u64::try_from(event.at.duration_since(now).as_millis()).unwrap_or(0));
+            found.add(
+                "clock",
+                Severity::Failed,
+                format!("the clock is {behind} behind the last event"),
+                "Set the clock; cleanup removes nothing meanwhile.",
+                1,
+            );
+        }
+        None => found.well("clock", "the clock is not behind what the vault knows"),
+    }
+    Ok(())
+}
+
+fn chain(vault: &Vault, found: &mut Findings) {
+    match activity::verify_chain(vault) {
+        Ok(report) => match report.broken_at {
+            Some(number) => {
+                let remedy = "Somebody changed the catalog by other means: compare it with its backups.";
+                found.add("activity", Severity::Failed, format!("the chain of events is broken at event {number}"), remedy, 4);
+            }
+            None => found.well("activity", format!("the chain of {} events is whole", human::count(report.events))),
+        },
+        Err(error) => found.fault("activity", &error),
+    }
+}
+
+fn queue(vault: &Vault, now: Timestamp, found: &mut Findings) -> Result<()> {
+    let open = jobs::jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?;
+    let stale = |state, age: SignedDuration| {
+        open.iter().filter(|(job, _)| job.state == state && now.duration_since(job.started_at.unwrap_or(job.created_at)) > age).count()
+    };
+    let waiting = stale(JobState::Queued, WAITING);
+    if waiting > 0 {
+        let remedy = "Start `keepstone serve` or `keepstone scheduler`, or cancel them: `keepstone job list`.";
+        found.add("jobs", Severity::Warning, format!("{waiting} waiting for longer than {} min", WAITING.as_mins()), remedy, 1);
+    }
+    let long = stale(JobState::Running, SignedDuration::from_hours(24));
+    if long > 0 {
+        found.add(
+            "jobs",
+            Severity::Warning,
+            format!("{long} running for longer than a day"),
+            "Look at it: `keepstone job list`, then `job cancel`.",
+            1,
+        );
+    }
+    if waiting + long == 0 {
+        found.well("jobs", format!("{} open, none of them stale", open.len()));
+    }
+    Ok(())
+}
+
+/// Staging of dead jobs was removed when the vault was opened; what is left belongs to live ones, or to nobody we know.
+fn staging(vault: &Vault, found: &mut Findings) {
+    let root = vault.staging_root();
+    let mut others = Vec::new();
+    for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = name == "claim.lock" || name.parse::<keepstone_model::id::JobId>().is_ok();
+        if !ours {
+            others.push(name);
+        }
+    }
+    if others.is_empty() {
+        found.well("staging", "nothing is left over");
+    } else {
+        let message = format!("{} in {} are not Keepstone's: {}", others.len(), root.display(), others.join(", "));
+        found.add("staging", Severity::Warning, message, "Remove them if nobody needs them; Keepstone does not.", 1);
+    }
+}
+
+fn database(database: &Database, found: &mut Findings) {
+    if database.engine != Engine::Sqlite {
+        return;
+    }
+    let id = &database.id;
+    let probed =
+        sqlite::location::path_of(&database.location).and_then(|path| sqlite::open::probe(&path, std::time::Duration::from_secs(2)));
+    match probed {
+        Ok(source) => found.well(
+            "database",
+            format!("{id} opens: {}, journal mode {}", human::bytes(source.page_count * u64::from(source.page_size)), source.journal_mode),
+        ),
+        Err(error @ Error::SourceBusy { .. }) => {
+            found.add("database", Severity::Warning, format!("{id}: {error}"), "It is in use just now; ask again.", 1);
+        }
+        Err(error) => {
+            let corrupt = error.kind() == FaultKind::Corrupt;
+            let remedy = if corrupt { format!("`keepstone doctor {id} --recover`") } else { error.hint().unwrap_or_default() };
+            found.add("database", Severity::Failed, format!("{id}: {error}"), remedy, error.kind().exit_code());
+        }
+    }
+}
+
+fn protection(status: &DatabaseStatus, of: &[Backup], found: &mut Findings) {
+    let id = &status.database.id;
+    for concern in &status.concerns {
+        let named = concern.backup.as_ref().map(|backup| format!(" ({backup})")).unwrap_or_default();
+        found.add("protection", Severity::Failed, format!("{id}: {}{named}", concern.reason), concern.advice.clone(), 1);
+    }
+    if status.newest_good_at.is_none() {
+        found.add("protection", Severity::Failed, format!("{id} has no good backup"), format!("`keepstone create {id}`"), 1);
+    } else if status.concerns.is_empty() {
+        found.well("protection", format!("{id} has a good backup that is young enough"));
+    }
+    let holding = of.iter().filter(|backup| backup.holds()).count();
+    if holding > 0 && status.concerns.iter().all(|concern| concern.backup.is_none()) {
+        let message = format!("{id}: {holding} suspect hold older good backups, so cleanup keeps them");
+        found.add("protection", Severity::Warning, message, "Look at them, then acknowledge them: `keepstone ack ID`.", 1);
+    }
+}
+
+/// The catalog beside the folder, both ways.
+fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
+    let id = &database.id;
+    let before = found.0.len();
+    let missing: Vec<&BackupId> = of.iter().filter(|backup| backup.state == BackupState::Missing).map(|backup| &backup.id).collect();
+    if let Some(first) = missing.first() {
+        let message = format!("{id}: {} archives are missing, e.g. {first}", missing.len());
+        found.add("archives", Severity::Failed, message, "Put the files back, or delete those backups.", 3);
+    }
+    let (mut unknown, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for kind in Kind::ALL {
+        for entry in fs::read_dir(vault.database_dir(id).join(kind.as_str())).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(archive) = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok()) else { continue };
+            if of.iter().any(|backup| backup.id == archive) {
+                continue;
+            }
+            match Archive::open(&path) {
+                Ok(opened) if opened.metadata().database_uid != database.uid => foreign.push(name),
+                Ok(_) => unknown.push(name),
+                Err(_) => unreadable.push(name),
+            }
+        }
+    }
+    let mut tell = |names: &[String], severity, what: &str, remedy: &str, exit| {
+        if let Some(first) = names.first() {
+            found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);
+        }
+    };
+    let rebuild = "Stop every keepstone, then `keepstone catalog rebuild` takes them up.";
+    tell(&unknown, Severity::Warning, "archives are not in the catalog", rebuild, 1);
+    tell(
+        &foreign,
+        Severity::Warning,
+        "archives are of another database",
+        "They are left alone; move them away if nobody needs them here.",
+        1,
+    );
+    tell(
+        &unreadable,
+        Severity::Failed,
+        "archives are not in the catalog and cannot be read",
+        "Keep them aside; they may come from a failing disk.",
+        4,
+    );
+    if found.0.len() == before {
+        let complete = of.iter().filter(|backup| backup.state == BackupState::Complete).count();
+        found.well("archives", format!("{id}: catalog and folder agree on {complete}"));
+    }
+}
+
+fn latest_link(vault: &Vault, database: &Database, found: &mut Findings) -> Result<()> {
+    let id = &database.id;
+    let link = vault.latest_link(id);
+    let points_to = fs::read_link(&link).ok();
+    let newest = vault.catalog().newest_good(id, None)?;
+    let wanted = newest.map(|backup| Path::new(backup.kind.as_str()).join(format!("{}.zip", backup.id)));
+    if points_to == wanted {
+        found.well(
+            "latest",
+            match wanted {
+                Some(_) => format!("{id}: latest.zip is the newest good backup"),
+                None => format!("{id}: no good backup, and no latest.zip"),
+            },
+        );
+    } else if link.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()) {
+        let message = format!("{} is not the link that Keepstone makes", link.display());
+        found.add("latest", Severity::Warning, message, "Move it away; the next backup makes the link.", 1);
+    } else {
+        let message = format!("{id}: latest.zip does not point to the newest good backup");
+        found.add("latest", Severity::Warning, message, format!("The next backup mends it: `keepstone create {id}`."), 1);
+    }
+    Ok(())
+}
+
+fn schedules(vault: &Vault, database: &Database, now: Timestamp, found: &mut Findings) -> Result<()> {
+    let id = &database.id;
+    let rows = databases::schedules(vault, Some(id), now)?;
+    if rows.is_empty() {
+        let message = format!("{id} has no schedule: it is backed up by hand only");
+        found.add("schedules", Severity::Warning, message, format!("Add one: `keepstone schedule add {id}`."), 1);
+    } else if database.paused {
+        found.add("schedules", Severity::Warning, format!("{id} is paused"), format!("`keepstone db edit {id} --resume`"), 1);
+    } else if let Some(late) = rows.iter().filter_map(|row| row.next_run_at).filter(|next| now.duration_since(*next) > OVERDUE).min() {
+        let by = human::age_secs(now.duration_since(late).as_secs());
+        let remedy = "Nothing runs the schedules: start `keepstone serve` or `keepstone scheduler`, as a service.";
+        found.add("schedules", Severity::Failed, format!("{id}: a run is {by} late"), remedy, 1);
+    } else {
+        found.well("schedules", format!("{id}: {} scheduled, none late", rows.len()));
+    }
+    Ok(())
+}
+
+/// What else lies in the backups folder is left alone, and may be worth an import.
+fn foreign_folders(vault: &Vault, statuses: &[DatabaseStatus], found: &mut Findings) {
+    let known = |name: &str| statuses.iter().any(|status| status.database.id.as_str() == name) || name.starts_with('.');
+    let mut others = Vec::new();
+    for entry in fs::read_dir(vault.backups_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !known(&name) && name != layout::VAULT_MARK {
+            others.push(name);
+        }
+    }
+    if let Some(first) = others.first() {
+        let message = format!("{} in {} belong to no database, e.g. {first}", others.len(), vault.backups_dir().display());
+        let remedy = "A removed database's folder is taken up again by `keepstone db add`; others can be imported with `keepstone import`.";
+        found.add("folders", Severity::Warning, message, remedy, 0);
+    }
+    if durable::free_bytes(vault.backups_dir()).is_err() {
+        found.add("folders", Severity::Failed, "the backups folder does not answer", "Look whether its disk is mounted.", 1);
+    }
+}
