@@ -5,9 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    id::{BackupId, DatabaseId, JobId, Kind},
-};
+use crate::id::{BackupId, DatabaseId, JobId, Kind};
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
