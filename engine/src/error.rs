@@ -52,6 +52,8 @@ pub enum Error {
     SourceBusy { path: PathBuf, waited_ms: u64 },
     #[error("{} is in WAL mode in a folder that cannot be written, without its -shm file", .path.display())]
     SourceReadOnlyWal { path: PathBuf },
+    #[error("{} was left in the middle of a transaction, and this user may not roll it back", .path.display())]
+    SourceHotJournal { path: PathBuf },
     #[error("{} belongs to another user, and its -wal and -shm would be made by this one", .path.display())]
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
@@ -168,6 +170,7 @@ impl Error {
             Self::SourceUnreadable { .. } => "source_unreadable",
             Self::SourceBusy { .. } => "source_busy",
             Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
+            Self::SourceHotJournal { .. } => "source_hot_journal",
             Self::SourceForeignOwner { .. } => "source_foreign_owner",
             Self::SnapshotTooLong { .. } => "snapshot_too_long",
             Self::CheckTooLong { .. } => "check_too_long",
@@ -272,6 +275,7 @@ impl Error {
             Self::SourceUnreadable { .. } => "Run keepstone as the application's user, or let this user read the file and its folder.",
             Self::SourceBusy { .. } => "Something holds a lock on it: end that transaction, then try again.",
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
+            Self::SourceHotJournal { .. } => "Run keepstone as the application's user, or start the application once.",
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
             Self::SnapshotTooLong { .. } => "Try again at a quieter time, or raise the limit.",
             Self::CheckTooLong { .. } => "No sound database of that size takes so long: do not trust the file.",

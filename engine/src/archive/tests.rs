@@ -179,6 +179,21 @@ fn an_open_archive_is_leased() {
 }
 
 #[test]
+fn reading_goes_no_faster_than_it_may() {
+    struct Slowly;
+    impl crate::Monitor for Slowly {
+        fn rate_bytes_per_s(&self) -> Option<u64> {
+            Some(4_000_000)
+        }
+    }
+    let (_folder, path) = archive(&image(1_000_000, 13), Compression::Zstd);
+    let archive = Archive::open(&path).unwrap();
+    let began = std::time::Instant::now();
+    archive.extract(&mut std::io::sink(), Path::new("sink"), Step::Verify, &Slowly).unwrap();
+    assert!(began.elapsed().as_millis() >= 250);
+}
+
+#[test]
 fn reading_can_be_followed_and_cancelled() {
     struct Watch(std::sync::Mutex<Vec<u64>>, u64);
     impl crate::Monitor for Watch {

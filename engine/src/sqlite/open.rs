@@ -128,7 +128,13 @@ impl Live {
 
     /// Starts a read transaction, waiting for locks so long at most. Damage that was stepped around comes back as a sentence.
     pub(super) fn begin_read(&self, busy_wait: Duration) -> Result<Option<String>> {
-        watch::waiting(busy_wait, || pages::begin_read(&self.connection, &self.path))
+        watch::waiting(busy_wait, || pages::begin_read(&self.connection, &self.path)).map_err(|error| match error {
+            // It can be read, but for the transaction that its journal has to take back first.
+            Error::SourceUnreadable { path } if fs::metadata(beside(&path, "-journal")).is_ok_and(|journal| journal.len() > 0) => {
+                Error::SourceHotJournal { path }
+            }
+            other => other,
+        })
     }
 }
 

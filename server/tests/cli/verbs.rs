@@ -85,3 +85,18 @@ fn one_database_that_fails_does_not_stop_the_rest() {
     let told = host.run(&["create"]);
     assert_eq!(told.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 2, "{told:?}");
 }
+
+#[test]
+fn verify_all_leaves_out_what_was_checked_lately() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    host.ok(&["db", "add", "shop.db"]);
+    let (checked, unchecked) = (host.create(&["shop"]), host.create(&["shop", "--no-verify"]));
+    assert_eq!(host.results(&["list", "--limit", "1"])[0]["verdict"], "unproven", "a backup never proven says so");
+    let ids = |args: &[&str]| host.results(args).iter().map(|result| result["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(&["verify", "--all", "--older-than", "7d", "--rate", "100MB"]), [unchecked.clone()]);
+    assert!(ids(&["verify", "--all", "--older-than", "7d"]).is_empty());
+    assert_eq!(ids(&["verify", "--all"]), [checked, unchecked]);
+    host.fails(&["verify", "--all", "--rate", "fast"], "usage", 2);
+    host.fails(&["verify", "latest", "--older-than", "7d"], "usage", 2);
+}

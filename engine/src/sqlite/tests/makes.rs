@@ -156,6 +156,22 @@ fn a_hot_journal_and_a_hot_log_are_rolled_back_or_in_as_sqlite_does() {
 }
 
 #[test]
+fn who_may_not_roll_a_hot_journal_back_is_told_so() {
+    let (place, _) = with_hot_journal();
+    let before = fs::read(place.db()).unwrap();
+    for folder_mode in [0o755, 0o777] {
+        super::refusals::mode(place.folder.path(), 0o755);
+        super::refusals::mode(place.db().parent().unwrap(), folder_mode);
+        for suffix in ["", "-journal"] {
+            super::refusals::mode(&beside(&place.db(), suffix), 0o644);
+        }
+        super::refusals::mode(&place.spool(), 0o777);
+        super::refusals::as_nobody(|| assert_eq!(code(place.take()), "source_hot_journal"));
+    }
+    assert!(fs::read(place.db()).unwrap() == before, "and nothing was touched");
+}
+
+#[test]
 fn a_restore_beside_a_hot_journal_or_a_hot_log_gives_the_backup_every_time() {
     let backup = Place::new();
     let then = content(&backup.sql(&format!("PRAGMA page_size=1024; {ZOO} DELETE FROM plain WHERE id > 300")));

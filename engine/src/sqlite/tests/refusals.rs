@@ -71,7 +71,7 @@ fn the_schema_hash_follows_the_schema_and_nothing_else() {
 }
 
 /// Runs `check` on a database as another user. Only root can change its user, and only for one thread: other tests go on as root.
-fn as_nobody(check: impl FnOnce() + Send) {
+pub(super) fn as_nobody(check: impl FnOnce() + Send) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -89,7 +89,7 @@ fn as_nobody(check: impl FnOnce() + Send) {
     });
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(super) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
