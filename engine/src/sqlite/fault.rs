@@ -11,6 +11,9 @@ pub(super) fn at(path: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
     move |error| translate(path, error)
 }
 
+/// What SQLite says of a header that it cannot read by.
+const UNKNOWN_FORMAT: [&str; 2] = ["unsupported file format", "attached databases must use the same text encoding as main database"];
+
 fn translate(path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_owned();
     let extended = extended_code(&error);
@@ -27,7 +30,7 @@ fn translate(path: &Path, error: rusqlite::Error) -> Error {
         ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => Error::SourceUnreadable { path },
         ffi::SQLITE_FULL => Error::NoSpace { path },
         // The header names a format that this SQLite does not know: a newer one, or damage. It has no code of its own.
-        ffi::SQLITE_ERROR if detail(&error) == "unsupported file format" => Error::SourceFormat { path },
+        ffi::SQLITE_ERROR if UNKNOWN_FORMAT.contains(&detail(&error).as_str()) => Error::SourceFormat { path },
         ffi::SQLITE_INTERRUPT => Error::CancelledHere,
         _ => Error::Sqlite(error),
     }
