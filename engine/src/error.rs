@@ -250,6 +250,7 @@ impl Error {
             | Self::TargetUnusable { .. }
             | Self::AlreadyExists { .. }
             | Self::SourceForeignOwner { .. }
+            | Self::SourceHotJournal { .. }
             | Self::UndoRefused { .. } => Kind::Refused,
             Self::SourceUnreadable { .. }
             | Self::SourceReadOnlyWal { .. }

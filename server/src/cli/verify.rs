@@ -38,7 +38,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "DB")]
     db: Option<String>,
     /// Only backups whose last checks are older than this, or that were never checked, e.g. 7d
-    #[arg(long, value_name = "TIME", requires = "all")]
+    #[arg(long, value_name = "TIME", conflicts_with = "id")]
     older_than: Option<String>,
     /// Read back no more than this in a second, e.g. 20MB
     #[arg(long, value_name = "SIZE")]

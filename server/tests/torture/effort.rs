@@ -17,6 +17,12 @@ impl Effort {
         Self { began: Instant::now(), time: seconds.map(Duration::from_secs) }
     }
 
+    /// For one of so many parts, one after another.
+    pub(crate) fn begin_part(parts: u32) -> Self {
+        let whole = Self::begin();
+        Self { time: whole.time.map(|time| time / parts), ..whole }
+    }
+
     /// Whether this is `make torture`.
     pub(crate) fn is_large(&self) -> bool {
         self.time.is_some()

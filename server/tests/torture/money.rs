@@ -63,9 +63,9 @@ fn balanced(path: &std::path::Path) -> Vec<i64> {
 
 #[test]
 fn every_backup_beside_a_writer_is_balanced() {
-    let effort = Effort::begin();
     let (mut backups, mut transfers) = (0, 0);
     for mode in ["wal", "delete"] {
+        let effort = Effort::begin_part(2);
         let host = Host::new();
         drop(bank(&host, mode));
         host.ok(&["db", "add", "bank.db"]);
@@ -100,9 +100,9 @@ fn every_backup_beside_a_writer_is_balanced() {
 
 #[test]
 fn no_commit_is_lost_by_a_restore_without_being_in_its_safety_backup() {
-    let effort = Effort::begin();
     let (mut restores, mut transfers) = (0, 0);
     for mode in ["wal", "delete"] {
+        let effort = Effort::begin_part(2);
         let host = Host::new();
         drop(bank(&host, mode));
         host.ok(&["db", "add", "bank.db"]);
