@@ -86,7 +86,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let now = rounded(Timestamp::now());
     let left = match folder::choose(vault, location, wished.as_ref(), &stem)? {
-        folder::Choice::TakenUp(left) => left,
+        folder::Choice::TakenUp(left) => *left,
         folder::Choice::New(id) => Database {
             id,
             uid: folder::random_uid()?,

@@ -30,6 +30,8 @@ pub(crate) struct Output {
     results: RefCell<Vec<Value>>,
     /// Whoever read standard output has gone (`… | head`): the verb goes on, its words do not.
     closed: Cell<bool>,
+    /// Why standard output could not be written, where nobody closed it (a full disk): whoever reads it later must not take it for all.
+    lost: RefCell<Option<io::Error>>,
 }
 
 impl Output {
@@ -43,6 +45,7 @@ impl Output {
             width: if terminal { Some(width().unwrap_or(80)) } else { None },
             results: RefCell::new(Vec::new()),
             closed: Cell::new(false),
+            lost: RefCell::new(None),
         }
     }
 
@@ -78,8 +81,11 @@ impl Output {
             return;
         }
         let mut stdout = io::stdout().lock();
-        if write!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
+        if let Err(error) = write!(stdout, "{text}").and_then(|()| stdout.flush()) {
             self.closed.set(true);
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.lost.replace(Some(error));
+            }
         }
     }
 
@@ -103,6 +109,10 @@ impl Output {
         if let Some(fault) = &fault {
             tracing::error!(code = fault.code(), "{fault}");
             self.failure(fault);
+        }
+        if let Some(error) = self.lost.take() {
+            stderr(format_args!("error: standard output could not be written: {error}\n"));
+            return ExitCode::from(fault.map_or(1, |fault| fault.exit()));
         }
         ExitCode::from(fault.map_or(0, |fault| fault.exit()))
     }

@@ -94,9 +94,27 @@ fn verify_all_leaves_out_what_was_checked_lately() {
     let (checked, unchecked) = (host.create(&["shop"]), host.create(&["shop", "--no-verify"]));
     assert_eq!(host.results(&["list", "--limit", "1"])[0]["verdict"], "unproven", "a backup never proven says so");
     let ids = |args: &[&str]| host.results(args).iter().map(|result| result["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    assert_eq!(ids(&["verify", "--all", "--older-than", "7d", "--rate", "100MB"]), [unchecked.clone()]);
+    assert_eq!(ids(&["verify", "--all", "--older-than", "7d", "--rate", "100MB"]), std::slice::from_ref(&unchecked));
     assert!(ids(&["verify", "--all", "--older-than", "7d"]).is_empty());
     assert_eq!(ids(&["verify", "--all"]), [checked, unchecked]);
     host.fails(&["verify", "--all", "--rate", "fast"], "usage", 2);
     host.fails(&["verify", "latest", "--older-than", "7d"], "usage", 2);
+}
+
+#[test]
+fn what_could_not_be_printed_is_a_failure_unless_nobody_reads() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    host.ok(&["db", "add", "shop.db"]);
+    host.create(&["shop"]);
+    for args in [&["list"][..], &["status", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = host.command(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("standard output could not be written"), "{output:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = host.command(args).stdout(writer).output().unwrap();
+        assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
+    }
 }
