@@ -115,6 +115,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         loss: &|facts| compared(facts).loss,
         proof: options.verify.then_some(Depth::Opened),
         actor: &options.actor,
+        past: None,
     };
     monitor.step(Step::Snapshot);
     let (backup, facts) = take(running, &take_options, &mut |sink| sqlite::snapshot::snapshot(&path, &snapshot, sink, monitor), monitor)?;

@@ -92,6 +92,8 @@ pub enum Error {
     AmbiguousBackup { prefix: String, count: u64 },
     #[error("no job \"{id}\"")]
     UnknownJob { id: String },
+    #[error("no table \"{name}\"")]
+    UnknownTable { name: String },
     #[error("no user \"{name}\"")]
     UnknownUser { name: String },
     #[error("{what} \"{name}\" exists already")]
@@ -108,6 +110,14 @@ pub enum Error {
     ArchiveTooNew { path: PathBuf, found: u32, known: u32 },
     #[error("backup {id} did not pass its checks: {detail}")]
     VerificationFailed { id: String, detail: String },
+
+    // Keys
+    #[error("{}", wrong_password(.path, *.tried))]
+    WrongPassword { path: PathBuf, tried: usize },
+
+    // What other systems left
+    #[error("{} cannot be imported: {reason}", .path.display())]
+    NotImportable { path: PathBuf, code: &'static str, reason: String },
 
     // Acting
     #[error("database {database} is busy: {holder}")]
@@ -188,6 +198,7 @@ impl Error {
             Self::UnknownBackup { .. } => "unknown_backup",
             Self::AmbiguousBackup { .. } => "ambiguous_backup",
             Self::UnknownJob { .. } => "unknown_job",
+            Self::UnknownTable { .. } => "unknown_table",
             Self::UnknownUser { .. } => "unknown_user",
             Self::AlreadyExists { .. } => "already_exists",
             Self::Invalid { .. } => "invalid",
@@ -195,6 +206,9 @@ impl Error {
             Self::ArchiveCorrupt { .. } => "archive_corrupt",
             Self::ArchiveTooNew { .. } => "archive_too_new",
             Self::VerificationFailed { .. } => "verification_failed",
+            Self::WrongPassword { tried: 0, .. } => "password_needed",
+            Self::WrongPassword { .. } => "wrong_password",
+            Self::NotImportable { code, .. } => code,
             Self::DatabaseBusy { .. } => "database_busy",
             Self::TargetExists { .. } => "target_exists",
             Self::TargetUnusable { .. } => "target_unusable",
@@ -222,6 +236,7 @@ impl Error {
             | Self::UnknownDatabase { .. }
             | Self::UnknownBackup { .. }
             | Self::UnknownJob { .. }
+            | Self::UnknownTable { .. }
             | Self::UnknownUser { .. }
             | Self::ArchiveMissing { .. } => Kind::NotFound,
             Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
@@ -235,6 +250,12 @@ impl Error {
             | Self::RestoreMismatch { .. }
             | Self::CatalogDamaged { .. } => Kind::Corrupt,
             Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } => Kind::Busy,
+            Self::WrongPassword { .. } => Kind::WrongPassword,
+            Self::NotImportable { code, .. } => match *code {
+                "checksum_mismatch" | "damaged" | "counts_differ" | "too_large" | "empty" => Kind::Corrupt,
+                "postgres_not_supported" => Kind::Usage,
+                _ => Kind::Refused,
+            },
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
@@ -296,12 +317,22 @@ impl Error {
             Self::UnknownBackup { .. } => "`keepstone list` shows the backups.",
             Self::AmbiguousBackup { .. } => "Give more of the id.",
             Self::UnknownJob { .. } => "`keepstone job list` shows the jobs.",
+            Self::UnknownTable { .. } => "`keepstone show` lists the tables of a backup; views are not exported.",
             Self::ArchiveMissing { .. } => "Put the file back, or delete the backup.",
             Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
                 "Do not restore it; use another backup, and make a new one now."
             }
             Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
             Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
+            Self::WrongPassword { .. } => {
+                "Give the password it was encrypted with: by --password-file FILE, BACKUP_ENCRYPTION_PASSWORD or `keepstone key add`. The \
+                 archive is not damaged by this."
+            }
+            Self::NotImportable { code: "postgres_not_supported", .. } => {
+                "Keep the file; `psql` and `pg_restore` load it, and a later version of keepstone will take it in."
+            }
+            Self::NotImportable { code: "in_use", .. } => "Back it up through SQLite instead: `keepstone create` with its path.",
+            Self::NotImportable { .. } => "It stays where it is, unchanged.",
             Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
             Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
             Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",
@@ -316,5 +347,13 @@ impl Error {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+fn wrong_password(path: &Path, tried: usize) -> String {
+    match tried {
+        0 => format!("{} is encrypted, and no password is known", path.display()),
+        1 => format!("the password does not open {}", path.display()),
+        tried => format!("none of the {tried} known passwords opens {}", path.display()),
     }
 }

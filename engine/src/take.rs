@@ -20,6 +20,7 @@ use keepstone_model::{
 use crate::{
     Error, Monitor, Result,
     archive::{Archive, ArchiveWriter, PayloadFacts, WriteOptions},
+    catalog::Number,
     databases, durable,
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
@@ -42,6 +43,15 @@ pub(crate) struct TakeOptions<'a> {
     /// None: published as it is, unproven.
     pub(crate) proof: Option<Depth>,
     pub(crate) actor: &'a str,
+    /// For what was made before, elsewhere.
+    pub(crate) past: Option<Past<'a>>,
+}
+
+/// When and where a backup that is imported was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Past<'a> {
+    pub(crate) created_at: Timestamp,
+    pub(crate) origin: &'a str,
 }
 
 /// Takes a backup from `source`, which streams the image into the sink it is given. The row tells of a failure, too.
@@ -53,11 +63,22 @@ pub(crate) fn take(
 ) -> Result<(Backup, ImageFacts)> {
     let vault = running.vault;
     // To the millisecond, as the catalog keeps it: metadata, row and report say the same.
-    let begun = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).map_err(|error| Error::Internal(error.to_string()))?;
+    let begun = options.past.map_or_else(Timestamp::now, |past| past.created_at);
+    let begun = Timestamp::from_millisecond(begun.as_millisecond()).map_err(|error| Error::Internal(error.to_string()))?;
     let id = BackupId::compose(&options.database.id, options.kind, begun, random());
     let (actor, job) = (options.actor, running.id());
-    let sequence =
-        vault.catalog().begin_backup(&id, &options.database.id, options.kind, begun, actor, options.description, options.tags, &job)?;
+    let number = if options.past.is_some() { Number::OfItsTime } else { Number::Next };
+    let sequence = vault.catalog().begin_numbered(
+        &id,
+        number,
+        &options.database.id,
+        options.kind,
+        begun,
+        actor,
+        options.description,
+        options.tags,
+        &job,
+    )?;
     let staged = running.staging.join(format!("{id}.zip"));
     let taken = write_and_publish(running, options, &id, sequence, begun, &staged, source, monitor);
     match taken {
@@ -86,7 +107,8 @@ fn write_and_publish(
     let vault = running.vault;
     let mut writer = ArchiveWriter::create(staged, &WriteOptions { compression: options.compression, level: options.level })?;
     let facts = source(&mut writer)?;
-    let previous = vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete);
+    let previous =
+        vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete && b.sequence < sequence);
     let previous = previous.and_then(|b| Some(Previous { id: b.id, hash: b.payload_hash? }));
     let damage = facts.suspect.clone().map(|why| (why, SuspectCause::Damage));
     let mut suspect = damage.or_else(|| (options.loss)(&facts).map(|why| (why, SuspectCause::Loss)));
@@ -216,7 +238,7 @@ fn metadata(
         total_records: facts.total_records(),
         source: facts.source.clone(),
         tool: Tool { name: "keepstone".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        origin: None,
+        origin: options.past.map(|past| past.origin.to_owned()),
         previous,
         slots: Vec::new(),
         suspect: suspect.map(|(why, _)| why.clone()),

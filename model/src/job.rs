@@ -16,6 +16,7 @@ pub enum Verb {
     Restore,
     Undo,
     Cleanup,
+    Import,
 }
 
 impl Verb {
@@ -26,6 +27,7 @@ impl Verb {
             Self::Restore => "restore",
             Self::Undo => "undo",
             Self::Cleanup => "cleanup",
+            Self::Import => "import",
         }
     }
 }
@@ -71,6 +73,8 @@ impl JobState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
+    /// A folder is searched for what other systems left.
+    Find,
     /// Pages are read in one transaction, hashed, compressed and written.
     Snapshot,
     /// The archive is read back from the disk and checked.
@@ -85,6 +89,10 @@ pub enum Step {
     Check,
     /// What the policy does not keep goes to the trash.
     Remove,
+    /// Tables are read in one transaction and written in another form.
+    Export,
+    /// File by file: unpacked, checked, taken.
+    Import,
 }
 
 impl Step {
@@ -98,6 +106,9 @@ impl Step {
             Self::Write => "Write",
             Self::Check => "Check the result",
             Self::Remove => "Move to the trash",
+            Self::Find => "Look for backups",
+            Self::Export => "Export the tables",
+            Self::Import => "Check and import each file",
         }
     }
 }
@@ -109,6 +120,7 @@ impl Verb {
             Self::Create => &[Step::Snapshot, Step::Prove, Step::Publish],
             Self::Verify => &[Step::Verify],
             Self::Cleanup => &[Step::Remove],
+            Self::Import => &[Step::Find, Step::Import],
             Self::Restore | Self::Undo => &[Step::Verify, Step::SafetyBackup, Step::Write, Step::Check],
         }
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, SuspectCause, Verdict},
     id::{BackupId, DatabaseId, JobId, Kind},
+    import::sequence_of,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params, params_from_iter, types::Value};
 
@@ -18,7 +19,8 @@ use crate::{
 };
 
 impl Catalog {
-    /// Takes the next sequence of the database and writes a `running` row with it, in one transaction.
+    /// [`Self::begin_numbered`] with the next sequence.
+    #[cfg(test)]
     #[expect(clippy::too_many_arguments, reason = "a row's first facts; each is a different noun")]
     pub(crate) fn begin_backup(
         &self,
@@ -31,15 +33,28 @@ impl Catalog {
         tags: &[String],
         job: &JobId,
     ) -> Result<i64> {
+        self.begin_numbered(id, Number::Next, database, kind, created_at, created_by, description, tags, job)
+    }
+
+    /// Takes a sequence of the database and writes a `running` row with it, in one transaction.
+    #[expect(clippy::too_many_arguments, reason = "a row's first facts; each is a different noun")]
+    pub(crate) fn begin_numbered(
+        &self,
+        id: &BackupId,
+        number: Number,
+        database: &DatabaseId,
+        kind: Kind,
+        created_at: Timestamp,
+        created_by: &str,
+        description: &str,
+        tags: &[String],
+        job: &JobId,
+    ) -> Result<i64> {
         self.write(|tx| {
-            let sequence = tx
-                .query_row(
-                    "UPDATE databases SET last_sequence = last_sequence + 1 WHERE id = ?1 RETURNING last_sequence",
-                    [database.as_str()],
-                    |row| row.get(0),
-                )
-                .optional()?
-                .ok_or_else(|| Error::UnknownDatabase { id: database.to_string() })?;
+            let sequence = match number {
+                Number::Next => next_sequence(tx, database)?,
+                Number::OfItsTime => sequence_of_time(tx, database, created_at)?,
+            };
             let backup = Backup {
                 id: id.clone(),
                 database: database.clone(),
@@ -220,6 +235,30 @@ impl Catalog {
     pub(crate) fn backup_stats(&self, database: &DatabaseId) -> Result<BackupStats> {
         self.read(|c| stats(c, database))
     }
+}
+
+/// Which sequence a backup gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    Next,
+    /// Below every own one: it was made before, elsewhere.
+    OfItsTime,
+}
+
+fn next_sequence(tx: &Transaction<'_>, database: &DatabaseId) -> Result<i64, Stop> {
+    let next = "UPDATE databases SET last_sequence = last_sequence + 1 WHERE id = ?1 RETURNING last_sequence";
+    let next = tx.query_row(next, [database.as_str()], |row| row.get(0)).optional()?;
+    Ok(next.ok_or_else(|| Error::UnknownDatabase { id: database.to_string() })?)
+}
+
+/// The first free one from the time's own on: a millisecond apart are not two backups.
+fn sequence_of_time(tx: &Transaction<'_>, database: &DatabaseId, created_at: Timestamp) -> Result<i64, Stop> {
+    let mut sequence = sequence_of(created_at);
+    let mut taken = tx.prepare_cached("SELECT 1 FROM backups WHERE database = ?1 AND sequence = ?2")?;
+    while taken.exists(params![database.as_str(), sequence])? {
+        sequence += 1;
+    }
+    Ok(sequence)
 }
 
 /// See [`Catalog::backup_stats`].

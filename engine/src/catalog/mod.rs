@@ -30,6 +30,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+pub(crate) use backups::Number;
 pub(crate) use jobs::JobRow;
 pub use live::Live;
 pub(crate) use reserve::give_up as give_up_reserve;

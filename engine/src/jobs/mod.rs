@@ -21,12 +21,13 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use recover::TEMPORARY;
 pub use recover::recover;
-pub(crate) use running::{JobMonitor, Running, ignore_missing, random};
+pub(crate) use running::{JobMonitor, Running, Workplace, ignore_missing, random};
 
 use crate::{
     Error, Monitor, Result, Vault,
     cleanup::{self, CleanupOptions},
     create::{self, CreateOptions},
+    import::{self, ImportOptions},
     restore::{self, RestoreOptions, RestoreReport, UndoOptions},
     verify::{self, VerifyOptions},
 };
@@ -40,6 +41,7 @@ pub enum JobRequest {
     Restore(RestoreOptions),
     Undo(UndoOptions),
     Cleanup(CleanupOptions),
+    Import(ImportOptions),
 }
 
 impl JobRequest {
@@ -50,6 +52,7 @@ impl JobRequest {
             Self::Restore(_) => Verb::Restore,
             Self::Undo(_) => Verb::Undo,
             Self::Cleanup(_) => Verb::Cleanup,
+            Self::Import(_) => Verb::Import,
         }
     }
 
@@ -60,6 +63,7 @@ impl JobRequest {
             Self::Restore(options) => &options.actor,
             Self::Undo(options) => &options.actor,
             Self::Cleanup(options) => &options.actor,
+            Self::Import(options) => &options.actor,
         }
     }
 }
@@ -81,6 +85,7 @@ pub fn run_next(vault: &Vault, monitor: &dyn Monitor) -> Result<Option<JobId>> {
         JobRequest::Restore(options) => restore::run(&running, options, monitor).map(drop),
         JobRequest::Undo(options) => restore::run_undo(&running, options, monitor).map(drop),
         JobRequest::Cleanup(options) => cleanup::run(&running, options, monitor).map(drop),
+        JobRequest::Import(options) => import::run(&running, options, monitor).map(drop),
     };
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => {}
@@ -185,6 +190,7 @@ fn new_job(vault: &Vault, request: &JobRequest, now: Timestamp) -> Result<Job> {
         JobRequest::Create(options) => (Some(options.database.clone()), None),
         JobRequest::Cleanup(options) => (Some(options.database.clone()), None),
         JobRequest::Verify(options) => (Some(options.backup.database()), Some(options.backup.clone())),
+        JobRequest::Import(options) => (Some(options.database.clone()), None),
         JobRequest::Restore(options) => (Some(options.plan.database.clone()), Some(options.plan.backup.clone())),
         JobRequest::Undo(options) => {
             let restored = vault.catalog().get_job(&options.restore)?;

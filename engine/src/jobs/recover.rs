@@ -93,6 +93,7 @@ fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
         Verb::Create => "the process ended before the backup was published; nothing of it was kept",
         Verb::Verify => "the process ended during the checks; the backup is as it was",
         Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
+        Verb::Import => "the process ended during the import; what was imported is whole, and the files are where they were",
         Verb::Restore | Verb::Undo => {
             "the process ended during the restore; SQLite keeps the database either as it was or as the backup, never a mix"
         }
@@ -138,6 +139,7 @@ fn hint(verb: Verb) -> &'static str {
         Verb::Create => "Make a new backup.",
         Verb::Verify => "Verify it again.",
         Verb::Cleanup => "The next cleanup goes on; it may also be started by hand.",
+        Verb::Import => "Import the same path again: it goes on with the rest.",
         Verb::Restore | Verb::Undo => "Look at the database; its safety backup, if one was published, is in the list of backups.",
     }
 }

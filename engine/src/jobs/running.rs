@@ -50,6 +50,37 @@ pub(crate) fn claim_lock(vault: &Vault) -> Result<Lock> {
     }
 }
 
+/// A folder to work in for what is no job: it goes with this value, and with the next start if its process dies.
+#[derive(Debug)]
+pub(crate) struct Workplace {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Workplace {
+    pub(crate) fn begin(vault: &Vault) -> Result<Self> {
+        // Recovery removes staging folders whose lock is free, and looks under the claim lock.
+        let _claim = claim_lock(vault)?;
+        let path = vault.staging_dir(&JobId::compose(Timestamp::now(), random()));
+        durable::make_dir(&path)?;
+        let lock = durable::try_lock(&path.join("lock"), LockMode::Exclusive)?
+            .ok_or_else(|| Error::Internal("another process has the same staging folder".to_owned()))?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        if let Err(error) = remove_staging(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "a staging folder could not be removed; the next start does it");
+        }
+    }
+}
+
 pub(crate) struct Running<'v> {
     pub(crate) vault: &'v Vault,
     pub(crate) staging: PathBuf,
@@ -188,13 +219,14 @@ fn ended(mut job: Job, result: Result<(), &Error>, outcome: String, stopping: bo
 pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
     let noun = match job.verb {
         Verb::Create | Verb::Verify => "backup",
+        Verb::Import => "import",
         Verb::Restore | Verb::Undo => "restore",
         Verb::Cleanup => "cleanup",
     };
     let (past, result) = match (job.state, job.verb) {
         (JobState::Done, Verb::Create) => ("created", EventResult::Ok),
         (JobState::Done, Verb::Verify) => ("verified", EventResult::Ok),
-        (JobState::Done, Verb::Restore | Verb::Cleanup) => ("done", EventResult::Ok),
+        (JobState::Done, Verb::Restore | Verb::Cleanup | Verb::Import) => ("done", EventResult::Ok),
         (JobState::Done, Verb::Undo) => ("undone", EventResult::Ok),
         (JobState::Cancelled, _) => ("cancelled", EventResult::Warning),
         (JobState::Abandoned, _) => ("interrupted", EventResult::Failed),

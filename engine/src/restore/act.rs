@@ -263,6 +263,7 @@ fn safety_backup(
         loss: &|_| None,
         proof: Some(Depth::Stored),
         actor,
+        past: None,
     };
     let (backup, _) = take(running, &options, &mut |sink| present.stream(sink, monitor), monitor)?;
     if backup.level() < Level::Stored {

@@ -75,7 +75,7 @@ fn read_table(connection: &Connection, name: &str) -> rusqlite::Result<Table> {
 }
 
 /// A name as SQL has it, whatever characters it holds.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -2,6 +2,7 @@
 //! are only ever opened through SQLite itself: opening and closing such a file by other means drops SQLite's locks in this process
 //! (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 
+pub mod content_hash;
 pub mod health;
 pub mod inspect;
 pub mod live;
@@ -11,10 +12,12 @@ pub mod replace;
 pub mod snapshot;
 pub mod unopenable;
 
-mod content;
+pub(crate) mod content;
 mod fault;
-mod pace;
+pub(crate) mod load;
+pub(crate) mod pace;
 mod pages;
+pub(crate) mod reading;
 mod scratch;
 mod spool;
 mod watch;

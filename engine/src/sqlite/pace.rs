@@ -12,7 +12,7 @@ use crate::{Error, Monitor, Result};
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Counts the bytes of one step and tells the monitor now and then.
-pub(super) struct Pace<'a> {
+pub(crate) struct Pace<'a> {
     monitor: &'a dyn Monitor,
     step: Step,
     total_bytes: u64,
@@ -22,14 +22,14 @@ pub(super) struct Pace<'a> {
 }
 
 impl<'a> Pace<'a> {
-    pub(super) fn new(monitor: &'a dyn Monitor, step: Step, total_bytes: u64) -> Self {
+    pub(crate) fn new(monitor: &'a dyn Monitor, step: Step, total_bytes: u64) -> Self {
         let pace = Self { monitor, step, total_bytes, done_bytes: Cell::new(0), began: Instant::now(), told: Cell::new(None) };
         pace.tell();
         pace
     }
 
     /// Some more bytes are done. `CancelledHere` if the person wants no more of it.
-    pub(super) fn advance(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn advance(&self, bytes: usize) -> Result<()> {
         self.done_bytes.set(self.done_bytes.get() + bytes as u64);
         if self.told.get().is_none_or(|told| told.elapsed() >= TELL_EVERY) || self.done_bytes.get() == self.total_bytes {
             self.tell();
@@ -48,6 +48,6 @@ impl<'a> Pace<'a> {
     }
 }
 
-pub(super) fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -88,8 +88,23 @@ pub(super) fn snapshot_by(
             facts.source.hold_ms = held_ms;
             Ok(facts)
         }
-        Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, &spool, sink, monitor),
+        Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, spool.path(), sink, monitor),
     }
+}
+
+/// Streams an image file that nobody writes, e.g. one that another system made, as if it were a snapshot of `origin`.
+pub(crate) fn stream_image(image: &Path, origin: &Path, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+    let geometry = {
+        let connection = scratch::open_image(image)?;
+        super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
+            pages::begin_read(&connection, image)?;
+            Geometry::read(&connection).map_err(fault::at(image))
+        })?
+    };
+    let taken = Taken { method: Method::available(), path: origin, geometry, damage: None, hold_ms: 0 };
+    let mut facts = taken.stream_spool(Step::Snapshot, image, sink, monitor)?;
+    "import".clone_into(&mut facts.source.method);
+    Ok(facts)
 }
 
 enum Outcome<'a> {
@@ -127,22 +142,22 @@ impl Taken<'_> {
     }
 
     /// The same from a spool, which nobody else knows.
-    pub(super) fn stream_spool(&self, step: Step, spool: &Scratch, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        let connection = scratch::open_image(spool.path())?;
+    pub(super) fn stream_spool(&self, step: Step, spool: &Path, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let connection = scratch::open_image(spool)?;
         let facts = super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
-            let damage = pages::begin_read(&connection, spool.path())?;
+            let damage = pages::begin_read(&connection, spool)?;
             let facts = Taken { damage: damage.or_else(|| self.damage.clone()), geometry: self.geometry.clone(), ..*self };
             facts.facts(&connection, monitor)
         })?;
         drop(connection);
         let pace = Pace::new(monitor, step, facts.size_bytes);
         sink.begin(facts.size_bytes)?;
-        let mut file = fs::File::open(spool.path()).map_err(|error| Error::io(spool.path(), error))?;
+        let mut file = fs::File::open(spool).map_err(|error| Error::io(spool, error))?;
         let mut batch = vec![0; pages::BATCH_BYTES];
         let mut left = facts.size_bytes;
         while left > 0 {
             let want = usize::try_from(left).map_or(batch.len(), |left| left.min(batch.len()));
-            file.read_exact(&mut batch[..want]).map_err(|error| Error::io(spool.path(), error))?;
+            file.read_exact(&mut batch[..want]).map_err(|error| Error::io(spool, error))?;
             sink.write(&batch[..want])?;
             pace.advance(want)?;
             left -= want as u64;
@@ -179,7 +194,7 @@ impl Taken<'_> {
 }
 
 /// A read transaction that is held, and when it has been held enough.
-struct Hold<'a> {
+pub(super) struct Hold<'a> {
     path: &'a Path,
     wal: PathBuf,
     limits: SnapshotLimits,
@@ -188,7 +203,7 @@ struct Hold<'a> {
 }
 
 impl<'a> Hold<'a> {
-    fn begin(path: &'a Path, options: &SnapshotOptions<'_>) -> Self {
+    pub(super) fn begin(path: &'a Path, options: &SnapshotOptions<'_>) -> Self {
         let wal = beside(path, "-wal");
         let wal_bytes_before = size_bytes(&wal);
         Self { path, wal, limits: options.limits, began: Instant::now(), wal_bytes_before }
@@ -198,7 +213,7 @@ impl<'a> Hold<'a> {
         millis(self.began.elapsed())
     }
 
-    fn verdict(&self) -> Option<Error> {
+    pub(super) fn verdict(&self) -> Option<Error> {
         let too_long = |reason: String| Error::SnapshotTooLong { path: self.path.to_owned(), elapsed_ms: self.held_ms(), reason };
         let limits = &self.limits;
         if self.began.elapsed() > limits.max_hold {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use keepstone_engine::model::retention::{CountBy, RetentionPolicy};
+use keepstone_engine::{Error, import::Password};
 
 use super::Fault;
 
@@ -69,6 +70,36 @@ pub(crate) fn encryption_unsupported(message: &str) -> Fault {
         ),
         exit: 2,
     }
+}
+
+/// The passwords that an import tries: of the file that was named, or else what a predecessor's deployment has.
+pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<Password>, Fault> {
+    let read = |path: &std::path::Path| -> Result<Password, Fault> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        // The line feed that an editor or a shell put at the end is no part of it.
+        let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+        Ok(Password::new(line))
+    };
+    if let Some(file) = file {
+        return Ok(vec![read(file)?]);
+    }
+    if let Ok(password) = std::env::var("BACKUP_ENCRYPTION_PASSWORD")
+        && !password.is_empty()
+    {
+        return Ok(vec![Password::new(password)]);
+    }
+    text("BACKUP_ENCRYPTION_PASSWORD_FILE").map(|path| read(std::path::Path::new(&path))).into_iter().collect()
+}
+
+/// Asks for it, if someone sits there.
+pub(crate) fn ask_import_password() -> Result<Option<Password>, Fault> {
+    use std::io::IsTerminal;
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    super::output::stderr("The password of the encrypted backups: ");
+    let password = rpassword::read_password().map_err(|error| Error::io("the terminal", error))?;
+    Ok((!password.is_empty()).then(|| Password::new(password)))
 }
 
 fn text(name: &str) -> Option<String> {

@@ -13,8 +13,10 @@ mod db;
 mod delete;
 mod doctor;
 mod environment;
+mod export;
 mod fault;
 mod folder;
+mod import;
 mod info;
 mod installation;
 mod job;
@@ -22,6 +24,8 @@ mod list;
 mod logs;
 pub(crate) mod look;
 mod man;
+#[cfg(test)]
+mod migrating;
 mod output;
 mod pin;
 mod plan;
@@ -108,6 +112,8 @@ enum Verb {
     Trash(trash::Trash),
     Cleanup(cleanup::Cleanup),
     Retention(retention::Retention),
+    Export(export::Export),
+    Import(import::Import),
     Schedule(schedule::Schedule),
     Job(job::Job),
     Activity(activity::Activity),
@@ -150,6 +156,8 @@ impl Verb {
             Self::Trash(args) => trash::run(args, cx),
             Self::Cleanup(args) => cleanup::run(args, cx),
             Self::Retention(args) => retention::run(args, cx),
+            Self::Export(args) => export::run(args, cx),
+            Self::Import(args) => import::run(args, cx),
             Self::Schedule(args) => schedule::run(args, cx),
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),

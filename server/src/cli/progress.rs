@@ -29,7 +29,7 @@ use super::{Context, output};
 pub(crate) struct Follow {
     /// e.g. `create shop`.
     title: String,
-    verb: Verb,
+    steps: Vec<Step>,
     bar: Option<ProgressBar>,
     milestones: bool,
     verbose: bool,
@@ -40,6 +40,11 @@ pub(crate) struct Follow {
 
 impl Follow {
     pub(crate) fn new(cx: &Context, verb: Verb, what: impl std::fmt::Display) -> Self {
+        Self::steps(cx, format!("{verb} {what}"), verb.steps())
+    }
+
+    /// For what is no job.
+    pub(crate) fn steps(cx: &Context, title: String, steps: &[Step]) -> Self {
         let terminal = io::stderr().is_terminal();
         let bar = (terminal && !cx.out.quiet).then(|| {
             let bar = ProgressBar::new(100);
@@ -52,8 +57,8 @@ impl Follow {
             bar
         });
         Self {
-            title: format!("{verb} {what}"),
-            verb,
+            title,
+            steps: steps.to_vec(),
             bar,
             milestones: !terminal && !cx.out.quiet,
             verbose: cx.global.verbose > 0,
@@ -71,7 +76,7 @@ impl Follow {
     }
 
     fn place(&self, step: Step) -> String {
-        let steps = self.verb.steps();
+        let steps = &self.steps;
         match steps.iter().position(|&known| known == step) {
             Some(at) if steps.len() > 1 => format!("{}/{} {}", at + 1, steps.len(), step.title()),
             _ => step.title().to_owned(),
@@ -91,7 +96,7 @@ impl Monitor for Follow {
             bar.set_position(0);
             bar.set_prefix(format!("{} · {place}", self.title));
             bar.set_message("");
-        } else if self.milestones {
+        } else if self.milestones && self.steps.contains(&step) {
             self.say(&format!("{}: {place}", self.title));
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use keepstone_engine::{
-    Error, databases,
+    Error, databases, import,
     model::{human, job::Verb, restore::Target},
     restore::{self, PlanOptions, RestoreOptions, RestoreReport},
 };
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Fault,
     confirm::confirm,
-    context, plan,
+    context, environment, plan,
     progress::Follow,
     table::printable,
     values::{self, BackupArg, Yes},
@@ -29,7 +29,8 @@ Examples:
   keepstone restore latest:daily --to /tmp/look.sqlite
   keepstone restore shop_daily_20261120T030000Z_k3f9 --replace
   keepstone restore latest --replace --dry-run      only show what it would do
-  keepstone restore --path /mnt/usb/shop.zip        an archive file, without a vault")]
+  keepstone restore --path /mnt/usb/shop.zip        an archive file, without a vault
+  keepstone restore --path backup_20231116_143022.db.gz.enc --password-file old.txt     what another system left")]
 pub(crate) struct Restore {
     /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
     #[arg(value_name = "ID", group = "what")]
@@ -37,9 +38,12 @@ pub(crate) struct Restore {
     /// The same, as a flag
     #[arg(long = "id", value_name = "ID", group = "what")]
     id_flag: Option<String>,
-    /// An archive file; needs no vault
+    /// An archive file, or what another backup system left; needs no vault
     #[arg(long, value_name = "FILE", group = "what")]
     path: Option<PathBuf>,
+    /// With --path: a file with the password of what another system encrypted
+    #[arg(long, value_name = "F")]
+    password_file: Option<PathBuf>,
     /// Look only among the backups of this database
     #[arg(long, value_name = "DB")]
     db: Option<String>,
@@ -193,6 +197,9 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
     if target.exists() {
         return Err(Error::TargetExists { path: target }.into());
     }
+    if import::is_foreign(file) {
+        return foreign(file, &target, args, cx);
+    }
     if args.dry_run {
         verify::check_file(file, cx)?;
         cx.out.line(format_args!("It would be restored into the new file {}.", target.display()));
@@ -204,6 +211,25 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
     let outcome = restore::restore_file(file, &target, &follow);
     drop(follow);
     told(outcome, result, false, None, cx)
+}
+
+/// What another system left is checked like an import. What it is made into is thrown away in a dry run.
+fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
+    let passwords = environment::import_passwords(args.password_file.as_deref())?;
+    if args.dry_run {
+        let scratch = std::env::temp_dir().join(format!("keepstone-{}.sqlite", std::process::id()));
+        let follow = Follow::new(cx, Verb::Verify, "the file");
+        let checked = import::restore_foreign(file, &scratch, &passwords, &follow);
+        drop(follow);
+        let removed = std::fs::remove_file(&scratch);
+        let checked = checked?;
+        removed.map_err(|error| Error::io(&scratch, error))?;
+        cx.out.result(json!({ "ok": true, "dry_run": true, "archive": file, "from": checked.layout, "size_bytes": checked.size_bytes }));
+        cx.out.line(format_args!("It would be restored into the new file {}: {}.", target.display(), human::bytes(checked.size_bytes)));
+        cx.out.note("This was a dry run: nothing was changed.");
+        return Ok(());
+    }
+    super::import::restore_file(file, target, &passwords, cx)
 }
 
 /// Where a restore into a new file goes, as an absolute path.

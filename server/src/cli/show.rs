@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     row("proof", words::level(backup.level()).into());
     row("taken", format!("{} ({})", words::time(backup.created_at), words::ago(backup.created_at)).into());
     row("by", backup.created_by.as_str().into());
-    row("number", backup.sequence.to_string().into());
+    let number = if backup.sequence < 1 { "imported: before every own one".to_owned() } else { backup.sequence.to_string() };
+    row("number", number.into());
     row(
         "size",
         format!(
@@ -71,6 +72,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("job", backup.job.as_ref().map(ToString::to_string));
     optional("archive", detail.archive_path.as_ref().map(|path| path.display().to_string()));
     if let Some(metadata) = &detail.metadata {
+        optional("came from", metadata.origin.clone());
         optional("source", Some(metadata.source.location.clone()));
         optional("made with", Some(format!("{} {}, SQLite {}", metadata.tool.name, metadata.tool.version, metadata.source.sqlite_version)));
         optional("compression", Some(metadata.compression.as_str().to_owned()));

@@ -5,7 +5,9 @@
 mod busy;
 mod cleanup;
 mod expect;
+mod export;
 mod faults;
+mod import;
 mod refusals;
 mod serve;
 mod story;

@@ -214,7 +214,13 @@ fn fact_groups(found: &backups::BackupDetail, vault: &Vault) -> Vec<(String, Vec
     let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
     let mut archive = vec![
         mono("Id", backup.id.to_string()),
-        text("Kind", format!("{}, number {} of {}", backup.kind, backup.sequence, backup.database)),
+        text(
+            "Kind",
+            match backup.sequence {
+                1.. => format!("{}, number {} of {}", backup.kind, backup.sequence, backup.database),
+                _ => format!("{}, imported into {}", backup.kind, backup.database),
+            },
+        ),
         text("Made by", backup.created_by.clone()),
     ];
     if backup.original_size_bytes > 0 {

@@ -148,7 +148,8 @@ fn row(job: &Job, progress: Option<Progress>, now: Timestamp, zone: &TimeZone) -
 #[cfg(feature = "ssr")]
 fn begun(line: &str) -> Option<Step> {
     let text = line.split_once(' ')?.1;
-    Verb::Create.steps().iter().chain(Verb::Restore.steps()).chain(Verb::Cleanup.steps()).copied().find(|step| step.title() == text)
+    let steps = [Verb::Create, Verb::Restore, Verb::Cleanup, Verb::Import].into_iter().flat_map(Verb::steps);
+    steps.copied().find(|step| step.title() == text)
 }
 
 #[cfg(feature = "ssr")]

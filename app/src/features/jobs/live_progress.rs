@@ -17,12 +17,17 @@ pub(super) fn verb_title(verb: Verb, database: Option<&str>) -> String {
         Verb::Restore => "Restore",
         Verb::Undo => "Undo of a restore",
         Verb::Cleanup => "Cleanup",
+        Verb::Import => "Import",
     };
     database.map_or_else(|| what.to_owned(), |database| format!("{what} of {database}"))
 }
 
 /// The step of the verb that a step belongs to: a safety backup takes a snapshot, reads it back and publishes it, and is one step of a restore.
+/// So is each file of an import.
 pub(super) fn step_of(verb: Verb, step: Step) -> Step {
+    if verb == Verb::Import && step != Step::Find {
+        return Step::Import;
+    }
     if verb.steps().contains(&step) || !verb.steps().contains(&Step::SafetyBackup) { step } else { Step::SafetyBackup }
 }
 

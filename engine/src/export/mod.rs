@@ -1,0 +1,322 @@
+//! Export: the content of a database or of a backup as JSON, CSV or SQL, for other programs and for people who leave. Streamed, so that
+//! memory stays flat whatever the rows hold; of one moment; written under a name of its own only once it is whole.
+
+mod csv;
+mod json;
+mod package;
+mod shape;
+mod source;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use jiff::Timestamp;
+use keepstone_model::{
+    event::EventResult,
+    export::{ExportFormat, looks_sensitive, sensitive_words},
+    human,
+    id::{BackupId, DatabaseId},
+    job::Step,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Monitor, Result, Vault,
+    activity::{self, NewEvent},
+    backups, databases, durable,
+    proof::create_private,
+    sqlite::{self, live::live_state, pace::millis},
+};
+use writing::Writing;
+
+/// What is exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportSource {
+    /// A live database, as it is now.
+    Database(DatabaseId),
+    Backup(BackupId),
+}
+
+impl ExportSource {
+    pub fn database(&self) -> DatabaseId {
+        match self {
+            Self::Database(id) => id.clone(),
+            Self::Backup(id) => id.database(),
+        }
+    }
+
+    /// What files are named after, e.g. `shop_20261124T140000Z` or the backup's id.
+    pub fn stem(&self, now: Timestamp) -> String {
+        match self {
+            Self::Database(id) => format!("{id}_{}", now.strftime("%Y%m%dT%H%M%SZ")),
+            Self::Backup(id) => id.to_string(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    pub source: ExportSource,
+    pub format: ExportFormat,
+    /// Only these; none: every table. Names as SQLite takes them, without case.
+    pub tables: Vec<String>,
+    /// Whether columns whose names look sensitive are exported, too.
+    pub include_sensitive: bool,
+    pub actor: String,
+}
+
+/// One table as it was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExportedTable {
+    pub name: String,
+    pub row_count: u64,
+    /// Columns that are not in the export because their names look sensitive.
+    pub left_out: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ExportReport {
+    /// None where it was streamed.
+    pub path: Option<PathBuf>,
+    pub tables: Vec<ExportedTable>,
+    /// What could not be exported as it is, a sentence each.
+    pub warnings: Vec<String>,
+    pub size_bytes: u64,
+    pub elapsed_ms: u64,
+}
+
+impl ExportReport {
+    pub fn row_count(&self) -> u64 {
+        self.tables.iter().map(|table| table.row_count).sum()
+    }
+
+    /// `users.password_hash, …` of every table.
+    pub fn left_out(&self) -> Vec<String> {
+        self.tables.iter().flat_map(|table| table.left_out.iter().map(move |column| format!("{}.{column}", table.name))).collect()
+    }
+}
+
+/// Exports into a new file. It has its name only when it is whole and durable; a file that is there already is refused and left alone.
+///
+/// An ending says a form of its own: `.json` and `.csv` take exactly one table and no zip around it; `.sql.gz` and `.sql.zst` are compressed.
+pub fn export(vault: &Vault, options: &ExportOptions, target: &Path, monitor: &dyn Monitor) -> Result<ExportReport> {
+    let target = std::path::absolute(target).map_err(|error| Error::io(target, error))?;
+    if target.symlink_metadata().is_ok() {
+        return Err(Error::TargetExists { path: target });
+    }
+    let form = Form::of(options, &target)?;
+    let name = target.file_name().ok_or_else(|| Error::TargetUnusable { path: target.clone(), reason: "it names no file".to_owned() })?;
+    let temporary = target.with_file_name(format!(".{}.{:08x}.tmp", name.to_string_lossy(), crate::jobs::random()));
+    let written = (|| {
+        let mut file = BufWriter::with_capacity(1 << 20, create_private(&temporary)?);
+        let mut report = run(vault, options, form, &mut file, &target, monitor)?;
+        let file = file.into_inner().map_err(|error| Error::io(&target, error.into_error()))?;
+        file.sync_all().map_err(|error| Error::io(&target, error))?;
+        durable::publish(&temporary, &target)?;
+        report.path = Some(target.clone());
+        Ok(report)
+    })();
+    if written.is_err()
+        && let Err(error) = std::fs::remove_file(&temporary).or_else(crate::jobs::ignore_missing)
+    {
+        tracing::warn!(path = %temporary.display(), %error, "an unfinished export could not be removed");
+    }
+    record(vault, options, written)
+}
+
+/// Exports into a stream, e.g. a download. What the stream got is only to be trusted once this returned `Ok`.
+pub fn export_stream(vault: &Vault, options: &ExportOptions, sink: &mut dyn Write, monitor: &dyn Monitor) -> Result<ExportReport> {
+    let form = Form::of(options, Path::new(""))?;
+    record(vault, options, run(vault, options, form, sink, Path::new("the download"), monitor))
+}
+
+/// Whoever takes data out of the vault is in the activity log, with what they took; a failure only where it got that far.
+fn record(vault: &Vault, options: &ExportOptions, written: Result<ExportReport>) -> Result<ExportReport> {
+    let report = written?;
+    let what = match &options.source {
+        ExportSource::Database(id) => id.to_string(),
+        ExportSource::Backup(id) => id.to_string(),
+    };
+    let sensitive = match (options.include_sensitive, report.left_out().len()) {
+        (true, _) => "with the columns that look sensitive".to_owned(),
+        (false, 0) => "no column looks sensitive".to_owned(),
+        (false, 1) => "1 column that looks sensitive left out".to_owned(),
+        (false, count) => format!("{count} columns that look sensitive left out"),
+    };
+    let (rows, tables) = (human::count(report.row_count()), report.tables.len());
+    let event = NewEvent {
+        actor: &options.actor,
+        action: "data.exported",
+        result: EventResult::Ok,
+        database: Some(options.source.database()),
+        backup: if let ExportSource::Backup(id) = &options.source { Some(id.clone()) } else { None },
+        job: None,
+        message: format!("exported {what} as {}: {rows} rows of {tables} tables, {sensitive}", options.format),
+    };
+    activity::record(vault, &event)?;
+    Ok(report)
+}
+
+/// How the bytes are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As the format has it by default.
+    Whole,
+    /// The document of one table alone.
+    OneTable,
+    SqlGzip,
+    SqlZstd,
+}
+
+impl Form {
+    fn of(options: &ExportOptions, target: &Path) -> Result<Self> {
+        let ending = target.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        Ok(match (options.format, ending.as_str()) {
+            (ExportFormat::Json, "json") | (ExportFormat::Csv, "csv") if options.tables.len() == 1 => Self::OneTable,
+            (ExportFormat::Json, "json") | (ExportFormat::Csv, "csv") => {
+                let message = format!("a plain .{ending} file holds one table: name it with --table, or let the file end in .zip");
+                return Err(Error::Invalid { field: "target", message });
+            }
+            (ExportFormat::Sql, "gz") => Self::SqlGzip,
+            (ExportFormat::Sql, "zst") => Self::SqlZstd,
+            _ => Self::Whole,
+        })
+    }
+}
+
+fn run(
+    vault: &Vault,
+    options: &ExportOptions,
+    form: Form,
+    sink: &mut dyn Write,
+    sink_path: &Path,
+    monitor: &dyn Monitor,
+) -> Result<ExportReport> {
+    let begun = Instant::now();
+    let words = words(vault)?;
+    let mut counted = Counted { sink, bytes: 0 };
+    let (tables, warnings) = source::read(vault, &options.source, monitor, &mut |reading, taken_at| {
+        monitor.step(Step::Export);
+        let left_out = |column: &str| !options.include_sensitive && looks_sensitive(column, &words);
+        let tables = shape::read(reading, options.format, &options.tables, &left_out)?;
+        let writing = Writing::new(reading, &options.source, taken_at, tables, sink_path, monitor);
+        write(&writing, options.format, form, &mut counted)?;
+        Ok(writing.finish())
+    })?;
+    counted.flush().map_err(|error| Error::io(sink_path, error))?;
+    Ok(ExportReport { path: None, tables, warnings, size_bytes: counted.bytes, elapsed_ms: millis(begun.elapsed()) })
+}
+
+fn write(writing: &Writing<'_>, format: ExportFormat, form: Form, sink: &mut Counted<'_>) -> Result<()> {
+    let fault = |error: io::Error| Error::io(writing.sink_path, error);
+    match (format, form) {
+        (ExportFormat::Json, Form::OneTable) => writing.only_table().map_or(Ok(()), |table| json::table(writing, table, sink)),
+        (ExportFormat::Csv, Form::OneTable) => writing.only_table().map_or(Ok(()), |table| csv::table(writing, table, sink)),
+        (ExportFormat::Json, _) => package::write(writing, format, sink, &json::table),
+        (ExportFormat::Csv, _) => package::write(writing, format, sink, &csv::table),
+        (ExportFormat::Sql, Form::SqlGzip) => {
+            let mut packed = flate2::write::GzEncoder::new(sink, flate2::Compression::default());
+            sql::write(writing, &mut packed)?;
+            packed.finish().map(drop).map_err(fault)
+        }
+        (ExportFormat::Sql, Form::SqlZstd) => {
+            let mut packed = zstd::stream::Encoder::new(sink, 0).map_err(fault)?;
+            sql::write(writing, &mut packed)?;
+            packed.finish().map(drop).map_err(fault)
+        }
+        (ExportFormat::Sql, _) => {
+            let mut buffered = BufWriter::with_capacity(64 << 10, sink);
+            sql::write(writing, &mut buffered)?;
+            buffered.flush().map_err(fault)
+        }
+    }
+}
+
+/// How many bytes went through.
+struct Counted<'a> {
+    sink: &'a mut dyn Write,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.sink.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// `<data>/export.toml`, if there is one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportFile {
+    /// In place of [`keepstone_model::export::SENSITIVE_WORDS`].
+    sensitive: Option<Vec<String>>,
+    /// Beside them.
+    #[serde(default)]
+    also_sensitive: Vec<String>,
+}
+
+/// The words that make a column look sensitive in this vault. A file that cannot be read stops the export: a list that is silently not
+/// heeded would let out what it was made to keep in.
+pub fn words(vault: &Vault) -> Result<Vec<String>> {
+    let path = vault.data_dir().join("export.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sensitive_words()),
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    let file: ExportFile =
+        toml::from_str(&text).map_err(|error| Error::Invalid { field: "export.toml", message: error.message().to_owned() })?;
+    let mut words = file.sensitive.unwrap_or_else(sensitive_words);
+    words.extend(file.also_sensitive);
+    Ok(words)
+}
+
+/// A table as the console shows it before an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableOutline {
+    pub name: String,
+    pub row_count: u64,
+    /// Each with whether it looks sensitive.
+    pub columns: Vec<(String, bool)>,
+}
+
+/// What an export would hold, and which columns look sensitive. Changes nothing.
+pub fn outline(vault: &Vault, source: &ExportSource) -> Result<Vec<TableOutline>> {
+    let words = words(vault)?;
+    let schema = match source {
+        ExportSource::Database(id) => {
+            let database = databases::database(vault, id)?;
+            live_state(&sqlite::location::path_of(&database.location)?, sqlite::BUSY_WAIT)?.schema
+        }
+        ExportSource::Backup(id) => {
+            let detail = backups::detail(vault, id)?;
+            let missing = || Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) };
+            detail.metadata.ok_or_else(missing)?.schema
+        }
+    };
+    let outline = |(name, table): (String, keepstone_model::metadata::Table)| TableOutline {
+        name,
+        row_count: table.row_count,
+        columns: table
+            .columns
+            .into_iter()
+            .map(|column| (looks_sensitive(&column.name, &words), column.name))
+            .map(|(s, n)| (n, s))
+            .collect(),
+    };
+    Ok(schema.into_iter().map(outline).collect())
+}

@@ -1,0 +1,251 @@
+//! Carrying an import out, file by file: unpacked into staging, checked, compared with what is there, taken. One that is refused stops no
+//! other; a full disk and a person's cancel stop all.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use keepstone_model::{
+    backup::BackupState,
+    database::Database,
+    id::BackupId,
+    import::{
+        Content,
+        plan::{Adoption, Decision, PlannedFile, TimeFrom},
+    },
+    job::Step,
+    metadata::Compression,
+};
+
+use super::{ImportOptions, ImportReport, ImportedFile, Outcome, find::Found, survey, unpack::unpack};
+use crate::{
+    Error, Monitor, Result, Vault,
+    archive::Archive,
+    databases,
+    jobs::{JobMonitor, Running, ignore_missing, to_json},
+    proof::Depth,
+    sqlite::{pace::millis, snapshot::stream_image},
+    take::{Past, TakeOptions, take},
+};
+
+pub(crate) fn run(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) -> Result<ImportReport> {
+    let monitor = JobMonitor::new(running, monitor);
+    let result = act(running, options, &monitor);
+    let outcome = result.as_ref().map(outcome).unwrap_or_default();
+    let report = result.as_ref().ok().map(to_json).transpose()?;
+    running.conclude(result, outcome, report.as_deref(), monitor.stopping())
+}
+
+fn outcome(report: &ImportReport) -> String {
+    let (imported, present, skipped, refused) = report.counts();
+    format!("imported {imported} backups; {present} were there already, {skipped} skipped, {refused} refused")
+}
+
+fn act(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) -> Result<ImportReport> {
+    let begun = Instant::now();
+    let vault = running.vault;
+    let database = databases::database(vault, &options.database)?;
+    let _lock = running.lock_database(&database.id)?;
+    monitor.step(Step::Find);
+    let (planned, found) = survey(vault, options, monitor)?;
+    monitor.step(Step::Import);
+    let mut importing = Importing { running, options, database: &database, present: present(vault, &database)?, monitor };
+    let mut files = Vec::with_capacity(planned.len());
+    // A file that a person named by itself is meant: that it is no backup is a failure.
+    let alone = planned.len() == 1;
+    for file in planned {
+        let found = found.iter().find(|found| found.file.path == file.path);
+        let mut done = importing.one(&file, found)?;
+        if let Outcome::Refused { exit, .. } = &mut done.outcome
+            && alone
+            && *exit == 0
+        {
+            *exit = 7;
+        }
+        let said = match &done.outcome {
+            Outcome::Imported { id } => format!("imported as {id}"),
+            Outcome::Present { id } => format!("there already as {id}"),
+            Outcome::Skipped { reason } => format!("skipped: {reason}"),
+            Outcome::Refused { code, reason, .. } => format!("refused ({code}): {reason}"),
+        };
+        monitor.log(&format!("{}: {said}", done.path));
+        done.notes.iter().for_each(|note| monitor.log(&format!("{}: {note}", done.path)));
+        files.push(done);
+    }
+    Ok(ImportReport { job: running.id(), database: database.id, files, elapsed_ms: millis(begun.elapsed()) })
+}
+
+/// A backup of the vault that an import could be.
+struct Present {
+    id: BackupId,
+    origin: Option<String>,
+    backup_hash: String,
+}
+
+/// Read out of the archives: they are the truth, also where a catalog was rebuilt. Those in the trash count, too: a person put them there.
+fn present(vault: &Vault, database: &Database) -> Result<Vec<Present>> {
+    let mut present = Vec::new();
+    for backup in vault.catalog().backups_of(&database.id)? {
+        let path = match backup.state {
+            BackupState::Complete => vault.archive_path(&backup.id),
+            BackupState::Trashed => vault.trash_path(&backup.id),
+            _ => continue,
+        };
+        match Archive::open(&path) {
+            Ok(archive) => {
+                let metadata = archive.metadata();
+                present.push(Present { id: backup.id, origin: metadata.origin.clone(), backup_hash: metadata.backup_hash.clone() });
+            }
+            Err(error) => tracing::warn!(backup = %backup.id, %error, "it could not be compared with what is imported"),
+        }
+    }
+    Ok(present)
+}
+
+struct Importing<'a> {
+    running: &'a Running<'a>,
+    options: &'a ImportOptions,
+    database: &'a Database,
+    present: Vec<Present>,
+    monitor: &'a dyn Monitor,
+}
+
+impl Importing<'_> {
+    fn one(&mut self, file: &PlannedFile, found: Option<&Found>) -> Result<ImportedFile> {
+        let mut notes = Vec::new();
+        let outcome = match (&file.decision, found) {
+            (Decision::Skip { reason }, _) => Outcome::Skipped { reason: reason.clone() },
+            (Decision::Refuse { code, reason }, _) => Outcome::Refused { code: code.clone(), reason: reason.clone(), exit: exit_of(code) },
+            (Decision::Adopt(_), None) => return Err(Error::Internal(format!("{} was planned and not found", file.path))),
+            (Decision::Adopt(adoption), Some(found)) => match self.adopt(file, found, adoption, &mut notes) {
+                Ok(outcome) => outcome,
+                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) => {
+                    let reason = match &error {
+                        Error::NotImportable { reason, .. } => reason.clone(),
+                        Error::WrongPassword { tried: 0, .. } => "it is encrypted, and no password is known".to_owned(),
+                        Error::WrongPassword { .. } => "no known password opens it".to_owned(),
+                        other => other.to_string(),
+                    };
+                    Outcome::Refused { code: error.code().to_owned(), reason, exit: error.kind().exit_code() }
+                }
+            },
+        };
+        Ok(ImportedFile { path: file.path.clone(), outcome, notes })
+    }
+
+    fn adopt(&mut self, file: &PlannedFile, found: &Found, adoption: &Adoption, notes: &mut Vec<String>) -> Result<Outcome> {
+        if self.monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        // Where the metadata name the hash of the plain database, nothing has to be unpacked to see that it is there.
+        let named = found.file.sidecar.as_ref().and_then(|sidecar| sidecar.checksum.clone());
+        if let Some(known) = self.known(&adoption.origin, named.as_deref()) {
+            return Ok(Outcome::Present { id: known });
+        }
+        self.monitor.step(Step::Verify);
+        let image = Image(self.running.staging.join("import.sqlite"));
+        let sidecar = found.file.sidecar.as_ref();
+        let passwords = &self.options.passwords;
+        let unpacked = unpack(&found.path, file.content, sidecar, passwords, &image.0, adoption.suspect.is_some(), self.monitor)?;
+        notes.extend(unpacked.notes);
+        // A script makes other bytes with another SQLite; it is known by its own.
+        let origin = match (&unpacked.stored_hash, file.content) {
+            (Some(hash), Content::SqliteDump) => format!("{} (SHA-256 {hash})", adoption.origin),
+            _ => adoption.origin.clone(),
+        };
+        let same_script = file.content == Content::SqliteDump;
+        let known = self
+            .present
+            .iter()
+            .find(|one| one.origin.as_deref() == Some(&origin) && (same_script || one.backup_hash == unpacked.image_hash));
+        if let Some(known) = known {
+            return Ok(Outcome::Present { id: known.id.clone() });
+        }
+        if adoption.time_from == TimeFrom::FileDate {
+            // What says nothing of itself and is the same as another is that one once more: `data_latest.db`, a copy that someone kept.
+            if let Some(same) = self.present.iter().find(|one| one.backup_hash == unpacked.image_hash) {
+                return Ok(Outcome::Skipped { reason: format!("the same database as {}", same.id) });
+            }
+            notes.push("nothing says when it was made; the file's own date stands in".to_owned());
+        }
+        let taken = self.take(found, adoption, &origin, &image.0)?;
+        self.present.push(Present { id: taken.clone(), origin: Some(origin), backup_hash: unpacked.image_hash });
+        Ok(Outcome::Imported { id: taken })
+    }
+
+    fn known(&self, origin: &str, hash: Option<&str>) -> Option<BackupId> {
+        let hash = hash?;
+        self.present.iter().find(|one| one.origin.as_deref() == Some(origin) && one.backup_hash == hash).map(|one| one.id.clone())
+    }
+
+    fn take(&self, found: &Found, adoption: &Adoption, origin: &str, image: &Path) -> Result<BackupId> {
+        let options = TakeOptions {
+            database: self.database,
+            kind: adoption.kind,
+            description: &adoption.description,
+            tags: &adoption.tags,
+            app_label: None,
+            pin: adoption.pinned,
+            compression: Compression::Zstd,
+            level: None,
+            proof: Some(Depth::Opened),
+            actor: &adoption.created_by,
+            loss: &|facts| holds_nothing(&facts.schema),
+            past: Some(Past { created_at: adoption.created_at, origin }),
+        };
+        self.monitor.step(Step::Snapshot);
+        let (backup, facts) = take(
+            self.running,
+            &options,
+            &mut |sink| {
+                let mut facts = stream_image(image, &found.path, sink, self.monitor)?;
+                facts.suspect = adoption.suspect.clone().or(facts.suspect);
+                Ok(facts)
+            },
+            self.monitor,
+        )?;
+        drop(facts);
+        Ok(backup.id)
+    }
+}
+
+/// A copy of a live database in WAL mode without its log can hold no table at all and still pass every check.
+fn holds_nothing(schema: &std::collections::BTreeMap<String, keepstone_model::metadata::Table>) -> Option<String> {
+    schema.is_empty().then(|| "it holds no table: a database that was copied while it was in use may have lost all".to_owned())
+}
+
+/// What is no fault of one file.
+fn ends_all(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::CancelledHere | Error::Cancelled { .. } | Error::NoSpace { .. } | Error::Catalog(_) | Error::CatalogDamaged { .. }
+    )
+}
+
+/// The exit code of a refusal that was planned; what only belongs to others is no failure.
+fn exit_of(code: &str) -> u8 {
+    match code {
+        "other_application" | "not_a_backup" => 0,
+        "postgres_not_supported" => 2,
+        "empty" | "damaged" => 4,
+        _ => 7,
+    }
+}
+
+/// An image in staging, gone before the next one is made.
+struct Image(PathBuf);
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(suffix);
+            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
+                tracing::warn!(path = %path.display(), %error, "an unpacked import could not be removed");
+            }
+        }
+    }
+}
