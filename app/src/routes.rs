@@ -23,7 +23,7 @@ use crate::{
         trash::TrashPage,
     },
     live::provide_live,
-    ui::{FaultPage, here::Here},
+    ui::{FaultPage, Refresh, here::Here, served},
 };
 
 #[component]
@@ -47,22 +47,22 @@ pub fn App() -> impl IntoView {
 fn Pages() -> impl IntoView {
     view! {
         <FlatRoutes fallback=NotFound>
-            <Route path=path!("/login") view=SignInPage ssr=SsrMode::Async/>
-            <Route path=path!("/setup") view=SetUpPage ssr=SsrMode::Async/>
+            <Route path=path!("/login") view=served(SignInPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/setup") view=served(SetUpPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
-            <Route path=path!("/databases") view=DatabasesPage ssr=SsrMode::Async/>
-            <Route path=path!("/databases/new") view=AddDatabasePage ssr=SsrMode::Async/>
-            <Route path=path!("/databases/:id") view=DatabasePage ssr=SsrMode::Async/>
-            <Route path=path!("/backups") view=BackupsPage ssr=SsrMode::Async/>
-            <Route path=path!("/backups/new") view=NewBackupPage ssr=SsrMode::Async/>
-            <Route path=path!("/backups/:id") view=BackupPage ssr=SsrMode::Async/>
-            <Route path=path!("/backups/:id/restore") view=RestorePage ssr=SsrMode::Async/>
-            <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
+            <Route path=path!("/databases") view=served(DatabasesPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/databases/new") view=served(AddDatabasePage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/databases/:id") view=served(DatabasePage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/backups") view=served(BackupsPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/backups/new") view=served(NewBackupPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/backups/:id") view=served(BackupPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/backups/:id/restore") view=served(RestorePage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/jobs") view=served(JobsPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
-            <Route path=path!("/jobs/:id/undo") view=UndoPage ssr=SsrMode::Async/>
-            <Route path=path!("/trash") view=TrashPage ssr=SsrMode::Async/>
-            <Route path=path!("/schedules") view=SchedulesPage ssr=SsrMode::Async/>
-            <Route path=path!("/activity") view=ActivityPage ssr=SsrMode::Async/>
+            <Route path=path!("/jobs/:id/undo") view=served(UndoPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/trash") view=served(TrashPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/schedules") view=served(SchedulesPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
         </FlatRoutes>
     }
 }
