@@ -2,7 +2,7 @@
 //! complete without JavaScript.
 
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
+use leptos_meta::provide_meta_context;
 use leptos_router::{
     SsrMode,
     components::{FlatRoutes, Route, Router},
@@ -32,9 +32,7 @@ pub fn App() -> impl IntoView {
     // What the server knew when it rendered the document reaches the browser with it.
     provide_context(SharedValue::new(here).into_inner());
     provide_live();
-    let title = |text: String| if text.is_empty() { "Keepstone".to_owned() } else { format!("{text} · Keepstone") };
     view! {
-        <Title formatter=title/>
         <Router>
             <Frame>
                 <Pages/>

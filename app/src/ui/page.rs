@@ -18,6 +18,12 @@ pub fn crumb(text: impl Into<String>, href: impl Into<String>) -> Crumb {
 #[derive(Debug, Clone, Copy)]
 pub struct FocusWanted(pub StoredValue<bool>);
 
+/// The document's title. Each page has one of its own: one above all pages would empty the titles of those that only the server writes.
+#[component]
+pub fn PageTitle(#[prop(into)] text: String) -> impl IntoView {
+    view! { <Title text=text formatter=|text: String| format!("{text} · Keepstone")/> }
+}
+
 /// The page's only `h1`, also its title in the browser. Children are the actions, the main one last.
 #[component]
 pub fn PageHeader(
@@ -56,7 +62,7 @@ pub fn PageHeader(
         view! { <nav aria-label="Breadcrumb"><ol class="crumbs">{steps}</ol></nav> }
     });
     view! {
-        <Title text=title.clone()/>
+        <PageTitle text=title.clone()/>
         <header class="page-head">
             {way}
             <div class="page-row">

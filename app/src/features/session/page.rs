@@ -2,11 +2,10 @@
 //! frame knows of the person is new as well.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{SetUp, SignIn};
-use crate::ui::{Alert, AlertKind, Field, FormError, Icon, SubmitButton, fault_of, field_fault};
+use crate::ui::{Alert, AlertKind, Field, FormError, Icon, SubmitButton, fault_of, field_fault, page::PageTitle};
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
@@ -15,7 +14,7 @@ pub fn SignInPage() -> impl IntoView {
     let value = move || attempt.get();
     let next = use_query_map().with_untracked(|query| query.get("next").unwrap_or_default());
     view! {
-        <Title text="Sign in"/>
+        <PageTitle text="Sign in"/>
         <Card title="Sign in" lead="The console of this machine's database backups.">
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/sign-in" class="form">
@@ -34,7 +33,7 @@ pub fn SetUpPage() -> impl IntoView {
     let asked = token.clone();
     let valid = Resource::new_blocking(|| (), move |()| link_is_valid(asked.clone()));
     view! {
-        <Title text="Set up"/>
+        <PageTitle text="Set up"/>
         <Suspense fallback=|| ()>
             {move || {
                 let token = token.clone();

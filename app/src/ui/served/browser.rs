@@ -9,7 +9,7 @@ use leptos_router::hooks::use_location;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DomParser, Element, HtmlDialogElement, HtmlElement, NodeList, Response, SupportedType};
 
-use super::{AREA, Refresh};
+use super::{AREA, Refresh, refused};
 use crate::{live::use_changes, ui::page::FocusWanted};
 
 /// How often a page that could not be renewed, because someone is using it, is looked at again.
@@ -32,7 +32,7 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
         let address = if search.is_empty() { place.pathname.get() } else { format!("{}?{search}", place.pathname.get()) };
         let changes = if refresh == Refresh::Live { changes.get() } else { 0 };
         match &before {
-            None if came_along => {}
+            None if came_along => refused::restore(page.area),
             Some((shown, _)) if *shown == address => page.renew(address.clone()),
             _ => page.go(address.clone()),
         }
@@ -40,7 +40,14 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
     });
     // One element, as on the server: beside another one it would be a list, which ends with a mark that is not there.
     view! {
-        <div id=AREA node_ref=page.area inner_html=move || page.html.get() on:click=on_click on:input=move |_| page.touched.set_value(true)></div>
+        <div
+            id=AREA
+            node_ref=page.area
+            inner_html=move || page.html.get()
+            on:click=on_click
+            on:input=move |_| page.touched.set_value(true)
+            on:submit=|event| refused::remember(&event)
+        ></div>
     }
     .into_any()
 }
@@ -97,7 +104,7 @@ impl Page {
                 set_timeout(
                     move || {
                         if self.is_newest(number) {
-                            self.renew(address)
+                            self.renew(address);
                         }
                     },
                     LOOK_AGAIN,
@@ -201,7 +208,7 @@ fn on_click(event: ev::MouseEvent) {
     }
 }
 
-fn all(area: &Element, selector: &str) -> impl Iterator<Item = Element> {
+pub(super) fn all(area: &Element, selector: &str) -> impl Iterator<Item = Element> {
     let found: Option<NodeList> = area.query_selector_all(selector).ok();
     let length = found.as_ref().map_or(0, NodeList::length);
     (0..length).filter_map(move |index| found.as_ref()?.item(index)?.dyn_into().ok())

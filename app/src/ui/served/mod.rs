@@ -6,6 +6,8 @@
 
 #[cfg(feature = "hydrate")]
 mod browser;
+#[cfg(feature = "hydrate")]
+mod refused;
 #[cfg(not(feature = "hydrate"))]
 mod server;
 
