@@ -19,6 +19,7 @@ pub mod metadata;
 pub mod restore;
 pub mod retention;
 pub mod schedule;
+pub mod stats;
 pub mod validate;
 
 pub use jiff::Timestamp;

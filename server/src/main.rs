@@ -11,6 +11,7 @@ mod worker;
 
 fn main() -> std::process::ExitCode {
     // What is made here (logs that are begun at midnight, side files of our own) is for this user alone, unless it is given another mode.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let inherited = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    cli::run::INHERITED_UMASK.get_or_init(|| inherited);
     cli::main()
 }

@@ -6,13 +6,18 @@ use keepstone_engine::{
     backups::{self, BackupFilter},
     databases,
     jobs::{self, JobFilter},
-    model::{backup::BackupState, human, metadata::FORMAT_VERSION},
+    model::{
+        Timestamp, human,
+        metadata::FORMAT_VERSION,
+        stats::{days_to_full, stats},
+    },
 };
 use serde_json::json;
 
 use super::{
     Context, Fault,
     table::{Cell, Table},
+    words,
 };
 
 /// Show the version, the folders and what is in them
@@ -23,8 +28,7 @@ pub(crate) struct Info {}
 pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let databases = databases::databases(&vault)?;
-    let complete = backups::list(&vault, &BackupFilter { state: Some(BackupState::Complete), ..BackupFilter::default() })?;
-    let archive_bytes: u64 = complete.backups.iter().map(|backup| backup.archive_size_bytes).sum();
+    let sums = stats(&backups::list(&vault, &BackupFilter::default())?.backups, Timestamp::now());
     let open_jobs = jobs::jobs(&vault, &JobFilter { open: true, ..JobFilter::default() })?.len();
     let users = vault.catalog().users()?.len();
     let space = rustix::fs::statvfs(vault.backups_dir()).map_err(|error| Error::io(vault.backups_dir(), error.into()))?;
@@ -39,8 +43,10 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
         "backups": vault.backups_dir(),
         "free_bytes": free_bytes,
         "database_count": databases.len(),
-        "backup_count": complete.total,
-        "archive_size_bytes": archive_bytes,
+        "backup_count": sums.backup_count,
+        "archive_size_bytes": sums.archive_size_bytes,
+        "stats": sums,
+        "days_to_full": days_to_full(free_bytes, sums.growth_bytes_per_day),
         "open_job_count": open_jobs,
         "user_count": users,
     }));
@@ -51,7 +57,11 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     row("backups", vault.backups_dir().to_string_lossy().as_ref().into());
     row("free there", human::bytes(free_bytes).into());
     row("databases", databases.len().to_string().into());
-    row("backups", format!("{} complete, {}", human::count(complete.total), human::bytes(archive_bytes)).into());
+    row("backups", format!("{} complete, {}", human::count(sums.backup_count), human::bytes(sums.archive_size_bytes)).into());
+    row("good, failed", format!("{}, {}", human::count(sums.good_count), human::count(sums.failed_count)).into());
+    row("oldest, newest", format!("{}, {}", words::time_or_dash(sums.oldest_at), words::time_or_dash(sums.newest_at)).into());
+    let full = days_to_full(free_bytes, sums.growth_bytes_per_day).map_or_else(String::new, |days| format!("; disk full in {days} days"));
+    row("growth", format!("{} a day{full}", human::bytes(sums.growth_bytes_per_day)).into());
     row("open jobs", open_jobs.to_string().into());
     row("users", users.to_string().into());
     facts.print(&cx.out);

@@ -32,9 +32,11 @@ mod plan;
 mod progress;
 mod restore;
 mod retention;
+pub(crate) mod run;
 mod schedule;
 mod serve;
 mod show;
+mod stats;
 mod status;
 mod table;
 mod trash;
@@ -105,6 +107,8 @@ enum Verb {
     Delete(delete::Delete),
     Ack(ack::Ack),
     Doctor(doctor::Doctor),
+    Run(run::Run),
+    Stats(stats::Stats),
     #[command(name = "look-at")]
     Look(look::Look),
     Pin(pin::Pin),
@@ -131,7 +135,14 @@ pub(crate) fn main() -> ExitCode {
     };
     let output = Output::new(&cli.global);
     let cx = Context::new(cli.global, output);
-    let result = cli.verb.run(&cx);
+    let result = match &cli.verb {
+        // Its exit code is another program's.
+        Verb::Run(args) => match run::run(args, &cx) {
+            Ok(code) => return ExitCode::from(code),
+            Err(fault) => Err(fault),
+        },
+        verb => verb.run(&cx),
+    };
     cx.out.finish(result)
 }
 
@@ -150,6 +161,8 @@ impl Verb {
             Self::Delete(args) => delete::run(args, cx),
             Self::Ack(args) => ack::run(args, cx),
             Self::Doctor(args) => doctor::run(args, cx),
+            Self::Run(args) => run::run(args, cx).map(drop),
+            Self::Stats(args) => stats::run(args, cx),
             Self::Look(args) => look::run(args, cx),
             Self::Pin(args) => pin::run(&args.id, true, cx),
             Self::Unpin(args) => pin::run(&args.id, false, cx),

@@ -9,6 +9,7 @@ mod export;
 mod faults;
 mod import;
 mod refusals;
+mod rescue;
 mod serve;
 mod story;
 #[path = "../support/mod.rs"]

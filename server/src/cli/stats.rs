@@ -1,0 +1,85 @@
+//! `keepstone stats`: what the backups come to, of one database or of all, and when the disk is full at that rate.
+
+use clap::Args;
+use jiff::Timestamp;
+use keepstone_engine::{
+    backups::{self, BackupFilter},
+    durable,
+    model::{
+        human,
+        stats::{Stats as Sums, days_to_full, stats},
+    },
+};
+use serde_json::json;
+
+use super::{
+    Context, Fault, context,
+    table::{Cell, Table},
+    words,
+};
+
+/// Totals, averages, compression, what was verified and what failed, growth, and the time to a full disk
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone stats
+  keepstone stats shop --json")]
+pub(crate) struct Stats {
+    /// An id or a location; without it every database, and all of them together
+    #[arg(value_name = "DB")]
+    db: Option<String>,
+}
+
+pub(crate) fn run(args: &Stats, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let now = Timestamp::now();
+    let free_bytes = durable::free_bytes(vault.backups_dir())?;
+    let databases = context::databases_of(&vault, args.db.as_deref())?;
+    let mut all = Vec::new();
+    for database in &databases {
+        let filter = BackupFilter { database: Some(database.id.clone()), ..BackupFilter::default() };
+        let of = backups::list(&vault, &filter)?.backups;
+        tell(Some(database.id.as_str()), &stats(&of, now), free_bytes, cx);
+        all.extend(of);
+    }
+    if databases.len() != 1 {
+        tell(None, &stats(&all, now), free_bytes, cx);
+    }
+    Ok(())
+}
+
+/// One database, or (without a name) all of them.
+fn tell(database: Option<&str>, sums: &Sums, free_bytes: u64, cx: &Context) {
+    let days = days_to_full(free_bytes, sums.growth_bytes_per_day);
+    let mut result = json!(sums);
+    result["database"] = json!(database);
+    result["free_bytes"] = json!(free_bytes);
+    result["days_to_full"] = json!(days);
+    cx.out.result(result);
+    let mut table = Table::facts();
+    let mut row = |name: &str, value: String| table.row([name.into(), Cell::from(value)]);
+    row("database", database.unwrap_or("all together").to_owned());
+    row("backups", format!("{} in {}", human::count(sums.backup_count), human::bytes(sums.archive_size_bytes)));
+    row("average archive", words::bytes_or_dash(sums.average_archive_bytes));
+    row("compression", sums.compression_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1} to 1")));
+    row("opened and checked", human::count(sums.verified_count));
+    row(
+        "good, unproven, suspect, bad",
+        format!("{}, {}, {}, {}", sums.good_count, sums.unproven_count, sums.suspect_count, sums.bad_count),
+    );
+    row("failed, missing", format!("{}, {}", sums.failed_count, sums.missing_count));
+    row("oldest", words::time_or_dash(sums.oldest_at));
+    row("newest", words::time_or_dash(sums.newest_at));
+    let kinds: Vec<String> = sums.by_kind.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    row("by kind", if kinds.is_empty() { "–".to_owned() } else { kinds.join(", ") });
+    row("growth", format!("{} a day", human::bytes(sums.growth_bytes_per_day)));
+    row(
+        "disk full",
+        days.map_or_else(
+            || "not at this rate".to_owned(),
+            |days| format!("in {} days ({} free)", human::count(days), human::bytes(free_bytes)),
+        ),
+    );
+    table.print(&cx.out);
+    cx.out.line("");
+}

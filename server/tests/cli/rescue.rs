@@ -1,0 +1,299 @@
+//! Losses that make a backup suspect, and corrupt databases that are brought back: the real binary on real damage.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::{Host, content, run, shop};
+
+/// A vault with one database of about 400 kB and one good backup of it.
+fn protected() -> (Host, String) {
+    let host = Host::new();
+    settled(shop(&host.path("shop.db"), 200));
+    host.ok(&["db", "add", "shop.db"]);
+    let id = host.create(&["shop"]);
+    (host, id)
+}
+
+/// Closes a connection with everything in the main file.
+fn settled(connection: Connection) {
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(connection);
+}
+
+/// Overwrites pages in the middle of the table, as a failing disk does.
+fn overwrite(file: &Path) {
+    let mut file = OpenOptions::new().write(true).open(file).unwrap();
+    file.seek(SeekFrom::Start(20 * 4096)).unwrap();
+    file.write_all(&[0xde; 4096 * 4]).unwrap();
+}
+
+/// Runs once what must be refused; gives back its error.
+fn refused(host: &Host, args: &[&str], code: &str, exit: i32) -> Value {
+    let (got, document) = host.json(args);
+    assert_eq!((document["error"]["code"].as_str(), got), (Some(code), exit), "keepstone {args:?}: {document}");
+    document["error"].clone()
+}
+
+fn kept(host: &Host) -> Vec<std::path::PathBuf> {
+    let folder = host.path("keepstone-data/backups/shop/corrupted");
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn state(host: &Host) -> (i32, String) {
+    let (exit, document) = host.json(&["status"]);
+    (exit, document["results"][0]["state"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_loss_is_suspect_and_holds_until_it_is_acknowledged() {
+    let (host, good) = protected();
+    let link = host.path("keepstone-data/backups/shop/latest.zip");
+    let latest = || fs::read_link(&link).unwrap().file_stem().unwrap().to_str().unwrap().to_owned();
+    Connection::open(host.path("shop.db")).unwrap().execute_batch("DELETE FROM orders WHERE id > 50").unwrap();
+    refused(&host, &["create", "shop"], "suspect", 4);
+    let listed = host.results(&["list"]);
+    let lost = listed[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((listed[0]["verdict"].as_str(), listed[0]["suspect_cause"].as_str()), (Some("suspect"), Some("loss")), "{listed:?}");
+    assert_eq!(state(&host), (1, "at_risk".to_owned()));
+    assert_eq!(latest(), good);
+    let (_, document) = host.json(&["status"]);
+    let concern = &document["results"][0]["concerns"][0];
+    assert!(concern["reason"].as_str().unwrap().contains("table orders has 50 of 200 rows"), "{concern}");
+    assert_eq!(concern["backup"], *lost);
+    refused(&host, &["delete", &good], "delete_refused", 7);
+    refused(&host, &["delete", &lost], "delete_refused", 7);
+
+    let acked = &host.results(&["ack", &lost, "--reason", "archived"])[0];
+    assert_eq!((acked["good"].as_bool(), acked["acknowledged"]["reason"].as_str()), (Some(true), Some("archived")), "{acked}");
+    assert_eq!(state(&host), (0, "protected".to_owned()));
+    assert_eq!(latest(), lost, "the link follows an ack");
+    refused(&host, &["ack", &good], "not_suspect", 7);
+    // What was acknowledged is what comes next is compared with.
+    host.create(&["shop"]);
+
+    // It outlives the catalog.
+    fs::remove_file(host.path("keepstone-data/catalog.sqlite")).unwrap();
+    for side in ["-wal", "-shm"] {
+        let _ = fs::remove_file(host.path(&format!("keepstone-data/catalog.sqlite{side}")));
+    }
+    host.ok(&["catalog", "rebuild", "--yes"]);
+    let again = &host.results(&["show", &lost])[0];
+    assert_eq!((again["good"].as_bool(), again["acknowledged"]["reason"].as_str()), (Some(true), Some("archived")), "{again}");
+    host.ok(&["delete", &good]);
+}
+
+#[test]
+fn thresholds_are_kept_and_a_restore_is_no_loss() {
+    let (host, small) = protected();
+    let live = Connection::open(host.path("shop.db")).unwrap();
+    host.ok(&["db", "edit", "shop", "--loss-share", "10%", "--table", "products=off", "--auto-recovery"]);
+    let shown = &host.results(&["db", "show", "shop"])[0];
+    assert_eq!((shown["loss"]["share_percent"].as_u64(), shown["auto_recovery"].as_bool()), (Some(10), Some(true)), "{shown}");
+    refused(&host, &["db", "edit", "shop", "--loss-share", "0"], "invalid", 2);
+    live.execute_batch("DELETE FROM products; INSERT INTO orders (note) SELECT note FROM orders").unwrap();
+    host.create(&["shop"]);
+    // Back to half of it: what a restore took away is no loss of the next backup.
+    host.ok(&["restore", &small, "--replace", "--yes"]);
+    host.create(&["shop"]);
+    live.execute_batch("DELETE FROM orders WHERE id <= 30").unwrap();
+    refused(&host, &["create", "shop"], "suspect", 4);
+    // Undo brings the larger one back, and is no loss either.
+    let restore = host.results(&["job", "list"]).into_iter().find(|job| job["verb"] == "restore").unwrap();
+    host.ok(&["undo", restore["id"].as_str().unwrap(), "--yes"]);
+    host.create(&["shop"]);
+}
+
+#[test]
+fn a_corrupt_database_is_kept_aside_and_comes_back_once_a_day() {
+    let (host, id) = protected();
+    let file = host.path("shop.db");
+    let before = content(&file);
+    settled(Connection::open(&file).unwrap());
+    assert_eq!(host.results(&["doctor", "shop"])[0]["status"], "healthy");
+    overwrite(&file);
+    let damaged = fs::read(&file).unwrap();
+    let fault = refused(&host, &["doctor", "shop.db"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("not asked for"), "{fault}");
+    assert_eq!(fs::read(&file).unwrap(), damaged, "a look changes nothing");
+    assert_eq!(state(&host), (1, "at_risk".to_owned()), "the overview says so");
+
+    let recovered = &host.results(&["doctor", "shop.db", "--recover"])[0];
+    assert_eq!((recovered["status"].as_str(), recovered["backup"].as_str()), (Some("recovered"), Some(id.as_str())), "{recovered}");
+    assert_eq!(content(&file), before);
+    let folders = kept(&host);
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    assert_eq!(fs::read(folders[0].join("shop.db")).unwrap(), damaged, "the damaged file is kept as it was");
+    assert_eq!(state(&host), (0, "protected".to_owned()));
+    let alarms = host.results(&["activity"]);
+    assert!(alarms.iter().any(|event| event["action"] == "database.recovered"), "{alarms:?}");
+    let shown = &host.results(&["db", "show", "shop"])[0];
+    assert_eq!(shown["checkup"]["recovered"]["backup"], *id, "it is shown: {shown}");
+
+    // Something damages it again: that is for a person.
+    settled(Connection::open(&file).unwrap());
+    overwrite(&file);
+    let again = fs::read(&file).unwrap();
+    let fault = refused(&host, &["doctor", "shop.db", "--recover"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("once a day"), "{fault}");
+    assert_eq!(fs::read(&file).unwrap(), again);
+    assert_eq!(kept(&host).len(), 1);
+}
+
+#[test]
+fn every_make_of_corruption_is_told_from_what_is_none() {
+    // A header that is gone, and a file cut in the middle of its table.
+    for cut in [false, true] {
+        let (host, _) = protected();
+        let file = host.path("shop.db");
+        let before = content(&file);
+        settled(Connection::open(&file).unwrap());
+        if cut {
+            OpenOptions::new().write(true).open(&file).unwrap().set_len(30 * 4096).unwrap();
+        } else {
+            let mut bytes = fs::read(&file).unwrap();
+            bytes[..100].fill(0x55);
+            fs::write(&file, bytes).unwrap();
+        }
+        assert_eq!(host.results(&["doctor", "shop", "--recover"])[0]["status"], "recovered", "cut: {cut}");
+        assert_eq!(content(&file), before);
+    }
+    // What is no corruption of SQLite's own telling is left to a person, and alarmed where there is something to restore.
+    let (host, _) = protected();
+    let file = host.path("shop.db");
+    settled(Connection::open(&file).unwrap());
+    fs::write(&file, "").unwrap();
+    let fault = refused(&host, &["doctor", "shop", "--recover"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("0 bytes"), "{fault}");
+    assert_eq!(state(&host), (1, "at_risk".to_owned()));
+    fs::remove_file(&file).unwrap();
+    refused(&host, &["doctor", "shop", "--recover"], "source_missing", 3);
+    assert!(!file.exists() && kept(&host).is_empty());
+    // A database that nobody has made yet may be made by its application.
+    assert_eq!(host.results(&["doctor", "./new.db", "--recover"])[0]["status"], "new");
+}
+
+#[test]
+fn nobody_recovers_what_another_process_has_open_or_what_is_marked() {
+    let (host, _) = protected();
+    let file = host.path("shop.db");
+    settled(Connection::open(&file).unwrap());
+    overwrite(&file);
+    // Another process that only has it open, without any lock.
+    let mut holder = Command::new("sleep").arg("60").stdin(OpenOptions::new().read(true).open(&file).unwrap()).spawn().unwrap();
+    let fault = refused(&host, &["doctor", "shop", "--recover"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("(sleep)"), "{fault}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    host.ok(&["db", "edit", "shop", "--never-replace"]);
+    let fault = refused(&host, &["doctor", "shop", "--recover"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("never replace"), "{fault}");
+    host.ok(&["db", "edit", "shop", "--allow-replace"]);
+    assert_eq!(host.results(&["doctor", "shop", "--recover"])[0]["status"], "recovered", "a refusal does not count as a recovery");
+}
+
+#[test]
+fn a_recovery_that_was_killed_is_gone_on_with() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no strace");
+        return;
+    }
+    // The moves of the recovery: the damaged file aside, and the new one into its place.
+    for call in 1..=6 {
+        let (host, _) = protected();
+        let file = host.path("shop.db");
+        let before = content(&file);
+        settled(Connection::open(&file).unwrap());
+        overwrite(&file);
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-P"]).arg(&file).args(["-e", &format!("inject=renameat2:signal=KILL:when={call}")]);
+        command.arg(crate::support::KEEPSTONE).args(["doctor", "shop", "--recover"]).current_dir(host.path("")).stdin(Stdio::null());
+        command.env_clear().env("PATH", "/usr/bin:/bin");
+        let killed = run(&mut command).exit != 0;
+        let outcome = &host.results(&["doctor", "shop", "--recover"])[0];
+        assert!(["recovered", "healthy"].contains(&outcome["status"].as_str().unwrap()), "call {call}: {outcome}");
+        assert_eq!(content(&file), before, "call {call}");
+        assert!(kept(&host).iter().any(|folder| folder.join("shop.db").exists()), "call {call}: the damaged file is kept");
+        let alarms = host.results(&["activity"]);
+        assert_eq!(alarms.iter().filter(|event| event["action"] == "database.recovered").count(), 1, "call {call}: {alarms:?}");
+        if !killed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_application_runs_between_two_backups() {
+    let host = Host::new();
+    settled(shop(&host.path("shop.db"), 10));
+    let told = host.run(&["run", "--db", "shop.db", "--", "sh", "-c", "echo out; umask; exit 7"]);
+    assert_eq!(told.exit, 7, "{told:?}");
+    assert!(told.stdout.starts_with("out\n") && !told.stdout.contains("keepstone"), "standard output is the application's: {told:?}");
+    let kinds: Vec<_> = host.results(&["list"]).iter().map(|backup| backup["kind"].as_str().unwrap().to_owned()).collect();
+    assert!(kinds.contains(&"startup".to_owned()), "{kinds:?}");
+    assert_eq!(host.run(&["run", "--db", "shop.db", "--", "sh", "-c", "kill -TERM $$"]).exit, 128 + 15);
+    assert_eq!(host.run(&["run", "--db", "shop.db", "--", "./no-such-program"]).exit, 127);
+    // A signal to us is the application's, and its answer is our exit code.
+    let mut child =
+        host.spawn(&["run", "--db", "shop.db", "--", "sh", "-c", "trap 'exit 9' TERM; touch started; while :; do sleep 0.05; done"]);
+    while !host.path("started").exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(100));
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+    // A corrupt database keeps it from starting, unless it is brought back.
+    overwrite_small(&host.path("shop.db"));
+    let refused = host.run(&["run", "--db", "shop.db", "--", "touch", "ran"]);
+    assert_eq!((refused.exit, host.path("ran").exists()), (4, false), "{refused:?}");
+    assert_eq!(host.run(&["run", "--db", "shop.db", "--recover", "--", "touch", "ran"]).exit, 0);
+    assert!(host.path("ran").exists());
+    // One that is not there yet is made by its application, and protected from its end on.
+    let made = "import sqlite3; c = sqlite3.connect('new.db'); c.execute('create table t (x)'); c.commit()";
+    if Command::new("python3").arg("-V").stdout(Stdio::null()).status().is_ok() {
+        assert_eq!(host.run(&["run", "--db", "./new.db", "--", "python3", "-c", made]).exit, 0);
+        assert_eq!(host.results(&["list", "new"])[0]["kind"], "shutdown");
+    }
+}
+
+fn overwrite_small(file: &Path) {
+    let mut file = OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all(&[0x55; 100]).unwrap();
+}
+
+#[test]
+fn the_installation_and_the_sums_are_told() {
+    let (host, id) = protected();
+    host.ok(&["doctor"]);
+    fs::remove_file(host.path("keepstone-data/backups/shop/latest.zip")).unwrap();
+    fs::write(host.path("keepstone-data/backups/.staging/somebody.txt"), "x").unwrap();
+    let (exit, document) = host.json(&["doctor"]);
+    let bad: Vec<&str> = document["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["severity"] != "ok")
+        .map(|finding| finding["area"].as_str().unwrap())
+        .collect();
+    assert_eq!((exit, bad), (1, vec!["staging", "latest"]), "{document}");
+    let archive = host.archive_of(&id);
+    fs::rename(&archive, host.path("elsewhere.zip")).unwrap();
+    let (exit, document) = host.json(&["doctor"]);
+    assert!(exit == 3 || exit == 1, "{document}");
+    assert!(document["results"].as_array().unwrap().iter().any(|finding| finding["area"] == "archives" && finding["severity"] == "failed"));
+    fs::rename(host.path("elsewhere.zip"), &archive).unwrap();
+    let sums = &host.results(&["stats", "shop"])[0];
+    assert_eq!(
+        (sums["backup_count"].as_u64(), sums["good_count"].as_u64(), sums["by_kind"]["manual"].as_u64()),
+        (Some(1), Some(1), Some(1))
+    );
+    assert!(sums["growth_bytes_per_day"].as_u64().unwrap() > 0 && sums["days_to_full"].is_u64(), "{sums}");
+}
