@@ -53,7 +53,7 @@ the signal if one ended it; 126 or 127 if it cannot be started). It is not start
 gone although there are backups of it (exit 3). In a systemd unit without it: ExecStartPre=keepstone doctor DB --recover, \
 ExecStartPre=-keepstone create DB --type startup, ExecStopPost=-keepstone create DB --type shutdown.")]
 pub(crate) struct Run {
-    /// An id or a location; without it DATABASE_URL, or every database
+    /// An id or a location; without it `DATABASE_URL`, or every database
     #[arg(long, value_name = "DB")]
     db: Option<String>,
     /// Bring a corrupt database back from its newest good backup before the start
