@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make torture: every campaign of reliability in large, for about MINUTES (default 20) minutes, ending with a table of figures. Exit 0 only if
-# nothing was found. What a small run of the tests does with a few cases is done here with as many as fit into the time.
+# nothing was found. LARGE=no leaves out the database of more than 4 GiB, which writes 20 GB to TMPDIR. What a small run of the tests does with a few cases is done here with as many as fit into the time.
 source "$(dirname "$0")/common.sh"
 minutes=${MINUTES:-20}
 kills=${KILLS:-$((minutes * 50))}
@@ -79,7 +79,7 @@ campaign actions "$(share 10)" "$torture" any_acts
 campaign full-disk "$(share 1)" "$torture" on_a_full_disk
 campaign short-writes "$(share 4)" "$torture" a_write_cut_short
 campaign malformed "$(share 12)" "$torture" malformed_databases
-campaign large "$(share 0)" "$torture" --ignored more_than_4_gib
+if [ "${LARGE:-yes}" = yes ]; then campaign large 0 "$torture" --ignored more_than_4_gib; fi
 (cd ../engine && campaign makes 0 "$engine" --ignored all_makes; echo "$failed" > "$logs/makes.failed")
 failed=$(cat "$logs/makes.failed") campaigns=$((campaigns + 1))
 say "the rest of $kills real kills"

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, fs, thread, time::Duration};
 
 use keepstone_engine::{
     Error, Silent, Vault,
+    ack::{self, AckOptions},
     backups::{self, BackupFilter, EditBackupOptions},
     create::{CreateOptions, create},
     databases, delete, jobs,
     model::{
-        backup::BackupState,
+        backup::{Backup, BackupState},
         id::{BackupId, DatabaseId, JobId, Kind},
         restore::Target,
     },
@@ -115,9 +116,18 @@ impl World {
     fn create(&mut self) {
         let kind = [Kind::Manual, Kind::Daily, Kind::Weekly][self.dice.roll(3)];
         let report = create(&self.vault, &CreateOptions { kind, ..CreateOptions::new(self.database.clone(), "test") }, &Silent).unwrap();
-        assert!(report.backup.is_good());
+        self.acknowledge(&report.backup);
         self.note(format!("create {}", report.backup.id));
         self.backups.insert(report.backup.id, Known { content: self.live.clone(), trashed: false, pinned: false, kind });
+    }
+
+    /// An act of ours may have taken rows or a table away: that makes a backup suspect until somebody takes note of it.
+    fn acknowledge(&self, backup: &Backup) {
+        if backup.suspect.is_some() {
+            let options = AckOptions { backup: backup.id.clone(), reason: String::new(), with_older: false, actor: "test".to_owned() };
+            let report = ack::acknowledge(&self.vault, &options).unwrap();
+            assert!(report.backup.is_good(), "{:?}", report.backup);
+        }
     }
 
     fn verify(&mut self) {
@@ -201,6 +211,7 @@ impl World {
     fn replaced(&mut self, report: restore::RestoreReport, now: String) {
         let before = std::mem::replace(&mut self.live, now);
         let safety = report.safety_backup.unwrap();
+        self.acknowledge(&backups::backup(&self.vault, &safety).unwrap());
         self.backups.insert(safety, Known { content: before.clone(), trashed: false, pinned: false, kind: Kind::Safety });
         self.undoable.push((report.job.unwrap(), before));
     }
@@ -233,6 +244,7 @@ impl World {
         assert!(self.live == before || self.live == allowed, "a mix of both");
         for backup in backups::list(&self.vault, &BackupFilter::default()).unwrap().backups {
             if backup.state == BackupState::Complete && !self.backups.contains_key(&backup.id) {
+                self.acknowledge(&backup);
                 // Of the state before, whichever it was: a create's, or a restore's safety backup.
                 self.backups.insert(backup.id, Known { content: before.clone(), trashed: false, pinned: false, kind: backup.kind });
             }
