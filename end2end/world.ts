@@ -52,6 +52,7 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
       "undo": `/jobs/${restore.job}/undo`,
       trash: "/trash",
       schedules: "/schedules",
+      "schedules-shop": "/schedules/shop?on=cron&cron=30+2+*+*+*&zone=Europe%2FBerlin",
       activity: "/activity",
     },
   };

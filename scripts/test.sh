@@ -54,6 +54,7 @@ not_run() { say "$1: not run, because $2"; count "$1 (not run)" 0 1 0 0; }
 say "Keepstone's tests. From nothing 15 to 25 minutes on two cores, otherwise about 5."
 scripts/setup.sh
 scripts/setup-npm.sh
+scripts/setup-faketime.sh
 chromium=$(scripts/setup-browser.sh)
 
 lints=(-- -D warnings)

@@ -18,7 +18,7 @@ use crate::{
         jobs::{JobPage, JobsPage},
         overview::OverviewPage,
         restore::{RestorePage, UndoPage},
-        schedules::SchedulesPage,
+        schedules::{ScheduleEditorPage, SchedulesPage},
         session::{Frame, SetUpPage, SignInPage},
         trash::TrashPage,
     },
@@ -60,6 +60,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/jobs/:id/undo") view=served(UndoPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/trash") view=served(TrashPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules") view=served(SchedulesPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/schedules/:id") view=served(ScheduleEditorPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
         </FlatRoutes>
     }

@@ -1,6 +1,6 @@
 //! Create: one consistent copy of one database, published only once it is proven.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepstone_model::{
     anomaly::Changes,
@@ -20,7 +20,7 @@ use crate::{
     baseline::Baseline,
     checkup, databases,
     image::ImageFacts,
-    jobs::{self, JobMonitor, JobRequest, Running},
+    jobs::{self, JobMonitor, JobRequest, Running, STOPPED_KEY},
     proof::Depth,
     scheduler,
     sqlite::{
@@ -28,6 +28,7 @@ use crate::{
         snapshot::{SnapshotLimits, SnapshotOptions},
     },
     take::{TakeOptions, size_and_time, take},
+    unchanged::equal_backup,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,9 @@ pub struct CreateOptions {
     pub level: Option<i32>,
     /// Whether the archive is read back, opened and checked before it counts.
     pub verify: bool,
+    /// Make none if the newest good backup is younger than this and holds the same content already: what starts and stops ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless_equal_within_secs: Option<u64>,
     /// e.g. `alice`, `cli:root`, `schedule`.
     pub actor: String,
 }
@@ -60,6 +64,7 @@ impl CreateOptions {
             compression: Compression::Zstd,
             level: None,
             verify: true,
+            unless_equal_within_secs: None,
             actor: actor.into(),
         }
     }
@@ -68,7 +73,10 @@ impl CreateOptions {
 #[derive(Debug, Clone)]
 pub struct CreateReport {
     pub job: JobId,
+    /// The backup that was made, or the one that holds the same content already.
     pub backup: Backup,
+    /// Nothing was made: `backup` is an earlier one of the same content.
+    pub unchanged: bool,
     pub elapsed_ms: u64,
     /// How long the source's read transaction was held.
     pub hold_ms: u64,
@@ -87,9 +95,9 @@ pub(crate) fn run(running: &Running<'_>, options: &CreateOptions, monitor: &dyn 
     let result = make(running, options, &monitor);
     let outcome = result.as_ref().map(outcome).unwrap_or_default();
     let stopped = monitor.stopping() && result.as_ref().is_err_and(|error| error.code() == "cancelled");
-    if stopped && options.actor == scheduler::ACTOR {
+    if stopped && options.actor == scheduler::ACTOR && !matches!(options.kind, Kind::Startup | Kind::Shutdown) {
         // The schedule has moved on; without this the run would be lost in silence.
-        jobs::submit(running.vault, &JobRequest::Create(options.clone()), None)?;
+        jobs::submit(running.vault, &JobRequest::Create(options.clone()), Some(&format!("{STOPPED_KEY}{}", running.id())))?;
     }
     running.conclude(result, outcome, None, monitor.stopping())
 }
@@ -100,9 +108,14 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let database = databases::database(running.vault, &options.database)?;
     let _lock = running.lock_database(&database.id)?;
     let path = sqlite::location::path_of(&database.location)?;
+    let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
+    if let Some(secs) = options.unless_equal_within_secs
+        && let Some(backup) = equal_backup(running, &database, Duration::from_secs(secs), &snapshot, monitor)?
+    {
+        return Ok(CreateReport { job: running.id(), backup, unchanged: true, elapsed_ms: ms_since(begun), hold_ms: 0 });
+    }
     let baseline = Baseline::of(running.vault, &database.id, monitor)?;
     let compared = |facts: &ImageFacts| baseline.as_ref().map(|baseline| baseline.compare(facts, &database.loss)).unwrap_or_default();
-    let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
     let take_options = TakeOptions {
         database: &database,
         kind: options.kind,
@@ -121,8 +134,11 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let (backup, facts) = take(running, &take_options, &mut |sink| sqlite::snapshot::snapshot(&path, &snapshot, sink, monitor), monitor)?;
     running.concerns(&backup.id)?;
     tell(running, options, &backup, &compared(&facts), baseline.as_ref());
-    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(CreateReport { job: running.id(), backup, elapsed_ms, hold_ms: facts.source.hold_ms })
+    Ok(CreateReport { job: running.id(), backup, unchanged: false, elapsed_ms: ms_since(begun), hold_ms: facts.source.hold_ms })
+}
+
+fn ms_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The events of what was found out about the source. The backup is published: a fault here takes nothing away from it.
@@ -178,6 +194,9 @@ fn invalid(refusal: validate::Refusal) -> Error {
 
 fn outcome(report: &CreateReport) -> String {
     let backup = &report.backup;
+    if report.unchanged {
+        return format!("nothing changed since {}, so no backup was made", backup.id);
+    }
     let made = size_and_time(backup.original_size_bytes, report.elapsed_ms);
     let packed = human::bytes(backup.archive_size_bytes);
     match backup.verdict() {

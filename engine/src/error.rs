@@ -94,6 +94,8 @@ pub enum Error {
     UnknownJob { id: String },
     #[error("no table \"{name}\"")]
     UnknownTable { name: String },
+    #[error("no schedule {number}")]
+    UnknownSchedule { number: i64 },
     #[error("no user \"{name}\"")]
     UnknownUser { name: String },
     #[error("{what} \"{name}\" exists already")]
@@ -126,6 +128,8 @@ pub enum Error {
     TargetExists { path: PathBuf },
     #[error("{} cannot be used as a target: {reason}", .path.display())]
     TargetUnusable { path: PathBuf, reason: String },
+    #[error("{what} is set by the {by} and changed only there")]
+    Managed { what: String, by: String },
     #[error("{verb} not confirmed")]
     NotConfirmed { verb: &'static str },
     #[error("the plan does not fit any more: {reason}")]
@@ -144,6 +148,8 @@ pub enum Error {
     Cancelled { id: JobId },
     #[error("cancelled")]
     CancelledHere,
+    #[error("job {id} made no progress for {silent_secs} s")]
+    JobHung { id: JobId, silent_secs: u64 },
     #[error("what was written does not equal the backup: {detail}")]
     RestoreMismatch { detail: String },
     #[error("{reason}")]
@@ -199,6 +205,7 @@ impl Error {
             Self::AmbiguousBackup { .. } => "ambiguous_backup",
             Self::UnknownJob { .. } => "unknown_job",
             Self::UnknownTable { .. } => "unknown_table",
+            Self::UnknownSchedule { .. } => "unknown_schedule",
             Self::UnknownUser { .. } => "unknown_user",
             Self::AlreadyExists { .. } => "already_exists",
             Self::Invalid { .. } => "invalid",
@@ -212,6 +219,7 @@ impl Error {
             Self::DatabaseBusy { .. } => "database_busy",
             Self::TargetExists { .. } => "target_exists",
             Self::TargetUnusable { .. } => "target_unusable",
+            Self::Managed { .. } => "managed",
             Self::NotConfirmed { .. } => "not_confirmed",
             Self::StalePlan { .. } => "stale_plan",
             Self::NeverReplace { .. } => "never_replace",
@@ -220,6 +228,7 @@ impl Error {
             Self::NotSuspect { .. } => "not_suspect",
             Self::DeleteRefused { .. } => "delete_refused",
             Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
+            Self::JobHung { .. } => "job_hung",
             Self::RestoreMismatch { .. } => "restore_mismatch",
             Self::UndoRefused { .. } => "undo_refused",
             Self::NoSpace { .. } => "no_space",
@@ -237,6 +246,7 @@ impl Error {
             | Self::UnknownBackup { .. }
             | Self::UnknownJob { .. }
             | Self::UnknownTable { .. }
+            | Self::UnknownSchedule { .. }
             | Self::UnknownUser { .. }
             | Self::ArchiveMissing { .. } => Kind::NotFound,
             Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
@@ -260,6 +270,7 @@ impl Error {
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
             | Self::BackupsFolder { .. }
+            | Self::Managed { .. }
             | Self::NotConfirmed { .. }
             | Self::StalePlan { .. }
             | Self::NeverReplace { .. }
@@ -281,6 +292,7 @@ impl Error {
             | Self::Catalog(_)
             | Self::Cancelled { .. }
             | Self::CancelledHere
+            | Self::JobHung { .. }
             | Self::Io { .. }
             | Self::Sqlite(_)
             | Self::Internal(_) => Kind::Failed,
@@ -318,6 +330,11 @@ impl Error {
             Self::AmbiguousBackup { .. } => "Give more of the id.",
             Self::UnknownJob { .. } => "`keepstone job list` shows the jobs.",
             Self::UnknownTable { .. } => "`keepstone show` lists the tables of a backup; views are not exported.",
+            Self::UnknownSchedule { .. } => "`keepstone schedule list` shows the schedules and their numbers.",
+            Self::JobHung { .. } => {
+                "Look at the disk or the network that the database and the backups lie on. Until its thread ends or Keepstone is started anew, \
+                 no other job can work on this database."
+            }
             Self::ArchiveMissing { .. } => "Put the file back, or delete the backup.",
             Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
                 "Do not restore it; use another backup, and make a new one now."
@@ -333,6 +350,7 @@ impl Error {
             }
             Self::NotImportable { code: "in_use", .. } => "Back it up through SQLite instead: `keepstone create` with its path.",
             Self::NotImportable { .. } => "It stays where it is, unchanged.",
+            Self::Managed { .. } => "Change it there and start Keepstone anew, or take it out there to change it here.",
             Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
             Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
             Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",

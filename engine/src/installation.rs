@@ -371,10 +371,10 @@ fn latest_link(vault: &Vault, database: &Database, found: &mut Findings) -> Resu
 
 fn schedules(vault: &Vault, database: &Database, now: Timestamp, found: &mut Findings) -> Result<()> {
     let id = &database.id;
-    let rows = databases::schedules(vault, Some(id), now)?;
+    let rows = crate::schedules::list(vault, Some(id), now)?;
     if rows.is_empty() {
         let message = format!("{id} has no schedule: it is backed up by hand only");
-        found.add("schedules", Severity::Warning, message, format!("Add one: `keepstone schedule add {id}`."), 1);
+        found.add("schedules", Severity::Warning, message, format!("Add one: `keepstone schedule preset {id} standard`."), 1);
     } else if database.paused {
         found.add("schedules", Severity::Warning, format!("{id} is paused"), format!("`keepstone db edit {id} --resume`"), 1);
     } else if let Some(late) = rows.iter().filter_map(|row| row.next_run_at).filter(|next| now.duration_since(*next) > OVERDUE).min() {

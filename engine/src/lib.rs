@@ -32,11 +32,13 @@ mod proof;
 pub mod recheck;
 pub mod restore;
 pub mod scheduler;
+pub mod schedules;
 pub mod sqlite;
 mod take;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;
+mod unchanged;
 pub mod vault;
 pub mod verify;
 

@@ -8,7 +8,7 @@ use keepstone_engine::{
     activity::{self, EventFilter},
     backups::{self, BackupFilter},
     create::{CreateOptions, create},
-    databases::{self, AddDatabaseOptions},
+    databases::{self, AddDatabaseOptions, FirstSchedules},
     delete,
     jobs::{self, JobFilter, JobRequest},
     restore::{self, PlanOptions, RestoreOptions, UndoOptions},
@@ -21,6 +21,7 @@ use keepstone_model::{
     id::Kind,
     job::JobState,
     restore::{RestorePlan, Target},
+    schedule::Preset,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -57,7 +58,7 @@ impl Place {
         let options = AddDatabaseOptions {
             location: folder.path().join("shop.db").display().to_string(),
             name: None,
-            schedules: true,
+            schedules: Some(FirstSchedules::of(Preset::Standard)),
             actor: "test".to_owned(),
         };
         let database = databases::add_database(&vault, &options).unwrap();

@@ -86,6 +86,7 @@ pub const POLICY: &[Rule] = &[
     read("/jobs/{id}", VIEWER),
     read("/jobs/{id}/undo", OPERATOR),
     read("/schedules", VIEWER),
+    read("/schedules/{id}", VIEWER),
     read("/trash", VIEWER),
     read("/activity", VIEWER),
     read("/events", VIEWER),
@@ -122,6 +123,8 @@ pub const POLICY: &[Rule] = &[
     change("/fn/jobs/cancel", OPERATOR),
     read("/fn/live/poll", VIEWER),
     read("/fn/schedules/list", VIEWER),
+    read("/fn/schedules/editor", VIEWER),
+    change("/fn/schedules/change", OPERATOR),
     read("/fn/activity/list", VIEWER),
 ];
 

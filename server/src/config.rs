@@ -5,27 +5,62 @@ use anyhow::{Context, Result, bail};
 use keepstone_engine::{
     Vault,
     cleanup::{self, Consent},
-    databases::{self, AddDatabaseOptions},
-    model::retention::{CountBy, RetentionPolicy},
+    databases::{self, AddDatabaseOptions, FirstSchedules},
+    model::{
+        Timestamp,
+        retention::{CountBy, RetentionPolicy},
+        schedule::{Preset, Schedule},
+    },
+    scheduler::Firing,
+    schedules,
 };
 
-/// Checks every variable; gives back the database of `DATABASE_URL`, if it is set.
-pub(crate) fn database_of_environment() -> Result<Option<String>> {
+/// Who manages what the environment sets.
+const ENVIRONMENT: &str = "environment";
+
+/// What the environment says, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Environment {
+    /// `DATABASE_URL`
+    pub(crate) database: Option<String>,
+    /// `BACKUP_SCHEDULE`: its cron, in the host's zone.
+    pub(crate) cron: Option<String>,
+    /// `BACKUP_ENABLED`
+    pub(crate) firing: Firing,
+    /// `BACKUP_RETENTION_DAYS` and `BACKUP_MAX_BACKUPS`
+    pub(crate) retention: Option<RetentionPolicy>,
+}
+
+/// Checks every variable.
+pub(crate) fn environment() -> Result<Environment> {
     check(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
 }
 
-/// Protects the database of the environment, with the default schedules unless it is known already.
-pub(crate) fn protect(vault: &Vault, location: &str) -> Result<()> {
-    let options = AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: "environment".to_owned() };
-    let database = databases::add_database(vault, &options).context("DATABASE_URL")?;
-    // Of a database that is known already the environment's policy takes the place of the stored one. Nobody is there to be asked: if it
-    // would remove many at once, cleanup waits until a person confirms.
-    if let Some(policy) = retention(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))?
-        && database.retention != policy
-    {
-        cleanup::set_policy(vault, &database.id, &policy, Consent::Later, CountBy::Good, "environment").context("BACKUP_RETENTION_DAYS")?;
+impl Environment {
+    /// Protects the database of the environment: with its cron, else with the default schedules unless it is known already.
+    pub(crate) fn protect(&self, vault: &Vault) -> Result<()> {
+        let Some(location) = &self.database else { return Ok(()) };
+        let first = match &self.cron {
+            Some(cron) => FirstSchedules { cron: Some(cron.clone()), ..FirstSchedules::of(Preset::Cron) },
+            None => FirstSchedules::of(Preset::Standard),
+        };
+        let options = AddDatabaseOptions { location: location.clone(), name: None, schedules: Some(first), actor: ENVIRONMENT.to_owned() };
+        let database = databases::add_database(vault, &options).context("DATABASE_URL")?;
+        // Of a database that is known already the environment's policy takes the place of the stored one. Nobody is there to be asked: if it
+        // would remove many at once, cleanup waits until a person confirms.
+        if let Some(policy) = self.retention.as_ref().filter(|policy| database.retention != **policy) {
+            cleanup::set_policy(vault, &database.id, policy, Consent::Later, CountBy::Good, ENVIRONMENT)
+                .context("BACKUP_RETENTION_DAYS")?;
+        }
+        let wanted = self.cron.as_deref().map(read_cron).transpose()?;
+        schedules::set_managed(vault, &database.id, ENVIRONMENT, wanted.as_ref(), Timestamp::now()).context("BACKUP_SCHEDULE")
     }
-    Ok(())
+}
+
+/// The schedule of a cron, of the kind that fits it.
+fn read_cron(cron: &str) -> Result<Schedule> {
+    let found = schedules::preset_schedules(Preset::Cron, None, Some(cron), Timestamp::now()).context("BACKUP_SCHEDULE")?;
+    found.into_iter().next().context("BACKUP_SCHEDULE")
 }
 
 /// The policy that `BACKUP_RETENTION_DAYS` and `BACKUP_MAX_BACKUPS` amount to, if either is set.
@@ -43,7 +78,7 @@ fn retention(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Retenti
     Ok((!policy.is_empty()).then_some(policy))
 }
 
-fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>> {
+fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Environment> {
     if is_on("BACKUP_ENCRYPTION_ENABLED", &variable)? == Some(true) {
         bail!("BACKUP_ENCRYPTION_ENABLED is on, and this version cannot encrypt archives yet. Nothing was started.");
     }
@@ -52,21 +87,25 @@ fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>> {
             bail!("{name} is set, and this version cannot encrypt archives yet. Unset it, or set BACKUP_ENCRYPTION_ENABLED=false.");
         }
     }
-    retention(&variable)?;
-    if let Some(value) = variable("BACKUP_SCHEDULE") {
-        bail!("BACKUP_SCHEDULE={value} cannot be honoured by this version yet. Unset it: new databases get the default schedules.");
-    }
-    for name in ["BACKUP_ENABLED", "BACKUP_COMPRESSION_ENABLED", "BACKUP_VERIFY_AFTER_CREATE"] {
+    let retention = retention(&variable)?;
+    for name in ["BACKUP_COMPRESSION_ENABLED", "BACKUP_VERIFY_AFTER_CREATE"] {
         if is_on(name, &variable)? == Some(false) {
             bail!("{name}=false cannot be honoured by this version yet. Unset it to start.");
         }
     }
-    match variable("DATABASE_URL") {
-        Some(url) if url.starts_with("postgres") => {
-            bail!("DATABASE_URL names a PostgreSQL database, and this version only protects SQLite.")
-        }
-        url => Ok(url),
+    let database = variable("DATABASE_URL");
+    if database.as_ref().is_some_and(|url| url.starts_with("postgres")) {
+        bail!("DATABASE_URL names a PostgreSQL database, and this version only protects SQLite.");
     }
+    let cron = variable("BACKUP_SCHEDULE").map(|cron| cron.trim().to_owned());
+    if let Some(cron) = &cron {
+        if database.is_none() {
+            bail!("BACKUP_SCHEDULE={cron} is set without DATABASE_URL: it says when, and not what. Use `keepstone schedule add` instead.");
+        }
+        read_cron(cron)?;
+    }
+    let firing = if is_on("BACKUP_ENABLED", &variable)? == Some(false) { Firing::Off } else { Firing::On };
+    Ok(Environment { database, cron, firing, retention })
 }
 
 fn is_on(name: &str, variable: &impl Fn(&str) -> Option<String>) -> Result<Option<bool>> {
@@ -99,11 +138,14 @@ mod tests {
             let set: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             check(move |name| set.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
         };
-        assert_eq!(with(&[]).unwrap(), None);
-        assert_eq!(
-            with(&[("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_ENABLED", "true")]).unwrap().as_deref(),
-            Some("sqlite:///shop.db")
-        );
+        assert_eq!(with(&[]).unwrap(), Environment::default());
+        let set = with(&[("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_ENABLED", "false"), ("BACKUP_SCHEDULE", " 0 14 * * * ")]).unwrap();
+        assert_eq!((set.database.as_deref(), set.cron.as_deref()), (Some("sqlite:///shop.db"), Some("0 14 * * *")));
+        assert_eq!(set.firing, Firing::Off);
+        for cron in ["0 2 * *", "0 99 * * *", "@daily", "0 2 30 2 *"] {
+            let refusal = format!("{:#}", with(&[("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_SCHEDULE", cron)]).unwrap_err());
+            assert!(refusal.contains("BACKUP_SCHEDULE"), "{refusal}");
+        }
         assert!(with(&[("BACKUP_ENCRYPTION_ENABLED", "False"), ("BACKUP_ENCRYPTION_PASSWORD", "x")]).is_ok());
         for (name, value) in [
             ("BACKUP_ENCRYPTION_ENABLED", "true"),
@@ -113,7 +155,7 @@ mod tests {
             ("BACKUP_SCHEDULE", "0 2 * * *"),
             ("BACKUP_RETENTION_DAYS", "a month"),
             ("BACKUP_MAX_BACKUPS", "0"),
-            ("BACKUP_ENABLED", "false"),
+            ("BACKUP_ENABLED", "perhaps"),
             ("BACKUP_VERIFY_AFTER_CREATE", "0"),
             ("DATABASE_URL", "postgresql://u@h/d"),
         ] {

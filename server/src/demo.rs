@@ -15,8 +15,9 @@ use keepstone_engine::{
     Vault,
     backups::{self, BackupFilter},
     create::CreateOptions,
-    databases::{self, AddDatabaseOptions},
+    databases::{self, AddDatabaseOptions, FirstSchedules},
     jobs::{self, JobRequest},
+    model::schedule::Preset,
 };
 use rusqlite::{Connection, params};
 
@@ -59,7 +60,7 @@ fn protect(vault: &Vault, path: &Path) -> Result<()> {
     let options = AddDatabaseOptions {
         location: path.to_string_lossy().into_owned(),
         name: Some("shop".to_owned()),
-        schedules: true,
+        schedules: Some(FirstSchedules::of(Preset::Standard)),
         actor: "demo".to_owned(),
     };
     let database = databases::add_database(vault, &options)?;
@@ -201,7 +202,9 @@ mod tests {
         let options = VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create };
         let vault = Arc::new(Vault::open(&options).unwrap());
         let shop = start(vault.clone()).unwrap();
-        let workers = Workers::start(vault.clone(), keepstone_engine::recheck::RecheckOptions::default()).unwrap();
+        let workers =
+            Workers::start(vault.clone(), keepstone_engine::scheduler::Firing::On, keepstone_engine::recheck::RecheckOptions::default())
+                .unwrap();
         let reader = Connection::open(vault.data_dir().join("demo/shop.db")).unwrap();
         reader.busy_timeout(BUSY).unwrap();
         let orders = || reader.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, u64>(0)).unwrap();

@@ -1,4 +1,4 @@
-//! Schedules as a table; read only.
+//! Schedules as a table.
 
 use keepstone_model::id::{DatabaseId, Kind};
 use leptos::prelude::*;
@@ -8,39 +8,60 @@ use super::{Moment, When};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleRow {
+    pub number: i64,
     pub database: DatabaseId,
     pub kind: Kind,
-    /// e.g. "At 02:00".
+    /// e.g. "Every day at 02:00".
     pub words: String,
+    /// Its cron; empty where it follows none.
     pub cron: String,
-    pub zone: String,
+    /// The zone of the cron and the delay, e.g. "Europe/Berlin, up to 10 min later".
+    pub detail: String,
+    pub paused: bool,
+    /// Who alone may change it, e.g. `environment`.
+    pub managed_by: Option<String>,
     pub next_run: Option<Moment>,
     pub last_run: Option<Moment>,
     /// What happens to a run that was missed while nothing ran.
     pub if_missed: String,
 }
 
-/// `with_database` for a list over all of them.
+/// What can be done with a schedule, as a cell.
+pub type Actions = Box<dyn Fn(&ScheduleRow) -> AnyView>;
+
+/// `with_database` for a list over all of them; `actions` where they can be changed.
 #[component]
-pub fn ScheduleTable(rows: Vec<ScheduleRow>, #[prop(optional)] with_database: bool) -> impl IntoView {
+pub fn ScheduleTable(
+    rows: Vec<ScheduleRow>,
+    #[prop(optional)] with_database: bool,
+    #[prop(optional)] actions: Option<Actions>,
+) -> impl IntoView {
+    let has_actions = actions.is_some();
     let body: Vec<_> = rows
         .into_iter()
         .map(|row| {
             let database = with_database.then(|| {
-                let href = format!("/databases/{}", row.database);
+                let href = format!("/schedules/{}", row.database);
                 view! { <td data-label="Database"><a class="strong" href=href>{row.database.to_string()}</a></td> }
             });
+            let actions = actions.as_ref().map(|actions| view! { <td class="row-actions">{actions(&row)}</td> });
+            let between = if row.cron.is_empty() || row.detail.is_empty() { "" } else { " · " };
+            let cron = (!row.cron.is_empty()).then(|| view! { <code>{row.cron}</code> });
+            let managed = row.managed_by.map(|by| view! { <span class="sub">{format!("set by the {by}")}</span> });
+            let next = if row.paused { view! { <span class="muted">"‖ paused"</span> }.into_any() } else { moment_or_dash(row.next_run) };
             view! {
                 <tr>
                     {database}
                     <td data-label="Kind"><span class="kind">{row.kind.as_str()}</span></td>
                     <td data-label="When">
                         {row.words}
-                        <span class="sub"><code>{row.cron}</code>" · "{row.zone}</span>
+                        <span class="sub">{cron}{between}{row.detail}</span>
+                        {managed}
                     </td>
-                    <td data-label="Next run">{moment_or_dash(row.next_run)}</td>
+                    <td data-label="Next run">{next}</td>
                     <td data-label="Last run">{moment_or_dash(row.last_run)}</td>
                     <td data-label="If missed">{row.if_missed}</td>
+                    {actions}
                 </tr>
             }
         })
@@ -56,6 +77,7 @@ pub fn ScheduleTable(rows: Vec<ScheduleRow>, #[prop(optional)] with_database: bo
                     <th scope="col">"Next run"</th>
                     <th scope="col">"Last run"</th>
                     <th scope="col">"If missed"</th>
+                    {has_actions.then(|| view! { <th scope="col"><span class="visually-hidden">"Actions"</span></th> })}
                 </tr>
             </thead>
             <tbody>{body}</tbody>
@@ -80,21 +102,39 @@ pub fn moment_or_dash(moment: Option<Moment>) -> AnyView {
 
 #[cfg(feature = "ssr")]
 impl ScheduleRow {
-    pub fn new(status: keepstone_engine::databases::ScheduleStatus, now: keepstone_model::Timestamp, zone: &jiff::tz::TimeZone) -> Self {
-        use keepstone_model::schedule::IfMissed;
+    pub fn new(
+        status: keepstone_engine::schedules::ScheduleStatus,
+        now: keepstone_model::Timestamp,
+        zone_of_person: &jiff::tz::TimeZone,
+    ) -> Self {
+        use keepstone_model::{
+            human,
+            schedule::{IfMissed, Trigger},
+        };
+        let schedule = status.schedule;
+        let (cron, zone) = match &schedule.trigger {
+            Trigger::Cron { cron, time_zone } => (cron.clone(), time_zone.clone()),
+            _ => (String::new(), String::new()),
+        };
+        let delay = (schedule.jitter_secs > 0).then(|| format!("up to {} later", human::duration_ms(schedule.jitter_secs * 1000)));
+        let detail: Vec<String> = Some(zone).filter(|zone| !zone.is_empty()).into_iter().chain(delay).collect();
+        let if_missed = match (&schedule.trigger, schedule.if_missed) {
+            (Trigger::Start | Trigger::Stop, _) => "–",
+            (_, IfMissed::RunOnce) => "run once at start",
+            (_, IfMissed::Skip) => "skip",
+        };
         Self {
+            number: status.number,
             database: status.database,
-            kind: status.schedule.kind,
+            kind: schedule.kind,
             words: status.words,
-            cron: status.schedule.cron,
-            zone: status.schedule.time_zone,
-            next_run: status.next_run_at.map(|at| Moment::new(at, now, zone)),
-            last_run: status.last_run_at.map(|at| Moment::new(at, now, zone)),
-            if_missed: match status.schedule.if_missed {
-                IfMissed::RunOnce => "run once at start",
-                IfMissed::Skip => "skip",
-            }
-            .to_owned(),
+            cron,
+            detail: detail.join(", "),
+            paused: schedule.paused,
+            managed_by: status.managed_by,
+            next_run: status.next_run_at.map(|at| Moment::new(at, now, zone_of_person)),
+            last_run: status.last_run_at.map(|at| Moment::new(at, now, zone_of_person)),
+            if_missed: if_missed.to_owned(),
         }
     }
 }

@@ -78,21 +78,7 @@ impl Catalog {
     /// What may be edited of a database, and the event.
     pub(crate) fn edit_database(&self, database: &Database, event: &NewEvent<'_>, now: Timestamp) -> Result<()> {
         self.write(|tx| {
-            tx.execute(
-                "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-                     loss = ?8
-                 WHERE id = ?1",
-                params![
-                    database.id.as_str(),
-                    database.objective_secs,
-                    database.never_replace,
-                    database.paused,
-                    to_json(&database.retention),
-                    database.auto_recovery,
-                    database.encrypt,
-                    to_json(&database.loss),
-                ],
-            )?;
+            update(tx, database)?;
             events::append(tx, event, now)?;
             Ok(())
         })
@@ -148,6 +134,26 @@ impl Catalog {
                 .exists([database.as_str()])?)
         })
     }
+}
+
+/// What may be edited of a database.
+pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
+    tx.execute(
+        "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
+             loss = ?8
+         WHERE id = ?1",
+        params![
+            database.id.as_str(),
+            database.objective_secs,
+            database.never_replace,
+            database.paused,
+            to_json(&database.retention),
+            database.auto_recovery,
+            database.encrypt,
+            to_json(&database.loss),
+        ],
+    )?;
+    Ok(())
 }
 
 fn running_job(tx: &Transaction<'_>, database: &DatabaseId) -> Result<Option<String>, Stop> {

@@ -8,7 +8,7 @@ use keepstone_model::{
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::{
-    Catalog,
+    Catalog, meta,
     row::{id, maybe_id, maybe_json, maybe_ms, maybe_time, ms, rounded, time, to_json, word},
 };
 use crate::{Error, Result, jobs::JobFilter};
@@ -63,23 +63,17 @@ impl Catalog {
         })
     }
 
-    /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one. Verifications work on archives only:
-    /// they neither wait for a database nor keep it.
+    /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one; none while as many run as may run at
+    /// once. Verifications work on archives only: they neither wait for a database nor keep it.
     pub(crate) fn claim_job(&self, now: Timestamp, skip: &dyn Fn(&DatabaseId) -> bool) -> Result<Option<JobRow>> {
-        // Looked at without the write lock first: workers ask often, and most times nothing waits.
-        let waits = self.read(|c| Ok(c.prepare_cached("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1")?.exists([])?))?;
-        if !waits {
+        // Looked at without the write lock first: it is asked often, and most times nothing waits.
+        if !self.any_claimable()? {
             return Ok(None);
         }
         self.write(|tx| {
-            let candidates: Vec<JobRow> = tx
-                .prepare_cached(
-                    "SELECT * FROM jobs AS waiting WHERE state = 'queued' AND NOT cancel_requested AND (verb = 'verify' OR NOT EXISTS
-                         (SELECT 1 FROM jobs WHERE state = 'running' AND verb <> 'verify' AND database = waiting.database))
-                     ORDER BY number",
-                )?
-                .query_map([], read)?
-                .collect::<Result<_, _>>()?;
+            let max_running = meta::job_limits(tx)?.max_running;
+            let candidates: Vec<JobRow> =
+                tx.prepare_cached(&format!("{CLAIMABLE} ORDER BY number"))?.query_map([max_running], read)?.collect::<Result<_, _>>()?;
             let Some(mut row) = candidates.into_iter().find(|row| !row.job.database.as_ref().is_some_and(skip)) else {
                 return Ok(None);
             };
@@ -92,6 +86,11 @@ impl Catalog {
             )?;
             Ok(Some(row))
         })
+    }
+
+    /// Whether a queued job could be claimed now.
+    pub(crate) fn any_claimable(&self) -> Result<bool> {
+        self.read(|c| Ok(c.prepare_cached(&format!("{CLAIMABLE} LIMIT 1"))?.exists([meta::job_limits(c)?.max_running])?))
     }
 
     /// Replaces what the row says of the job; `cancel_requested` is only ever set, and a `None` leaves the result.
@@ -122,6 +121,14 @@ impl Catalog {
 
     pub(crate) fn get_job(&self, id: &JobId) -> Result<Option<JobRow>> {
         self.read(|c| Ok(c.prepare_cached("SELECT * FROM jobs WHERE id = ?1")?.query_row([id.as_str()], read).optional()?))
+    }
+
+    /// The key under which a job was submitted.
+    pub(crate) fn job_key(&self, id: &JobId) -> Result<Option<String>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT key FROM jobs WHERE id = ?1")?;
+            Ok(statement.query_row([id.as_str()], |row| row.get(0)).optional()?.flatten())
+        })
     }
 
     /// The newest first.
@@ -200,6 +207,13 @@ impl Catalog {
         })
     }
 }
+
+/// The queued jobs whose database no other job works on, as long as fewer of their sort run than may run at once, in all processes together.
+/// Verifications work on archives only: they neither wait for a database nor keep it, and are counted apart. Who restores waits for no backup
+/// of another database, and a cleanup may be what makes room for them.
+const CLAIMABLE: &str = "SELECT * FROM jobs AS waiting WHERE state = 'queued' AND NOT cancel_requested
+    AND (verb = 'verify' OR NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND verb <> 'verify' AND database = waiting.database))
+    AND (verb NOT IN ('create', 'verify') OR (SELECT count(*) FROM jobs WHERE state = 'running' AND verb = waiting.verb) < ?1)";
 
 /// Which process runs a job, for a person who looks for it.
 fn worker() -> (u32, String) {

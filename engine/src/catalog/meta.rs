@@ -1,12 +1,17 @@
 //! Single facts of the vault that have no table of their own.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use keepstone_model::schedule::JobLimits;
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Catalog, row::ms};
-use crate::Result;
+use super::{
+    Catalog, Stop, events,
+    row::{ms, to_json},
+};
+use crate::{Result, activity::NewEvent};
 
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
+const JOB_LIMITS: &str = "job_limits";
 
 impl Catalog {
     /// When what had expired in the trash was last removed.
@@ -31,4 +36,23 @@ impl Catalog {
             Ok(())
         })
     }
+
+    /// What was set for all jobs of this vault, else the defaults. What does not read counts as not set.
+    pub(crate) fn job_limits(&self) -> Result<JobLimits> {
+        self.read(job_limits)
+    }
+
+    pub(crate) fn set_job_limits(&self, limits: &JobLimits, event: &NewEvent<'_>, now: Timestamp) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![JOB_LIMITS, to_json(limits)])?;
+            events::append(tx, event, now)?;
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn job_limits(c: &Connection) -> Result<JobLimits, Stop> {
+    let text: Option<String> =
+        c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([JOB_LIMITS], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }

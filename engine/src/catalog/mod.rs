@@ -35,7 +35,7 @@ pub(crate) use jobs::JobRow;
 pub use live::Live;
 pub(crate) use reserve::give_up as give_up_reserve;
 pub(crate) use row::rounded;
-pub(crate) use schedules::{ScheduleRow, Standing, run_key};
+pub(crate) use schedules::{RUN_KEY, ScheduleRow, Standing, run_key};
 pub use users::{Session, SetupLink, User};
 pub use watch::{Change, Watch};
 

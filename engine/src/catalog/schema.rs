@@ -169,6 +169,15 @@ pub(super) const STEPS: &[&str] = &[
     ALTER TABLE databases ADD COLUMN loss TEXT NOT NULL DEFAULT '{}';
     ALTER TABLE databases ADD COLUMN checkup TEXT;
     ",
+    // 6: schedules that follow no cron, delays, and pauses of one schedule
+    "
+    ALTER TABLE schedules ADD COLUMN every_secs INTEGER;                       -- an interval; its cron is empty
+    ALTER TABLE schedules ADD COLUMN at_event TEXT;                            -- 'start' or 'stop'; its cron is empty
+    ALTER TABLE schedules ADD COLUMN anchor_at INTEGER NOT NULL DEFAULT 0;     -- from where an interval is counted
+    ALTER TABLE schedules ADD COLUMN jitter_secs INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schedules ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schedules ADD COLUMN managed_by TEXT;                          -- who alone may change it, e.g. 'environment'
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

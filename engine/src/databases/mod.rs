@@ -12,7 +12,7 @@ use keepstone_model::{
     event::EventResult,
     id::DatabaseId,
     retention::RetentionPolicy,
-    schedule::{OBJECTIVE_SLACK_SECS, Schedule, default_schedules},
+    schedule::{OBJECTIVE_SLACK_SECS, Preset},
 };
 
 pub(crate) use folder::{any_folder_in, is_folder_of};
@@ -25,8 +25,8 @@ use crate::{
     cleanup::{self, CleanupStatus},
     durable::{self, LockMode},
     guard,
-    scheduler::{self, Timing},
-    sqlite,
+    scheduler::Timing,
+    schedules, sqlite,
 };
 
 /// How long adding a database waits for its application's lock.
@@ -40,9 +40,31 @@ pub struct AddDatabaseOptions {
     pub location: String,
     /// The id wished for; else the slug of the file stem.
     pub name: Option<String>,
-    /// Whether the default schedules are added.
-    pub schedules: bool,
+    /// Its first schedules with their retention and recovery; none: no schedule, the standard retention.
+    pub schedules: Option<FirstSchedules>,
     pub actor: String,
+}
+
+/// What a new database begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstSchedules {
+    pub preset: Preset,
+    /// For [`Preset::Cron`].
+    pub cron: Option<String>,
+    /// The host's where it is not said.
+    pub time_zone: Option<String>,
+}
+
+impl FirstSchedules {
+    /// In the host's zone.
+    pub fn of(preset: Preset) -> Self {
+        Self { preset, cron: None, time_zone: None }
+    }
+
+    fn rows(&self, database: &DatabaseId, now: Timestamp) -> Result<Vec<ScheduleRow>> {
+        let schedules = schedules::preset_schedules(self.preset, self.time_zone.as_deref(), self.cron.as_deref(), now)?;
+        schedules.iter().map(|schedule| schedules::new_row(database, schedule, now)).collect()
+    }
 }
 
 /// One database with what its row on a page says.
@@ -70,6 +92,10 @@ pub struct DatabaseStatus {
 /// Opens the database once to see that it is one, and writes it down. Adding a location that is there already gives back the present one. A
 /// folder that a removed database left is taken up again, with the uid and the archives in it, if it is of the same location.
 pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Database> {
+    if let Some(first) = &options.schedules {
+        // Before anything is made: what cannot be read refuses the whole.
+        schedules::preset_schedules(first.preset, first.time_zone.as_deref(), first.cron.as_deref(), Timestamp::now())?;
+    }
     let path = sqlite::location::path_of(&options.location)?;
     let location = path.to_str().ok_or_else(|| Error::Unsupported { what: format!("a path that is not UTF-8 ({})", path.display()) })?;
     if let Some(present) = vault.catalog().database_at(location)? {
@@ -85,7 +111,10 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let now = rounded(Timestamp::now());
-    let left = match folder::choose(vault, location, wished.as_ref(), &stem)? {
+    let choice = folder::choose(vault, location, wished.as_ref(), &stem)?;
+    // One that was here before keeps the settings it had.
+    let is_new = matches!(choice, folder::Choice::New(_));
+    let left = match choice {
         folder::Choice::TakenUp(left) => *left,
         folder::Choice::New(id) => Database {
             id,
@@ -102,8 +131,14 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             loss: LossPolicy::default(),
         },
     };
-    let database = Database { added_at: now, ..left };
-    let schedules = if options.schedules { first_schedules(&database.id, now)? } else { Vec::new() };
+    let mut database = Database { added_at: now, ..left };
+    let mut schedules = Vec::new();
+    if let Some(first) = &options.schedules {
+        schedules = first.rows(&database.id, now)?;
+        if is_new {
+            (database.retention, database.auto_recovery) = (first.preset.retention(), first.preset.auto_recovery());
+        }
+    }
     // The folder first: if the process dies here, the next attempt finds the uid there and takes it up. A row first could make archives whose
     // folder does not say whose they are.
     durable::make_dir(&vault.database_dir(&database.id))?;
@@ -139,7 +174,7 @@ pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
             let adopted = folder::archives(vault, &database)?;
             let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.len());
             let event = event("database.added", actor, &id, message);
-            let added = vault.catalog().add_database(&database, &first_schedules(&id, now)?, &adopted, &event)?;
+            let added = vault.catalog().add_database(&database, &FirstSchedules::of(Preset::Standard).rows(&id, now)?, &adopted, &event)?;
             if added.id != id {
                 return Err(Error::AlreadyExists { what: "database of the same location", name: added.id.to_string() });
             }
@@ -166,16 +201,6 @@ fn refuse_own(vault: &Vault, path: &Path) -> Result<()> {
         return Err(Error::Invalid { field: "location", message });
     }
     Ok(())
-}
-
-fn first_schedules(database: &DatabaseId, now: Timestamp) -> Result<Vec<ScheduleRow>> {
-    default_schedules(&scheduler::host_time_zone())
-        .into_iter()
-        .map(|schedule| {
-            let standing = scheduler::first_standing(&schedule, now)?;
-            Ok(ScheduleRow { number: 0, database: database.clone(), schedule, standing })
-        })
-        .collect()
 }
 
 pub fn databases(vault: &Vault) -> Result<Vec<Database>> {
@@ -239,7 +264,11 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         objective_secs,
         newest_good_at: stats.newest_good_at,
         last_error: stats.last_error,
-        next_run_at: schedules.iter().filter(|_| !database.paused).filter_map(|row| row.standing.next_run_at).min(),
+        next_run_at: schedules
+            .iter()
+            .filter(|row| !database.paused && !row.schedule.paused)
+            .filter_map(|row| row.standing.next_run_at)
+            .min(),
         backup_count: stats.complete_count,
         archive_size_bytes: stats.archive_size_bytes,
         size_bytes: stats.size_bytes,
@@ -250,7 +279,8 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
 /// The longest gap of the schedule that runs most often, and some slack: a monthly schedule beside a daily one does not make a week without a
 /// backup all right.
 fn objective_by_schedules(schedules: &[ScheduleRow], now: Timestamp) -> u64 {
-    let gaps = schedules.iter().filter_map(|row| Timing::of(&row.schedule).ok()?.longest_gap_secs(now));
+    let active = schedules.iter().filter(|row| !row.schedule.paused);
+    let gaps = active.filter_map(|row| Timing::of(&row.schedule).ok()?.longest_gap_secs(now));
     gaps.min().unwrap_or(GAP_WITHOUT_SCHEDULE_SECS) + OBJECTIVE_SLACK_SECS
 }
 
@@ -306,6 +336,25 @@ pub(crate) fn set_retention(vault: &Vault, id: &DatabaseId, policy: &RetentionPo
     Ok(edited)
 }
 
+/// Gives a database these schedules in place of all it has, and sets whether it recovers by itself.
+pub(crate) fn set_schedules(
+    vault: &Vault,
+    id: &DatabaseId,
+    auto_recovery: bool,
+    rows: &[ScheduleRow],
+    event: &NewEvent<'_>,
+    now: Timestamp,
+) -> Result<Database> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
+    let mut edited = database(vault, id)?;
+    edited.auto_recovery = auto_recovery;
+    // The file first, like notes before their row: what was acknowledged is in both.
+    durable::make_dir(&vault.database_dir(id))?;
+    folder::write(vault, &edited)?;
+    vault.catalog().replace_schedules(&edited, rows, event, now)?;
+    Ok(edited)
+}
+
 /// Forgets the database and its schedules; its archives stay where they are.
 pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()> {
     database(vault, id)?;
@@ -317,34 +366,6 @@ pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()
     };
     let message = format!("removed {id}; its archives stay in {}", folder.display());
     vault.catalog().remove_database(id, &event("database.removed", actor, id, message), Timestamp::now())
-}
-
-/// One schedule of a database as it stands in the catalog.
-#[derive(Debug, Clone)]
-pub struct ScheduleStatus {
-    pub number: i64,
-    pub database: DatabaseId,
-    pub schedule: Schedule,
-    /// In words, e.g. "At 02:00".
-    pub words: String,
-    pub next_run_at: Option<Timestamp>,
-    pub last_run_at: Option<Timestamp>,
-}
-
-pub fn schedules(vault: &Vault, database: Option<&DatabaseId>, now: Timestamp) -> Result<Vec<ScheduleStatus>> {
-    let rows = vault.catalog().schedules(database)?;
-    let status = |row: ScheduleRow| {
-        let timing = Timing::of(&row.schedule);
-        let words = timing.as_ref().map_or_else(|_| row.schedule.cron.clone(), Timing::words);
-        // Overdue ones are shown as they stand; one that was never reckoned gets its first time.
-        let next_run_at = match (row.standing.next_run_at, row.standing.planned_at) {
-            (None, None) => timing.ok().and_then(|timing| timing.next_after(now)),
-            (next, _) => next,
-        };
-        let last_run_at = row.standing.last_run_at;
-        ScheduleStatus { number: row.number, database: row.database, schedule: row.schedule, words, next_run_at, last_run_at }
-    };
-    Ok(rows.into_iter().map(status).collect())
 }
 
 fn parse_id(text: &str) -> Result<DatabaseId> {

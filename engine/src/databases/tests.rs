@@ -8,14 +8,14 @@ use keepstone_model::{
     database::DatabaseState,
     id::{DatabaseId, Kind},
     job::{JobState, Verb},
-    schedule::default_schedules,
+    schedule::Preset,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
-    AddDatabaseOptions, EditDatabaseOptions, add_database, databases, edit_database, find_database, remove_database, schedules, status,
-    statuses,
+    AddDatabaseOptions, EditDatabaseOptions, FirstSchedules, add_database, databases, edit_database, find_database, remove_database,
+    status, statuses,
 };
 use crate::{
     Error, Silent, Vault,
@@ -25,7 +25,7 @@ use crate::{
     create::{self, CreateOptions},
     delete,
     durable::{self, LockMode},
-    scheduler,
+    schedules,
     testing::{self, at, begun, good_backup, open, vault},
 };
 
@@ -38,7 +38,12 @@ fn live(dir: &TempDir, name: &str) -> PathBuf {
 }
 
 fn options(location: &str) -> AddDatabaseOptions {
-    AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: "alice".to_owned() }
+    AddDatabaseOptions {
+        location: location.to_owned(),
+        name: None,
+        schedules: Some(FirstSchedules::of(Preset::Standard)),
+        actor: "alice".to_owned(),
+    }
 }
 
 fn actions(vault: &Vault) -> Vec<String> {
@@ -60,9 +65,9 @@ fn a_location_is_added_once() {
     for unknown in ["shop", "/nowhere.db", "daily"] {
         assert!(matches!(find_database(&other, unknown), Err(Error::UnknownDatabase { .. })), "{unknown}");
     }
-    let words: Vec<String> = schedules(&other, Some(&first.id), first.added_at).unwrap().into_iter().map(|row| row.words).collect();
+    let words: Vec<String> = schedules::list(&other, Some(&first.id), first.added_at).unwrap().into_iter().map(|row| row.words).collect();
     assert_eq!(words, ["Every day at 02:00", "Every Monday at 03:00", "On the 1st of each month at 03:00"]);
-    assert!(schedules(&other, None, first.added_at).unwrap().iter().all(|row| row.next_run_at > Some(first.added_at)));
+    assert!(schedules::list(&other, None, first.added_at).unwrap().iter().all(|row| row.next_run_at > Some(first.added_at)));
     assert_eq!(actions(&other), ["database.added"]);
 
     let second = add_database(&f.vault, &options(live(&f.dir, "b/my_shop.sqlite").to_str().unwrap())).unwrap();
@@ -204,16 +209,15 @@ fn what_a_row_says() {
 fn the_objective_follows_the_schedule_that_runs_most_often() {
     let f = vault();
     let now = at("2026-11-20T12:00:00Z");
-    let cases = [(default_schedules("Europe/Berlin"), 26), (default_schedules("Europe/Berlin").split_off(1), 7 * 24 + 2)];
-    for (n, (schedules, hours)) in cases.into_iter().enumerate() {
+    let cases = [
+        (Preset::Standard.schedules("Europe/Berlin", None), 26),
+        (Preset::Standard.schedules("Europe/Berlin", None).split_off(1), 7 * 24 + 2),
+    ];
+    for (n, (of_preset, hours)) in cases.into_iter().enumerate() {
         let mut database = testing::database(&f.vault, &format!("db{n}"));
         remove_database(&f.vault, &database.id, "alice").unwrap();
         database.added_at = now;
-        let row = |schedule| {
-            let standing = scheduler::first_standing(&schedule, now).unwrap();
-            ScheduleRow { number: 0, database: database.id.clone(), schedule, standing }
-        };
-        let rows: Vec<ScheduleRow> = schedules.into_iter().map(row).collect();
+        let rows: Vec<ScheduleRow> = of_preset.iter().map(|schedule| schedules::new_row(&database.id, schedule, now).unwrap()).collect();
         f.vault.catalog().add_database(&database, &rows, &[], &testing::plain_event("database.added")).unwrap();
         let status = status(&f.vault, &database.id, now).unwrap();
         assert_eq!(status.objective_secs, hours * 3600);

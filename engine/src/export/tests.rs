@@ -96,7 +96,7 @@ fn vault_with(encoding: &str, journal: &str) -> (Fixture, DatabaseId) {
     let f = testing::vault();
     let path = f.dir.path().join("shop.db");
     everything(&path, encoding, journal);
-    let options = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: false, actor: "alice".to_owned() };
+    let options = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
     let id = add_database(&f.vault, &options).unwrap().id;
     (f, id)
 }
@@ -225,7 +225,7 @@ fn a_search_index_over_what_is_left_out_is_left_out_whole() {
             "CREATE VIRTUAL TABLE found USING fts5(name, secret); INSERT INTO found VALUES ('a', 'zzyzx'); CREATE TABLE found_not(v);",
         )
         .unwrap();
-    let add = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: false, actor: "alice".to_owned() };
+    let add = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
     let id = add_database(&f.vault, &add).unwrap().id;
     let options = ExportOptions { include_sensitive: false, ..options(ExportSource::Database(id), ExportFormat::Sql) };
     let report = export(&f.vault, &options, &f.dir.path().join("a.sql"), &Silent).unwrap();

@@ -167,7 +167,7 @@ fn vault(name: &str) -> (Fixture, DatabaseId) {
     let f = testing::vault();
     let path = f.dir.path().join(format!("{name}.db"));
     fs::write(&path, image(0)).unwrap();
-    let add = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: false, actor: "alice".to_owned() };
+    let add = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
     let id = add_database(&f.vault, &add).unwrap().id;
     (f, id)
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     backup::BackupState,
     id::{BackupId, DatabaseId, JobId},
-    job::{Job, JobState, Progress, Verb},
+    job::{Job, JobError, JobState, Progress, Verb},
     restore::AfterRestore,
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ use crate::{
     restore::{self, RestoreOptions, RestoreReport, UndoOptions},
     verify::{self, VerifyOptions},
 };
+
+/// How the keys of runs begin that a stop of the process cut off, and that are taken again.
+pub(crate) const STOPPED_KEY: &str = "stopped-";
 
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,26 +80,76 @@ pub fn submit(vault: &Vault, request: &JobRequest, key: Option<&str>) -> Result<
 /// Claims the oldest queued job whose database is free and runs it to its end; `None` if there was none. The job's failure is written to its
 /// row and is not an error here.
 pub fn run_next(vault: &Vault, monitor: &dyn Monitor) -> Result<Option<JobId>> {
-    let Some((running, request)) = Running::claim(vault)? else { return Ok(None) };
-    let id = running.id();
-    let run = || match &request {
-        JobRequest::Create(options) => create::run(&running, options, monitor).map(drop),
-        JobRequest::Verify(options) => verify::run(&running, options, monitor).map(drop),
-        JobRequest::Restore(options) => restore::run(&running, options, monitor).map(drop),
-        JobRequest::Undo(options) => restore::run_undo(&running, options, monitor).map(drop),
-        JobRequest::Cleanup(options) => cleanup::run(&running, options, monitor).map(drop),
-        JobRequest::Import(options) => import::run(&running, options, monitor).map(drop),
-    };
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(job = %id, code = error.code(), %error, "a job failed"),
-        Err(_) => {
-            tracing::error!(job = %id, "a job panicked");
-            drop(running);
-            recover(vault)?;
-        }
-    }
+    let Some(claimed) = claim(vault)? else { return Ok(None) };
+    let id = claimed.id();
+    claimed.carry_out(monitor)?;
     Ok(Some(id))
+}
+
+/// A job that this process has claimed and not yet begun.
+#[derive(Debug)]
+pub(crate) struct Claimed<'v> {
+    running: Running<'v>,
+    request: JobRequest,
+}
+
+/// Claims the oldest queued job whose database is free; none while as many run as may run at once.
+pub(crate) fn claim(vault: &Vault) -> Result<Option<Claimed<'_>>> {
+    // Before the lock: it is asked often, and most times nothing waits.
+    if !vault.catalog().any_claimable()? {
+        return Ok(None);
+    }
+    Ok(Running::claim(vault)?.map(|(running, request)| Claimed { running, request }))
+}
+
+impl Claimed<'_> {
+    pub(crate) fn id(&self) -> JobId {
+        self.running.id()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn database(&self) -> Option<DatabaseId> {
+        self.running.job().database
+    }
+
+    /// Runs it to its end. Its failure is written to its row and is not an error here.
+    pub(crate) fn carry_out(self, monitor: &dyn Monitor) -> Result<()> {
+        let Self { running, request } = self;
+        let (id, vault) = (running.id(), running.vault);
+        let run = || match &request {
+            JobRequest::Create(options) => create::run(&running, options, monitor).map(drop),
+            JobRequest::Verify(options) => verify::run(&running, options, monitor).map(drop),
+            JobRequest::Restore(options) => restore::run(&running, options, monitor).map(drop),
+            JobRequest::Undo(options) => restore::run_undo(&running, options, monitor).map(drop),
+            JobRequest::Cleanup(options) => cleanup::run(&running, options, monitor).map(drop),
+            JobRequest::Import(options) => import::run(&running, options, monitor).map(drop),
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(job = %id, code = error.code(), %error, "a job failed"),
+            Err(_) => {
+                tracing::error!(job = %id, "a job panicked");
+                drop(running);
+                recover(vault)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends the row of a job whose thread gives no sign of life, or calls a job that was cancelled for that what it is: failed. What the thread
+/// holds (its staging folder, the lock of its database) stays held until it ends; if it ends well after all, its row says so.
+pub(crate) fn give_up(vault: &Vault, id: &JobId, state: JobState, silent_secs: u64) -> Result<()> {
+    let Some(row) = vault.catalog().get_job(id)? else { return Ok(()) };
+    let error = Error::JobHung { id: id.clone(), silent_secs };
+    let job = Job {
+        state,
+        finished_at: Some(Timestamp::now()),
+        error: Some(JobError { code: error.code().to_owned(), message: error.to_string(), hint: error.hint() }),
+        ..row.job
+    };
+    vault.catalog().put_job(&job, None)?;
+    running::record_end(vault, &job)
 }
 
 /// A job with its request's step titles, latest progress and log.

@@ -11,13 +11,14 @@ use keepstone_model::{
 };
 
 use super::{
-    JobFilter, JobRequest, has_archive,
+    JobFilter, JobRequest, STOPPED_KEY, has_archive,
     running::{claim_lock, ignore_missing, record_end, remove_staging},
 };
 use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
+    catalog::{JobRow, RUN_KEY},
     durable::{self, LockMode},
     guard, layout, notes,
     take::adopt,
@@ -35,7 +36,7 @@ pub fn recover(vault: &Vault) -> Result<()> {
     let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
     for row in vault.catalog().list_jobs(&running)? {
         let id = row.job.id.clone();
-        match bury_if_dead(vault, row.job) {
+        match bury_if_dead(vault, row) {
             Ok(adopted) => unproven.extend(adopted),
             Err(error) => tracing::error!(job = %id, %error, "a job that died could not be mended"),
         }
@@ -75,7 +76,8 @@ fn is_dead(staging: &Path) -> Result<bool> {
 }
 
 /// Ends a dead job: first its published archives are adopted, then its row ends, then its staging goes. Each step may be done twice.
-fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
+fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
+    let JobRow { mut job, request, .. } = row;
     let staging = vault.staging_dir(&job.id);
     if !is_dead(&staging)? {
         return Ok(Vec::new());
@@ -86,6 +88,8 @@ fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
             adopted.extend(settle(vault, &backup)?);
         }
     }
+    // Before its row ends: whoever dies in between leaves a row that is buried again.
+    take_again(vault, &job, &request)?;
     job.state = JobState::Abandoned;
     job.finished_at = Some(Timestamp::now());
     let message = match job.verb {
@@ -106,6 +110,20 @@ fn bury_if_dead(vault: &Vault, mut job: Job) -> Result<Vec<BackupId>> {
     remove_temporary(&staging, &job.id)?;
     remove_staging(&staging)?;
     Ok(adopted)
+}
+
+/// A run of a schedule that died with its process before its backup was published is taken once more: the schedule has moved on, and without
+/// this the run would be lost. Once, for what kills its process each time must not do so for ever. May be called twice: the key is the same.
+fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
+    let is_first = |key: String| key.starts_with(RUN_KEY) || key.starts_with(STOPPED_KEY);
+    if !vault.catalog().job_key(&job.id)?.is_some_and(is_first) {
+        return Ok(());
+    }
+    let published = vault.catalog().backups_of_job(&job.id)?.iter().any(|backup| has_archive(backup.state));
+    if let (false, Ok(request @ JobRequest::Create(_))) = (published, serde_json::from_str(request)) {
+        super::submit(vault, &request, Some(&format!("again-{}", job.id)))?;
+    }
+    Ok(())
 }
 
 /// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the id back

@@ -224,6 +224,8 @@ pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
         Verb::Cleanup => "cleanup",
     };
     let (past, result) = match (job.state, job.verb) {
+        // A create that is done and made none found the content in an earlier backup.
+        (JobState::Done, Verb::Create) if job.backup.is_none() => ("unchanged", EventResult::Ok),
         (JobState::Done, Verb::Create) => ("created", EventResult::Ok),
         (JobState::Done, Verb::Verify) => ("verified", EventResult::Ok),
         (JobState::Done, Verb::Restore | Verb::Cleanup | Verb::Import) => ("done", EventResult::Ok),

@@ -20,7 +20,7 @@ fn vault() -> (TempDir, Vault, DatabaseId) {
     let path = folder.path().join("app.db");
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2)").unwrap();
     let vault = open(&folder);
-    let options = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: false, actor: "test".to_owned() };
+    let options = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: None, actor: "test".to_owned() };
     let database = add_database(&vault, &options).unwrap();
     (folder, vault, database.id)
 }
@@ -52,6 +52,28 @@ fn a_dead_create_is_interrupted_and_its_staging_goes() {
     assert!(!vault.staging_dir(&job_id).exists());
     // The database is free again.
     create::create(&vault, &CreateOptions::new(database, "test"), &Silent).unwrap();
+}
+
+#[test]
+fn a_run_of_a_schedule_that_died_with_its_process_is_taken_once_more() {
+    let (_folder, vault, database) = vault();
+    let options = CreateOptions { kind: Kind::Daily, ..CreateOptions::new(database, "schedule") };
+    let open_jobs = || jobs(&vault, &JobFilter { open: true, ..JobFilter::default() }).unwrap();
+    let die = || {
+        let claimed = claim(&vault).unwrap().expect("it is queued");
+        drop(claimed);
+        recover(&vault).unwrap();
+        recover(&vault).unwrap();
+    };
+    submit(&vault, &JobRequest::Create(options.clone()), Some("schedule-7-1000")).unwrap();
+    die();
+    assert_eq!(open_jobs().len(), 1);
+    die();
+    assert!(open_jobs().is_empty(), "what kills its process each time does not go on for ever");
+    // What a person began is for the person to begin again.
+    submit(&vault, &JobRequest::Create(options), Some("form:alice:1")).unwrap();
+    die();
+    assert!(open_jobs().is_empty());
 }
 
 #[test]

@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_model::schedule::{IfMissed, Schedule};
 
 use super::Timing;
-use crate::{Result, catalog::Standing};
+use crate::catalog::Standing;
 
 /// A run that is later than this was missed: nothing was running when it was due.
 const MISSED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) struct Circumstances {
     pub now: Timestamp,
-    /// The database is paused.
+    /// The database is paused, or this schedule.
     pub paused: bool,
     /// The run before this one is still waiting for its turn: one more would do nothing that it does not.
     pub waiting: bool,
@@ -30,8 +30,8 @@ pub(super) enum Decision {
 }
 
 /// Where a new schedule stands.
-pub(crate) fn first_standing(schedule: &Schedule, now: Timestamp) -> Result<Standing> {
-    Ok(Standing { planned_at: Some(now), next_run_at: Timing::of(schedule)?.next_after(now), ..Standing::default() })
+pub(crate) fn first_standing(timing: &Timing, now: Timestamp) -> Standing {
+    Standing { planned_at: Some(now), next_run_at: timing.next_after(now), ..Standing::default() }
 }
 
 pub(super) fn decide(schedule: &Schedule, timing: &Timing, standing: &Standing, at: &Circumstances) -> Decision {
@@ -53,8 +53,17 @@ pub(super) fn decide(schedule: &Schedule, timing: &Timing, standing: &Standing, 
     let Some(due_at) = standing.next_run_at.filter(|&next| next <= now) else { return Decision::Wait };
     let missed = now.duration_since(due_at) > MISSED_AFTER;
     let then = planned(now);
-    if at.paused || at.waiting || (missed && schedule.if_missed == IfMissed::Skip) {
-        return Decision::Move(then);
+    let due_at = match schedule.if_missed {
+        _ if at.paused || at.waiting => None,
+        // Those before it are gone; the one of this moment is not.
+        IfMissed::Skip if missed => {
+            let just_before = now.checked_sub(MISSED_AFTER + SignedDuration::from_millis(1)).ok();
+            just_before.and_then(|before| timing.next_after(before)).filter(|&recent| recent <= now)
+        }
+        _ => Some(due_at),
+    };
+    match due_at {
+        Some(due_at) => Decision::Run { due_at, then: Standing { last_run_at: Some(due_at), ..then } },
+        None => Decision::Move(then),
     }
-    Decision::Run { due_at, then: Standing { last_run_at: Some(due_at), ..then } }
 }

@@ -1,7 +1,11 @@
 //! Takes the backups that are due. Its state is in the catalog, so a restart neither forgets a run nor takes it twice.
 
 mod decide;
+mod service;
 mod timing;
+mod watchdog;
+mod words;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -9,11 +13,12 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use keepstone_model::{
     id::{DatabaseId, JobId},
     job::JobState,
-    schedule::due_order,
+    schedule::{Trigger, UNCHANGED_WITHIN_SECS, due_order},
 };
 
 pub(crate) use decide::first_standing;
 use decide::{Circumstances, Decision, decide};
+pub use service::{Firing, Scheduler, SchedulerInfo, SchedulerOptions, StopReport};
 pub(crate) use timing::Timing;
 
 use crate::{
@@ -37,14 +42,15 @@ pub fn tick(vault: &Vault, now: Timestamp) -> Result<Vec<JobId>> {
     let paused: BTreeMap<DatabaseId, bool> = vault.catalog().databases()?.into_iter().map(|d| (d.id, d.paused)).collect();
     let mut due = Vec::new();
     for row in vault.catalog().schedules(None)? {
-        let timing = match Timing::of(&row.schedule) {
+        let timing = match Timing::of_row(&row) {
             Ok(timing) => timing,
             Err(cause) => {
                 tracing::warn!(schedule = row.number, %cause, "a schedule cannot be read, and does not run");
                 continue;
             }
         };
-        let circumstances = Circumstances { now, paused: paused.get(&row.database) != Some(&false), waiting: is_waiting(vault, &row)? };
+        let paused = row.schedule.paused || paused.get(&row.database) != Some(&false);
+        let circumstances = Circumstances { now, paused, waiting: is_waiting(vault, &row)? };
         match decide(&row.schedule, &timing, &row.standing, &circumstances) {
             Decision::Wait => {}
             Decision::Move(to) => drop(vault.catalog().move_schedule(row.number, &row.standing, &to)?),
@@ -60,8 +66,12 @@ pub fn tick(vault: &Vault, now: Timestamp) -> Result<Vec<JobId>> {
     for (row, due_at, then) in due {
         queued.extend(queue(vault, &row, due_at, then)?);
     }
-    empty_expired_trash(vault, now)?;
     Ok(queued)
+}
+
+/// What is to be done now and then beside the schedules, on a thread that no schedule waits for: what has expired in the trash goes.
+pub fn housekeep(vault: &Vault, now: Timestamp) -> Result<()> {
+    empty_expired_trash(vault, rounded(now))
 }
 
 /// The job first, under a key that names the run; then the schedule moves on. A process that dies in between leaves the schedule due: whoever
@@ -72,6 +82,35 @@ fn queue(vault: &Vault, row: &ScheduleRow, due_at: Timestamp, mut then: Standing
     then.last_job = Some(job.clone());
     let moved = vault.catalog().move_schedule(row.number, &row.standing, &then)?;
     Ok(moved.then_some(job))
+}
+
+/// Queues the backups that are taken when Keepstone starts. `start` names this start, so that asked twice it queues each only once.
+pub(crate) fn queue_starts(vault: &Vault, start: &str) -> Result<Vec<JobId>> {
+    let mut queued = Vec::new();
+    for row in on_event(vault, &Trigger::Start)? {
+        let job = jobs::submit(vault, &JobRequest::Create(event_options(&row)), Some(&format!("start-{start}-{}", row.number)))?;
+        let to = Standing { last_run_at: Some(rounded(Timestamp::now())), last_job: Some(job.clone()), ..row.standing.clone() };
+        vault.catalog().move_schedule(row.number, &row.standing, &to)?;
+        queued.push(job);
+    }
+    Ok(queued)
+}
+
+/// The schedules of this event that are not paused.
+fn on_event(vault: &Vault, event: &Trigger) -> Result<Vec<ScheduleRow>> {
+    let paused: Vec<DatabaseId> = vault.catalog().databases()?.into_iter().filter(|d| d.paused).map(|d| d.id).collect();
+    let mut rows = vault.catalog().schedules(None)?;
+    rows.retain(|row| row.schedule.trigger == *event && !row.schedule.paused && !paused.contains(&row.database));
+    Ok(rows)
+}
+
+/// A crash loop of starts and stops must not fill the vault: what equals a young backup is not taken again.
+fn event_options(row: &ScheduleRow) -> CreateOptions {
+    CreateOptions {
+        kind: row.schedule.kind,
+        unless_equal_within_secs: Some(UNCHANGED_WITHIN_SECS),
+        ..CreateOptions::new(row.database.clone(), ACTOR)
+    }
 }
 
 /// Whether this schedule's last run has not even begun.
@@ -96,6 +135,9 @@ pub(crate) fn host_time_zone() -> String {
     zone.iana_name().filter(|name| TimeZone::get(name).is_ok()).unwrap_or("UTC").to_owned()
 }
 
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod simulation;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;

@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     id::Kind,
     job::JobState,
-    schedule::{IfMissed, Schedule, default_schedules},
+    schedule::{IfMissed, Preset, Schedule},
 };
 
 use super::{
-    decide::{Circumstances, Decision, decide, first_standing},
-    tick,
+    decide::{Circumstances, Decision, decide},
+    housekeep, tick,
     timing::Timing,
 };
 use crate::{
@@ -17,11 +17,12 @@ use crate::{
     catalog::{ScheduleRow, Standing},
     databases,
     jobs::JobFilter,
+    schedules::{self, new_row},
     testing::{self, at, open, plain_event, vault},
 };
 
 fn schedule(cron: &str, zone: &str) -> Schedule {
-    Schedule { kind: Kind::Daily, cron: cron.to_owned(), time_zone: zone.to_owned(), if_missed: IfMissed::RunOnce }
+    Schedule::cron(Kind::Daily, cron, zone)
 }
 
 /// The runs after `from`, as local times with their offsets.
@@ -38,7 +39,7 @@ fn daylight_saving_time_neither_doubles_nor_skips() {
     const NEW_YORK: &str = "America/New_York"; // gap 2026-03-08 02:00–03:00, overlap 2026-11-01 01:00–02:00
     let gap = "2026-03-28T12:00:00Z";
     let overlap = "2026-10-24T12:00:00Z";
-    let cases: [(&str, &str, &str, &[&str]); 13] = [
+    let cases: [(&str, &str, &str, &[&str]); 15] = [
         ("0 2 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 02:00+02:00"]),
         ("30 2 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 02:30+02:00"]),
         ("0 3 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 03:00+02:00"]),
@@ -51,6 +52,9 @@ fn daylight_saving_time_neither_doubles_nor_skips() {
         // Several fixed hours are fixed hours.
         ("30 2,14 * * *", BERLIN, gap, &["03-28 14:30+01:00", "03-29 03:00+02:00", "03-29 14:30+02:00"]),
         ("30 2,14 * * *", BERLIN, "2026-10-25T00:00:00Z", &["10-25 02:30+02:00", "10-25 14:30+01:00"]),
+        // And so is a range of them.
+        ("0 1-3 * * *", BERLIN, gap, &["03-29 01:00+01:00", "03-29 03:00+02:00", "03-30 01:00+02:00"]),
+        ("0 1-3 * * *", BERLIN, overlap, &["10-25 01:00+02:00", "10-25 02:00+02:00", "10-25 03:00+01:00"]),
         // Wildcards and steps run whenever it is that time.
         ("0 * * * *", BERLIN, "2026-03-29T00:30:00Z", &["03-29 03:00+02:00", "03-29 04:00+02:00"]),
         ("0 * * * *", BERLIN, "2026-10-24T23:30:00Z", &["10-25 02:00+02:00", "10-25 02:00+01:00", "10-25 03:00+01:00"]),
@@ -180,13 +184,8 @@ fn protected(vault: &Vault, name: &str, schedules: Vec<Schedule>, added_at: &str
     let mut database = testing::database(vault, name);
     vault.catalog().remove_database(&database.id, &plain_event("database.removed"), at(added_at)).unwrap();
     database.added_at = at(added_at);
-    let rows: Vec<ScheduleRow> = schedules
-        .into_iter()
-        .map(|schedule| {
-            let standing = first_standing(&schedule, database.added_at).unwrap();
-            ScheduleRow { number: 0, database: database.id.clone(), schedule, standing }
-        })
-        .collect();
+    let rows: Vec<ScheduleRow> =
+        schedules.into_iter().map(|schedule| new_row(&database.id, &schedule, database.added_at).unwrap()).collect();
     vault.catalog().add_database(&database, &rows, &[], &plain_event("database.added")).unwrap()
 }
 
@@ -202,7 +201,7 @@ fn runs_due_together_queue_the_rarer_kind_first_and_once() {
     let f = vault();
     let other = open(&f.dir);
     // 1 June 2026 is a Monday.
-    protected(&f.vault, "shop", default_schedules("UTC"), "2026-05-31T12:00:00Z");
+    protected(&f.vault, "shop", Preset::Standard.schedules("UTC", None), "2026-05-31T12:00:00Z");
     assert!(tick(&f.vault, at("2026-06-01T01:59:00Z")).unwrap().is_empty());
     // The machine slept until nine: each of the three is made up, once, by whichever process comes first.
     let now = at("2026-06-01T09:00:00Z");
@@ -216,7 +215,7 @@ fn runs_due_together_queue_the_rarer_kind_first_and_once() {
     for (later, text) in [("2026-06-01T09:00:05Z", "at once"), ("2026-06-02T01:59:59Z", "before the next")] {
         assert!(tick(&other, at(later)).unwrap().is_empty(), "{text}");
     }
-    let rows = databases::schedules(&f.vault, None, now).unwrap();
+    let rows = schedules::list(&f.vault, None, now).unwrap();
     let next: Vec<String> = rows.iter().map(|row| row.next_run_at.unwrap().to_string()).collect();
     assert_eq!(next, ["2026-06-02T02:00:00Z", "2026-06-08T03:00:00Z", "2026-07-01T03:00:00Z"]);
     assert_eq!(rows[0].last_run_at, Some(at("2026-06-01T02:00:00Z")));
@@ -224,7 +223,7 @@ fn runs_due_together_queue_the_rarer_kind_first_and_once() {
     assert_eq!(kinds, ["daily", "monthly", "weekly"]);
 
     let alone = vault();
-    protected(&alone.vault, "shop", default_schedules("UTC"), "2026-05-31T12:00:00Z");
+    protected(&alone.vault, "shop", Preset::Standard.schedules("UTC", None), "2026-05-31T12:00:00Z");
     tick(&alone.vault, now).unwrap();
     assert_eq!(queued(&alone.vault), ["monthly", "weekly", "daily"]);
 }
@@ -310,11 +309,11 @@ fn what_has_expired_in_the_trash_goes_at_most_hourly() {
     let (one, two) = (backups.next().unwrap(), backups.next().unwrap());
     backups.next().unwrap();
     let until = crate::delete::delete(&f.vault, &one.id, "alice").unwrap().until;
-    tick(&f.vault, until - SignedDuration::from_mins(1)).unwrap();
+    housekeep(&f.vault, until - SignedDuration::from_mins(1)).unwrap();
     assert!(f.vault.trash_path(&one.id).exists(), "not yet");
-    tick(&f.vault, until + SignedDuration::from_mins(1)).unwrap();
+    housekeep(&f.vault, until + SignedDuration::from_mins(1)).unwrap();
     assert!(f.vault.trash_path(&one.id).exists(), "it looked two minutes ago");
-    tick(&f.vault, until + SignedDuration::from_mins(60)).unwrap();
+    housekeep(&f.vault, until + SignedDuration::from_mins(60)).unwrap();
     assert!(!f.vault.trash_path(&one.id).exists());
     assert!(f.vault.archive_path(&two.id).exists());
     assert!(crate::delete::trash(&f.vault).unwrap().is_empty());

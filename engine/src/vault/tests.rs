@@ -182,7 +182,7 @@ fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
     let add = |location: &Path| databases::AddDatabaseOptions {
         location: location.to_str().unwrap().to_owned(),
         name: None,
-        schedules: false,
+        schedules: None,
         actor: "alice".to_owned(),
     };
     let shop = databases::add_database(&vault, &add(&source)).unwrap();

@@ -115,7 +115,7 @@ pub(crate) fn database_or_new(db: &str, cx: &Context) -> Result<(Vault, Database
     let vault = cx.vault_for(db)?;
     match databases::find_database(&vault, db) {
         Err(Error::UnknownDatabase { .. }) => {
-            let options = AddDatabaseOptions { location: db.to_owned(), name: None, schedules: false, actor: actor() };
+            let options = AddDatabaseOptions { location: db.to_owned(), name: None, schedules: None, actor: actor() };
             let database = databases::add_database(&vault, &options)?;
             cx.out.note(format_args!("added {} ({}) without a schedule", database.id, database.location));
             Ok((vault, database))

@@ -72,6 +72,9 @@ pub(crate) struct Create {
     /// Publish without reading back; the backup stays unproven
     #[arg(long, conflicts_with = "verify")]
     no_verify: bool,
+    /// Make none if the newest good backup is younger than this and holds the same content, e.g. 1h
+    #[arg(long, value_name = "AGE")]
+    unless_unchanged: Option<String>,
 }
 
 fn compression() -> impl TypedValueParser<Value = Compression> {
@@ -141,6 +144,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         compression,
         level: args.level,
         verify,
+        unless_equal_within_secs: args.unless_unchanged.as_deref().map(values::duration_secs).transpose()?,
         actor: args.user.clone().unwrap_or_else(context::actor),
     })
 }
@@ -167,7 +171,7 @@ fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault>
     let vault = cx.vault_for(&location)?;
     let database = match databases::find_database(&vault, &location) {
         Err(Error::UnknownDatabase { .. }) => {
-            let options = AddDatabaseOptions { location, name: None, schedules: false, actor: context::actor() };
+            let options = AddDatabaseOptions { location, name: None, schedules: None, actor: context::actor() };
             let retention = environment::retention()?;
             let mut database = databases::add_database(&vault, &options)?;
             if let Some(policy) = retention {
@@ -185,15 +189,21 @@ fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault>
     if args.db.is_some() { Ok((vault, vec![database])) } else { context::databases_of(&vault, None).map(|all| (vault, all)) }
 }
 
-fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Context) -> Result<(), Fault> {
+pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Context) -> Result<(), Fault> {
     let backup = &report.backup;
     let path = backups::detail(vault, &backup.id)?.archive_path;
     let mut result = words::backup_json(backup);
     result["ok"] = json!(true);
     result["job"] = json!(report.job);
+    result["unchanged"] = json!(report.unchanged);
     result["elapsed_ms"] = json!(report.elapsed_ms);
     result["hold_ms"] = json!(report.hold_ms);
     result["path"] = json!(path);
+    if report.unchanged {
+        cx.out.outcome(&backup.id, format_args!("nothing changed since {}, so no backup was made", backup.id));
+        cx.out.result(result);
+        return Ok(());
+    }
     cx.out.outcome(
         &backup.id,
         format_args!(

@@ -4,8 +4,9 @@ use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
 use keepstone_engine::{
     cleanup::{self, Consent},
-    databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions},
-    model::{anomaly::LossPolicy, human},
+    databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions, FirstSchedules},
+    model::{anomaly::LossPolicy, human, schedule::Preset},
+    schedules,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ use super::{
 #[command(after_help = "\
 Examples:
   keepstone db add /srv/shop/shop.db
-  keepstone db add sqlite:////srv/shop/shop.db --name shop
+  keepstone db add sqlite:////srv/shop/shop.db --name shop --preset half-daily
   keepstone db list
   keepstone db edit shop --objective 6h --never-replace
   keepstone db edit shop --auto-recovery
@@ -35,7 +36,7 @@ pub(crate) struct Db {
 
 #[derive(Debug, Subcommand)]
 enum DbVerb {
-    /// Protect a database, with the default schedules; makes the vault if there is none
+    /// Protect a database, with the standard schedules unless others are named; makes the vault if there is none
     Add {
         /// A path, or a `sqlite:` URL
         #[arg(value_name = "LOCATION", required_unless_present = "url_file")]
@@ -46,6 +47,18 @@ enum DbVerb {
         /// Read the location from this file, so that no password stands on the command line
         #[arg(long, value_name = "F", conflicts_with = "location")]
         url_file: Option<std::path::PathBuf>,
+        /// Its first schedules, with the retention and the recovery that go with them (`keepstone schedule preset` shows all)
+        #[arg(long, value_name = "NAME", default_value = "standard", value_parser = super::schedule::preset())]
+        preset: Preset,
+        /// The times of --preset cron, e.g. '0 14 * * *'
+        #[arg(long, value_name = "CRON")]
+        cron: Option<String>,
+        /// The time zone of the schedules, e.g. Europe/Berlin; else this machine's
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+        /// Add no schedule: it is backed up by hand, or by another program
+        #[arg(long, conflicts_with_all = ["preset", "cron", "zone"])]
+        no_schedule: bool,
     },
     /// Every database, the one at most risk first
     List,
@@ -98,7 +111,10 @@ enum DbVerb {
 
 pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
     match &args.verb {
-        DbVerb::Add { location, name, url_file } => add(location.as_deref(), name.as_deref(), url_file.as_deref(), cx),
+        DbVerb::Add { location, name, url_file, preset, cron, zone, no_schedule } => {
+            let first = FirstSchedules { preset: *preset, cron: cron.clone(), time_zone: zone.clone() };
+            add(location.as_deref(), name.as_deref(), url_file.as_deref(), (!no_schedule).then_some(first), cx)
+        }
         DbVerb::List => list(cx),
         DbVerb::Show { db } => show(db, cx),
         DbVerb::Edit {
@@ -153,7 +169,13 @@ fn loss_policy(mut policy: LossPolicy, share: Option<&str>, tables: &[String]) -
     Ok(policy)
 }
 
-fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::Path>, cx: &Context) -> Result<(), Fault> {
+fn add(
+    location: Option<&str>,
+    name: Option<&str>,
+    url_file: Option<&std::path::Path>,
+    first: Option<FirstSchedules>,
+    cx: &Context,
+) -> Result<(), Fault> {
     let location = match (location, url_file) {
         (Some(location), _) => location.to_owned(),
         (None, Some(file)) => std::fs::read_to_string(file).map_err(|error| keepstone_engine::Error::io(file, error))?.trim().to_owned(),
@@ -161,14 +183,14 @@ fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::
     };
     let vault = cx.vault_for(&location)?;
     let known = databases::find_database(&vault, &location).is_ok();
-    let options = AddDatabaseOptions { location, name: name.map(str::to_owned), schedules: true, actor: context::actor() };
+    let options = AddDatabaseOptions { location, name: name.map(str::to_owned), schedules: first, actor: context::actor() };
     let retention = environment::retention()?;
     let mut database = databases::add_database(&vault, &options)?;
     if let Some(policy) = retention.filter(|_| !known) {
         database =
             cleanup::set_policy(&vault, &database.id, &policy, Consent::Later, environment::count_by()?, &context::actor())?.database;
     }
-    let schedules = databases::schedules(&vault, Some(&database.id), Timestamp::now())?;
+    let schedules = schedules::list(&vault, Some(&database.id), Timestamp::now())?;
     let mut result = words::database_json(&database);
     result["added"] = json!(!known);
     result["schedules"] = schedules.iter().map(super::schedule::json).collect();
@@ -179,7 +201,7 @@ fn add(location: Option<&str>, name: Option<&str>, url_file: Option<&std::path::
         cx.out.outcome(&database.id, format_args!("added {} ({})", database.id, database.location));
     }
     for schedule in &schedules {
-        cx.out.note(format_args!("  {} backup: {}", schedule.schedule.kind, schedule.words));
+        cx.out.note(format_args!("  {}", super::schedule::line(schedule)));
     }
     if !known {
         cx.out.note(format_args!("  keeps {}", database.retention.words()));
@@ -223,14 +245,8 @@ fn show(db: &str, cx: &Context) -> Result<(), Fault> {
     let database = databases::find_database(&vault, db)?;
     let now = Timestamp::now();
     print_one(&databases::status(&vault, &database.id, now)?, cx);
-    for schedule in databases::schedules(&vault, Some(&database.id), now)? {
-        cx.out.line(format_args!(
-            "  {:<14} {} ({}); next {}",
-            schedule.schedule.kind,
-            schedule.words,
-            schedule.schedule.time_zone,
-            words::time_or_dash(schedule.next_run_at)
-        ));
+    for schedule in schedules::list(&vault, Some(&database.id), now)? {
+        cx.out.line(format_args!("  {}; next {}", super::schedule::line(&schedule), words::time_or_dash(schedule.next_run_at)));
     }
     Ok(())
 }

@@ -104,8 +104,12 @@ fn target(db: Option<&str>, cx: &Context) -> Result<(Vault, Database), Fault> {
         let vault = cx.vault_for(location)?;
         let database = match databases::find_database(&vault, location) {
             Err(Error::UnknownDatabase { .. }) => {
-                let options =
-                    databases::AddDatabaseOptions { location: location.to_owned(), name: None, schedules: true, actor: context::actor() };
+                let options = databases::AddDatabaseOptions {
+                    location: location.to_owned(),
+                    name: None,
+                    schedules: Some(databases::FirstSchedules::of(keepstone_engine::model::schedule::Preset::Standard)),
+                    actor: context::actor(),
+                };
                 let database = databases::add_database(&vault, &options)?;
                 cx.out.note(format_args!("added {} ({}) with the default schedules", database.id, database.location));
                 database

@@ -34,6 +34,7 @@ mod restore;
 mod retention;
 pub(crate) mod run;
 mod schedule;
+mod scheduler;
 mod serve;
 mod show;
 mod stats;
@@ -119,6 +120,7 @@ enum Verb {
     Export(export::Export),
     Import(import::Import),
     Schedule(schedule::Schedule),
+    Scheduler(scheduler::Scheduler),
     Job(job::Job),
     Activity(activity::Activity),
     Catalog(catalog::Catalog),
@@ -172,6 +174,7 @@ impl Verb {
             Self::Export(args) => export::run(args, cx),
             Self::Import(args) => import::run(args, cx),
             Self::Schedule(args) => schedule::run(args, cx),
+            Self::Scheduler(args) => scheduler::run(args, cx),
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),
             Self::Catalog(args) => catalog::run(args, cx),

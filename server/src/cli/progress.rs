@@ -145,7 +145,7 @@ fn describe(progress: &Progress) -> String {
 }
 
 /// Set by the first Ctrl-C (or SIGTERM) from the first running verb on; the second has its usual effect, and kills.
-fn cancel_flag() -> Arc<AtomicBool> {
+pub(crate) fn cancel_flag() -> Arc<AtomicBool> {
     static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let flag = FLAG.get_or_init(|| {
         let flag = Arc::new(AtomicBool::new(false));

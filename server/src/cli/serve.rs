@@ -35,7 +35,7 @@ pub(crate) struct Serve {
 
 pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     // A setting that cannot be honoured stops the start before a vault is made.
-    config::database_of_environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
+    config::environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
     let rechecks = RecheckOptions {
         older_than_secs: if args.recheck_after == "never" { None } else { Some(values::duration_secs(&args.recheck_after)?) },
         rate_bytes_per_s: Some(values::bytes(&args.recheck_rate)?),

@@ -62,12 +62,13 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let site = Site::new(listener.local_addr()?, public_url.as_deref())?;
 
     // What can refuse the start comes before anything is begun.
-    let protect = config::database_of_environment()?;
+    let environment = config::environment()?;
+    let firing = environment.firing;
     let prepared = vault.clone();
-    tokio::task::spawn_blocking(move || protect.map_or(Ok(()), |location| config::protect(&prepared, &location))).await??;
+    tokio::task::spawn_blocking(move || environment.protect(&prepared)).await??;
     let shop = if demo { Some(demo::start(vault.clone())?) } else { None };
     let live = live::Watcher::start(vault.clone())?;
-    let workers = Workers::start(vault.clone(), rechecks)?;
+    let workers = Workers::start(vault.clone(), firing, rechecks)?;
 
     announce(vault.clone(), &site).await?;
     let (bell, stopping) = watch::channel(false);

@@ -10,6 +10,8 @@ mod faults;
 mod import;
 mod refusals;
 mod rescue;
+mod scheduler;
+mod schedules;
 mod serve;
 mod story;
 #[path = "../support/mod.rs"]

@@ -1,12 +1,12 @@
 //! Adding a database by the path of its file.
 
-use keepstone_model::access::Role;
+use keepstone_model::{access::Role, schedule::Preset};
 use leptos::prelude::*;
 
 use super::api::AddDatabase;
 use crate::{
     error::AppError,
-    ui::{FaultPage, Field, FormError, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
+    ui::{FaultPage, Field, FieldBox, FormError, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
 };
 
 #[component]
@@ -17,6 +17,7 @@ pub fn AddDatabasePage() -> impl IntoView {
     let add = ServerAction::<AddDatabase>::new();
     let (attempt, pending) = (add.value(), add.pending());
     let value = move || attempt.get();
+    let presets: Vec<_> = Preset::ALL.into_iter().map(|preset| view! { <option value=preset.as_str()>{preset.words()}</option> }).collect();
     view! {
         <PageHeader title="Add a database" breadcrumbs=vec![crumb("Databases", "/databases")]/>
         <div class="narrow">
@@ -42,13 +43,12 @@ pub fn AddDatabasePage() -> impl IntoView {
                     help="Optional. Lower-case letters, digits and hyphens; backups are named after it."
                     error=field_fault(value, "name")
                 />
-                <label class="check">
-                    <input type="checkbox" name="schedules" value="on" checked=true/>
-                    <span>
-                        "Back it up on the default schedule"
-                        <span class="help">"Daily at 02:00, weekly on Monday at 03:00, monthly on the 1st at 03:00."</span>
-                    </span>
-                </label>
+                <FieldBox label="Back it up" name="preset" help="Schedules, which backups are kept, and recovery; all of it can be changed later.">
+                    <select id="f-preset" name="preset" aria-describedby="p-preset">
+                        {presets}
+                        <option value="">"by hand only, without a schedule"</option>
+                    </select>
+                </FieldBox>
                 <div class="form-actions">
                     <SubmitButton label="Add the database" pending=pending/>
                     <a class="button quiet" href="/databases">"Cancel"</a>

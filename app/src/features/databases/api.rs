@@ -100,10 +100,10 @@ pub async fn show_database(id: String) -> Result<DatabaseView, AppError> {
     on_the_server::show(id).await
 }
 
-/// Puts a database under protection and goes to its page. `schedules` is `on` where the default schedules are wanted.
+/// Puts a database under protection and goes to its page. `preset` names its first schedules; without one it gets none.
 #[server(prefix = "/fn", endpoint = "databases/add")]
-pub async fn add_database(location: String, #[server(default)] name: String, #[server(default)] schedules: String) -> Result<(), AppError> {
-    use keepstone_engine::databases::{AddDatabaseOptions, add_database};
+pub async fn add_database(location: String, #[server(default)] name: String, #[server(default)] preset: String) -> Result<(), AppError> {
+    use keepstone_engine::databases::{AddDatabaseOptions, FirstSchedules, add_database};
     use keepstone_model::access::Role;
 
     let person = crate::server::person_with(Role::Admin)?;
@@ -112,7 +112,11 @@ pub async fn add_database(location: String, #[server(default)] name: String, #[s
         return Err(AppError::invalid("location", "Give the path of the database file on this machine."));
     }
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
-    let options = AddDatabaseOptions { location, name, schedules: schedules == "on", actor: person.name };
+    let schedules = match preset.as_str() {
+        "" => None,
+        name => Some(FirstSchedules::of(name.parse()?)),
+    };
+    let options = AddDatabaseOptions { location, name, schedules, actor: person.name };
     let added = crate::server::blocking(move |vault| add_database(vault, &options)).await.map_err(on_the_server::at_its_field)?;
     leptos_axum::redirect(&format!("/databases/{}", added.id));
     Ok(())
@@ -186,8 +190,9 @@ mod on_the_server {
     use jiff::tz::TimeZone;
     use keepstone_engine::{
         backups::{self, BackupFilter},
-        databases::{DatabaseStatus, schedules, status},
+        databases::{DatabaseStatus, status},
         jobs::{JobFilter, jobs},
+        schedules,
     };
     use keepstone_model::{Timestamp, backup::Backup, human};
 
@@ -205,7 +210,7 @@ mod on_the_server {
                 status(vault, &id, now)?,
                 backups::list(vault, &BackupFilter { limit: Some(LATEST), ..of() })?,
                 backups::list(vault, &BackupFilter { from: begin, ..of() })?,
-                schedules(vault, Some(&id), now)?,
+                schedules::list(vault, Some(&id), now)?,
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
             ))
         })

@@ -73,6 +73,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     };
     let (schedules, about) = (schedules(view.schedules.clone()), about(&view));
     let settings = may(Role::Admin).then(|| settings(&view, edit));
+    let change = view! { <a class="button small" href=format!("/schedules/{id}")>"Change schedules"</a> }.into_any();
     view! {
         <PageHeader
             title=id.to_string()
@@ -91,7 +92,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         <Panel title="Newest backups" flush=true actions=all>
             <LatestBackups backups=view.backups.clone()/>
         </Panel>
-        <Panel title="Schedules" flush=true>{schedules}</Panel>
+        <Panel title="Schedules" flush=true actions=change>{schedules}</Panel>
         {about}
         {settings}
         {may(Role::Admin).then(|| view! { <Remove id=id.to_string()/> })}

@@ -17,8 +17,9 @@ mod on_the_server {
     use keepstone_engine::{
         activity::{EventFilter, events},
         backups::{self, BackupFilter},
-        databases::{DatabaseStatus, schedules, statuses},
+        databases::{DatabaseStatus, statuses},
         jobs::{JobFilter, jobs},
+        schedules,
     };
     use keepstone_model::{Timestamp, backup::Backup, job::Job};
 
@@ -44,7 +45,7 @@ mod on_the_server {
                 backups::list(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?.backups,
                 events(vault, &EventFilter { limit: Some(EVENTS), ..EventFilter::default() })?,
                 jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
-                !schedules(vault, None, now)?.is_empty(),
+                !schedules::list(vault, None, now)?.is_empty(),
             ))
         })
         .await?;

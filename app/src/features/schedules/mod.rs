@@ -1,6 +1,11 @@
-//! The schedules of all databases; read only for now.
+//! The schedules of all databases, and the editor of those of one.
 
 pub mod api;
+pub mod editor;
+pub mod facts;
+#[cfg(feature = "ssr")]
+mod on_the_server;
 pub mod page;
 
+pub use editor::ScheduleEditorPage;
 pub use page::SchedulesPage;

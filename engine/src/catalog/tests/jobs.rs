@@ -3,16 +3,24 @@
 use std::{collections::BTreeSet, sync::Mutex};
 
 use jiff::Timestamp;
-use keepstone_model::job::{JobError, JobState, Progress, Step, Verb};
+use keepstone_model::{
+    job::{JobError, JobState, Progress, Step, Verb},
+    schedule::JobLimits,
+};
 
 use crate::{
     Error, Vault,
     jobs::JobFilter,
-    testing::{at, database, job, open, vault},
+    testing::{at, database, job, open, plain_event, vault},
 };
 
 fn queue(vault: &Vault, job: &keepstone_model::job::Job) {
     vault.catalog().add_job(job, "{}", None).unwrap();
+}
+
+fn limit(vault: &Vault, max_running: u32) {
+    let limits = JobLimits { max_running, ..JobLimits::default() };
+    vault.catalog().set_job_limits(&limits, &plain_event("jobs.limits_set"), Timestamp::now()).unwrap();
 }
 
 #[test]
@@ -73,6 +81,7 @@ fn a_key_of_another_job_keeps_nothing_from_being_done() {
 #[test]
 fn one_job_of_a_database_runs_at_a_time_and_the_oldest_first() {
     let f = vault();
+    limit(&f.vault, 9);
     let (shop, blog) = (database(&f.vault, "shop").id, database(&f.vault, "blog").id);
     let jobs = [job(Verb::Create, Some(&shop)), job(Verb::Restore, Some(&shop)), job(Verb::Create, Some(&blog)), job(Verb::Verify, None)];
     for job in &jobs {
@@ -112,6 +121,7 @@ fn a_verification_neither_waits_for_its_database_nor_keeps_it() {
 #[test]
 fn many_workers_claim_each_job_once() {
     let f = vault();
+    limit(&f.vault, 40);
     let ids: BTreeSet<_> = (0..40).map(|_| job(Verb::Verify, None)).map(|job| (queue(&f.vault, &job), job.id).1).collect();
     let vaults: Vec<Vault> = (0..4).map(|_| open(&f.dir)).collect();
     let claimed = Mutex::new(Vec::new());
@@ -127,6 +137,25 @@ fn many_workers_claim_each_job_once() {
     let claimed = claimed.into_inner().unwrap();
     assert_eq!(claimed.len(), 40);
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), ids);
+}
+
+#[test]
+fn as_many_run_at_once_as_may_and_a_restore_waits_for_none_of_them() {
+    let f = vault();
+    limit(&f.vault, 2);
+    let jobs = [Verb::Create, Verb::Verify, Verb::Create, Verb::Create, Verb::Restore, Verb::Cleanup].map(|verb| job(verb, None));
+    for job in &jobs {
+        queue(&f.vault, job);
+    }
+    let claim = || {
+        let row = f.vault.catalog().claim_job(Timestamp::now(), &|_| false).unwrap();
+        row.map(|row| jobs.iter().position(|job| job.id == row.job.id).unwrap())
+    };
+    let claimed: Vec<_> = std::iter::from_fn(claim).collect();
+    assert_eq!(claimed, [0, 1, 2, 4, 5], "verifications are counted apart");
+    assert!(!f.vault.catalog().any_claimable().unwrap());
+    limit(&f.vault, 3);
+    assert_eq!(claim(), Some(3));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn with_backup() -> (Server, Backup) {
         .unwrap();
     drop(connection);
     let options =
-        AddDatabaseOptions { location: path.to_string_lossy().into_owned(), name: None, schedules: false, actor: "test".to_owned() };
+        AddDatabaseOptions { location: path.to_string_lossy().into_owned(), name: None, schedules: None, actor: "test".to_owned() };
     let database = databases::add_database(&server.vault, &options).unwrap();
     let report = create::create(&server.vault, &CreateOptions::new(database.id, "test"), &Silent).unwrap();
     (server, report.backup)

@@ -1,0 +1,195 @@
+//! `keepstone scheduler`: the schedules without the console.
+
+use std::{sync::Arc, time::Duration};
+
+use clap::{Args, builder::TypedValueParser};
+use jiff::Timestamp;
+use keepstone_engine::{
+    Error, Vault,
+    create::{self, CreateOptions},
+    databases,
+    model::{human, id::Kind, job::Verb},
+    scheduler::{Firing, Scheduler as Running, SchedulerOptions},
+    schedules, sqlite,
+};
+use serde_json::json;
+
+use super::{Context, Fault, context, create as create_verb, progress::Follow, schedule, words};
+use crate::{config, worker::recover_at_start};
+
+/// How many of the next runs a test shows of each schedule.
+const NEXT: usize = 3;
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Run the schedules and the queued jobs, without the console
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  keepstone scheduler                      until it is told to stop (SIGTERM, Ctrl-C)
+  keepstone scheduler --test               check everything, and say what would run when
+  keepstone scheduler --run-once daily     a daily backup of every database, then end: for cron or a timer")]
+pub(crate) struct Scheduler {
+    /// Back up every database that is not paused, as this kind, then end
+    #[arg(long, value_name = "KIND", value_parser = once(), conflicts_with = "test")]
+    run_once: Option<Kind>,
+    /// Take no backup: check databases, schedules and folders, and say what would run when
+    #[arg(long)]
+    test: bool,
+}
+
+fn once() -> impl TypedValueParser<Value = Kind> {
+    clap::builder::PossibleValuesParser::new(["daily", "weekly", "monthly"]).try_map(|kind| kind.parse::<Kind>())
+}
+
+pub(crate) fn run(args: &Scheduler, cx: &Context) -> Result<(), Fault> {
+    // A setting that cannot be honoured stops the start before anything is begun.
+    let environment =
+        config::environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
+    match args.run_once {
+        Some(kind) => run_once(kind, cx),
+        None if args.test => test(environment.firing, cx),
+        None => keep_running(&environment, cx),
+    }
+}
+
+fn keep_running(environment: &config::Environment, cx: &Context) -> Result<(), Fault> {
+    let vault = Arc::new(match &environment.database {
+        Some(location) => cx.vault_for(location)?,
+        None => cx.vault()?,
+    });
+    environment.protect(&vault).map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => error.into(),
+        Err(error) => Fault::usage(format!("{error:#}"), "Change the environment, then start again."),
+    })?;
+    let stop = super::progress::cancel_flag();
+    let options = SchedulerOptions { firing: environment.firing, ..SchedulerOptions::default() };
+    let scheduler = Running::start_after(vault.clone(), &options, recover_at_start)?;
+    let info = scheduler.info()?;
+    match environment.firing {
+        Firing::On => cx.out.line(format_args!(
+            "the scheduler runs: {} {}, next run {}",
+            info.active_schedules,
+            if info.active_schedules == 1 { "schedule" } else { "schedules" },
+            words::time_or_dash(info.next_run_at)
+        )),
+        Firing::Off => cx.out.line("BACKUP_ENABLED is off: only queued jobs are carried out, no schedule runs"),
+    }
+    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+        std::thread::sleep(LOOK);
+    }
+    let report = scheduler.stop();
+    cx.out.result(json!({ "all_ended": report.all_ended, "backups": report.backups, "backups_failed": report.backups_failed }));
+    if report.backups_failed > 0 {
+        return Err(Fault::Here {
+            code: "stop_backup_failed",
+            message: format!("{} of the backups of the stop failed or were not done in time", report.backups_failed),
+            hint: Some("`keepstone activity` says why; `keepstone schedule limits --stop-within` gives them more time.".to_owned()),
+            exit: 1,
+        });
+    }
+    cx.out.line(match report.backups {
+        0 => "stopped".to_owned(),
+        1 => "stopped, after a last backup".to_owned(),
+        count => format!("stopped, after {count} last backups"),
+    });
+    Ok(())
+}
+
+fn run_once(kind: Kind, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let databases: Vec<_> = databases::databases(&vault)?.into_iter().filter(|database| !database.paused).collect();
+    if databases.is_empty() {
+        cx.out.note("no database that is not paused");
+    }
+    cx.each(&databases, |database| {
+        let options = CreateOptions { kind, ..CreateOptions::new(database.id.clone(), context::actor()) };
+        let follow = Follow::new(cx, Verb::Create, &database.id);
+        let report = create::create(&vault, &options, &follow);
+        drop(follow);
+        match report {
+            Ok(report) => create_verb::told(&vault, &report, true, cx),
+            Err(error) => {
+                let fault = Fault::from(error);
+                cx.out.result(json!({ "ok": false, "database": database.id, "error": fault.json() }));
+                Err(fault)
+            }
+        }
+    })
+}
+
+fn test(firing: Firing, cx: &Context) -> Result<(), Fault> {
+    let vault = cx.vault()?;
+    let now = Timestamp::now();
+    let mut problems = Vec::new();
+    if firing == Firing::Off {
+        problems.push("BACKUP_ENABLED is off: no schedule would run".to_owned());
+    }
+    let free_bytes = keepstone_engine::durable::free_bytes(vault.backups_dir())?;
+    cx.out.line(format_args!("backups go to {}, {} free", vault.backups_dir().display(), human::bytes(free_bytes)));
+    let all = databases::statuses(&vault, now)?;
+    if all.is_empty() {
+        problems.push("no database is protected: `keepstone db add LOCATION`".to_owned());
+    }
+    for status in &all {
+        test_one(&vault, status, free_bytes, now, &mut problems, cx)?;
+    }
+    if problems.is_empty() {
+        cx.out.line("everything is ready");
+        return Ok(());
+    }
+    for problem in &problems {
+        cx.out.note(format_args!("✖ {problem}"));
+    }
+    Err(Fault::Here {
+        code: "not_ready",
+        message: format!("{} {} found", problems.len(), if problems.len() == 1 { "problem was" } else { "problems were" }),
+        hint: None,
+        exit: 1,
+    })
+}
+
+fn test_one(
+    vault: &Vault,
+    status: &databases::DatabaseStatus,
+    free_bytes: u64,
+    now: Timestamp,
+    problems: &mut Vec<String>,
+    cx: &Context,
+) -> Result<(), Fault> {
+    let database = &status.database;
+    let mut found = Vec::new();
+    let opened = sqlite::location::path_of(&database.location).and_then(|path| sqlite::open::probe(&path, sqlite::BUSY_WAIT));
+    if let Err(error) = opened {
+        found.push(format!("{}: {error}", database.id));
+    }
+    if status.size_bytes.is_some_and(|size| size > free_bytes) {
+        found.push(format!("{}: the disk of the backups has less room than the database is large", database.id));
+    }
+    let schedules = schedules::list(vault, Some(&database.id), now)?;
+    if schedules.is_empty() {
+        found.push(format!("{}: it has no schedule", database.id));
+    }
+    let paused = if database.paused { " (paused)" } else { "" };
+    cx.out.line(format_args!("{}{paused}: {}", database.id, database.location));
+    let mut values = Vec::new();
+    for schedule in &schedules {
+        let mut value = schedule::json(schedule);
+        cx.out.line(format_args!("  {}", schedule::line(schedule)));
+        match schedules::preview_number(vault, schedule.number, NEXT, now) {
+            Ok(preview) => {
+                if schedule.next_run_at.is_some() {
+                    for run in &preview.runs {
+                        let note = run.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+                        cx.out.line(format_args!("    {}{note}", run.local));
+                    }
+                }
+                value["next_runs"] = preview.runs.iter().map(|run| json!({ "at": run.at, "local": run.local, "note": run.note })).collect();
+            }
+            Err(error) => found.push(format!("{}: schedule {}: {error}", database.id, schedule.number)),
+        }
+        values.push(value);
+    }
+    cx.out.result(json!({ "database": database.id, "paused": database.paused, "schedules": values, "problems": found }));
+    problems.append(&mut found);
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The scheduler as a process: two on one vault, a kill at a run's time, SIGTERM, and clocks that jump. What needs a false clock says so and
+//! is skipped where libfaketime is not installed (`scripts/setup-faketime.sh`).
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::{self, Host, shop};
+
+/// A host with a protected shop.
+fn host(orders: u32, preset: &[&str]) -> Host {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), orders));
+    host.ok(&[&["db", "add", "shop.db", "--zone", "UTC"], preset].concat());
+    host
+}
+
+fn catalog(host: &Host) -> Connection {
+    Connection::open(host.path("keepstone-data/catalog.sqlite")).unwrap()
+}
+
+/// As if the daily run had come due an hour ago while nothing ran.
+fn let_it_be_due(host: &Host, round: u64) {
+    let changed = catalog(host)
+        .execute(
+            // Another moment each time, however quick the rounds are: the same one is the same run.
+            "UPDATE schedules SET next_run_at = (unixepoch() - 3600) * 1000 + ?1, planned_at = (unixepoch() - 7200) * 1000 WHERE kind = 'daily'",
+            [round],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+}
+
+fn kinds(host: &Host) -> Vec<String> {
+    let complete = host.results(&["list", "shop", "--state", "complete"]);
+    complete.iter().rev().map(|backup| backup["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn no_open_job(host: &Host) -> bool {
+    catalog(host).query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs WHERE state IN ('queued', 'running'))", [], |row| row.get(0)).unwrap()
+}
+
+fn stop(child: Child) -> Output {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn two_processes_on_one_vault_take_a_missed_run_once() {
+    let host = host(200, &["--preset", "standard"]);
+    let_it_be_due(&host, 0);
+    let both = [host.spawn(&["scheduler"]), host.spawn(&["scheduler"])];
+    eventually("the run is made up", || kinds(&host) == ["daily"]);
+    // Both have looked again by then.
+    thread::sleep(Duration::from_secs(6));
+    assert!(no_open_job(&host));
+    for child in both {
+        let output = stop(child);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    assert_eq!(kinds(&host), ["daily"], "once");
+    assert_eq!(host.results(&["activity", "list"]).iter().filter(|event| event["action"] == "backup.created").count(), 1);
+    let (_, document) = host.json(&["schedule", "list", "shop"]);
+    let daily = &document["results"][0];
+    assert!(daily["next_run_at"].as_str() > daily["last_run_at"].as_str(), "{daily}");
+}
+
+#[test]
+fn a_kill_at_a_runs_time_loses_no_run_and_doubles_none() {
+    let host = host(6000, &["--preset", "standard"]);
+    for round in 0..6_u64 {
+        let before = kinds(&host).len();
+        let_it_be_due(&host, round);
+        let mut child = host.spawn(&["scheduler"]);
+        eventually("the run has come up", || {
+            let due: bool = catalog(&host)
+                .query_row("SELECT EXISTS (SELECT 1 FROM schedules WHERE kind = 'daily' AND next_run_at > unixepoch() * 1000)", [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            due
+        });
+        thread::sleep(Duration::from_millis(round * 90));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let next = host.spawn(&["scheduler"]);
+        eventually("all is done", || no_open_job(&host) && kinds(&host).len() > before);
+        stop(next);
+        assert_eq!(kinds(&host).len(), before + 1, "round {round}");
+    }
+    host.ok(&["verify", "--all"]);
+}
+
+#[test]
+fn a_stop_takes_the_last_backup_first() {
+    let host = host(200, &["--preset", "half-daily"]);
+    let child = host.spawn(&["scheduler", "-q"]);
+    eventually("the start is backed up", || kinds(&host) == ["startup"] && no_open_job(&host));
+    support::fill(&Connection::open(host.path("shop.db")).unwrap(), 10);
+    let output = stop(child);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(kinds(&host), ["startup", "shutdown"]);
+
+    // A crash loop evicts nothing.
+    for _ in 0..2 {
+        let child = host.spawn(&["scheduler", "-q"]);
+        eventually("the start is looked at", || {
+            catalog(&host)
+                .query_row("SELECT count(*) FROM jobs WHERE created_at > (unixepoch() - 60) * 1000", [], |row| row.get::<_, i64>(0))
+                .unwrap()
+                > 2
+                && no_open_job(&host)
+        });
+        stop(child);
+    }
+    assert_eq!(kinds(&host), ["startup", "shutdown"]);
+}
+
+#[test]
+fn a_stop_that_cannot_back_up_ends_all_the_same_and_says_so() {
+    let host = host(200, &["--preset", "half-daily"]);
+    host.ok(&["schedule", "limits", "--stop-within", "1s"]);
+    let child = host.spawn(&["scheduler"]);
+    eventually("the start is backed up", || kinds(&host) == ["startup"] && no_open_job(&host));
+    let application = Connection::open(host.path("shop.db")).unwrap();
+    application.execute_batch("PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE; INSERT INTO settings VALUES ('a', 1)").unwrap();
+    let output = stop(child);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("backups of the stop"), "{output:?}");
+    assert_eq!(kinds(&host), ["startup"]);
+}
+
+/// libfaketime, if it is installed.
+fn faketime() -> Option<PathBuf> {
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime"];
+    let found = folders.iter().map(|folder| PathBuf::from(folder).join("libfaketime.so.1")).find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("skipped: libfaketime is not installed (scripts/setup-faketime.sh)");
+    }
+    found
+}
+
+/// Runs it by a clock that is read out of a file, so that it can be set while it runs.
+fn spawn_at(host: &Host, library: &PathBuf, args: &[&str]) -> Child {
+    let mut command = host.command(args);
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", host.path("clock")).env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Sets the clock of the host's processes: a time in UTC, which goes on from there.
+fn set_clock(host: &Host, time: &str) {
+    // Renamed, so that no process reads half of it. The file's clock goes on from when a process reads it first, so it is told as an offset.
+    let there: i64 = time.parse::<keepstone_engine::model::Timestamp>().unwrap().as_second();
+    let here = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    fs::write(host.path("clock.new"), format!("{:+}\n", there - here)).unwrap();
+    fs::rename(host.path("clock.new"), host.path("clock")).unwrap();
+}
+
+fn at(host: &Host, library: &PathBuf, args: &[&str]) -> Vec<Value> {
+    let output = spawn_at(host, library, &[args, &["--json"]].concat()).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    document["results"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_night_on_which_the_clock_goes_forward_has_its_run() {
+    let Some(library) = faketime() else { return };
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 50));
+    set_clock(&host, "2026-03-28T12:00:00Z");
+    at(&host, &library, &["db", "add", "shop.db", "--preset", "cron", "--cron", "30 2 * * *", "--zone", "Europe/Berlin"]);
+    // 02:00 in Berlin becomes 03:00 at 01:00 UTC.
+    set_clock(&host, "2026-03-29T00:59:58Z");
+    let child = spawn_at(&host, &library, &["scheduler"]);
+    eventually("it runs at the first minute after the gap", || kinds(&host) == ["daily"]);
+    let schedule = at(&host, &library, &["schedule", "list"]).remove(0);
+    assert_eq!(schedule["last_run_at"], "2026-03-29T01:00:00Z");
+    assert_eq!(schedule["next_run_at"], "2026-03-30T00:30:00Z");
+    assert_eq!(stop(child).status.code(), Some(0));
+    let taken = at(&host, &library, &["list", "shop"]).remove(0);
+    assert!(taken["created_at"].as_str().unwrap().starts_with("2026-03-29T01:00:"), "{taken}");
+}
+
+#[test]
+fn a_clock_that_goes_back_over_a_run_takes_it_once() {
+    let Some(library) = faketime() else { return };
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 50));
+    set_clock(&host, "2026-06-01T12:00:00Z");
+    at(&host, &library, &["db", "add", "shop.db", "--preset", "cron", "--cron", "0 2 * * *", "--zone", "UTC"]);
+    set_clock(&host, "2026-06-02T01:59:59Z");
+    let child = spawn_at(&host, &library, &["scheduler"]);
+    eventually("it runs", || kinds(&host) == ["daily"]);
+    // Back by ten minutes, up to the same moment, and past it.
+    for time in ["2026-06-02T01:50:00Z", "2026-06-02T01:59:57Z"] {
+        set_clock(&host, time);
+        thread::sleep(Duration::from_secs(6));
+    }
+    assert_eq!(kinds(&host), ["daily"], "the same run is not taken twice");
+    set_clock(&host, "2026-06-03T01:59:59Z");
+    eventually("the next one is", || kinds(&host) == ["daily", "daily"]);
+    assert_eq!(stop(child).status.code(), Some(0));
+}
