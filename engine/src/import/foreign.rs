@@ -35,10 +35,13 @@ pub struct ForeignRestore {
     pub elapsed_ms: u64,
 }
 
-/// Whether a file is none of Keepstone's own archives, as far as its first bytes and its directory say.
+/// Whether a file is none of Keepstone's own archives, as far as its first bytes and its directory say. One that is called a zip and does not
+/// begin as anything known may be a damaged archive: the strict reader says so, and no importer guesses.
 pub fn is_foreign(path: &Path) -> bool {
+    let zip = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    let own = |content| content == Content::Archive || (zip && content == Content::Unknown);
     find(path, &Untouchable::none(), &crate::Silent)
-        .is_ok_and(|found| found.first().is_some_and(|found| found.file.untouchable.is_none() && found.file.content != Content::Archive))
+        .is_ok_and(|found| found.first().is_some_and(|found| found.file.untouchable.is_none() && !own(found.file.content)))
 }
 
 /// Restores such a file into a new one, which has its name only when it is whole, checked and durable. Nothing else is changed.

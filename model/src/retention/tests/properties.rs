@@ -168,10 +168,12 @@ proptest! {
             }
         }
         gone.sort_unstable();
-        // When the oldest monthly one of a year went by a maximum, the next one is its oldest: then passes stop short, and never go further.
-        prop_assert!(gone.iter().all(|sequence| wanted.contains(sequence)), "{gone:?} is not within {wanted:?}");
+        // When the oldest monthly one of a year went by a maximum, the next one is its oldest: then passes may stop short, and the floor may be
+        // made of others, but they never remove more.
         if policy.yearly.is_none() {
             prop_assert_eq!(gone, wanted);
+        } else {
+            prop_assert!(gone.len() <= wanted.len(), "{gone:?} is more than {wanted:?}");
         }
     }
 
