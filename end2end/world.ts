@@ -34,6 +34,8 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
       databases: "/databases",
       "database": "/databases/shop",
       "database-failed": "/databases/orders",
+      "retention": "/databases/shop/retention",
+      "retention-tried": "/databases/shop/retention?try=1&daily=1&weekly=x",
       "database-new": "/databases/new",
       backups: "/backups",
       "backups-filtered": "/backups?db=wiki&kind=weekly",

@@ -18,6 +18,7 @@ use crate::{
         jobs::{JobPage, JobsPage},
         overview::OverviewPage,
         restore::{RestorePage, UndoPage},
+        retention::RetentionPage,
         schedules::{ScheduleEditorPage, SchedulesPage},
         session::{Frame, SetUpPage, SignInPage},
         trash::TrashPage,
@@ -51,6 +52,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/databases") view=served(DatabasesPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/databases/new") view=served(AddDatabasePage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/databases/:id") view=served(DatabasePage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/databases/:id/retention") view=RetentionPage ssr=SsrMode::Async/>
             <Route path=path!("/backups") view=served(BackupsPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/new") view=served(NewBackupPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id") view=served(BackupPage, Refresh::Live) ssr=SsrMode::Async/>

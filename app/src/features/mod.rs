@@ -7,6 +7,7 @@ pub mod databases;
 pub mod jobs;
 pub mod overview;
 pub mod restore;
+pub mod retention;
 pub mod schedules;
 pub mod session;
 pub mod trash;

@@ -50,6 +50,9 @@ pub struct DatabaseView {
     pub loss: String,
     pub loss_share: String,
     pub loss_tables: String,
+    /// The retention policy in words, and what is to be said of cleanup.
+    pub retention: String,
+    pub cleanup_alarm: Option<String>,
     /// When it was brought back by itself, from which backup, and where the damaged files are.
     pub recovered: Option<(Moment, BackupId, String)>,
     /// Sent along with a form of this page, so that sending it twice acts once.
@@ -225,6 +228,8 @@ mod on_the_server {
             loss: database.loss.words(),
             loss_share: share(database.loss.share_percent),
             loss_tables: tables(&database.loss),
+            retention: database.retention.words(),
+            cleanup_alarm: status.cleanup.alarm().map(|alarm| crate::error::sentence(&alarm)),
             recovered: status.checkup.as_ref().and_then(|checkup| {
                 let recovered = checkup.recovered.as_ref()?;
                 Some((Moment::new(checkup.at, now, &zone), recovered.backup.clone(), recovered.kept.clone()))

@@ -59,6 +59,10 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             </Alert>
         }
     });
+    let cleanup = view.cleanup_alarm.clone().map(|alarm| {
+        let href = format!("/databases/{id}/retention");
+        view! { <Alert kind=AlertKind::Warning title=alarm><p class="ways"><a href=href>"See the retention"</a></p></Alert> }
+    });
     let recovered = view.recovered.clone().map(|(at, backup, kept)| {
         view! {
             <Alert kind=AlertKind::Warning title="It was damaged, and brought back by itself">
@@ -87,6 +91,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         {concern}
         {trouble}
         {recovered}
+        {cleanup}
         {paused}
         {protection(&view)}
         <Panel title="Newest backups" flush=true actions=all>
@@ -105,6 +110,7 @@ fn protection(view: &DatabaseView) -> AnyView {
     let (objective, next) = (age.objective.clone(), moment_or_dash(row.next_run.clone()));
     let whence = if view.own_objective.is_some() { "set for this database" } else { "the longest gap of its schedules and 2 h" };
     let (kept, size) = (format!("{} backups", human::count(row.backup_count)), Some(row.archive_size_bytes));
+    let (retention, policy) = (format!("/databases/{}/retention", row.id), view.retention.clone());
     let strip = view.marks.iter().any(|mark| *mark != DayMark::Nothing).then(|| {
         view! {
             <h3 class="strip-title">"Last 30 days"</h3>
@@ -118,6 +124,7 @@ fn protection(view: &DatabaseView) -> AnyView {
                 <Fact term="Objective">{objective}<span class="sub">{whence}</span></Fact>
                 <Fact term="Next run">{next}</Fact>
                 <Fact term="Kept">{kept}<span class="sub"><Size bytes=size/></span></Fact>
+                <Fact term="Retention"><a href=retention>{policy}</a></Fact>
             </DefinitionList>
             {strip}
         </Panel>

@@ -90,6 +90,7 @@ fn outcome(job: &JobDetail) -> AnyView {
     let hint = job.hint.clone().map(|hint| view! { <p>{hint}</p> });
     let title = verb_title(row.verb, row.database.as_deref());
     let again = again(job);
+    let trash = (row.verb == Verb::Cleanup).then(|| view! { <a class="button" href="/trash"><Icon name="trash"/>"To the trash"</a> });
     let unchanged = if row.verb == Verb::Cleanup { "What went to the trash by then can be put back." } else { "Nothing was changed." };
     match row.state {
         JobState::Queued | JobState::Running => ().into_any(),
@@ -99,7 +100,7 @@ fn outcome(job: &JobDetail) -> AnyView {
             view! {
                 <Alert kind=AlertKind::Good title=title>
                     <p>{said}</p>
-                    <div class="alert-actions">{backup}</div>
+                    <div class="alert-actions">{backup}{trash}</div>
                 </Alert>
             }
             .into_any()

@@ -66,7 +66,9 @@ mod on_the_server {
                 id: status.database.id,
             }
         };
+        let cleanup = found.iter().filter_map(|status| Some((status.database.id.clone(), sentence(&status.cleanup.alarm()?)))).collect();
         Ok(Overview {
+            cleanup,
             backup_count: found.iter().map(|status| status.backup_count).sum(),
             archive_size_bytes: found.iter().map(|status| status.archive_size_bytes).sum(),
             rows: found.into_iter().map(row).collect(),

@@ -23,6 +23,8 @@ pub struct Overview {
     pub key: String,
     /// Whether any schedule is there, for the first steps.
     pub scheduled: bool,
+    /// What is to be said of the cleanup of which database.
+    pub cleanup: Vec<(DatabaseId, String)>,
 }
 
 /// A database as the Overview says it, the most endangered first.

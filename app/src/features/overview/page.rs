@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{EmptyState, Facts, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
+    ui::{Alert, AlertKind, EmptyState, Facts, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
 };
 
 #[component]
@@ -32,10 +32,19 @@ fn show(overview: Overview) -> AnyView {
     } else {
         view! { <EventList lines=overview.events.clone()/> }.into_any()
     };
+    let cleanup: Vec<_> = overview
+        .cleanup
+        .iter()
+        .map(|(id, alarm)| {
+            let href = format!("/databases/{id}/retention");
+            view! { <Alert kind=AlertKind::Warning title=format!("{id}: {alarm}")><p class="ways"><a href=href>"See the retention"</a></p></Alert> }
+        })
+        .collect();
     let all_events = view! { <a class="button small" href="/activity">"All activity"</a> }.into_any();
     view! {
         <PageHeader title="Overview">{create}</PageHeader>
         {head}
+        {cleanup}
         {steps}
         {ready.then(|| counts(&overview))}
         {ready.then(|| view! { <DatabaseList rows=overview.rows days=overview.days/> })}

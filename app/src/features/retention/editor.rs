@@ -1,0 +1,104 @@
+//! The form of a policy: one field for each rule. It asks for a preview by the address, and saves by the same fields.
+
+use keepstone_model::retention::PolicyText;
+use leptos::prelude::*;
+
+use super::{
+    api::RetentionView,
+    preview::{amount, outcome},
+};
+use crate::ui::{Alert, AlertKind, FieldBox, SubmitButton};
+
+/// In the order of [`PolicyText::FIELDS`]: label and help.
+const LABELS: [(&str, &str); 10] = [
+    ("Last", "The newest of all automatic kinds"),
+    ("Hourly", "The newest hourly ones"),
+    ("Daily", "The newest daily ones"),
+    ("Weekly", "The newest weekly ones"),
+    ("Monthly", "The newest monthly ones"),
+    ("Yearly", "Also the oldest monthly one of each of so many years"),
+    ("At start", "Made when an application starts; 10 unless you say"),
+    ("At stop", "Made when an application stops; 10 unless you say"),
+    ("Greatest age", "In days; older ones go"),
+    ("At most", "In all; the oldest go first"),
+];
+
+pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyView {
+    let id = view.id.to_string();
+    let action = format!("/databases/{id}/retention");
+    let (stored, tried) = (view.stored.text(), view.tried.text());
+    let rows: Vec<_> = PolicyText::FIELDS
+        .into_iter()
+        .zip(LABELS)
+        .enumerate()
+        .map(|(index, (name, (label, help)))| {
+            let value = tried.values[index].clone();
+            // What is typed since is judged by the preview: a signal of this form would be gone when the next form takes its place.
+            let fault = view.fault.as_ref().filter(|(field, _)| field == name).map(|(_, message)| message.clone());
+            let (invalid, described) = (fault.is_some().then_some("true"), crate::ui::form::described_by(name, true, fault.is_some()));
+            view! {
+                <FieldBox label=label name=name help=help error=fault>
+                    <input id=format!("f-{name}") name=name value=value inputmode="numeric" maxlength="12" autocomplete="off" placeholder="no rule"
+                        aria-describedby=described aria-invalid=invalid
+                        on:input=move |event| text.update(|text| text.values[index] = event_target_value(&event))/>
+                </FieldBox>
+            }
+            .into_any()
+        })
+        .collect();
+    let save = view.may_change.then(|| {
+        view! { <button type="submit" class="button primary" formmethod="post" formaction="/fn/retention/save">"Save policy"</button> }
+    });
+    let changed = tried != stored;
+    let back = action.clone();
+    view! {
+        <form class="form retention-form" method="get" action=action>
+            <input type="hidden" name="try" value="1"/>
+            <input type="hidden" name="id" value=id/>
+            <div class="retention-fields">{rows}</div>
+            <label class="check">
+                <input type="checkbox" name="imported" value="on" checked=tried.imported
+                    on:change=move |event| text.update(|text| text.imported = event_target_checked(&event))/>
+                <span>"Imported backups fall under these rules, too"</span>
+            </label>
+            <p class="help">
+                "Empty: no such rule. Never removed: the newest good backup and 3 good ones in any case, pinned ones, those in use, manual ones, \
+                 safety backups of the last 7 days, and everything while no newer good one exists."
+            </p>
+            <div class="form-actions">
+                {save}
+                <button type="submit" class="button">"Preview"</button>
+                {changed.then(|| view! { <a class="button" href=back>"Back to the stored policy"</a> })}
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// The question before a policy is saved that removes many at once.
+pub(super) fn question(view: &RetentionView) -> AnyView {
+    let text = view.tried.text();
+    let Some(policy) = text.policy().ok().filter(|_| view.asks && view.may_change) else { return ().into_any() };
+    let outcome = outcome(view, &policy);
+    let what = amount((outcome.plan.removed.len() as u64, outcome.freed_bytes));
+    let hidden: Vec<_> = PolicyText::FIELDS
+        .into_iter()
+        .zip(text.values)
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> }.into_any())
+        .collect();
+    let imported = text.imported.then(|| view! { <input type="hidden" name="imported" value="on"/> });
+    let id = view.id.to_string();
+    view! {
+        <Alert kind=AlertKind::Warning title=format!("This policy would remove {what}")>
+            <p>{format!("{}. They go to the trash with the next cleanups, a few at a time, and can be put back for 24 hours each.", policy.words())}</p>
+            <form method="post" action="/fn/retention/save">
+                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="confirmed" value="on"/>
+                {hidden}
+                {imported}
+                <SubmitButton label=format!("Save it and remove {what}") tone="danger"/>
+            </form>
+        </Alert>
+    }
+    .into_any()
+}

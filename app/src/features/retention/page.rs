@@ -1,0 +1,97 @@
+//! The page of a database's retention: the policy, what it does to the backups that are there, and cleaning up now. Its address holds the
+//! policy that is tried; in a browser that runs the program the preview follows every key.
+
+use keepstone_model::retention::PolicyText;
+use leptos::prelude::*;
+use leptos_router::hooks::{use_location, use_params_map};
+
+use super::{
+    api::{self, RetentionView},
+    editor::{editor, question},
+    preview::{amount, outcome, preview},
+};
+use crate::ui::{
+    Alert, AlertKind, ConfirmDialog, DefinitionList, Fact, Facts, Loaded, PageHeader, Panel, SubmitButton, crumb,
+    schedule_table::moment_or_dash,
+};
+
+#[component]
+pub fn RetentionPage() -> impl IntoView {
+    let (params, search) = (use_params_map(), use_location().search);
+    let id = move || params.with(|params| params.get("id").unwrap_or_default());
+    let text = RwSignal::new(PolicyText::default());
+    // Not live: what someone types must not vanish because a job ended somewhere.
+    let view = Facts::new(move || (id(), search.get()), |(id, query)| api::show(id, query));
+    view! { <Loaded resource=view show=move |view| show(view, text)/> }
+}
+
+fn show(view: RetentionView, text: RwSignal<PolicyText>) -> AnyView {
+    text.set(view.tried.text());
+    let id = view.id.to_string();
+    let crumbs = vec![crumb("Databases", "/databases"), crumb(&id, format!("/databases/{id}"))];
+    let alarm = view.alarm.clone().map(|alarm| view! { <Alert kind=AlertKind::Warning title=alarm/> });
+    let saved = view.saved.then(|| view! { <Alert kind=AlertKind::Good title="Saved: the next cleanups go by this policy"/> });
+    let (editor, question, cleanup) = (editor(&view, text), question(&view), cleanup(&view));
+    let stored = view.stored.text();
+    let live = move || {
+        let tried = text.get();
+        match tried.policy() {
+            Ok(policy) => preview(&view, &policy, tried != stored),
+            Err(fault) => {
+                view! { <Alert kind=AlertKind::Failure title="There is no preview of this"><p>{fault.message}</p></Alert> }.into_any()
+            }
+        }
+    };
+    view! {
+        <PageHeader title=format!("Retention of {id}") breadcrumbs=crumbs/>
+        {saved}
+        {alarm}
+        {question}
+        <Panel title="Policy">{editor}</Panel>
+        {live}
+        {cleanup}
+    }
+    .into_any()
+}
+
+/// When cleanup runs, and doing it now by the stored policy.
+fn cleanup(view: &RetentionView) -> AnyView {
+    let (last, next, words) = (moment_or_dash(view.last.clone()), moment_or_dash(view.next.clone()), view.stored_words.clone());
+    let now = view.stored.text().policy().ok().map(|policy| outcome(view, &policy));
+    let what = now.as_ref().filter(|now| !now.plan.removed.is_empty()).map(|now| {
+        let seen: Vec<&str> = now.plan.removed.iter().map(|&index| view.dots[index].id.as_str()).collect();
+        (amount((seen.len() as u64, now.freed_bytes)), seen.join(" "))
+    });
+    let act = match what {
+        None => view! { <p class="muted">"By the stored policy nothing has to go now."</p> }.into_any(),
+        Some((what, _)) if !view.may_change => view! { <p class="muted">{format!("The next cleanups remove {what}.")}</p> }.into_any(),
+        Some((what, seen)) => {
+            let (id, key, list) = (view.id.to_string(), view.key.clone(), seen.replace(' ', "\n"));
+            let label = format!("Move {what} to the trash");
+            view! {
+                <ConfirmDialog name="clean-up" label="Clean up now…" title=format!("Move {what} to the trash?") icon="trash">
+                    <pre class="mono seen" tabindex="0" aria-label="What goes">{list}</pre>
+                    <p>"Each stays in the trash for 24 hours; until then it can be put back with one click."</p>
+                    <form method="post" action="/fn/retention/clean-up">
+                        <input type="hidden" name="id" value=id/>
+                        <input type="hidden" name="seen" value=seen/>
+                        <input type="hidden" name="key" value=key/>
+                        <SubmitButton label=label tone="danger" icon="trash"/>
+                    </form>
+                </ConfirmDialog>
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <Panel title="Cleanup">
+            <DefinitionList>
+                <Fact term="Stored policy">{words}</Fact>
+                <Fact term="Last cleanup">{last}</Fact>
+                <Fact term="Next cleanup">{next}<span class="sub">"daily, and after each scheduled backup"</span></Fact>
+            </DefinitionList>
+            <div class="cleanup-now">{act}</div>
+        </Panel>
+    }
+    .into_any()
+}
