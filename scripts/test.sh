@@ -19,7 +19,7 @@ stage() {
   if "$@"; then count "$name" 1 0 0 $((SECONDS - began)); else count "$name" 0 1 0 $((SECONDS - began)); return 1; fi
 }
 
-native=(-p keepstone-model -p keepstone-engine -p keepstone-app -p keepstone-server --features keepstone-app/ssr)
+native=(-p keepstone-model -p keepstone-cipher -p keepstone-engine -p keepstone-app -p keepstone-server --features keepstone-app/ssr)
 
 rust_tests() {
   local began=$SECONDS log=$logs/rust.log status=0

@@ -82,6 +82,8 @@ pub struct BackupDetail {
     pub backup: Backup,
     /// None where there is no archive (failed, interrupted) or it cannot be read.
     pub metadata: Option<Metadata>,
+    /// The archive is encrypted and no known password opens it: its metadata holds the readable fields only.
+    pub locked: bool,
     pub archive_path: Option<std::path::PathBuf>,
     pub previous: Option<BackupId>,
     pub next: Option<BackupId>,
@@ -94,15 +96,22 @@ pub fn detail(vault: &Vault, id: &BackupId) -> Result<BackupDetail> {
         _ => vault.archive_path(id),
     };
     let archive_path = path.is_file().then_some(path);
-    let metadata = archive_path.as_ref().and_then(|path| match Archive::open(path) {
-        Ok(archive) => Some(archive.metadata().clone()),
+    let archive = archive_path.as_ref().and_then(|path| match Archive::open(path) {
+        Ok(mut archive) => {
+            if let Err(cause) = vault.unlock(&mut archive) {
+                tracing::warn!(%id, %cause, "the archive's sealed metadata could not be read");
+            }
+            Some(archive)
+        }
         Err(cause) => {
             tracing::warn!(%id, %cause, "the archive's metadata could not be read");
             None
         }
     });
+    let locked = archive.as_ref().is_some_and(Archive::is_locked);
+    let metadata = archive.map(|archive| archive.metadata().clone());
     let (previous, next) = vault.catalog().neighbours(&backup)?;
-    Ok(BackupDetail { backup, metadata, archive_path, previous, next })
+    Ok(BackupDetail { backup, metadata, locked, archive_path, previous, next })
 }
 
 /// What may be edited afterwards; it lands in the notes beside the archive, durably. `None` leaves a thing as it is.

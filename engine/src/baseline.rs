@@ -9,7 +9,7 @@ use keepstone_model::{
     metadata::Metadata,
 };
 
-use crate::{Monitor, Result, Vault, archive::Archive, catalog::JobRow, image::ImageFacts, restore::replacing_report};
+use crate::{Monitor, Result, Vault, catalog::JobRow, image::ImageFacts, restore::replacing_report};
 
 /// The moment that is compared with.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Baseline {
             },
         };
         let path = if backup.state == BackupState::Trashed { vault.trash_path(&backup.id) } else { vault.archive_path(&backup.id) };
-        let known = match Archive::open(&path) {
+        let known = match vault.open_archive(&path) {
             Ok(archive) => Known::Tables(content(archive.metadata())),
             Err(error) => {
                 monitor.log(&format!("{} cannot be compared with table by table: {error}", backup.id));

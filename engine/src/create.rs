@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use keepstone_model::{
     anomaly::Changes,
-    backup::{Backup, SuspectCause, Verdict},
+    backup::{Backup, Encryption, SuspectCause, Verdict},
     event::EventResult,
     human,
     id::{DatabaseId, JobId, Kind},
@@ -21,6 +21,7 @@ use crate::{
     checkup, databases,
     image::ImageFacts,
     jobs::{self, JobMonitor, JobRequest, Running, STOPPED_KEY},
+    keys,
     proof::Depth,
     scheduler,
     sqlite::{
@@ -42,6 +43,9 @@ pub struct CreateOptions {
     pub compression: Compression,
     /// zstd 1–19 or gzip 1–9; none: the default of the compression.
     pub level: Option<i32>,
+    /// Whether the archive is encrypted; none: what the environment and the database say.
+    #[serde(default)]
+    pub encrypt: Option<bool>,
     /// Whether the archive is read back, opened and checked before it counts.
     pub verify: bool,
     /// Make none if the newest good backup is younger than this and holds the same content already: what starts and stops ask for.
@@ -63,6 +67,7 @@ impl CreateOptions {
             pin: false,
             compression: Compression::Zstd,
             level: None,
+            encrypt: None,
             verify: true,
             unless_equal_within_secs: None,
             actor: actor.into(),
@@ -107,6 +112,8 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     validate(options)?;
     let database = databases::database(running.vault, &options.database)?;
     let _lock = running.lock_database(&database.id)?;
+    // Before anything is read: a wish for encryption that cannot be met ends it here.
+    let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
     let path = sqlite::location::path_of(&database.location)?;
     let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
     if let Some(secs) = options.unless_equal_within_secs
@@ -126,6 +133,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         compression: options.compression,
         level: options.level,
         loss: &|facts| compared(facts).loss,
+        encrypt,
         proof: options.verify.then_some(Depth::Opened),
         actor: &options.actor,
         past: None,
@@ -199,8 +207,9 @@ fn outcome(report: &CreateReport) -> String {
     }
     let made = size_and_time(backup.original_size_bytes, report.elapsed_ms);
     let packed = human::bytes(backup.archive_size_bytes);
+    let packed = if backup.encryption == Encryption::None { format!("{packed} packed") } else { format!("{packed} packed and encrypted") };
     match backup.verdict() {
-        Verdict::Good => format!("backed up {made}, {packed} packed, read back and checked"),
+        Verdict::Good => format!("backed up {made}, {packed}, read back and checked"),
         Verdict::Suspect => {
             let what = match backup.suspect_cause {
                 SuspectCause::Damage => "is damaged",
@@ -208,6 +217,6 @@ fn outcome(report: &CreateReport) -> String {
             };
             format!("backed up {made}, but the source {what}: {}", backup.suspect.as_deref().unwrap_or_default())
         }
-        Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed} packed, not checked"),
+        Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed}, not checked"),
     }
 }

@@ -28,6 +28,14 @@ pub fn publish(staged: &Path, target: &Path) -> Result<()> {
     if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
 }
 
+/// Gives `staged` the name of a file that is there: a reader finds the old one or the new one, whole, whenever the process or the machine dies.
+/// The content must be fsynced already.
+pub fn replace(staged: &Path, target: &Path) -> Result<()> {
+    std::fs::rename(staged, target).map_err(|source| Error::io(target, source))?;
+    sync_dir(parent(target))?;
+    if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
+}
+
 /// A link refuses an existing name too. Only once the new name is on disk may the old one go.
 fn publish_by_link(staged: &Path, target: &Path) -> Result<()> {
     rustix::fs::link(staged, target).map_err(|errno| unpublished(target, errno))?;
@@ -75,6 +83,14 @@ pub(crate) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A new file that only this user may read; `TargetExists` if there is one of that name.
+pub fn create_private(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
+        _ => Error::io(path, source),
+    })
 }
 
 /// Makes a folder and its missing parents (0700), durably. One that exists is left as it is.

@@ -116,6 +116,18 @@ pub enum Error {
     // Keys
     #[error("{}", wrong_password(.path, *.tried))]
     WrongPassword { path: PathBuf, tried: usize },
+    #[error("{what} asks for encryption, and there is no password")]
+    NoEncryptionPassword { what: String },
+    #[error("{reason}")]
+    WeakPassword { reason: String },
+    #[error("no key \"{id}\"")]
+    UnknownKey { id: String },
+    #[error("key {id} cannot be removed: {reason}")]
+    KeyNeeded { id: String, reason: String },
+    #[error("{} is damaged: {detail}", .path.display())]
+    KeysDamaged { path: PathBuf, detail: String },
+    #[error("another change of keys is running")]
+    KeysBusy,
 
     // What other systems left
     #[error("{} cannot be imported: {reason}", .path.display())]
@@ -216,6 +228,12 @@ impl Error {
             Self::WrongPassword { tried: 0, .. } => "password_needed",
             Self::WrongPassword { .. } => "wrong_password",
             Self::NotImportable { code, .. } => code,
+            Self::NoEncryptionPassword { .. } => "no_encryption_password",
+            Self::WeakPassword { .. } => "weak_password",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::KeyNeeded { .. } => "key_needed",
+            Self::KeysDamaged { .. } => "keys_damaged",
+            Self::KeysBusy => "keys_busy",
             Self::DatabaseBusy { .. } => "database_busy",
             Self::TargetExists { .. } => "target_exists",
             Self::TargetUnusable { .. } => "target_unusable",
@@ -248,8 +266,14 @@ impl Error {
             | Self::UnknownTable { .. }
             | Self::UnknownSchedule { .. }
             | Self::UnknownUser { .. }
+            | Self::UnknownKey { .. }
             | Self::ArchiveMissing { .. } => Kind::NotFound,
-            Self::AmbiguousBackup { .. } | Self::Invalid { .. } | Self::Unsupported { .. } => Kind::Usage,
+            Self::AmbiguousBackup { .. }
+            | Self::Invalid { .. }
+            | Self::Unsupported { .. }
+            | Self::NoEncryptionPassword { .. }
+            | Self::WeakPassword { .. } => Kind::Usage,
+            Self::WrongPassword { .. } => Kind::WrongPassword,
             Self::SourceEmpty { .. }
             | Self::NotADatabase { .. }
             | Self::SourceFormat { .. }
@@ -258,9 +282,9 @@ impl Error {
             | Self::ArchiveTooNew { .. }
             | Self::VerificationFailed { .. }
             | Self::RestoreMismatch { .. }
+            | Self::KeysDamaged { .. }
             | Self::CatalogDamaged { .. } => Kind::Corrupt,
-            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } => Kind::Busy,
-            Self::WrongPassword { .. } => Kind::WrongPassword,
+            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } | Self::KeysBusy => Kind::Busy,
             Self::NotImportable { code, .. } => match *code {
                 "checksum_mismatch" | "damaged" | "counts_differ" | "too_large" | "empty" => Kind::Corrupt,
                 "postgres_not_supported" => Kind::Usage,
@@ -278,6 +302,7 @@ impl Error {
             | Self::PolicyNotConfirmed { .. }
             | Self::NotSuspect { .. }
             | Self::DeleteRefused { .. }
+            | Self::KeyNeeded { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }
             | Self::AlreadyExists { .. }
@@ -339,12 +364,26 @@ impl Error {
             Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
                 "Do not restore it; use another backup, and make a new one now."
             }
-            Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
-            Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
             Self::WrongPassword { .. } => {
                 "Give the password it was encrypted with: by --password-file FILE, BACKUP_ENCRYPTION_PASSWORD or `keepstone key add`. The \
                  archive is not damaged by this."
             }
+            Self::NoEncryptionPassword { .. } => {
+                "Set BACKUP_ENCRYPTION_PASSWORD or BACKUP_ENCRYPTION_PASSWORD_FILE, or give the vault one with `keepstone key add`. Nothing \
+                 was backed up; --no-encrypt makes a backup that is not encrypted."
+            }
+            Self::WeakPassword { .. } => "Make one with `openssl rand -base64 24`, and keep it where the backups are not.",
+            Self::UnknownKey { .. } => "`keepstone key list` shows the keys.",
+            Self::KeyNeeded { .. } => {
+                "Take those archives over to another password with `keepstone key change`, or say --yes to lose them."
+            }
+            Self::KeysDamaged { .. } => {
+                "Put the folder back from a copy. Or move it aside and tell the vault its passwords again with `keepstone key add`; the \
+                 archives do not need it."
+            }
+            Self::KeysBusy => "Wait until it is done, then try again.",
+            Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
+            Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
             Self::NotImportable { code: "postgres_not_supported", .. } => {
                 "Keep the file; `psql` and `pg_restore` load it, and a later version of keepstone will take it in."
             }

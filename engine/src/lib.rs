@@ -25,6 +25,7 @@ pub mod image;
 pub mod import;
 pub mod installation;
 pub mod jobs;
+pub mod keys;
 mod layout;
 pub mod monitor;
 mod notes;

@@ -1,4 +1,8 @@
 //! The mutable facts of a backup, in a file beside its archive. They win over the metadata and outlive a lost catalog.
+//!
+//! Beside an encrypted archive what is about its content is sealed under a key of the archive's own: descriptions, tags, what the checks found
+//! and why the source was in doubt. That it is pinned, deleted, in doubt, which checks passed and when stays readable, as it is needed where
+//! no password is known; nothing vouches for that part.
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -7,7 +11,12 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Vault, durable, guard};
+use crate::{
+    Error, Result, Vault,
+    archive::Archive,
+    durable, guard,
+    keys::{self, DataKey},
+};
 
 /// The only version so far; a newer one is refused, never overwritten.
 pub(crate) const NOTES_VERSION: u32 = 1;
@@ -42,7 +51,26 @@ pub(crate) struct Notes {
     /// Set before the archive goes to the trash and cleared after it came back. Whether it is there, its place says.
     #[serde(default)]
     pub tombstone: Option<Tombstone>,
+    /// What is about the content of an encrypted archive, as it stands in the file; none in memory once it is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
+
+/// What is sealed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    suspect: Option<String>,
+    /// With its reason.
+    #[serde(default)]
+    acknowledged: Option<Acknowledgement>,
+    /// With their details.
+    proofs: Vec<Proof>,
+}
+
+/// In place of a reason that is sealed.
+const SEALED_SUSPECT: &str = "the source was in doubt when the backup was taken (why is sealed)";
 
 /// Who deleted a backup, and until when it can be put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +96,88 @@ impl Notes {
             suspect_cause: SuspectCause::default(),
             acknowledged: None,
             tombstone: None,
+            sealed: None,
         }
+    }
+
+    /// Whether there is something in it that no known password opens.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// With what is sealed; as they are if this is not the key.
+    fn opened(mut self, key: &DataKey) -> Self {
+        let Some(sealed) = &self.sealed else { return self };
+        let plain = keys::unseal(&key.notes_key(), &associated(&self.backup_id), sealed);
+        let Some(content) = plain.and_then(|plain| serde_json::from_slice::<Content>(&plain).ok()) else { return self };
+        self.description = content.description;
+        self.tags = content.tags;
+        // Readable facts say whether, sealed ones say why: an acknowledged doubt is over though no password was known.
+        self.suspect = self.suspect.map(|readable| content.suspect.unwrap_or(readable));
+        if let (Some(readable), Some(whole)) = (&mut self.acknowledged, content.acknowledged)
+            && readable.at == whole.at
+        {
+            *readable = whole;
+        }
+        for proof in &mut self.proofs {
+            if let Some(whole) = content.proofs.iter().find(|whole| whole.checked_at == proof.checked_at) {
+                proof.clone_from(whole);
+            }
+        }
+        self.sealed = None;
+        self
+    }
+
+    /// As they stand in the file beside an archive with this key.
+    fn closed(mut self, key: &DataKey) -> Result<Self> {
+        let content = Content {
+            description: self.description.take(),
+            tags: self.tags.take(),
+            suspect: self.suspect.clone(),
+            acknowledged: self.acknowledged.clone(),
+            proofs: self.proofs.clone(),
+        };
+        let plain = serde_json::to_vec(&content).map_err(|error| Error::Internal(error.to_string()))?;
+        self.sealed = Some(keys::seal(&key.notes_key(), &associated(&self.backup_id), &plain)?);
+        self.suspect = self.suspect.map(|_| SEALED_SUSPECT.to_owned());
+        if let Some(acknowledged) = &mut self.acknowledged {
+            acknowledged.reason.clear();
+        }
+        for check in self.proofs.iter_mut().flat_map(|proof| &mut proof.checks) {
+            check.detail.clear();
+        }
+        Ok(self)
+    }
+}
+
+/// Sealed notes of one backup do not open as those of another.
+fn associated(id: &BackupId) -> Vec<u8> {
+    format!("keepstone 1 notes\n{id}").into_bytes()
+}
+
+/// How the notes of a backup are kept: as its archive is.
+enum Seal {
+    Plain,
+    With(DataKey),
+    /// The archive is encrypted and no known password opens it, or it cannot be read.
+    Locked(Error),
+}
+
+fn seal_of(vault: &Vault, id: &BackupId) -> Seal {
+    let opened = Archive::open(&vault.archive_path(id)).or_else(|error| match error {
+        Error::ArchiveMissing { .. } => Archive::open(&vault.trash_path(id)),
+        other => Err(other),
+    });
+    let mut archive = match opened {
+        Ok(archive) => archive,
+        Err(error) => return Seal::Locked(error),
+    };
+    if !archive.metadata().encrypted {
+        return Seal::Plain;
+    }
+    match vault.unlock(&mut archive) {
+        Ok(()) => archive.data_key().map_or(Seal::Plain, |key| Seal::With(key.clone())),
+        Err(error) => Seal::Locked(error),
     }
 }
 
@@ -78,8 +187,19 @@ struct Version {
     notes_version: u32,
 }
 
-/// The notes as they are on the disk; empty ones where there is no file.
+/// The notes as they are on the disk, opened if a known password does it; empty ones where there is no file.
 pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
+    let notes = read_file(vault, id)?;
+    if !notes.is_locked() {
+        return Ok(notes);
+    }
+    Ok(match seal_of(vault, id) {
+        Seal::With(key) => notes.opened(&key),
+        Seal::Plain | Seal::Locked(_) => notes,
+    })
+}
+
+fn read_file(vault: &Vault, id: &BackupId) -> Result<Notes> {
     let path = vault.notes_path(id);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -98,17 +218,34 @@ pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
     Ok(notes)
 }
 
-/// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other.
+/// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other. Beside an
+/// archive that no known password opens only the readable facts can be changed: `WrongPassword` for the others.
 pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
     let path = vault.notes_path(id);
     let folder = path.parent().expect("notes lie in the folder of their kind");
     durable::make_dir(folder)?;
     let _guard = guard::lock_dir(folder)?;
-    let mut notes = read(vault, id)?;
+    let seal = seal_of(vault, id);
+    let mut notes = read_file(vault, id)?;
+    if let Seal::With(key) = &seal {
+        notes = notes.opened(key);
+    }
+    let before = (notes.description.clone(), notes.tags.clone());
     change(&mut notes);
     let surplus = notes.proofs.len().saturating_sub(PROOFS_MAX);
     notes.proofs.drain(..surplus);
-    let mut json = serde_json::to_vec_pretty(&notes).expect("our own types have string keys and serialise");
+    let file = match seal {
+        Seal::With(key) => notes.clone().closed(&key)?,
+        Seal::Locked(error) if notes.is_locked() || matches!(error, Error::WrongPassword { .. }) => {
+            // What is sealed stays as it is, and nothing about the content is written beside it in clear.
+            if before != (notes.description.clone(), notes.tags.clone()) {
+                return Err(error);
+            }
+            notes.clone()
+        }
+        Seal::Plain | Seal::Locked(_) => notes.clone(),
+    };
+    let mut json = serde_json::to_vec_pretty(&file).expect("our own types have string keys and serialise");
     json.push(b'\n');
     durable::write(&path, &json)?;
     Ok(notes)

@@ -21,6 +21,7 @@ use crate::{
     archive::Archive,
     durable,
     jobs::ignore_missing,
+    keys::Passwords,
     sqlite::inspect::{ImageReport, inspect_image},
 };
 
@@ -38,13 +39,25 @@ pub(crate) enum Depth {
 
 /// Checks an archive from its stored bytes to its rows. A check that fails is in the proof; an error is what kept the checks from being made
 /// at all (cancelled, say).
-pub(crate) fn prove(path: &Path, scratch_dir: &Path, depth: Depth, step: Step, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
+/// An archive that none of the passwords opens is checked as far as its stored bytes.
+pub(crate) fn prove(
+    path: &Path,
+    passwords: &Passwords,
+    scratch_dir: &Path,
+    depth: Depth,
+    step: Step,
+    monitor: &dyn Monitor,
+) -> Result<(Option<Metadata>, Proof)> {
     let mut checks = Checks::default();
     let opened = checks.run(CheckName::FileExistence, || match Archive::open(path) {
         Ok(archive) => Ok((CheckResult::Passed, human::bytes(archive.size_bytes()), Some(archive))),
         Err(error) => verdict(error).map(|(result, detail)| (result, detail, None)),
     })?;
-    let Some(archive) = opened else { return Ok((None, checks.proof())) };
+    let Some(mut archive) = opened else { return Ok((None, checks.proof())) };
+    let begun = Instant::now();
+    if let Err(error) = archive.unlock(passwords) {
+        return locked(checks, &archive, error, begun, step, monitor);
+    }
     let metadata = archive.metadata().clone();
 
     let scratch = Scratch { path: scratch_dir.join("scratch.sqlite") };
@@ -65,17 +78,50 @@ pub(crate) fn prove(path: &Path, scratch_dir: &Path, depth: Depth, step: Step, m
     Ok((Some(metadata), checks.proof()))
 }
 
+/// The checks of an archive that was not unlocked: its stored bytes are looked at all the same. A wrong password is no damage, so that check
+/// could not run; metadata that was changed is.
+fn locked(
+    mut checks: Checks,
+    archive: &Archive,
+    error: Error,
+    begun: Instant,
+    step: Step,
+    monitor: &dyn Monitor,
+) -> Result<(Option<Metadata>, Proof)> {
+    let (result, detail) = verdict(error)?;
+    check_stored(&mut checks, archive, step, monitor)?;
+    checks.took(CheckName::DecryptionTest, result, detail, begun);
+    if result == CheckResult::CouldNotRun {
+        for name in [CheckName::DecompressionTest, CheckName::SqliteIntegrityCheck, CheckName::ForeignKeyCheck, CheckName::RowCounts] {
+            checks.add(name, CheckResult::CouldNotRun, "it is encrypted and no known password opens it");
+        }
+    }
+    Ok((Some(archive.metadata().clone()), checks.proof()))
+}
+
+fn check_stored(checks: &mut Checks, archive: &Archive, step: Step, monitor: &dyn Monitor) -> Result<bool> {
+    checks.run(CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
+        Ok(()) => Ok((CheckResult::Passed, format!("SHA-256 {}", archive.metadata().payload_hash), true)),
+        Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
+    })
+}
+
 /// Reads the payload once: extraction compares every hash on its way. Only where it fails the stored bytes are read again by themselves, to
 /// tell damage of the disk from a payload that was written wrong.
 fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, step: Step, monitor: &dyn Monitor) -> Result<bool> {
     let metadata = archive.metadata();
-    let not_encrypted = |checks: &mut Checks| {
-        checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
+    let encrypted = metadata.encrypted;
+    let decrypted = |checks: &mut Checks| {
+        if encrypted {
+            checks.add(CheckName::DecryptionTest, CheckResult::Passed, "every chunk fits its tag");
+        } else {
+            checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
+        }
     };
     let begun = Instant::now();
     let Err(fault) = decompress(archive, scratch, step, monitor) else {
         checks.add(CheckName::ChecksumValidation, CheckResult::Passed, &format!("SHA-256 {}", metadata.payload_hash));
-        not_encrypted(checks);
+        decrypted(checks);
         let (result, detail) = match metadata.compression {
             Compression::None => (CheckResult::NotApplicable, "stored without compression; the bytes are the database's".to_owned()),
             _ => (CheckResult::Passed, format!("{} as they were read", human::bytes(metadata.original_size))),
@@ -84,13 +130,14 @@ fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, 
         return Ok(true);
     };
     let (result, detail) = verdict(fault)?;
-    let stored = checks.run(CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
-        Ok(()) => Ok((CheckResult::Passed, format!("SHA-256 {}", metadata.payload_hash), true)),
-        Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
-    })?;
-    not_encrypted(checks);
+    let stored = check_stored(checks, archive, step, monitor)?;
+    if !encrypted {
+        decrypted(checks);
+    }
     if stored {
-        checks.took(CheckName::DecompressionTest, result, detail, begun);
+        // The stored bytes are the ones that were written: what was written is wrong.
+        let name = if encrypted { CheckName::DecryptionTest } else { CheckName::DecompressionTest };
+        checks.took(name, result, detail, begun);
     }
     Ok(false)
 }

@@ -5,11 +5,11 @@
 //! `complete`. A process that dies before the rename leaves nothing under the archive's name; one that dies after it leaves a whole archive
 //! that recovery adopts.
 
-use std::path::Path;
+use std::{path::Path, slice, sync::Arc};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, CheckName, CheckResult, Proof, SuspectCause},
+    backup::{Backup, BackupState, CheckName, CheckResult, Encryption, Proof, SuspectCause},
     database::Database,
     human,
     id::{BackupId, Kind},
@@ -24,6 +24,7 @@ use crate::{
     databases, durable,
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
+    keys::{self, Stretched},
     notes::{self, Notes},
     proof::{Depth, prove},
 };
@@ -38,6 +39,8 @@ pub(crate) struct TakeOptions<'a> {
     pub(crate) pin: bool,
     pub(crate) compression: Compression,
     pub(crate) level: Option<i32>,
+    /// What the archive is encrypted with, if it is.
+    pub(crate) encrypt: Option<Arc<Stretched>>,
     /// Why the source is in doubt for what it holds, where it is not damaged.
     pub(crate) loss: &'a dyn Fn(&ImageFacts) -> Option<String>,
     /// None: published as it is, unproven.
@@ -105,7 +108,11 @@ fn write_and_publish(
     monitor: &dyn Monitor,
 ) -> Result<(Backup, ImageFacts)> {
     let vault = running.vault;
-    let mut writer = ArchiveWriter::create(staged, &WriteOptions { compression: options.compression, level: options.level })?;
+    let write = WriteOptions { compression: options.compression, level: options.level };
+    let mut writer = match &options.encrypt {
+        None => ArchiveWriter::create(staged, &write)?,
+        Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
+    };
     let facts = source(&mut writer)?;
     let previous =
         vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete && b.sequence < sequence);
@@ -122,7 +129,7 @@ fn write_and_publish(
                 monitor.step(Step::Prove);
             }
             let step = if options.kind == Kind::Safety { Step::SafetyBackup } else { Step::Prove };
-            let (_, proof) = prove(staged, &running.staging, depth, step, monitor)?;
+            let (_, proof) = prove(staged, &vault.keys().passwords(), &running.staging, depth, step, monitor)?;
             // Damage weighs more than a loss, which may well come of it.
             let known = suspect.as_ref().is_some_and(|(_, cause)| *cause == SuspectCause::Damage);
             if let Some(why) = judge(id, &proof)?.filter(|_| !known) {
@@ -167,6 +174,7 @@ fn write_and_publish(
         archive_size_bytes: written.archive_size_bytes,
         total_records: facts.total_records(),
         payload_hash: Some(written.metadata.payload_hash),
+        encryption: if options.encrypt.is_some() { Encryption::Known } else { Encryption::None },
         proof,
         error: None,
         job: Some(running.id()),
@@ -226,7 +234,9 @@ fn metadata(
         compressed_size: payload.compressed_size_bytes,
         compressed: options.compression != Compression::None,
         compression: options.compression,
+        // What is encrypted the writer says.
         encrypted: false,
+        cipher: None,
         backup_hash: payload.backup_hash.clone(),
         restore_hash: payload.restore_hash.clone(),
         payload_hash: payload.payload_hash.clone(),
@@ -251,11 +261,12 @@ fn metadata(
 /// what has certainly no archive.
 fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, error: &Error) -> Result<()> {
     let vault = running.vault;
-    let archive = Archive::open(&vault.archive_path(id));
+    let mut archive = Archive::open(&vault.archive_path(id));
+    let encryption = archive.as_mut().map_or(Ok(Encryption::None), |archive| keys::settle(vault, archive))?;
     vault.catalog().change_backup(id, |backup| match &archive {
         _ if backup.state != BackupState::Running => {}
         Ok(archive) => {
-            adopt(backup, archive, None);
+            adopt(backup, archive, encryption, None);
             backup.pinned = options.pin;
         }
         Err(Error::ArchiveMissing { .. }) => {
@@ -268,9 +279,10 @@ fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, e
 }
 
 /// Completes the row of an archive that was published and not written down.
-pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, notes: Option<&Notes>) {
+pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, encryption: Encryption, notes: Option<&Notes>) {
     let metadata = archive.metadata();
     backup.state = BackupState::Complete;
+    backup.encryption = encryption;
     backup.created_at = metadata.created_at;
     backup.original_size_bytes = metadata.original_size;
     backup.archive_size_bytes = archive.size_bytes();

@@ -12,7 +12,6 @@ use keepstone_model::{
 
 use crate::{
     Error, Monitor, Result,
-    archive::Archive,
     image::{ImageSink, RestoreHasher},
     jobs::Running,
     sqlite::{self, snapshot::SnapshotOptions},
@@ -29,7 +28,7 @@ pub(crate) fn equal_backup(
 ) -> Result<Option<Backup>> {
     let Some(backup) = newest_good(running, database, within)? else { return Ok(None) };
     // The row may outlive its archive; only what is really there can stand in for a new one.
-    let Ok(archive) = Archive::open(&running.vault.archive_path(&backup.id)) else { return Ok(None) };
+    let Ok(archive) = running.vault.open_archive(&running.vault.archive_path(&backup.id)) else { return Ok(None) };
     let (expected_bytes, expected_hash) = (archive.metadata().original_size, archive.metadata().restore_hash.clone());
     let path = sqlite::location::path_of(&database.location)?;
     let mut sink = Compare { expected_bytes, other_size: false, hasher: RestoreHasher::default() };

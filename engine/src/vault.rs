@@ -16,6 +16,7 @@ use crate::{
     delete, durable, guard,
     image::hex,
     jobs,
+    keys::Keys,
 };
 
 mod place;
@@ -56,6 +57,7 @@ pub struct Vault {
     backups: PathBuf,
     catalog: Catalog,
     live: Live,
+    keys: Keys,
 }
 
 /// `vault.toml`.
@@ -99,7 +101,7 @@ impl Vault {
             let backups = place::settle(&data, marker, wished, &catalog)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
             let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
-            Self { data, backups, catalog, live }
+            Self { keys: Keys::new(&data), data, backups, catalog, live }
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;
@@ -116,6 +118,10 @@ impl Vault {
 
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     pub(crate) fn live(&self) -> &Live {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use keepstone_model::{
-    backup::{Backup, BackupState, CheckResult, Proof},
+    backup::{Backup, BackupState, CheckResult, Encryption, Proof},
+    event::EventResult,
     id::{BackupId, JobId},
     job::{Progress, Step},
     metadata::Metadata,
@@ -11,8 +12,12 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Monitor, Result, Vault, backups, databases,
+    Error, Monitor, Result, Vault,
+    activity::{self, NewEvent},
+    archive::Archive,
+    backups, databases,
     jobs::{JobMonitor, JobRequest, Running},
+    keys::{self, Passwords},
     notes,
     proof::{Depth, prove},
 };
@@ -70,10 +75,26 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         _ => return Err(Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) }),
     };
     monitor.step(Step::Verify);
-    let (_, proof) = prove(&path, &running.staging, Depth::Opened, Step::Verify, monitor)?;
+    let (_, proof) = prove(&path, &vault.keys().passwords(), &running.staging, Depth::Opened, Step::Verify, monitor)?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
     // Only the proof: it may have been pinned, described or deleted meanwhile.
+    let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);
+    let lost = encryption == Encryption::Lost;
+    let message = format!("{id}: no password that the vault knows opens it");
+    let event = NewEvent {
+        actor: &options.actor,
+        action: "key.lost",
+        result: EventResult::Failed,
+        database: Some(backup.database.clone()),
+        backup: Some(id.clone()),
+        job: Some(running.id()),
+        message,
+    };
+    if lost && backup.encryption != Encryption::Lost {
+        activity::record(vault, &event)?;
+    }
     let backup = vault.catalog().change_backup(id, |backup| {
+        backup.encryption = encryption;
         if tells_more(&proof, backup.proof.as_ref()) {
             backup.proof = Some(proof.clone());
         }
@@ -82,6 +103,9 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     for check in &proof.checks {
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
         monitor.log(&format!("{} {}{detail}", check.name, check.result.as_str()));
+    }
+    if lost && !proof.failed() {
+        return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
     Ok(VerifyReport { job: running.id(), backup, proof })
 }
@@ -141,8 +165,14 @@ impl Monitor for Unhurried<'_> {
     }
 }
 
-/// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, removed afterwards.
-pub fn verify_file(archive: &Path, scratch: &Path, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
+/// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, removed afterwards. `WrongPassword` if
+/// it is encrypted, not damaged as far as that can be told, and none of the passwords opens it.
+pub fn verify_file(archive: &Path, passwords: &Passwords, scratch: &Path, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
     monitor.step(Step::Verify);
-    prove(archive, scratch, Depth::Opened, Step::Verify, monitor)
+    let (metadata, proof) = prove(archive, passwords, scratch, Depth::Opened, Step::Verify, monitor)?;
+    if !proof.failed() && metadata.as_ref().is_some_and(|metadata| metadata.encrypted) {
+        // The checks went well; if none of the passwords was the right one that is what there is to say.
+        Archive::open_with(archive, passwords)?;
+    }
+    Ok((metadata, proof))
 }

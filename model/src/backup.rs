@@ -212,6 +212,30 @@ impl SuspectCause {
     }
 }
 
+/// Whether a backup is encrypted, and whether its vault can still open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    #[default]
+    None,
+    /// Encrypted; a password that the vault knows opens it.
+    Known,
+    /// Encrypted; no password that the vault knows opens it.
+    Lost,
+}
+
+impl Encryption {
+    pub const ALL: [Self; 3] = [Self::None, Self::Known, Self::Lost];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Known => "known",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// A person's word on a suspect backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
@@ -251,6 +275,8 @@ pub struct Backup {
     pub archive_size_bytes: u64,
     pub total_records: u64,
     pub payload_hash: Option<String>,
+    #[serde(default)]
+    pub encryption: Encryption,
     pub proof: Option<Proof>,
     /// What went wrong, for failed and interrupted ones.
     pub error: Option<String>,
@@ -265,13 +291,14 @@ impl Backup {
         self.proof.as_ref().map_or(Level::None, Proof::level)
     }
 
-    /// The verdict, first that fits: suspect, bad, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one.
+    /// The verdict, first that fits: suspect, bad, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one. What no
+    /// known password opens cannot be restored, so it is not good.
     pub fn verdict(&self) -> Verdict {
         if self.suspect.is_some() && (self.suspect_cause == SuspectCause::Damage || self.acknowledged.is_none()) {
             Verdict::Suspect
         } else if self.proof.as_ref().is_some_and(Proof::failed) {
             Verdict::Bad
-        } else if self.level() >= Level::Opened {
+        } else if self.level() >= Level::Opened && self.encryption != Encryption::Lost {
             Verdict::Good
         } else {
             Verdict::Unproven
@@ -350,6 +377,7 @@ pub(crate) fn example() -> Backup {
         archive_size_bytes: 1,
         total_records: 1,
         payload_hash: None,
+        encryption: crate::backup::Encryption::None,
         proof: Some(Proof { checked_at: Timestamp::UNIX_EPOCH, checks }),
         error: None,
         job: None,

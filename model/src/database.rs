@@ -188,6 +188,8 @@ pub struct Situation<'a> {
     /// The newest complete backup, where it is suspect.
     pub suspect: Option<&'a Backup>,
     pub last_error: Option<&'a str>,
+    /// Backups that no known password opens.
+    pub lost_count: u64,
 }
 
 /// Everything that keeps a database from being safe, the most urgent first.
@@ -219,6 +221,14 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                     .to_owned(),
                 backup: Some(backup.id.clone()),
             },
+        });
+    }
+    if situation.lost_count > 0 {
+        let backups = if situation.lost_count == 1 { "1 backup" } else { &format!("{} backups", situation.lost_count) };
+        concerns.push(Concern {
+            reason: format!("no known password opens {backups}"),
+            advice: "Tell the vault the password they were encrypted with: `keepstone key add`. They are not damaged.".to_owned(),
+            backup: None,
         });
     }
     if facts.last_run_failed {
@@ -296,7 +306,8 @@ mod tests {
                     ..crate::backup::example()
                 };
                 let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));
-                let found = concerns(&Situation { database: &id, facts, damage, suspect, last_error: Some("no space") }, now);
+                let found =
+                    concerns(&Situation { database: &id, facts, damage, suspect, last_error: Some("no space"), lost_count: 0 }, now);
                 let at_risk = matches!(database_state(&facts, now), DatabaseState::AtRisk | DatabaseState::Failed);
                 assert_eq!(at_risk, !found.is_empty(), "{facts:?}");
                 assert!(found.iter().all(|concern| !concern.advice.is_empty()));

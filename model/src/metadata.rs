@@ -40,6 +40,15 @@ impl Compression {
             Self::None => "database.sqlite",
         }
     }
+
+    /// The same of an encrypted archive, e.g. `database.sqlite.zst.enc`.
+    pub const fn sqlite_entry_encrypted(self) -> &'static str {
+        match self {
+            Self::Zstd => "database.sqlite.zst.enc",
+            Self::Gzip => "database.sqlite.gz.enc",
+            Self::None => "database.sqlite.enc",
+        }
+    }
 }
 
 /// A column as `PRAGMA table_xinfo` says it.
@@ -120,6 +129,9 @@ pub struct Metadata {
     pub compressed: bool,
     pub compression: Compression,
     pub encrypted: bool,
+    /// How the payload of an encrypted archive is encrypted: [`CIPHER`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
     /// SHA-256 of the plain image, in hexadecimal.
     pub backup_hash: String,
     /// The same with the header bytes that SQLite itself changes zeroed (18–19, 24–27, 40–43, 92–95).
@@ -148,6 +160,50 @@ pub struct Metadata {
     pub suspect_cause: Option<SuspectCause>,
 }
 
-/// A key slot. None is written yet: until archives can be encrypted the list is empty and its members have no form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Slot {}
+/// AES-256-GCM in chunks of 64 KiB, by the STREAM construction with a 32-bit big-endian counter and a flag on the last chunk.
+pub const CIPHER: &str = "aes-256-gcm-stream-be32-64k";
+
+/// A key slot: the archive's data key, wrapped with what a password gives. Any one slot opens the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    #[serde(flatten)]
+    pub kdf: Kdf,
+    /// What the password is stretched with: 16 bytes in hexadecimal. Archives of one vault and one password share it.
+    pub salt: String,
+    /// Makes the wrap key of this slot, and of no other: 32 random bytes in hexadecimal.
+    pub wrap_salt: String,
+    /// The data key under the wrap key: 48 bytes in hexadecimal.
+    pub wrapped: String,
+}
+
+/// How a password is stretched into a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kdf")]
+pub enum Kdf {
+    /// RFC 7914. Takes 128 · n · r bytes of memory.
+    #[serde(rename = "scrypt")]
+    Scrypt { n: u32, r: u32, p: u32 },
+    /// RFC 8018, for those who must.
+    #[serde(rename = "pbkdf2-hmac-sha256")]
+    Pbkdf2 { iterations: u32 },
+}
+
+impl Kdf {
+    /// Half a second and 128 MiB for each guess.
+    pub const SCRYPT: Self = Self::Scrypt { n: 1 << 17, r: 8, p: 1 };
+    pub const PBKDF2: Self = Self::Pbkdf2 { iterations: 600_000 };
+
+    /// e.g. `scrypt`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scrypt { .. } => "scrypt",
+            Self::Pbkdf2 { .. } => "pbkdf2-hmac-sha256",
+        }
+    }
+}
+
+impl Default for Kdf {
+    fn default() -> Self {
+        Self::SCRYPT
+    }
+}

@@ -73,6 +73,57 @@ pub fn duration_secs(field: &'static str, text: &str) -> Result<u64, Refusal> {
     secs.ok_or_else(|| Refusal { field, message: format!("\"{text}\" is not a duration: give a number with s, min, h, d or w, e.g. 26h") })
 }
 
+/// What no backup is encrypted with: words of examples, and what a machine guesses first.
+const PLACEHOLDERS: [&str; 23] = [
+    "yourpassword",
+    "password",
+    "passwort",
+    "passphrase",
+    "changeme",
+    "changethis",
+    "replaceme",
+    "yoursecure",
+    "yourpass",
+    "yourkey",
+    "yourbackup",
+    "secretkey",
+    "mysecret",
+    "topsecret",
+    "example",
+    "placeholder",
+    "123456",
+    "qwerty",
+    "letmein",
+    "todo",
+    "xxxx",
+    "insert",
+    "encryptionkey",
+];
+
+/// A password that encrypts backups. Whoever has an archive can guess as long as they like, so weak ones are refused.
+pub fn encryption_password(text: &str) -> Result<(), Refusal> {
+    let field = "password";
+    let count = text.chars().count();
+    refuse_unless(field, !text.chars().any(char::is_control), || {
+        "an encryption password is one line, without control characters".to_owned()
+    })?;
+    refuse_unless(field, text.trim() == text, || "an encryption password neither begins nor ends with a space".to_owned())?;
+    refuse_unless(field, count >= PASSWORD_MIN_CHARS, || format!("an encryption password has at least {PASSWORD_MIN_CHARS} characters"))?;
+    refuse_unless(field, text.len() <= 1024, || "an encryption password has at most 1024 bytes".to_owned())?;
+    let mut distinct: Vec<char> = text.to_lowercase().chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    refuse_unless(field, distinct.len() >= 6, || "this password repeats a few characters, and is guessed at once".to_owned())?;
+    let bare: String = text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    // A long one may well hold such a word among others.
+    let rest = PLACEHOLDERS.iter().fold(bare.clone(), |rest, weak| rest.replace(weak, ""));
+    let placeholder = rest.len() < bare.len() && rest.chars().count() < 9;
+    let in_braces = text.starts_with(['<', '$', '{']) && text.ends_with(['>', '}']);
+    refuse_unless(field, !placeholder && !in_braces, || {
+        "this password looks like a placeholder or is among the first that are tried".to_owned()
+    })
+}
+
 fn refuse_unless(field: &'static str, fits: bool, message: impl FnOnce() -> String) -> Result<(), Refusal> {
     if fits { Ok(()) } else { Err(Refusal { field, message: message() }) }
 }
@@ -106,5 +157,34 @@ mod tests {
             assert!(password(weak, "alice").is_err(), "{weak}");
         }
         assert!(password("correct horse battery staple", "alice").is_ok());
+    }
+
+    #[test]
+    fn placeholders_do_not_encrypt() {
+        for weak in [
+            "",
+            "changeme",
+            "change-me-please",
+            "CHANGE_ME_NOW_123",
+            "your-password-here",
+            "your_secure_password_here",
+            "password",
+            "P-a-s-s-w-o-r-d-1",
+            "short",
+            "aaaaaaaaaaaaaaaa",
+            "abababababababab",
+            "<the password>",
+            "${BACKUP_PW_VAR}",
+            "my-secret-key-1",
+            "two lines\nof a file",
+            " leading space 12",
+        ] {
+            assert!(encryption_password(weak).is_err(), "{weak}");
+        }
+        for strong in
+            ["correct horse battery staple", "a good long pass phrase", "kT9v-wQ2m-Zr7p", "Schlüssel für Überfälle", "ключ от хранилища №7"]
+        {
+            assert_eq!(encryption_password(strong), Ok(()), "{strong}");
+        }
     }
 }

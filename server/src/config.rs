@@ -1,5 +1,6 @@
 //! What the environment says, as a predecessor's deployment has it. What cannot be honoured yet stops the start with a sentence: a setting is
-//! never silently ignored. `KEEPSTONE_DATA` and `BACKUP_DIR` are read where the command line is.
+//! never silently ignored. `KEEPSTONE_DATA`, `BACKUP_DIR` and
+//! what is about encryption are read where the command line is.
 
 use anyhow::{Context, Result, bail};
 use keepstone_engine::{
@@ -79,14 +80,6 @@ fn retention(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Retenti
 }
 
 fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Environment> {
-    if is_on("BACKUP_ENCRYPTION_ENABLED", &variable)? == Some(true) {
-        bail!("BACKUP_ENCRYPTION_ENABLED is on, and this version cannot encrypt archives yet. Nothing was started.");
-    }
-    for name in ["BACKUP_ENCRYPTION_PASSWORD", "BACKUP_ENCRYPTION_PASSWORD_FILE"] {
-        if variable(name).is_some() && is_on("BACKUP_ENCRYPTION_ENABLED", &variable)? != Some(false) {
-            bail!("{name} is set, and this version cannot encrypt archives yet. Unset it, or set BACKUP_ENCRYPTION_ENABLED=false.");
-        }
-    }
     let retention = retention(&variable)?;
     for name in ["BACKUP_COMPRESSION_ENABLED", "BACKUP_VERIFY_AFTER_CREATE"] {
         if is_on(name, &variable)? == Some(false) {
@@ -146,12 +139,7 @@ mod tests {
             let refusal = format!("{:#}", with(&[("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_SCHEDULE", cron)]).unwrap_err());
             assert!(refusal.contains("BACKUP_SCHEDULE"), "{refusal}");
         }
-        assert!(with(&[("BACKUP_ENCRYPTION_ENABLED", "False"), ("BACKUP_ENCRYPTION_PASSWORD", "x")]).is_ok());
         for (name, value) in [
-            ("BACKUP_ENCRYPTION_ENABLED", "true"),
-            ("BACKUP_ENCRYPTION_ENABLED", "maybe"),
-            ("BACKUP_ENCRYPTION_PASSWORD", "x"),
-            ("BACKUP_ENCRYPTION_PASSWORD_FILE", "/x"),
             ("BACKUP_SCHEDULE", "0 2 * * *"),
             ("BACKUP_RETENTION_DAYS", "a month"),
             ("BACKUP_MAX_BACKUPS", "0"),

@@ -148,6 +148,7 @@ mod on_the_server {
                 archive_size_bytes: 0,
                 total_records: 0,
                 payload_hash: None,
+                encryption: keepstone_model::backup::Encryption::None,
                 proof: None,
                 error: None,
                 job: None,

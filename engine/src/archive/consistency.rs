@@ -2,19 +2,37 @@
 
 use keepstone_model::{
     database::Engine,
-    metadata::{Compression, FORMAT_VERSION, Metadata},
+    metadata::{CIPHER, Compression, FORMAT_VERSION, Metadata},
 };
+
+use super::cipher;
+use crate::keys;
+
+/// More slots are neither written nor tried: each may cost half a second.
+pub(crate) const SLOTS_MAX: usize = 16;
 
 /// What does not fit, if anything: in words, e.g. `compressed_size is 7, the payload has 9 bytes`.
 pub(super) fn check(metadata: &Metadata, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
+    check_readable(metadata, payload_entry, payload_size_bytes)?;
+    let hashes = [("backup_hash", &metadata.backup_hash), ("restore_hash", &metadata.restore_hash)];
+    match hashes.into_iter().find(|(_, hash)| !is_sha256(hash)) {
+        Some((name, _)) => Err(format!("{name} is no SHA-256")),
+        None => Ok(()),
+    }
+}
+
+/// The same of an archive whose sealed fields are not known.
+pub(super) fn check_readable(metadata: &Metadata, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
     let said = metadata;
     if said.format_version != FORMAT_VERSION {
         return Err(format!("format_version is {}", said.format_version));
     }
-    if said.engine != Engine::Sqlite || said.encrypted || !said.slots.is_empty() {
-        return Err(format!("it is of an encrypted or {} archive, the payload is {payload_entry}", said.engine));
+    if said.engine != Engine::Sqlite {
+        return Err(format!("it is of a {} archive, the payload is {payload_entry}", said.engine));
     }
-    if said.compression.sqlite_entry() != payload_entry || said.compressed != (said.compression != Compression::None) {
+    check_encryption(said, payload_size_bytes)?;
+    let entry = if said.encrypted { said.compression.sqlite_entry_encrypted() } else { said.compression.sqlite_entry() };
+    if entry != payload_entry || said.compressed != (said.compression != Compression::None) {
         return Err(format!("compression is {}, the payload is {payload_entry}", said.compression.as_str()));
     }
     if said.compressed_size != payload_size_bytes {
@@ -26,11 +44,24 @@ pub(super) fn check(metadata: &Metadata, payload_entry: &str, payload_size_bytes
     if said.checksum_algorithm != "sha256" {
         return Err(format!("checksum_algorithm is {:?}", said.checksum_algorithm));
     }
-    let hashes = [("backup_hash", &said.backup_hash), ("restore_hash", &said.restore_hash), ("payload_hash", &said.payload_hash)];
-    match hashes.into_iter().find(|(_, hash)| !is_sha256(hash)) {
-        Some((name, _)) => Err(format!("{name} is no SHA-256")),
-        None => Ok(()),
+    if is_sha256(&said.payload_hash) { Ok(()) } else { Err("payload_hash is no SHA-256".to_owned()) }
+}
+
+fn check_encryption(said: &Metadata, payload_size_bytes: u64) -> Result<(), String> {
+    if !said.encrypted {
+        let nothing = said.slots.is_empty() && said.cipher.is_none();
+        return if nothing { Ok(()) } else { Err("it is not encrypted and has key slots or a cipher".to_owned()) };
     }
+    if said.cipher.as_deref() != Some(CIPHER) {
+        return Err(format!("cipher is {:?}", said.cipher.as_deref().unwrap_or_default()));
+    }
+    if said.slots.is_empty() || said.slots.len() > SLOTS_MAX || !said.slots.iter().all(keys::is_slot) {
+        return Err("its key slots are none that this version writes".to_owned());
+    }
+    if !cipher::is_size(payload_size_bytes) {
+        return Err(format!("an encrypted payload cannot have {payload_size_bytes} bytes"));
+    }
+    Ok(())
 }
 
 fn is_sha256(text: &str) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Not here: where archives lie and how they are published (`durable`), and what a backup means (`keepstone-model`).
 
+mod cipher;
 mod codec;
 mod consistency;
 mod container;
@@ -11,6 +12,8 @@ mod layout;
 mod payload;
 mod pipeline;
 mod read;
+mod rewrap;
+mod sealed;
 #[cfg(test)]
 mod tests;
 mod write;

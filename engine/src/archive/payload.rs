@@ -17,10 +17,12 @@ use keepstone_model::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    BLOCK_BYTES, codec,
+    BLOCK_BYTES,
+    cipher::Decryptor,
+    codec,
     hashes::{self, Block},
 };
-use crate::{Error, Monitor, Result, image::hex};
+use crate::{Error, Monitor, Result, image::hex, keys::Key};
 
 /// Where the payload stands in the file, and what it must be.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +126,8 @@ pub(super) struct Stored<'a> {
     pub(super) file: &'a File,
     pub(super) place: Place,
     pub(super) metadata: &'a Metadata,
+    /// Of an encrypted payload.
+    pub(super) key: Option<&'a Key>,
 }
 
 impl Stored<'_> {
@@ -188,7 +192,11 @@ impl Stored<'_> {
         let pace = Pace::new(monitor, step, size_bytes);
         let mut done_bytes = 0;
         let outcome = {
-            let mut image = codec::decoder(self.metadata.compression, &mut *stored).map_err(|fault| Error::Internal(fault.to_string()))?;
+            let compressed: Box<dyn Read + '_> = match self.key {
+                None => Box::new(&mut *stored),
+                Some(key) => Box::new(Decryptor::new(&mut *stored, key, self.place.size_bytes)),
+            };
+            let mut image = codec::decoder(self.metadata.compression, compressed).map_err(|fault| Error::Internal(fault.to_string()))?;
             loop {
                 pace.at(done_bytes)?;
                 let wanted = usize::try_from(size_bytes - done_bytes).unwrap_or(usize::MAX).min(BLOCK_BYTES);
@@ -212,7 +220,7 @@ impl Stored<'_> {
             Ok(Some(detail)) => Err(self.corrupt(detail)),
             Err(fault) => match stored.fault.take() {
                 Some(fault) => Err(Error::io(self.path, fault)),
-                None => Err(self.corrupt(format!("the payload cannot be decompressed after {done_bytes} bytes: {fault}"))),
+                None => Err(self.corrupt(format!("the payload cannot be read after {done_bytes} bytes of the image: {fault}"))),
             },
         }
     }

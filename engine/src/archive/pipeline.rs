@@ -1,5 +1,5 @@
-//! The threads between an image and its archive: two hash the plain blocks, some compress them, one writes the results in order. Not what an
-//! archive is, nor when it ends.
+//! The threads between an image and its archive: two hash the plain blocks, some compress them, one encrypts the results in order if that is
+//! wished, one writes them. Not what an archive is, nor when it ends.
 //!
 //! Every queue is bounded, so a slow disk holds up the caller instead of filling memory: at most [`QUEUE`] blocks stand between the two ends.
 
@@ -18,11 +18,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use sha2::{Digest, Sha256};
 
 use super::{
+    cipher::Encryptor,
     codec::{Codec, Compressor},
     container::Container,
     hashes::{self, Block},
 };
-use crate::{Error, Result, image::hex};
+use crate::{Error, Result, image::hex, keys::Key};
 
 /// Blocks that may wait at one place.
 const QUEUE: usize = 8;
@@ -69,6 +70,7 @@ pub(super) struct Pipeline {
     backup_hasher: Option<JoinHandle<String>>,
     restore_hasher: Option<JoinHandle<String>>,
     compressors: Vec<JoinHandle<()>>,
+    encryptor: Option<JoinHandle<io::Result<()>>>,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ struct Inlets {
 
 impl Pipeline {
     /// Starts the threads that fill `container`, which is the file at `path`.
-    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec) -> Result<Self> {
+    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec, key: Option<Key>) -> Result<Self> {
         let failed = |source| Error::io(path, source);
         let mut pipeline = Self {
             path: path.to_owned(),
@@ -92,6 +94,7 @@ impl Pipeline {
             backup_hasher: None,
             restore_hasher: None,
             compressors: Vec::new(),
+            encryptor: None,
         };
         let (backup_hash, blocks) = bounded::<Block>(QUEUE);
         pipeline.backup_hasher = Some(spawn("backup-hash", move || hashes::backup_hash(&blocks)).map_err(failed)?);
@@ -99,7 +102,14 @@ impl Pipeline {
         pipeline.restore_hasher = Some(spawn("restore-hash", move || hashes::restore_hash(&blocks)).map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
-        pipeline.writer = Some(spawn("archive-write", move || store(container, &blocks, &abandoned)).map_err(failed)?);
+        pipeline.writer = Some(match key {
+            None => spawn("archive-write", move || store(container, blocks.iter().map(bytes_of), &abandoned)).map_err(failed)?,
+            Some(key) => {
+                let (sealed, chunks) = bounded(QUEUE);
+                pipeline.encryptor = Some(spawn("encrypt", move || encrypt(Encryptor::new(&key), &blocks, &sealed)).map_err(failed)?);
+                spawn("archive-write", move || store(container, chunks.iter().map(Ok), &abandoned)).map_err(failed)?
+            }
+        });
         let work = if codec == Codec::Plain {
             None
         } else {
@@ -141,8 +151,11 @@ impl Pipeline {
         let stored = self.writer.take().map(JoinHandle::join);
         let backup_hash = self.backup_hasher.take().map(JoinHandle::join);
         let restore_hash = self.restore_hasher.take().map(JoinHandle::join);
+        let encrypted = self.encryptor.take().map(JoinHandle::join);
         let compressed = self.compressors.drain(..).map(JoinHandle::join).fold(Ok(()), Result::and);
         let stored = stored.ok_or_else(gone)?.map_err(|_| gone())?.map_err(|source| Error::io(&self.path, source))?;
+        // After the writer's fault: that one ends the encryption early.
+        encrypted.transpose().map_err(|_| gone())?.transpose().map_err(|source| Error::io(&self.path, source))?;
         compressed.map_err(|_| gone())?;
         Ok(Payload {
             container: stored.container,
@@ -191,24 +204,52 @@ fn compress(compressor: &mut Compressor, work: &Receiver<Work>, abandoned: &Atom
     }
 }
 
-/// Writes the blocks in order. Ends with the file's first fault; its queue is closed by that, which the caller meets at the next block.
-fn store(mut container: Container<File>, blocks: &Receiver<Next>, abandoned: &AtomicBool) -> io::Result<Stored> {
-    let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
+/// The bytes of a block as they are stored or encrypted.
+fn bytes_of(next: Next) -> io::Result<Bytes> {
+    match next {
+        Next::Plain(block) => Ok(Bytes::Shared(block)),
+        Next::Compressed(done) => done.recv().map_err(|_| io::Error::other("a compressor ended early"))?.map(Bytes::Own),
+    }
+}
+
+enum Bytes {
+    Shared(Block),
+    Own(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Shared(block) => block,
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// Encrypts what comes, in order. If the writer is gone nobody waits for the rest; it says why.
+fn encrypt(mut encryptor: Encryptor, blocks: &Receiver<Next>, sealed: &Sender<Vec<u8>>) -> io::Result<()> {
+    let mut send = |chunk| sealed.send(chunk).map_err(|_| io::Error::other("the writer ended early"));
     for next in blocks {
-        let compressed;
-        let bytes = match &next {
-            Next::Plain(block) => block.as_slice(),
-            Next::Compressed(done) => {
-                compressed = done.recv().map_err(|_| io::Error::other("a compressor ended early"))??;
-                compressed.as_slice()
-            }
-        };
+        encryptor.push(bytes_of(next)?.as_ref(), &mut send)?;
+    }
+    send(encryptor.finish()?)
+}
+
+/// Writes the bytes in order. Ends with the file's first fault; its queue is closed by that, which the caller meets at the next block.
+fn store<B: AsRef<[u8]>>(
+    mut container: Container<File>,
+    stored: impl Iterator<Item = io::Result<B>>,
+    abandoned: &AtomicBool,
+) -> io::Result<Stored> {
+    let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
+    for bytes in stored {
+        let bytes = bytes?;
         if abandoned.load(Ordering::Relaxed) {
             return Err(io::Error::other("given up"));
         }
-        container.write(bytes)?;
-        hasher.update(bytes);
-        size_bytes += bytes.len() as u64;
+        container.write(bytes.as_ref())?;
+        hasher.update(bytes.as_ref());
+        size_bytes += bytes.as_ref().len() as u64;
     }
     Ok(Stored { container, size_bytes, hash: hex(&hasher.finalize()) })
 }

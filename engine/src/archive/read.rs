@@ -24,21 +24,34 @@ use super::{
     directory::{self, Found},
     layout::{Entry, Layout},
     payload::{Place, Stored},
+    sealed::{self, Locked},
 };
-use crate::{Error, Monitor, Result};
+use crate::{
+    Error, Monitor, Result,
+    keys::{DataKey, Key, Passwords},
+};
 
 /// An archive whose frame and metadata were found whole. While it lives it holds a shared lease (flock) on the file, so that nothing deletes
 /// it.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
     size_bytes: u64,
-    payload: Place,
-    metadata: Metadata,
+    pub(super) payload: Place,
+    pub(super) payload_entry: &'static str,
+    pub(super) metadata: Metadata,
+    /// Of an encrypted archive: what is sealed.
+    pub(super) locked: Option<Locked>,
+    key: Option<DataKey>,
 }
 
-const SQLITE_ENTRIES: [&str; 3] = [Compression::Zstd.sqlite_entry(), Compression::Gzip.sqlite_entry(), Compression::None.sqlite_entry()];
+const SQLITE_ENTRIES: [(&str, &str); 3] = [entries(Compression::Zstd), entries(Compression::Gzip), entries(Compression::None)];
+
+/// Plain and encrypted.
+const fn entries(compression: Compression) -> (&'static str, &'static str) {
+    (compression.sqlite_entry(), compression.sqlite_entry_encrypted())
+}
 
 /// Reserved by the format: known, not opened yet.
 const POSTGRES_ENTRIES: [&str; 6] =
@@ -47,7 +60,7 @@ const POSTGRES_ENTRIES: [&str; 6] =
 /// Outermost, after any of these names.
 const ENCRYPTED_ENDING: &str = ".enc";
 
-/// What every format version says of itself, and what this version cannot open though it knows of it.
+/// What every format version says of itself, and by what its metadata is read.
 #[derive(Deserialize)]
 struct Preface {
     format_version: u32,
@@ -57,8 +70,27 @@ struct Preface {
 
 impl Archive {
     /// Opens an archive and checks everything but the payload. `ArchiveMissing`, `ArchiveCorrupt`, `ArchiveTooNew` (a newer format, of which
-    /// nothing but the version is read), `Unsupported` (encrypted or PostgreSQL).
+    /// nothing but the version is read), `Unsupported` (PostgreSQL). An encrypted one is locked then: of its metadata only the readable fields
+    /// are there, and nothing vouches for them until [`Archive::unlock`] has.
     pub fn open(path: &Path) -> Result<Self> {
+        // A change of password puts another file in its place, at most now and then; a second look finds that one.
+        for _ in 0..3 {
+            if let Some(archive) = Self::open_once(path)? {
+                return Ok(archive);
+            }
+        }
+        Err(missing(path))
+    }
+
+    /// Opens it, and unlocks it if it is encrypted: `WrongPassword` if none of these passwords opens it.
+    pub fn open_with(path: &Path, passwords: &Passwords) -> Result<Self> {
+        let mut archive = Self::open(path)?;
+        archive.unlock(passwords)?;
+        Ok(archive)
+    }
+
+    /// None: the name stands for another file by now.
+    fn open_once(path: &Path) -> Result<Option<Self>> {
         // Not to wait for a writer if it is a pipe.
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(|source| missing_or(path, source))?;
@@ -70,10 +102,45 @@ impl Archive {
         // Between open and lease a deletion may have come and gone: then the lease is on a file that has no name any more.
         let named = std::fs::metadata(path).map_err(|source| missing_or(path, source))?;
         if (named.dev(), named.ino()) != (status.dev(), status.ino()) {
-            return Err(missing(path));
+            return Ok(None);
         }
-        let (payload, metadata) = Reading { path, file: &file, size_bytes: status.len() }.whole()?;
-        Ok(Self { path: path.to_owned(), file, size_bytes: status.len(), payload, metadata })
+        let size_bytes = status.len();
+        let Parts { payload, payload_entry, metadata, locked } = Reading { path, file: &file, size_bytes }.whole()?;
+        Ok(Some(Self { path: path.to_owned(), file, size_bytes, payload, payload_entry, metadata, locked, key: None }))
+    }
+
+    /// Whether it is encrypted and was not unlocked.
+    pub fn is_locked(&self) -> bool {
+        self.locked.is_some() && self.key.is_none()
+    }
+
+    /// Finds the password that opens it, and the rest of the metadata. Does nothing where nothing is encrypted. `WrongPassword` if there is
+    /// none; `ArchiveCorrupt` if one opens it and the metadata is not what was written with it.
+    pub fn unlock(&mut self, passwords: &Passwords) -> Result<()> {
+        if !self.is_locked() {
+            return Ok(());
+        }
+        match passwords.open(&self.metadata.slots)? {
+            Some(opened) => self.unlock_with(opened.key),
+            None => Err(Error::WrongPassword { path: self.path.clone(), tried: passwords.count() }),
+        }
+    }
+
+    pub(crate) fn unlock_with(&mut self, key: DataKey) -> Result<()> {
+        let corrupt = |detail: String| Error::ArchiveCorrupt { path: self.path.clone(), detail };
+        let Some(locked) = &self.locked else { return Ok(()) };
+        let metadata = locked
+            .open(&key)
+            .ok_or_else(|| corrupt("the password opens it, but its metadata was changed or belongs to another archive".to_owned()))?;
+        consistency::check(&metadata, self.payload_entry, self.payload.size_bytes).map_err(corrupt)?;
+        self.metadata = metadata;
+        self.key = Some(key);
+        Ok(())
+    }
+
+    /// Once it is unlocked.
+    pub(crate) fn data_key(&self) -> Option<&DataKey> {
+        self.key.as_ref()
     }
 
     pub fn path(&self) -> &Path {
@@ -85,24 +152,34 @@ impl Archive {
         self.size_bytes
     }
 
+    /// Device and inode: what tells this file from another of the same name.
+    pub(crate) fn identity(&self) -> Result<(u64, u64)> {
+        let status = self.file.metadata().map_err(|source| Error::io(&self.path, source))?;
+        Ok((status.dev(), status.ino()))
+    }
+
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
     /// Checks the stored payload bytes against `payload_hash`. Progress is in payload bytes.
     pub fn check_payload(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
-        self.stored().check(step, monitor)
+        self.stored(None).check(step, monitor)
     }
 
     /// Streams the plain image into `sink`, never more than the declared size, and checks `payload_hash`, size, `backup_hash` and
     /// `restore_hash` on the way: what the sink got is only to be trusted once this returned `Ok`. Progress is in image bytes. `sink_path`
-    /// is named where the sink fails.
+    /// is named where the sink fails. A locked archive is refused with `WrongPassword`.
     pub fn extract(&self, sink: &mut dyn Write, sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
-        self.stored().extract(sink, sink_path, step, monitor)
+        if self.is_locked() {
+            return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
+        }
+        let key = self.key.as_ref().map(DataKey::payload_key);
+        self.stored(key.as_ref()).extract(sink, sink_path, step, monitor)
     }
 
-    fn stored(&self) -> Stored<'_> {
-        Stored { path: &self.path, file: &self.file, place: self.payload, metadata: &self.metadata }
+    fn stored<'a>(&'a self, key: Option<&'a Key>) -> Stored<'a> {
+        Stored { path: &self.path, file: &self.file, place: self.payload, metadata: &self.metadata, key }
     }
 }
 
@@ -142,6 +219,14 @@ fn lease(file: &File, path: &Path) -> Result<()> {
     }
 }
 
+/// What stands in a file that is an archive.
+struct Parts {
+    payload: Place,
+    payload_entry: &'static str,
+    metadata: Metadata,
+    locked: Option<Locked>,
+}
+
 /// A file that may be an archive.
 struct Reading<'a> {
     path: &'a Path,
@@ -155,7 +240,7 @@ impl Reading<'_> {
     }
 
     /// First the format version, by a way that later versions keep open; then every byte.
-    fn whole(&self) -> Result<(Place, Metadata)> {
+    fn whole(&self) -> Result<Parts> {
         let found = self.entries()?;
         let Some(last) = found.last().filter(|last| last.name == METADATA_ENTRY.as_bytes() && last.method == 0) else {
             return Err(self.corrupt("it does not end with its metadata"));
@@ -175,9 +260,20 @@ impl Reading<'_> {
             Entry { name: METADATA_ENTRY, size_bytes: last.size_bytes, crc: last.crc },
         );
         self.same(&layout)?;
+        let payload = Place { start: layout.payload_start(), size_bytes: payload.size_bytes, crc: payload.crc };
+        let fits = |metadata: &Metadata, locked: bool| {
+            let checked = if locked { consistency::check_readable } else { consistency::check };
+            checked(metadata, payload_entry, payload.size_bytes).map_err(|reason| self.corrupt(reason))
+        };
+        if preface.encrypted {
+            let locked = sealed::read(&text).map_err(|reason| self.corrupt(reason))?;
+            let metadata = locked.metadata.clone();
+            fits(&metadata, true)?;
+            return Ok(Parts { payload, payload_entry, metadata, locked: Some(locked) });
+        }
         let metadata: Metadata = serde_json::from_slice(&text).map_err(unreadable)?;
-        consistency::check(&metadata, payload_entry, payload.size_bytes).map_err(|reason| self.corrupt(reason))?;
-        Ok((Place { start: layout.payload_start(), size_bytes: payload.size_bytes, crc: payload.crc }, metadata))
+        fits(&metadata, false)?;
+        Ok(Parts { payload, payload_entry, metadata, locked: None })
     }
 
     fn entries(&self) -> Result<Vec<Found>> {
@@ -207,16 +303,18 @@ impl Reading<'_> {
     /// The payload's name, as the constant that it must be.
     fn payload_entry(&self, name: &[u8], preface: &Preface) -> Result<&'static str> {
         let unsupported = |what: &str| Err(Error::Unsupported { what: format!("opening {what} ({})", self.path.display()) });
-        let plain = name.strip_suffix(ENCRYPTED_ENDING.as_bytes()).unwrap_or(name);
-        let same = |known: &&str| known.as_bytes() == plain;
-        let of_sqlite = SQLITE_ENTRIES.into_iter().find(same);
-        if of_sqlite.is_none() && !POSTGRES_ENTRIES.iter().any(same) {
+        let plain = name.strip_suffix(ENCRYPTED_ENDING.as_bytes());
+        let same = |known: &str| known.as_bytes() == plain.unwrap_or(name);
+        if POSTGRES_ENTRIES.into_iter().any(same) {
+            return unsupported("an archive of a PostgreSQL database");
+        }
+        let Some((stored, encrypted)) = SQLITE_ENTRIES.into_iter().find(|(stored, _)| same(stored)) else {
             return Err(self.corrupt(format!("its payload is called {:?}", String::from_utf8_lossy(name))));
+        };
+        if preface.encrypted != plain.is_some() {
+            return Err(self.corrupt(format!("its payload is called {:?}, and its metadata says otherwise", String::from_utf8_lossy(name))));
         }
-        if preface.encrypted || plain != name {
-            return unsupported("an encrypted archive");
-        }
-        of_sqlite.map_or_else(|| unsupported("an archive of a PostgreSQL database"), Ok)
+        Ok(if preface.encrypted { encrypted } else { stored })
     }
 
     /// Compares all that is neither payload nor metadata with what the writer would have written.

@@ -22,10 +22,12 @@ use super::{Archive, ArchiveWriter, BLOCK_BYTES, PayloadFacts, WriteOptions, Wri
 use crate::{
     Error, Result, Silent,
     image::{ImageSink, hex},
+    keys::Passwords,
 };
 
 mod container;
 mod damage;
+mod encrypted;
 mod faults;
 mod fuzz;
 mod museum;
@@ -55,6 +57,7 @@ fn metadata_of(facts: &PayloadFacts, compression: Compression) -> Metadata {
         compressed: compression != Compression::None,
         compression,
         encrypted: false,
+        cipher: None,
         backup_hash: facts.backup_hash.clone(),
         restore_hash: facts.restore_hash.clone(),
         payload_hash: facts.payload_hash.clone(),
@@ -93,7 +96,10 @@ fn image(size_bytes: usize, seed: u64) -> Vec<u8> {
 }
 
 fn write(path: &Path, image: &[u8], options: WriteOptions) -> Result<Written> {
-    let mut writer = ArchiveWriter::create(path, &options)?;
+    fill(ArchiveWriter::create(path, &options)?, image, options)
+}
+
+fn fill(mut writer: ArchiveWriter, image: &[u8], options: WriteOptions) -> Result<Written> {
     writer.begin(image.len() as u64)?;
     // Pieces that fit neither a block nor a page.
     for piece in image.chunks(100_000) {
@@ -108,7 +114,11 @@ fn options(compression: Compression) -> WriteOptions {
 
 /// Opens and extracts, as a verification does.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let archive = Archive::open(path)?;
+    read_with(path, &Passwords::none())
+}
+
+fn read_with(path: &Path, passwords: &Passwords) -> Result<Vec<u8>> {
+    let archive = Archive::open_with(path, passwords)?;
     let mut plain = Vec::new();
     archive.extract(&mut plain, Path::new("memory"), Step::Verify, &Silent)?;
     archive.check_payload(Step::Verify, &Silent)?;

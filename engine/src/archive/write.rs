@@ -5,9 +5,10 @@ use std::{
     mem,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use keepstone_model::metadata::{Compression, Metadata};
+use keepstone_model::metadata::{CIPHER, Compression, Metadata};
 
 use super::{
     BLOCK_BYTES, METADATA_ENTRY, METADATA_LIMIT_BYTES,
@@ -16,8 +17,13 @@ use super::{
     container::Container,
     layout::{Entry, Layout},
     pipeline::Pipeline,
+    sealed,
 };
-use crate::{Error, Result, image::ImageSink};
+use crate::{
+    Error, Result,
+    image::ImageSink,
+    keys::{DataKey, Stretched},
+};
 
 /// How the payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,7 +60,9 @@ pub struct Written {
 #[derive(Debug)]
 pub struct ArchiveWriter {
     path: PathBuf,
-    compression: Compression,
+    payload_entry: &'static str,
+    /// The archive's own key, and what it is wrapped with.
+    encryption: Option<(DataKey, Vec<Arc<Stretched>>)>,
     pipeline: Pipeline,
     /// What `begin` announced.
     expected_bytes: Option<u64>,
@@ -66,16 +74,34 @@ pub struct ArchiveWriter {
 impl ArchiveWriter {
     /// Begins a new archive file (mode 0600; one that exists is refused). The file is the caller's to remove if this goes wrong.
     pub fn create(path: &Path, options: &WriteOptions) -> Result<Self> {
+        Self::begin_file(path, options, None)
+    }
+
+    /// The same, encrypted: any one of these passwords will open it.
+    pub fn create_encrypted(path: &Path, options: &WriteOptions, passwords: &[Arc<Stretched>]) -> Result<Self> {
+        if passwords.is_empty() {
+            return Err(Error::Internal("an archive that no password would open".to_owned()));
+        }
+        Self::begin_file(path, options, Some((DataKey::random()?, passwords.to_vec())))
+    }
+
+    fn begin_file(path: &Path, options: &WriteOptions, encryption: Option<(DataKey, Vec<Arc<Stretched>>)>) -> Result<Self> {
         let codec = Codec::of(options)?;
+        let payload_entry = match encryption {
+            None => options.compression.sqlite_entry(),
+            Some(_) => options.compression.sqlite_entry_encrypted(),
+        };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
             _ => Error::io(path, source),
         })?;
-        let container = Container::begin(file, options.compression.sqlite_entry()).map_err(|source| Error::io(path, source))?;
-        let pipeline = Pipeline::start(path, container, codec)?;
+        let container = Container::begin(file, payload_entry).map_err(|source| Error::io(path, source))?;
+        let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
+        let pipeline = Pipeline::start(path, container, codec, payload_key)?;
         Ok(Self {
             path: path.to_owned(),
-            compression: options.compression,
+            payload_entry,
+            encryption,
             pipeline,
             expected_bytes: None,
             received_bytes: 0,
@@ -83,7 +109,7 @@ impl ArchiveWriter {
         })
     }
 
-    /// Ends the archive with the metadata that `metadata` makes of the payload's facts. When this returns the file is complete, its length
+    /// Ends the archive with the metadata that `metadata` makes of the payload's facts (what it says of encryption is filled in here). When this returns the file is complete, its length
     /// is checked, it was fsynced once, and it is out of the page cache, so that reading it back reads the disk. A failed fsync is an error
     /// and voids the file.
     pub fn finish(mut self, metadata: &mut dyn FnMut(&PayloadFacts) -> Metadata) -> Result<Written> {
@@ -103,24 +129,35 @@ impl ArchiveWriter {
             payload_hash: payload.stored_hash,
         };
         let metadata = metadata(&facts);
-        consistency::check(&metadata, self.compression.sqlite_entry(), facts.compressed_size_bytes)
+        let (text, metadata) = match &self.encryption {
+            None => (plain_text(&metadata)?, metadata),
+            Some((key, passwords)) => {
+                let slots = passwords.iter().map(|with| key.wrap(with)).collect::<Result<Vec<_>>>()?;
+                sealed::write(metadata, CIPHER, key, slots)?
+            }
+        };
+        consistency::check(&metadata, self.payload_entry, facts.compressed_size_bytes)
             .map_err(|reason| Error::Internal(format!("the metadata does not fit its archive: {reason}")))?;
-        let mut text = serde_json::to_vec_pretty(&metadata).map_err(|fault| Error::Internal(format!("metadata: {fault}")))?;
-        text.push(b'\n');
         if text.len() as u64 > METADATA_LIMIT_BYTES {
             return Err(Error::Internal(format!("metadata of {} bytes is larger than a reader accepts", text.len())));
         }
         let file = payload.container.finish(&text).map_err(|source| Error::io(&self.path, source))?;
         let archive_size_bytes =
-            settle(&file, &facts, self.compression, text.len() as u64).map_err(|source| Error::io(&self.path, source))?;
+            settle(&file, &facts, self.payload_entry, text.len() as u64).map_err(|source| Error::io(&self.path, source))?;
         Ok(Written { metadata, archive_size_bytes })
     }
 }
 
+fn plain_text(metadata: &Metadata) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(metadata).map_err(|fault| Error::Internal(format!("metadata: {fault}")))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 /// Checks the length and makes the file durable. One fsync, never a second: after a failed one the kernel may have dropped the very pages
 /// that it could not write, and would answer the next with success.
-fn settle(file: &File, facts: &PayloadFacts, compression: Compression, metadata_bytes: u64) -> std::io::Result<u64> {
-    let payload = Entry { name: compression.sqlite_entry(), size_bytes: facts.compressed_size_bytes, crc: 0 };
+fn settle(file: &File, facts: &PayloadFacts, payload_entry: &str, metadata_bytes: u64) -> std::io::Result<u64> {
+    let payload = Entry { name: payload_entry, size_bytes: facts.compressed_size_bytes, crc: 0 };
     let layout = Layout::of(payload, Entry { name: METADATA_ENTRY, size_bytes: metadata_bytes, crc: 0 });
     let (expected, found) = (layout.size_bytes(), file.metadata()?.len());
     if found != expected {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, SuspectCause, Verdict},
+    backup::{Backup, BackupState, Encryption, SuspectCause, Verdict},
     id::{BackupId, DatabaseId, JobId, Kind},
     import::sequence_of,
 };
@@ -73,6 +73,7 @@ impl Catalog {
                 archive_size_bytes: 0,
                 total_records: 0,
                 payload_hash: None,
+                encryption: Encryption::None,
                 proof: None,
                 error: None,
                 job: Some(job.clone()),
@@ -267,6 +268,8 @@ pub(crate) struct BackupStats {
     pub newest_good_at: Option<Timestamp>,
     pub complete_count: u64,
     pub archive_size_bytes: u64,
+    /// Complete ones that no known password opens.
+    pub lost_count: u64,
     /// The size of the database in its newest complete backup.
     pub size_bytes: Option<u64>,
     /// The newest complete backup, where it is suspect.
@@ -282,9 +285,12 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .prepare_cached("SELECT created_at FROM backups WHERE database = ?1 AND good AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1")?
         .query_row(of, |row| time(row, "created_at"))
         .optional()?;
-    let (complete_count, archive_size_bytes) = c
-        .prepare_cached("SELECT count(*), coalesce(sum(archive_size_bytes), 0) FROM backups WHERE database = ?1 AND state = 'complete'")?
-        .query_row(of, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (complete_count, archive_size_bytes, lost_count) = c
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(archive_size_bytes), 0), coalesce(sum(encryption = 'lost'), 0) FROM backups
+             WHERE database = ?1 AND state = 'complete'",
+        )?
+        .query_row(of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let size_bytes = c
         .prepare_cached(
             "SELECT original_size_bytes FROM backups WHERE database = ?1 AND state = 'complete' ORDER BY sequence DESC LIMIT 1",
@@ -311,7 +317,7 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .optional()?;
     let last_run_failed = matches!(last, Some((BackupState::Failed | BackupState::Interrupted, _)));
     let last_error = last.filter(|_| last_run_failed).and_then(|(_, error)| error);
-    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, size_bytes, suspect, last_error, last_run_failed })
+    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, lost_count, size_bytes, suspect, last_error, last_run_failed })
 }
 
 fn change(tx: &Transaction<'_>, id: &BackupId, change: impl FnOnce(&mut Backup)) -> Result<Backup, Stop> {
@@ -336,19 +342,19 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
     let search = [backup.id.as_str(), &backup.description, &backup.tags.join("\n")].join("\n").to_lowercase();
     tx.prepare_cached(
         "INSERT INTO backups (id, database, kind, sequence, state, created_at, created_by, description, tags, pinned, suspect,
-             suspect_cause, acknowledged, original_size_bytes, archive_size_bytes, total_records, payload_hash, proof, error, job,
-             trashed_at, trash_until, good, verdict, search)
+             suspect_cause, acknowledged, original_size_bytes, archive_size_bytes, total_records, payload_hash, encryption, proof, error,
+             job, trashed_at, trash_until, good, verdict, search)
          VALUES (:id, :database, :kind, :sequence, :state, :created_at, :created_by, :description, :tags, :pinned, :suspect,
-             :suspect_cause, :acknowledged, :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :proof, :error, :job,
-             :trashed_at, :trash_until, :good, :verdict, :search)
+             :suspect_cause, :acknowledged, :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :encryption, :proof,
+             :error, :job, :trashed_at, :trash_until, :good, :verdict, :search)
          ON CONFLICT (id) DO UPDATE SET
              sequence = excluded.sequence, state = excluded.state, created_at = excluded.created_at, created_by = excluded.created_by,
              description = excluded.description, tags = excluded.tags, pinned = excluded.pinned, suspect = excluded.suspect,
              suspect_cause = excluded.suspect_cause, acknowledged = excluded.acknowledged,
              original_size_bytes = excluded.original_size_bytes, archive_size_bytes = excluded.archive_size_bytes,
-             total_records = excluded.total_records, payload_hash = excluded.payload_hash, proof = excluded.proof,
-             error = excluded.error, job = excluded.job, trashed_at = excluded.trashed_at, trash_until = excluded.trash_until,
-             good = excluded.good, verdict = excluded.verdict, search = excluded.search,
+             total_records = excluded.total_records, payload_hash = excluded.payload_hash, encryption = excluded.encryption,
+             proof = excluded.proof, error = excluded.error, job = excluded.job, trashed_at = excluded.trashed_at,
+             trash_until = excluded.trash_until, good = excluded.good, verdict = excluded.verdict, search = excluded.search,
              gone = CASE excluded.state WHEN 'trashed' THEN gone ELSE 0 END",
     )?
     .execute(named_params! {
@@ -369,6 +375,7 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
         ":archive_size_bytes": backup.archive_size_bytes,
         ":total_records": backup.total_records,
         ":payload_hash": backup.payload_hash,
+        ":encryption": backup.encryption.as_str(),
         ":proof": backup.proof.as_ref().map(to_json),
         ":error": backup.error,
         ":job": backup.job.as_ref().map(JobId::as_str),
@@ -400,6 +407,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Backup, rusqlite::Error> {
         archive_size_bytes: row.get("archive_size_bytes")?,
         total_records: row.get("total_records")?,
         payload_hash: row.get("payload_hash")?,
+        encryption: word(row, "encryption")?,
         proof: maybe_json(row, "proof")?,
         error: row.get("error")?,
         job: maybe_id(row, "job")?,

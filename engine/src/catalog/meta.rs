@@ -12,6 +12,7 @@ use crate::{Result, activity::NewEvent};
 
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const JOB_LIMITS: &str = "job_limits";
+const KEYS_LOOKED_AT: &str = "keys_looked_at";
 
 impl Catalog {
     /// When what had expired in the trash was last removed.
@@ -46,6 +47,20 @@ impl Catalog {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![JOB_LIMITS, to_json(limits)])?;
             events::append(tx, event, now)?;
+            Ok(())
+        })
+    }
+
+    /// The ids of the keys with which every archive was last tried.
+    pub(crate) fn keys_looked_at(&self) -> Result<Option<String>> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([KEYS_LOOKED_AT], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub(crate) fn set_keys_looked_at(&self, ids: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![KEYS_LOOKED_AT, ids])?;
             Ok(())
         })
     }

@@ -178,6 +178,10 @@ pub(super) const STEPS: &[&str] = &[
     ALTER TABLE schedules ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE schedules ADD COLUMN managed_by TEXT;                          -- who alone may change it, e.g. 'environment'
     ",
+    // 7: whether a backup is encrypted, and whether a known password opens it
+    "
+    ALTER TABLE backups ADD COLUMN encryption TEXT NOT NULL DEFAULT 'none';
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

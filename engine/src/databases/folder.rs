@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, fs, io::ErrorKind, path::Path};
 
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Encryption},
     database::Database,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
 };
@@ -14,6 +14,7 @@ use crate::{
     archive::Archive,
     durable,
     image::hex,
+    keys,
     notes::{self, Notes},
     take::doubt,
 };
@@ -162,8 +163,9 @@ fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
 }
 
 fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Option<Backup> {
-    let archive = match Archive::open(path) {
-        Ok(archive) => archive,
+    let opened = Archive::open(path).and_then(|mut archive| keys::settle(vault, &mut archive).map(|encryption| (archive, encryption)));
+    let (archive, encryption) = match opened {
+        Ok(opened) => opened,
         Err(cause) => {
             tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
             return None;
@@ -177,11 +179,11 @@ fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, 
         tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
         Notes { pinned: true, ..Notes::empty(id) }
     });
-    Some(described(&archive, notes, state))
+    Some(described(&archive, encryption, notes, state))
 }
 
 /// The row of a backup as its archive and notes tell it.
-fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
+fn described(archive: &Archive, encryption: Encryption, notes: Notes, state: BackupState) -> Backup {
     let metadata = archive.metadata();
     let suspect = doubt(metadata, Some(&notes));
     let tombstone = notes.tombstone.clone().filter(|_| state == BackupState::Trashed);
@@ -203,6 +205,7 @@ fn described(archive: &Archive, notes: Notes, state: BackupState) -> Backup {
         archive_size_bytes: archive.size_bytes(),
         total_records: metadata.total_records,
         payload_hash: Some(metadata.payload_hash.clone()),
+        encryption,
         proof: notes.proofs.last().cloned(),
         error: None,
         job: None,

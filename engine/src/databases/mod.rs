@@ -24,7 +24,7 @@ use crate::{
     catalog::{ScheduleRow, rounded},
     cleanup::{self, CleanupStatus},
     durable::{self, LockMode},
-    guard,
+    guard, keys,
     scheduler::Timing,
     schedules, sqlite,
 };
@@ -84,6 +84,8 @@ pub struct DatabaseStatus {
     /// Complete backups, and their archives' bytes.
     pub backup_count: u64,
     pub archive_size_bytes: u64,
+    /// Backups that no known password opens.
+    pub lost_count: u64,
     /// The size of the database when it was last backed up.
     pub size_bytes: Option<u64>,
     pub cleanup: CleanupStatus,
@@ -255,6 +257,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         damage: damage.as_deref(),
         suspect: stats.suspect.as_ref(),
         last_error: stats.last_error.as_deref(),
+        lost_count: stats.lost_count,
     };
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
@@ -271,6 +274,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
             .min(),
         backup_count: stats.complete_count,
         archive_size_bytes: stats.archive_size_bytes,
+        lost_count: stats.lost_count,
         size_bytes: stats.size_bytes,
         database,
     })
@@ -292,6 +296,7 @@ pub struct EditDatabaseOptions {
     pub paused: Option<bool>,
     pub auto_recovery: Option<bool>,
     pub loss: Option<LossPolicy>,
+    pub encrypt: Option<bool>,
     pub actor: String,
 }
 
@@ -316,6 +321,11 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         _ => "database.edited",
     };
     edited.paused = options.paused.unwrap_or(edited.paused);
+    edited.encrypt = options.encrypt.unwrap_or(edited.encrypt);
+    if options.encrypt == Some(true) && !keys::has_current(vault) {
+        // Else the next scheduled run would be the one to find out.
+        return Err(Error::NoEncryptionPassword { what: format!("database {id}") });
+    }
     let message = format!("{} {id}", action.trim_start_matches("database."));
     // The file first, like notes before their row: what was acknowledged is in both.
     durable::make_dir(&vault.database_dir(id))?;

@@ -10,9 +10,7 @@ use keepstone_model::job::Step;
 
 use super::ExportSource;
 use crate::{
-    Error, Monitor, Result, Vault,
-    archive::Archive,
-    backups, databases, durable,
+    Error, Monitor, Result, Vault, backups, databases, durable,
     jobs::Workplace,
     proof::create_private,
     sqlite::{
@@ -43,7 +41,7 @@ pub(super) fn read<T>(
         ExportSource::Backup(id) => {
             let backup = backups::backup(vault, id)?;
             let path = archive_path(vault, &backup)?;
-            let archive = Archive::open(&path)?;
+            let archive = vault.open_archive(&path)?;
             let image = workplace.path().join("export.sqlite");
             let needed = archive.metadata().original_size.saturating_add(SCRATCH_MARGIN_BYTES);
             if durable::free_bytes(workplace.path())? < needed {

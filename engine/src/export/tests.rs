@@ -143,7 +143,7 @@ fn sql_makes_an_equal_database_of_a_live_one_and_of_a_backup() {
             export(&f.vault, &options(ExportSource::Backup(backup.clone()), ExportFormat::Sql), &path("backup.sql"), &Silent).unwrap();
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
         let restored = path("restored.db");
-        crate::restore::restore_file(&f.vault.archive_path(&backup), &restored, &Silent).unwrap();
+        crate::restore::restore_file(&f.vault.archive_path(&backup), &crate::keys::Passwords::none(), &restored, &Silent).unwrap();
         for script in ["live.sql", "backup.sql"] {
             let loaded = path(&format!("{script}.db"));
             load(&path(script), &loaded);

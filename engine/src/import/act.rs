@@ -21,10 +21,9 @@ use keepstone_model::{
 
 use super::{ImportOptions, ImportReport, ImportedFile, Outcome, find::Found, survey, unpack::unpack};
 use crate::{
-    Error, Monitor, Result, Vault,
-    archive::Archive,
-    databases,
+    Error, Monitor, Result, Vault, databases,
     jobs::{JobMonitor, Running, ignore_missing, to_json},
+    keys,
     proof::Depth,
     sqlite::{pace::millis, snapshot::stream_image},
     take::{Past, TakeOptions, take},
@@ -93,7 +92,7 @@ fn present(vault: &Vault, database: &Database) -> Result<Vec<Present>> {
             BackupState::Trashed => vault.trash_path(&backup.id),
             _ => continue,
         };
-        match Archive::open(&path) {
+        match vault.open_archive(&path) {
             Ok(archive) => {
                 let metadata = archive.metadata();
                 present.push(Present { id: backup.id, origin: metadata.origin.clone(), backup_hash: metadata.backup_hash.clone() });
@@ -191,6 +190,7 @@ impl Importing<'_> {
             pin: adoption.pinned,
             compression: Compression::Zstd,
             level: None,
+            encrypt: keys::for_new(self.running.vault, self.database, None)?,
             proof: Some(Depth::Opened),
             actor: &adoption.created_by,
             loss: &|facts| holds_nothing(&facts.schema),

@@ -288,7 +288,13 @@ fn what_each_predecessor_left_is_adopted_whole_and_only_once() {
             let metadata = detail.metadata.unwrap();
             assert_eq!(metadata.origin.as_deref().unwrap().split(':').next(), Some(if sample == "bare" { "file" } else { sample }));
             if backup.suspect.is_none() {
-                restore_file(&detail.archive_path.unwrap(), &f.dir.path().join(format!("{}.out", backup.id)), &Silent).unwrap();
+                restore_file(
+                    &detail.archive_path.unwrap(),
+                    &crate::keys::Passwords::none(),
+                    &f.dir.path().join(format!("{}.out", backup.id)),
+                    &Silent,
+                )
+                .unwrap();
             }
         }
         // A vault that lost its catalog knows them again, and a third import still adds nothing.

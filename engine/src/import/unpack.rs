@@ -21,6 +21,7 @@ use crate::{
     archive::Archive,
     durable,
     image::hex,
+    keys,
     proof::create_private,
     sqlite::{inspect::inspect_image, pace::Pace},
 };
@@ -54,7 +55,7 @@ pub(super) fn unpack(
 ) -> Result<Unpacked> {
     let unpacking = Unpacking { path, image, monitor };
     let mut unpacked = match content {
-        Content::Archive => unpacking.archive()?,
+        Content::Archive => unpacking.archive(passwords)?,
         Content::Zip => unpacking.zip()?,
         _ => unpacking.file(content, passwords)?,
     };
@@ -91,8 +92,9 @@ impl Unpacking<'_> {
         }
     }
 
-    fn archive(&self) -> Result<Unpacked> {
-        let archive = Archive::open(self.path)?;
+    fn archive(&self, passwords: &[Password]) -> Result<Unpacked> {
+        let known = passwords.iter().map(|password| keys::Password::new(password.text()));
+        let archive = Archive::open_with(self.path, &keys::Passwords::of(known))?;
         if self.room()? < archive.metadata().original_size {
             return Err(Error::NoSpace { path: self.folder() });
         }

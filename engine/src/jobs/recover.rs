@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Encryption},
     event::EventResult,
     id::{BackupId, JobId, Kind},
     job::{Job, JobError, JobState, Verb},
@@ -20,7 +20,7 @@ use crate::{
     archive::Archive,
     catalog::{JobRow, RUN_KEY},
     durable::{self, LockMode},
-    guard, layout, notes,
+    guard, keys, layout, notes,
     take::adopt,
     verify::VerifyOptions,
 };
@@ -129,7 +129,7 @@ fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
 /// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the id back
 /// where the checks are still to be made.
 fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
-    let archive = match Archive::open(&vault.archive_path(&backup.id)) {
+    let mut archive = match Archive::open(&vault.archive_path(&backup.id)) {
         Err(Error::ArchiveMissing { .. }) => {
             vault.catalog().change_backup(&backup.id, |backup| {
                 backup.state = BackupState::Interrupted;
@@ -145,8 +145,9 @@ fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
     let notes = notes::read(vault, &backup.id)
         .inspect_err(|error| tracing::warn!(backup = %backup.id, %error, "its notes cannot be read; they count as empty"))
         .ok();
+    let encryption = archive.as_mut().map_or(Ok(Encryption::None), |archive| keys::settle(vault, archive))?;
     let settled = vault.catalog().change_backup(&backup.id, |backup| match &archive {
-        Some(archive) => adopt(backup, archive, notes.as_ref()),
+        Some(archive) => adopt(backup, archive, encryption, notes.as_ref()),
         None => backup.state = BackupState::Complete,
     })?;
     Ok(settled.proof.is_none().then_some(settled.id))
@@ -175,6 +176,11 @@ fn remove_temporary(staging: &Path, job: &JobId) -> Result<()> {
 /// Staging folders whose row ended or never came: only those that Keepstone named, and only with a free lock.
 fn remove_orphans(vault: &Vault) -> Result<()> {
     let root = vault.staging_root();
+    if root.join("rewrap").is_dir()
+        && let Some(lock) = keys::lock_change(vault)?
+    {
+        keys::remove_leftovers(vault, &lock)?;
+    }
     for entry in fs::read_dir(&root).map_err(|error| Error::io(&root, error))? {
         let path = entry.map_err(|error| Error::io(&root, error))?.path();
         let Some(job) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<JobId>().ok()) else { continue };

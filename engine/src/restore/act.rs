@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -29,6 +30,7 @@ use crate::{
     backups, checkup, databases, durable,
     image::RestoreHasher,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
+    keys::{self, Passwords, Stretched},
     notes,
     proof::{Depth, create_private, prove},
     sqlite::{
@@ -84,7 +86,9 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
                 let name = format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), running.id());
                 path.with_file_name(name)
             };
-            new_file(vault.archive_path(&plan.backup).as_path(), Path::new(path), &staged, verify, Some(&running.staging), monitor)?
+            monitor.step(Step::Verify);
+            let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
+            new_file(&archive, Path::new(path), &staged, verify, Some(&running.staging), monitor)?
         }
         Target::Replace => replace_live(running, plan, &database, verify, actor, monitor)?,
     };
@@ -94,8 +98,9 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     Ok(report)
 }
 
-/// Restores an archive file into a new file; needs no vault and changes nothing else.
-pub fn restore_file(archive: &Path, target: &Path, monitor: &dyn Monitor) -> Result<RestoreReport> {
+/// Restores an archive file into a new file; needs no vault and changes nothing else. `WrongPassword` if it is encrypted and none of these opens
+/// it.
+pub fn restore_file(archive: &Path, passwords: &Passwords, target: &Path, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let begun = Instant::now();
     let target = std::path::absolute(target).map_err(|error| Error::io(target, error))?;
     check_new_file(&target)?;
@@ -103,22 +108,22 @@ pub fn restore_file(archive: &Path, target: &Path, monitor: &dyn Monitor) -> Res
         let name = format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id());
         path.with_file_name(name)
     };
-    let mut report = new_file(archive, &target, &staged, true, None, monitor)?;
+    monitor.step(Step::Verify);
+    let archive = Archive::open_with(archive, passwords)?;
+    let mut report = new_file(&archive, &target, &staged, true, None, monitor)?;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }
 
 /// Writes the image beside its target, checks it there, and only then gives it its name: the target is whole or not there.
 fn new_file(
-    archive: &Path,
+    archive: &Archive,
     target: &Path,
     staged: &dyn Fn(&Path) -> PathBuf,
     verify: bool,
     staging: Option<&Path>,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
-    monitor.step(Step::Verify);
-    let archive = Archive::open(archive)?;
     let metadata = archive.metadata().clone();
     check_new_file(target)?;
     if let Some(folder) = target.parent() {
@@ -129,7 +134,7 @@ fn new_file(
         durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes())?;
     }
     monitor.step(Step::Write);
-    extract(&archive, &temporary.0, Step::Write, monitor)?;
+    extract(archive, &temporary.0, Step::Write, monitor)?;
     monitor.step(Step::Check);
     read_back(&temporary.0, &metadata, monitor)?;
     if verify {
@@ -164,7 +169,9 @@ fn replace_live(
     let vault = running.vault;
     let live = sqlite::location::path_of(&database.location)?;
     monitor.step(Step::Verify);
-    let archive = Archive::open(&vault.archive_path(&plan.backup))?;
+    let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
+    // Before anything is touched: the state before is encrypted as the database's backups are, or there is no restore.
+    let encrypt = if plan.safety_backup { keys::for_new(vault, database, None)? } else { None };
     let metadata = archive.metadata().clone();
     if metadata.payload_hash != plan.binding.payload_hash {
         return Err(Error::StalePlan { reason: "the archive is another one".to_owned() });
@@ -209,7 +216,7 @@ fn replace_live(
     let mut before_write = |present: &mut dyn PresentState| -> Result<()> {
         if plan.safety_backup {
             monitor.step(Step::SafetyBackup);
-            report.safety_backup = Some(safety_backup(running, plan, database, actor, present, monitor)?);
+            report.safety_backup = Some(safety_backup(running, plan, database, encrypt.clone(), actor, present, monitor)?);
         }
         // If the process dies after the commit and before the end is written down, this is what undo goes by.
         running.note(&to_json(&report)?)?;
@@ -245,6 +252,7 @@ fn safety_backup(
     running: &Running<'_>,
     plan: &RestorePlan,
     database: &Database,
+    encrypt: Option<Arc<Stretched>>,
     actor: &str,
     present: &mut dyn PresentState,
     monitor: &dyn Monitor,
@@ -259,6 +267,7 @@ fn safety_backup(
         pin: false,
         compression: Compression::Zstd,
         level: None,
+        encrypt,
         // What is about to be replaced may lack anything.
         loss: &|_| None,
         proof: Some(Depth::Stored),
@@ -313,7 +322,7 @@ fn mended(vault: &Vault, database: &DatabaseId, after: Option<&AfterRestore>) {
 }
 
 fn prove_safety(vault: &Vault, id: &BackupId, scratch: &Path, monitor: &dyn Monitor) -> Result<()> {
-    let (_, proof) = prove(&vault.archive_path(id), scratch, Depth::Opened, Step::Check, monitor)?;
+    let (_, proof) = prove(&vault.archive_path(id), &vault.keys().passwords(), scratch, Depth::Opened, Step::Check, monitor)?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
     vault.catalog().change_backup(id, |backup| backup.proof = Some(proof.clone())).map(drop)
 }

@@ -17,9 +17,7 @@ use keepstone_model::{
 
 use super::{PlanOptions, RestoreReport, lies_inside};
 use crate::{
-    Error, Result, Vault,
-    archive::Archive,
-    backups,
+    Error, Result, Vault, backups,
     catalog::JobRow,
     databases, durable,
     sqlite::{
@@ -40,7 +38,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         BackupState::Complete => vault.archive_path(&backup.id),
         _ => return Err(Error::ArchiveMissing { id: backup.id.to_string(), path: vault.archive_path(&backup.id) }),
     };
-    let archive = Archive::open(&path)?;
+    let archive = vault.open_archive(&path)?;
     let metadata = archive.metadata();
     let database = databases::database(vault, &backup.database)?;
     if metadata.database_uid != database.uid {

@@ -27,7 +27,6 @@ use super::{
 };
 use crate::{
     Error, Monitor, Result, Vault,
-    archive::Archive,
     backups::{self, BackupFilter},
     catalog::rounded,
     checkup, durable,
@@ -231,7 +230,7 @@ fn first_that_opens(running: &Running<'_>, good: &[Backup], monitor: &dyn Monito
     for backup in good {
         let image = Temporary(running.staging.join("image.sqlite"));
         let opened = (|| {
-            let archive = Archive::open(&vault.archive_path(&backup.id))?;
+            let archive = vault.open_archive(&vault.archive_path(&backup.id))?;
             let metadata = archive.metadata().clone();
             extract(&archive, &image.0, Step::Verify, monitor)?;
             check_image(&image.0, &metadata, Damage::Refused, monitor)?;
@@ -243,6 +242,10 @@ fn first_that_opens(running: &Running<'_>, good: &[Backup], monitor: &dyn Monito
                 monitor.log(&format!("{} does not restore ({error}); an older one is tried", backup.id));
                 let verify = JobRequest::Verify(VerifyOptions::new(backup.id.clone(), "recovery"));
                 jobs::submit(vault, &verify, None)?;
+                first_fault.get_or_insert(error);
+            }
+            Err(error @ Error::WrongPassword { .. }) => {
+                monitor.log(&format!("{} cannot be opened ({error}); an older one is tried", backup.id));
                 first_fault.get_or_insert(error);
             }
             Err(error) => return Err(error),

@@ -23,6 +23,7 @@ use crate::{
     catalog::{ScheduleRow, Standing, rounded},
     cleanup, create,
     jobs::{self, random},
+    keys,
     recheck::{self, RecheckOptions},
     schedules::{self, EditScheduleOptions, ScheduleStatus},
 };
@@ -260,6 +261,9 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
             mended = Instant::now();
             if let Err(error) = jobs::recover(vault) {
                 tracing::error!(%error, "what a dead process left could not be mended");
+            }
+            if let Err(error) = keys::find_lost(vault) {
+                tracing::error!(%error, "whether every archive can be opened could not be looked at");
             }
             if let Err(error) = recheck::recheck(vault, rechecks, Timestamp::now()) {
                 tracing::error!(%error, "which backups are due for a check cannot be told");

@@ -16,6 +16,7 @@ use crate::{
     catalog::{Catalog, Live},
     databases, durable, guard,
     jobs::ignore_missing,
+    keys::Keys,
     layout,
 };
 
@@ -50,7 +51,8 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     let backups = place::of_rebuild(&data, &marker, wished)?;
     let unfinished = data.join(UNFINISHED);
     remove_all(&unfinished)?;
-    let vault = Vault { catalog: Catalog::open(&unfinished)?, live: Live::open(&data.join("live.sqlite"))?, data, backups };
+    let vault =
+        Vault { catalog: Catalog::open(&unfinished)?, live: Live::open(&data.join("live.sqlite"))?, keys: Keys::new(&data), data, backups };
     let taken_up = databases::take_up_all(&vault, actor)?;
     let mut report = RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped };
     let message = format!("made a new catalog out of {} databases and {} backups", report.databases, report.backups);

@@ -5,6 +5,7 @@ use keepstone_engine::{
     Error, Vault, backups,
     databases::{self, AddDatabaseOptions},
     jobs::{self, JobFilter},
+    keys,
     model::{backup::Backup, database::Database, job::JobState},
     sqlite,
     vault::{OpenMode, VaultOptions},
@@ -43,6 +44,11 @@ impl Context {
         self.vault_or_new()
     }
 
+    /// Whether the vault has passwords of its own.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.global.data.join("keys/passwords.json").is_file()
+    }
+
     /// Where the vault is, for a verb that cannot open it.
     pub(crate) fn vault_options(&self) -> Result<VaultOptions, Fault> {
         let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
@@ -61,8 +67,13 @@ impl Context {
         }
         let options = VaultOptions { data: data.clone(), backups: environment::backups_dir(), mode };
         let before = Timestamp::now();
+        let encryption = environment::encryption()?;
         let vault = Vault::open(&options)?;
         self.logs.write_to(&data);
+        vault.keys().prefer(encryption.password, encryption.forced);
+        if let Err(error) = keys::find_lost(&vault) {
+            tracing::warn!(%error, code = error.code(), "whether every archive can be opened could not be looked at");
+        }
         self.say_what_was_interrupted(&vault, before)?;
         Ok(vault)
     }

@@ -1,25 +1,28 @@
 //! `keepstone create`: a backup now, of one database or of every one.
 
+use std::path::PathBuf;
+
 use clap::{Args, builder::TypedValueParser};
 use keepstone_engine::{
     Error, Vault, backups,
     cleanup::{self, Consent},
     create::{self, CreateOptions, CreateReport},
     databases::{self, AddDatabaseOptions},
+    keys,
     model::{
-        backup::{Level, SuspectCause},
+        backup::{Encryption, Level, SuspectCause},
         database::Database,
         human,
         id::Kind,
         job::Verb,
-        metadata::Compression,
+        metadata::{Compression, Kdf},
         validate,
     },
     sqlite,
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, environment, progress::Follow, values, words};
+use super::{Context, Fault, context, environment, password, progress::Follow, values, words};
 
 /// Back up a database now, or every one; it counts only once it was read back and checked
 #[derive(Debug, Args)]
@@ -28,6 +31,7 @@ use super::{Context, Fault, context, environment, progress::Follow, values, word
 Examples:
   keepstone create                         every database
   keepstone create shop --pin --description 'before the move'
+  keepstone create shop --encrypt          with the password of the environment or the vault
   keepstone create /srv/shop/shop.db       also one that is not known yet (without a schedule)")]
 pub(crate) struct Create {
     /// An id or a location; without it every database
@@ -60,12 +64,15 @@ pub(crate) struct Create {
     /// How hard to compress: zstd 1 to 19, gzip 1 to 9
     #[arg(long, value_name = "N")]
     level: Option<i32>,
-    /// Encrypt the archive (not possible yet: refused)
+    /// Encrypt the archive, whatever the environment and the database say
     #[arg(long)]
     encrypt: bool,
-    /// Do not encrypt, whatever the environment says
+    /// Do not encrypt, whatever the environment and the database say
     #[arg(long, conflicts_with = "encrypt")]
     no_encrypt: bool,
+    /// Encrypt with the password in this file, - for standard input; else with the environment's, else with the vault's
+    #[arg(long, value_name = "F", conflicts_with = "no_encrypt")]
+    password_file: Option<PathBuf>,
     /// Read the archive back and check it before it counts (the default)
     #[arg(long)]
     verify: bool,
@@ -86,14 +93,28 @@ fn compression() -> impl TypedValueParser<Value = Compression> {
 }
 
 pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
-    if args.encrypt {
-        return Err(environment::encryption_unsupported("--encrypt is not possible yet: this version cannot encrypt backups"));
-    }
-    if !args.no_encrypt {
-        environment::refuse_encryption()?;
-    }
     let template = options(args)?;
+    // Before a vault is made: what cannot be had, or read.
+    let said = args.password_file.as_deref().map(password::of_file).transpose()?;
+    let asked = environment::encryption()?;
+    if let Some(password) = &said {
+        password.refuse_if_weak()?;
+    }
+    let known = said.is_some() || asked.password.is_some() || cx.has_keys();
+    if template.encrypt.is_none() {
+        asked.refuse_unmet(cx.has_keys())?;
+    }
+    if template.encrypt == Some(true) && !known && !password::can_ask(cx) {
+        return Err(Error::NoEncryptionPassword { what: "--encrypt".to_owned() }.into());
+    }
     let (vault, databases) = targets(args, cx)?;
+    if let Some(password) = said {
+        vault.keys().prefer(Some(password), asked.forced);
+    }
+    if template.encrypt == Some(true) && !keys::has_current(&vault) && password::can_ask(cx) {
+        let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;
+        keys::add(&vault, &password, Kdf::default(), true, &context::actor())?;
+    }
     cx.each(&databases, |database| {
         let follow = Follow::new(cx, Verb::Create, &database.id);
         let options = CreateOptions { database: database.id.clone(), ..template.clone() };
@@ -143,6 +164,8 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         pin: args.pin,
         compression,
         level: args.level,
+        // A password file is a wish for encryption.
+        encrypt: if args.no_encrypt { Some(false) } else { (args.encrypt || args.password_file.is_some()).then_some(true) },
         verify,
         unless_equal_within_secs: args.unless_unchanged.as_deref().map(values::duration_secs).transpose()?,
         actor: args.user.clone().unwrap_or_else(context::actor),
@@ -207,11 +230,12 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Cont
     cx.out.outcome(
         &backup.id,
         format_args!(
-            "{} {}: {} in {}, {} rows, {}, {}",
+            "{} {}: {} in {}{}, {} rows, {}, {}",
             words::backup_state(backup).0,
             backup.id,
             human::bytes(backup.original_size_bytes),
             human::bytes(backup.archive_size_bytes),
+            if backup.encryption == Encryption::None { "" } else { ", encrypted" },
             human::count(backup.total_records),
             words::level(backup.level()),
             human::duration_ms(report.elapsed_ms)

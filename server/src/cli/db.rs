@@ -99,6 +99,12 @@ enum DbVerb {
         /// The same for one table, e.g. jobs=off; default: as for all; may be said several times
         #[arg(long = "table", value_name = "TABLE=SHARE", group = "change")]
         tables: Vec<String>,
+        /// Encrypt its backups from now on
+        #[arg(long, group = "change")]
+        encrypt: bool,
+        /// Do not encrypt its backups any more
+        #[arg(long, group = "change", conflicts_with = "encrypt")]
+        no_encrypt: bool,
     },
     /// Forget a database and its schedules; its archives stay where they are
     Remove {
@@ -128,6 +134,8 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
             no_auto_recovery,
             loss_share,
             tables,
+            encrypt,
+            no_encrypt,
         } => {
             let objective_secs = match objective.as_deref() {
                 None => None,
@@ -144,6 +152,7 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
                 paused: either(*pause, *resume),
                 auto_recovery: either(*auto_recovery, *no_auto_recovery),
                 loss: if changed { Some(loss_policy(database.loss, loss_share.as_deref(), tables)?) } else { None },
+                encrypt: either(*encrypt, *no_encrypt),
                 actor: context::actor(),
             };
             databases::edit_database(&vault, &id, &options)?;
@@ -278,6 +287,7 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
     if let Some(alarm) = status.cleanup.alarm() {
         row("▲", alarm.into());
     }
+    row("encrypted", if database.encrypt { "yes" } else { "no, unless the environment or a create says so" }.into());
     row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
     row("auto-recovery", if database.auto_recovery { "on" } else { "off" }.into());
     row("suspect if lost", database.loss.words().into());
@@ -339,5 +349,6 @@ pub(crate) fn json(status: &DatabaseStatus) -> Value {
     value["archive_size_bytes"] = json!(status.archive_size_bytes);
     value["size_bytes"] = json!(status.size_bytes);
     value["cleanup"] = words::cleanup_json(&status.cleanup);
+    value["lost_count"] = json!(status.lost_count);
     value
 }

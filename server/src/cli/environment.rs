@@ -1,11 +1,14 @@
 //! The environment variables of a predecessor's deployment, as far as verbs of the command line mind them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use keepstone_engine::model::retention::{CountBy, RetentionPolicy};
-use keepstone_engine::{Error, import::Password};
+use keepstone_engine::{
+    Error, import,
+    keys::Password,
+    model::retention::{CountBy, RetentionPolicy},
+};
 
-use super::Fault;
+use super::{Fault, password};
 
 /// `BACKUP_DIR`: where archives go instead of `<data>/backups`.
 pub(crate) fn backups_dir() -> Option<PathBuf> {
@@ -45,40 +48,49 @@ pub(crate) fn count_by() -> Result<CountBy, Fault> {
     Ok(if switch("BACKUP_VERIFY_AFTER_CREATE")? == Some(false) { CountBy::Complete } else { CountBy::Good })
 }
 
-/// Encryption that was asked for must never be skipped in silence, so as long as archives cannot be encrypted the request is a fault.
-pub(crate) fn refuse_encryption() -> Result<(), Fault> {
-    if switch("BACKUP_ENCRYPTION_ENABLED")? == Some(true) {
-        return Err(encryption_unsupported("BACKUP_ENCRYPTION_ENABLED asks for encryption, which this version cannot do yet"));
-    }
-    if switch("BACKUP_ENCRYPTION_ENABLED")?.is_none() {
-        for name in ["BACKUP_ENCRYPTION_PASSWORD", "BACKUP_ENCRYPTION_PASSWORD_FILE"] {
-            if text(name).is_some() {
-                return Err(encryption_unsupported(&format!("{name} is set, but this version cannot encrypt backups yet")));
-            }
-        }
-    }
-    Ok(())
+/// What the environment says of encryption.
+#[derive(Debug, Default)]
+pub(crate) struct Encryption {
+    /// For new archives; and one more to try on old ones.
+    pub(crate) password: Option<Password>,
+    /// Every new archive is encrypted, whatever its database says.
+    pub(crate) forced: bool,
 }
 
-pub(crate) fn encryption_unsupported(message: &str) -> Fault {
-    Fault::Here {
-        code: "unsupported",
-        message: message.to_owned(),
-        hint: Some(
-            "Nothing was backed up. Say --no-encrypt (or BACKUP_ENCRYPTION_ENABLED=false) to make a backup that is not encrypted."
-                .to_owned(),
-        ),
-        exit: 2,
+/// `BACKUP_ENCRYPTION_PASSWORD` or `_FILE`, and `BACKUP_ENCRYPTION_ENABLED`. A password alone is a wish for encryption, too; `false` leaves it to
+/// the databases and to --encrypt.
+pub(crate) fn encryption() -> Result<Encryption, Fault> {
+    let word = std::env::var(PASSWORD).ok().filter(|text| !text.is_empty()).map(Password::of_text);
+    let password = match (word, text(PASSWORD_FILE)) {
+        (Some(_), Some(_)) => {
+            return Err(Fault::usage(format!("{PASSWORD} and {PASSWORD_FILE} are both set"), "Set only one of them."));
+        }
+        (Some(word), None) => Some(word),
+        (None, Some(file)) => Some(password::of_file(Path::new(&file))?),
+        (None, None) => None,
+    };
+    let forced = switch("BACKUP_ENCRYPTION_ENABLED")?.unwrap_or(password.is_some());
+    Ok(Encryption { password, forced })
+}
+
+impl Encryption {
+    /// Encryption that is asked for and cannot be had is a fault before anything is made. `known`: the vault has a password of its own.
+    pub(crate) fn refuse_unmet(&self, known: bool) -> Result<(), Fault> {
+        match &self.password {
+            Some(password) if self.forced => Ok(password.refuse_if_weak()?),
+            None if self.forced && !known => Err(Error::NoEncryptionPassword { what: "BACKUP_ENCRYPTION_ENABLED".to_owned() }.into()),
+            _ => Ok(()),
+        }
     }
 }
 
 /// The passwords that an import tries: of the file that was named, or else what a predecessor's deployment has.
-pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<Password>, Fault> {
-    let read = |path: &std::path::Path| -> Result<Password, Fault> {
+pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<import::Password>, Fault> {
+    let read = |path: &std::path::Path| -> Result<import::Password, Fault> {
         let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
         // The line feed that an editor or a shell put at the end is no part of it.
         let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-        Ok(Password::new(line))
+        Ok(import::Password::new(line))
     };
     if let Some(file) = file {
         return Ok(vec![read(file)?]);
@@ -86,21 +98,23 @@ pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<Pas
     if let Ok(password) = std::env::var("BACKUP_ENCRYPTION_PASSWORD")
         && !password.is_empty()
     {
-        return Ok(vec![Password::new(password)]);
+        return Ok(vec![import::Password::new(password)]);
     }
     text("BACKUP_ENCRYPTION_PASSWORD_FILE").map(|path| read(std::path::Path::new(&path))).into_iter().collect()
 }
 
 /// Asks for it, if someone sits there.
-pub(crate) fn ask_import_password() -> Result<Option<Password>, Fault> {
+pub(crate) fn ask_import_password() -> Result<Option<import::Password>, Fault> {
     use std::io::IsTerminal;
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(None);
     }
     super::output::stderr("The password of the encrypted backups: ");
     let password = rpassword::read_password().map_err(|error| Error::io("the terminal", error))?;
-    Ok((!password.is_empty()).then(|| Password::new(password)))
+    Ok((!password.is_empty()).then(|| import::Password::new(password)))
 }
+const PASSWORD: &str = "BACKUP_ENCRYPTION_PASSWORD";
+const PASSWORD_FILE: &str = "BACKUP_ENCRYPTION_PASSWORD_FILE";
 
 fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use keepstone_engine::{
     Error,
     archive::Archive,
+    keys::Passwords,
     model::{
         human,
         id::{BackupId, Kind},
@@ -24,6 +25,7 @@ pub(crate) fn list(
     kind: Option<Kind>,
     state: Option<&str>,
     limit: Option<u64>,
+    passwords: &Passwords,
     cx: &Context,
 ) -> Result<(), Fault> {
     if state.is_some() {
@@ -31,7 +33,7 @@ pub(crate) fn list(
     }
     let mut files = Vec::new();
     archives(dir, &mut files)?;
-    let mut found: Vec<(PathBuf, Result<Archive, Error>)> = files.into_iter().map(|path| (path.clone(), Archive::open(&path))).collect();
+    let mut found: Vec<(PathBuf, Result<Archive, Error>)> = files.into_iter().map(|path| (path.clone(), open(&path, passwords))).collect();
     found.retain(|(path, archive)| {
         // What cannot be read is shown by what its name says: a damaged archive must not vanish from a list.
         let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<BackupId>().ok());
@@ -52,12 +54,12 @@ pub(crate) fn list(
         match archive {
             Ok(archive) => {
                 let metadata = archive.metadata();
-                cx.out.result(json!({ "path": path, "archive_size_bytes": archive.size_bytes(), "metadata": metadata }));
+                cx.out.result(json!({ "path": path, "archive_size_bytes": archive.size_bytes(), "locked": archive.is_locked(), "metadata": metadata }));
                 if cx.out.quiet {
                     cx.out.line(path.display());
                 }
                 table.row([
-                    "○ readable".into(),
+                    if archive.is_locked() { "○ encrypted" } else { "○ readable" }.into(),
                     metadata.backup_id.as_str().into(),
                     words::time(metadata.created_at).into(),
                     human::bytes(metadata.original_size).into(),
@@ -81,6 +83,15 @@ pub(crate) fn list(
         table.print(&cx.out);
     }
     Ok(())
+}
+
+/// One that none of the passwords opens is listed by what anyone may read.
+fn open(path: &Path, passwords: &Passwords) -> Result<Archive, Error> {
+    let mut archive = Archive::open(path)?;
+    match archive.unlock(passwords) {
+        Err(error) if !matches!(error, Error::WrongPassword { .. }) => Err(error),
+        _ => Ok(archive),
+    }
 }
 
 /// Every .zip below a folder but those in hidden folders (staging and trash).

@@ -6,13 +6,14 @@ use clap::{Args, builder::TypedValueParser};
 use keepstone_engine::{
     backups::{self, BackupFilter, BackupPage},
     databases,
+    keys::Passwords,
     model::{
-        backup::{Backup, BackupState, Verdict},
+        backup::{Backup, BackupState, Encryption, Verdict},
         id::Kind,
     },
 };
 
-use super::{Context, Fault, table::Table, values, words};
+use super::{Context, Fault, environment, password, table::Table, values, words};
 
 /// List backups, the newest first
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub(crate) struct List {
     /// Look for archives in this folder and below it; needs no vault
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// With --dir: unlock encrypted archives with the password in this file, - for standard input
+    #[arg(long, value_name = "F", requires = "dir")]
+    password_file: Option<PathBuf>,
 }
 
 /// Where a backup is in its life, or what a complete one is worth.
@@ -57,7 +61,9 @@ fn state() -> impl TypedValueParser<Value = String> {
 
 pub(crate) fn run(args: &List, cx: &Context) -> Result<(), Fault> {
     if let Some(dir) = &args.dir {
-        return super::folder::list(dir, args.db.as_deref(), args.kind, args.state.as_deref(), args.limit, cx);
+        let given = args.password_file.as_deref().map(password::of_file).transpose()?;
+        let passwords = Passwords::of(given.into_iter().chain(environment::encryption()?.password));
+        return super::folder::list(dir, args.db.as_deref(), args.kind, args.state.as_deref(), args.limit, &passwords, cx);
     }
     let vault = cx.vault()?;
     let database = match &args.db {
@@ -103,6 +109,11 @@ fn remarks(backup: &Backup) -> String {
     let mut remarks = Vec::new();
     if backup.pinned {
         remarks.push("pinned".to_owned());
+    }
+    match backup.encryption {
+        Encryption::None => {}
+        Encryption::Known => remarks.push("encrypted".to_owned()),
+        Encryption::Lost => remarks.push("encrypted, no known password opens it".to_owned()),
     }
     remarks.extend(backup.error.clone());
     remarks.extend(backup.suspect.as_ref().map(|why| match &backup.acknowledged {

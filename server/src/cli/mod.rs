@@ -20,6 +20,7 @@ mod import;
 mod info;
 mod installation;
 mod job;
+mod key;
 mod list;
 mod logs;
 pub(crate) mod look;
@@ -27,6 +28,7 @@ mod man;
 #[cfg(test)]
 mod migrating;
 mod output;
+mod password;
 mod pin;
 mod plan;
 mod progress;
@@ -124,6 +126,7 @@ enum Verb {
     Job(job::Job),
     Activity(activity::Activity),
     Catalog(catalog::Catalog),
+    Key(key::Key),
     User(user::User),
     Info(info::Info),
     Completions(completions::Completions),
@@ -178,6 +181,7 @@ impl Verb {
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),
             Self::Catalog(args) => catalog::run(args, cx),
+            Self::Key(args) => key::run(args, cx),
             Self::User(args) => user::run(args, cx),
             Self::Info(_) => info::run(cx),
             Self::Completions(args) => {

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use super::{
     Context, Fault,
     confirm::confirm,
-    context, environment, plan,
+    context, environment,
+    password::{self, PasswordArg},
+    plan,
     progress::Follow,
     table::printable,
     values::{self, BackupArg, Yes},
@@ -30,6 +32,7 @@ Examples:
   keepstone restore shop_daily_20261120T030000Z_k3f9 --replace
   keepstone restore latest --replace --dry-run      only show what it would do
   keepstone restore --path /mnt/usb/shop.zip        an archive file, without a vault
+  keepstone restore --path shop.zip --password-file pw.txt      an encrypted one
   keepstone restore --path backup_20231116_143022.db.gz.enc --password-file old.txt     what another system left")]
 pub(crate) struct Restore {
     /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
@@ -41,9 +44,6 @@ pub(crate) struct Restore {
     /// An archive file, or what another backup system left; needs no vault
     #[arg(long, value_name = "FILE", group = "what")]
     path: Option<PathBuf>,
-    /// With --path: a file with the password of what another system encrypted
-    #[arg(long, value_name = "F")]
-    password_file: Option<PathBuf>,
     /// Look only among the backups of this database
     #[arg(long, value_name = "DB")]
     db: Option<String>,
@@ -63,6 +63,8 @@ pub(crate) struct Restore {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    password: PasswordArg,
+    #[command(flatten)]
     yes: Yes,
 }
 
@@ -74,7 +76,9 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
     }
     let id = id.ok_or_else(|| Fault::usage("no backup given", "Name a backup's id, latest, or an archive file."))?;
     let vault = cx.vault()?;
-    let backup = context::backup_of(&vault, &BackupArg { id: id.clone(), db: args.db.clone() })?.id;
+    let backup = context::backup_of(&vault, &BackupArg { id: id.clone(), db: args.db.clone() })?;
+    password::for_backup(&vault, &backup, &args.password, cx)?;
+    let backup = backup.id;
     let target =
         if args.replace { Target::Replace } else { Target::NewFile { path: text(&target_file(args.to.as_deref(), backup.as_str())?) } };
     let plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
@@ -201,21 +205,22 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
         return foreign(file, &target, args, cx);
     }
     if args.dry_run {
-        verify::check_file(file, cx)?;
+        verify::check_file(file, &args.password, cx)?;
         cx.out.line(format_args!("It would be restored into the new file {}.", target.display()));
         cx.out.note("This was a dry run: nothing was changed.");
         return Ok(());
     }
     let result = json!({ "ok": false, "dry_run": false, "archive": file });
+    let passwords = password::for_file(file, &args.password, cx)?;
     let follow = Follow::new(cx, Verb::Restore, &stem);
-    let outcome = restore::restore_file(file, &target, &follow);
+    let outcome = restore::restore_file(file, &passwords, &target, &follow);
     drop(follow);
     told(outcome, result, false, None, cx)
 }
 
 /// What another system left is checked like an import. What it is made into is thrown away in a dry run.
 fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
-    let passwords = environment::import_passwords(args.password_file.as_deref())?;
+    let passwords = environment::import_passwords(args.password.password_file.as_deref())?;
     if args.dry_run {
         let scratch = std::env::temp_dir().join(format!("keepstone-{}.sqlite", std::process::id()));
         let follow = Follow::new(cx, Verb::Verify, "the file");

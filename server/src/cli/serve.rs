@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use clap::Args;
 use keepstone_engine::recheck::RecheckOptions;
 
-use super::{Context, Fault, values};
+use super::{Context, Fault, environment, values};
 use crate::{config, http};
 
 /// Serve the console, run the schedules and the queued jobs
@@ -40,7 +40,9 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
         older_than_secs: if args.recheck_after == "never" { None } else { Some(values::duration_secs(&args.recheck_after)?) },
         rate_bytes_per_s: Some(values::bytes(&args.recheck_rate)?),
     };
+    environment::encryption()?.refuse_unmet(cx.has_keys())?;
     let vault = cx.vault_or_new()?;
+    keepstone_engine::keys::refuse_without_password(&vault)?;
     let (listen, public_url, demo) = (args.listen, args.public_url.clone(), args.demo);
     let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks };
     http::serve(options).map_err(|error| match error.downcast::<keepstone_engine::Error>() {

@@ -3,12 +3,13 @@
 use clap::Args;
 use keepstone_engine::{
     backups,
-    model::{backup::Proof, human},
+    model::{backup::Proof, human, metadata::Slot},
 };
 use serde_json::json;
 
 use super::{
     Context, Fault, context,
+    password::{self, PasswordArg},
     table::{Cell, Table},
     values::BackupArg,
     words,
@@ -24,16 +25,23 @@ Examples:
 pub(crate) struct Show {
     #[command(flatten)]
     backup: BackupArg,
+    #[command(flatten)]
+    password: PasswordArg,
 }
 
 pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
-    let id = context::backup_of(&vault, &args.backup)?.id;
+    let backup = context::backup_of(&vault, &args.backup)?;
+    if args.password.password_file.is_some() {
+        password::for_backup(&vault, &backup, &args.password, cx)?;
+    }
+    let id = backup.id;
     let detail = backups::detail(&vault, &id)?;
     let backup = &detail.backup;
     let mut result = words::backup_json(backup);
     result["path"] = json!(detail.archive_path);
     result["metadata"] = json!(detail.metadata);
+    result["locked"] = json!(detail.locked);
     result["previous"] = json!(detail.previous);
     result["next"] = json!(detail.next);
     cx.out.result(result);
@@ -75,6 +83,11 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
         optional("came from", metadata.origin.clone());
         optional("source", Some(metadata.source.location.clone()));
         optional("made with", Some(format!("{} {}, SQLite {}", metadata.tool.name, metadata.tool.version, metadata.source.sqlite_version)));
+        if metadata.encrypted {
+            let kdfs: Vec<&str> = metadata.slots.iter().map(|slot| slot.kdf.as_str()).collect();
+            let locked = if detail.locked { "; no known password opens it" } else { "" };
+            optional("encrypted", Some(format!("AES-256-GCM, {} ({}){locked}", key_ids(&metadata.slots), kdfs.join(", "))));
+        }
         optional("compression", Some(metadata.compression.as_str().to_owned()));
         optional("backup hash", Some(metadata.backup_hash.clone()));
         optional("payload hash", Some(metadata.payload_hash.clone()));
@@ -97,6 +110,12 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
         tables.print(&cx.out);
     }
     Ok(())
+}
+
+/// e.g. `key 3f9a01bc`.
+fn key_ids(slots: &[Slot]) -> String {
+    let ids: Vec<&str> = slots.iter().map(|slot| slot.salt.get(..8).unwrap_or(&slot.salt)).collect();
+    format!("{} {}", if ids.len() == 1 { "key" } else { "keys" }, ids.join(", "))
 }
 
 /// The checks of a proof, one line each.

@@ -53,7 +53,16 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         table.print(&cx.out);
     }
     if at_risk == 0 {
-        return Ok(());
+        let lost: u64 = statuses.iter().map(|status| status.lost_count).sum();
+        if lost == 0 {
+            return Ok(());
+        }
+        return Err(Fault::Here {
+            code: "key_lost",
+            message: format!("no known password opens {lost} of the backups"),
+            hint: Some("Tell the vault the password they were encrypted with: `keepstone key add`.".to_owned()),
+            exit: 1,
+        });
     }
     let worst = &statuses[0];
     let word = if worst.state == DatabaseState::Failed { "has no good backup, and its last run failed" } else { "is at risk" };
@@ -65,9 +74,9 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         code: "at_risk",
         message: match concern {
             Some(concern) => {
-                format!("{at_risk} of {} at risk: {}: {}", counted(statuses.len(), "database"), worst.database.id, concern.reason)
+                format!("{at_risk} of {} at risk: {}: {}", counted(statuses.len() as u64, "database"), worst.database.id, concern.reason)
             }
-            None => format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len(), "database"), worst.database.id),
+            None => format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len() as u64, "database"), worst.database.id),
         },
         hint: Some(match concern.filter(|concern| concern.backup.is_some() || worst.checkup.is_some()) {
             Some(concern) => concern.advice.clone(),
@@ -77,6 +86,6 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
     })
 }
 
-fn counted(count: usize, noun: &str) -> String {
+fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

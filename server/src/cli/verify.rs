@@ -17,7 +17,14 @@ use keepstone_engine::{
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, create, progress::Follow, show, table, values, values::BackupArg, words};
+use super::{
+    Context, Fault, context, create,
+    password::{self, PasswordArg},
+    progress::Follow,
+    show, table, values,
+    values::BackupArg,
+    words,
+};
 
 /// Read backups back and check them; exit 4 if a check fails
 #[derive(Debug, Args)]
@@ -43,6 +50,8 @@ pub(crate) struct Verify {
     /// Read back no more than this in a second, e.g. 20MB
     #[arg(long, value_name = "SIZE")]
     rate: Option<String>,
+    #[command(flatten)]
+    password: PasswordArg,
 }
 
 pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
@@ -52,13 +61,18 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
         Timestamp::now().saturating_sub(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MIN)
     });
     let ids = match &args.id {
-        Some(id) if values::is_file(id) => return file(Path::new(id), cx),
+        Some(id) if values::is_file(id) => return file(Path::new(id), &args.password, cx),
         id => id.clone(),
     };
     let vault = cx.vault()?;
     let ids: Vec<BackupId> = if let Some(id) = ids {
-        vec![context::backup_of(&vault, &BackupArg { id, db: args.db.clone() })?.id]
+        let backup = context::backup_of(&vault, &BackupArg { id, db: args.db.clone() })?;
+        password::for_backup(&vault, &backup, &args.password, cx)?;
+        vec![backup.id]
     } else {
+        if let Some(password) = args.password.read()? {
+            vault.keys().try_also(password);
+        }
         let database = match &args.db {
             Some(db) => Some(databases::find_database(&vault, db)?.id),
             None => None,
@@ -123,17 +137,18 @@ fn failed(id: &str, proof: &Proof) -> Fault {
 }
 
 /// An archive anywhere. Its scratch copy lies beside it if that folder can be written, as there is most likely room for it.
-fn file(path: &Path, cx: &Context) -> Result<(), Fault> {
-    check_file(path, cx)?;
+fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+    check_file(path, password, cx)?;
     Ok(())
 }
 
 /// Checks an archive file and says what was found; gives the failure if it must not be restored.
-pub(crate) fn check_file(path: &Path, cx: &Context) -> Result<(), Fault> {
+pub(crate) fn check_file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+    let passwords = password::for_file(path, password, cx)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let follow = Follow::new(cx, Verb::Verify, table::printable(&name));
     let scratch = std::env::temp_dir();
-    let outcome = verify::verify_file(path, &scratch, &follow);
+    let outcome = verify::verify_file(path, &passwords, &scratch, &follow);
     drop(follow);
     let (metadata, proof) = outcome?;
     if !cx.out.quiet {

@@ -18,7 +18,7 @@ use axum::{
     routing::get,
 };
 use keepstone_app::error::AppError;
-use keepstone_engine::{Error, Vault, archive::Archive, backups, image::hex};
+use keepstone_engine::{Error, Vault, backups, image::hex};
 use keepstone_model::id::BackupId;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -149,7 +149,7 @@ fn wanted(range: &str, size: u64) -> Wanted {
 async fn database(State(downloads): State<Downloads>, Path(id): Path<String>, request: HeaderMap) -> Response {
     let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
         let (id, path) = locate(&downloads.vault, &id)?;
-        Ok((id, Archive::open(&path)?))
+        Ok((id, downloads.vault.open_archive(&path)?))
     });
     match opened.await.unwrap_or_else(|_| Err(AppError::internal())) {
         Ok((id, archive)) => {

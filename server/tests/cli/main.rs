@@ -4,6 +4,7 @@
 
 mod busy;
 mod cleanup;
+mod encryption;
 mod expect;
 mod export;
 mod faults;

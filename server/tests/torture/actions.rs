@@ -9,6 +9,7 @@ use keepstone_engine::{
     backups::{self, BackupFilter, EditBackupOptions},
     create::{CreateOptions, create},
     databases, delete, jobs,
+    keys::Passwords,
     model::{
         backup::{Backup, BackupState},
         id::{BackupId, DatabaseId, JobId, Kind},
@@ -179,7 +180,7 @@ impl World {
         let Some(id) = self.pick(|known| !known.trashed) else { return };
         self.note(format!("restore {id} into a file"));
         let path = self.host.path("new.sqlite");
-        restore::restore_file(&self.archive(&id), &path, &Silent).unwrap();
+        restore::restore_file(&self.archive(&id), &Passwords::none(), &path, &Silent).unwrap();
         assert_eq!(content(&path), self.backups[&id].content);
         fs::remove_file(path).unwrap();
     }
@@ -278,7 +279,7 @@ impl World {
         for (id, known) in &self.backups {
             let archive = if known.trashed { self.host.path(&format!("keepstone-data/backups/.trash/{id}.zip")) } else { self.archive(id) };
             let path = self.host.path("compared.sqlite");
-            restore::restore_file(&archive, &path, &Silent).unwrap();
+            restore::restore_file(&archive, &Passwords::none(), &path, &Silent).unwrap();
             assert_eq!(content(&path), known.content, "{id}: {:#?}", self.acts);
             fs::remove_file(path).unwrap();
         }

@@ -173,6 +173,8 @@ pub async fn create(
     #[server(default)] tags: String,
     #[server(default)] pin: bool,
     #[server(default)] compression: String,
+    #[server(default)] level: String,
+    #[server(default)] encrypt: String,
     #[server(default)] key: String,
 ) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
@@ -180,8 +182,10 @@ pub async fn create(
     validate::description(&description)?;
     let tags = validate::tags(&tags)?;
     let compression = facts::compression(&compression)?;
+    let level = facts::level(&level, compression)?;
+    let encrypt = facts::encrypt(&encrypt)?;
     let key = form_key(&person.name, &key)?;
-    let options = CreateOptions { description, tags, pin, compression, ..CreateOptions::new(database, person.name) };
+    let options = CreateOptions { description, tags, pin, compression, level, encrypt, ..CreateOptions::new(database, person.name) };
     submit(JobRequest::Create(options), key).await
 }
 

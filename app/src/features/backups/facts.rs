@@ -266,9 +266,9 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
     }
     let mut of_payload = vec![
         text("Compression", metadata.compression.as_str().to_owned()),
-        text("Encrypted", if metadata.encrypted { "yes" } else { "no" }.to_owned()),
-        mono("Database SHA-256", metadata.backup_hash.clone()),
-        mono("Restore SHA-256", metadata.restore_hash.clone()),
+        text("Encrypted", encryption(metadata)),
+        mono("Database SHA-256", sealed(&metadata.backup_hash)),
+        mono("Restore SHA-256", sealed(&metadata.restore_hash)),
         mono("Payload SHA-256", metadata.payload_hash.clone()),
         text("Written by", format!("{} {}, format {}", metadata.tool.name, metadata.tool.version, metadata.format_version)),
     ];
@@ -276,6 +276,21 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
         of_payload.push(mono("Backup before", previous.id.to_string()));
     }
     [("Source".to_owned(), of_source), ("Contents".to_owned(), of_payload)]
+}
+
+/// e.g. `yes: AES-256-GCM, key 3f9a01bc (scrypt)`.
+fn encryption(metadata: &Metadata) -> String {
+    if !metadata.encrypted {
+        return "no".to_owned();
+    }
+    let keys: Vec<String> =
+        metadata.slots.iter().map(|slot| format!("key {} ({})", slot.salt.get(..8).unwrap_or_default(), slot.kdf.as_str())).collect();
+    let locked = if metadata.backup_hash.is_empty() { "; no known password opens it" } else { "" };
+    format!("yes: AES-256-GCM, {}{locked}", keys.join(", "))
+}
+
+fn sealed(hash: &str) -> String {
+    if hash.is_empty() { "sealed".to_owned() } else { hash.to_owned() }
 }
 
 fn size(bytes: u64) -> String {
@@ -297,6 +312,33 @@ pub(super) fn compression(text: &str) -> Result<Compression, AppError> {
         "gzip" => Ok(Compression::Gzip),
         "none" => Ok(Compression::None),
         _ => Err(AppError::invalid("compression", "Choose zstd, gzip or none.")),
+    }
+}
+
+/// Empty: the default of the compression.
+pub(super) fn level(text: &str, compression: Compression) -> Result<Option<i32>, AppError> {
+    let most = match compression {
+        Compression::Zstd => 19,
+        Compression::Gzip => 9,
+        Compression::None => 0,
+    };
+    match text.trim() {
+        "" => Ok(None),
+        _ if most == 0 => Err(AppError::invalid("level", "Leave it empty where nothing is compressed.")),
+        text => match text.parse() {
+            Ok(level) if (1..=most).contains(&level) => Ok(Some(level)),
+            _ => Err(AppError::invalid("level", format!("Give a number from 1 to {most}, or leave it empty."))),
+        },
+    }
+}
+
+/// Empty: as the environment and the database say.
+pub(super) fn encrypt(text: &str) -> Result<Option<bool>, AppError> {
+    match text {
+        "" => Ok(None),
+        "yes" => Ok(Some(true)),
+        "no" => Ok(Some(false)),
+        _ => Err(AppError::invalid("encrypt", "Choose yes or no, or leave it to the database.")),
     }
 }
 

@@ -62,6 +62,15 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                         <option value="none">"none"</option>
                     </select>
                 </FieldBox>
+                <Field label="Level" name="level" error=field_fault(value, "level")
+                    help="How hard to compress: zstd 1 to 19, gzip 1 to 9. Empty: a good default."/>
+                <FieldBox label="Encryption" name="encrypt" error=field_fault(value, "encrypt")>
+                    <select id="f-encrypt" name="encrypt">
+                        <option value="">"as its database is set (default)"</option>
+                        <option value="yes">"encrypt"</option>
+                        <option value="no">"do not encrypt"</option>
+                    </select>
+                </FieldBox>
                 <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
                     <span>"Pin it: no cleanup ever deletes it"</span>

@@ -1,4 +1,9 @@
 //! What the pages of databases show and do.
+#![expect(
+    clippy::too_many_arguments,
+    clippy::fn_params_excessive_bools,
+    reason = "the arguments of a server function are flat: one for each field of the form, and a box is yes or no"
+)]
 
 use keepstone_model::{
     backup::{BackupState, CheckName, CheckResult, Level, Verdict},
@@ -46,6 +51,7 @@ pub struct DatabaseView {
     pub never_replace: bool,
     pub paused: bool,
     pub auto_recovery: bool,
+    pub encrypt: bool,
     /// When a backup of it is suspect: in words, and as the form takes it.
     pub loss: String,
     pub loss_share: String,
@@ -134,6 +140,7 @@ pub async fn edit_database(
     #[server(default)] never_replace: bool,
     #[server(default)] paused: bool,
     #[server(default)] auto_recovery: bool,
+    #[server(default)] encrypt: bool,
     #[server(default)] loss_share: String,
     #[server(default)] loss_tables: String,
 ) -> Result<(), AppError> {
@@ -167,6 +174,7 @@ pub async fn edit_database(
             paused,
             auto_recovery: Some(auto_recovery),
             loss: Some(loss),
+            encrypt: Some(encrypt),
             actor: person.name,
         };
         edit_database(vault, &id, &options)
@@ -225,6 +233,7 @@ mod on_the_server {
             never_replace: database.never_replace,
             paused: database.paused,
             auto_recovery: database.auto_recovery,
+            encrypt: database.encrypt,
             loss: database.loss.words(),
             loss_share: share(database.loss.share_percent),
             loss_tables: tables(&database.loss),

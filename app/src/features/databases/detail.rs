@@ -151,6 +151,7 @@ fn about(view: &DatabaseView) -> AnyView {
     };
     let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
     let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
+    let encryption = if view.encrypt { "on: its backups are encrypted" } else { "off" };
     let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title="About">
@@ -160,6 +161,7 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Added"><When moment=added/></Fact>
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
                 <Fact term="Auto-recovery">{recovery}</Fact>
+                <Fact term="Encryption">{encryption}</Fact>
                 <Fact term="A backup is suspect if it lost">{loss}</Fact>
             </DefinitionList>
         </Panel>
@@ -173,7 +175,7 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     // Without JavaScript a refused form comes back with its fault: that must be seen.
     let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
-    let (never_replace, paused, auto_recovery) = (view.never_replace, view.paused, view.auto_recovery);
+    let (never_replace, paused, auto_recovery, encrypt) = (view.never_replace, view.paused, view.auto_recovery, view.encrypt);
     let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
     view! {
         <Panel title="Settings">
@@ -196,6 +198,10 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                     <label class="check">
                         <input type="checkbox" name="auto_recovery" value="true" checked=auto_recovery/>
                         <span>"Auto-recovery: at the start, restore the newest good backup if the database is corrupt"</span>
+                    </label>
+                    <label class="check">
+                        <input type="checkbox" name="encrypt" value="true" checked=encrypt/>
+                        <span>"Encrypt its backups, with the password that the vault or its environment has"</span>
                     </label>
                     <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
                         help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>

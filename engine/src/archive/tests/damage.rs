@@ -54,7 +54,7 @@ fn every_cut_and_every_addition_is_found() {
 }
 
 /// A zip as our writer makes it, of any payload and metadata.
-fn forge(payload_entry: &str, payload: &[u8], metadata: &str) -> (TempDir, PathBuf) {
+pub(super) fn forge(payload_entry: &str, payload: &[u8], metadata: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("forged.zip");
     let mut container = Container::begin(fs::File::create(&path).unwrap(), payload_entry).unwrap();
@@ -89,9 +89,6 @@ fn a_newer_version_with_more_entries_is_still_a_newer_version() {
 #[test]
 fn what_is_reserved_is_not_called_damaged() {
     for (entry, metadata) in [
-        ("database.sqlite.zst.enc", r#"{"format_version": 1}"#),
-        ("database.sqlite.zst.enc", r#"{"format_version": 1, "encrypted": true}"#),
-        ("database.sqlite.zst", r#"{"format_version": 1, "encrypted": true}"#),
         ("database.dump.enc", r#"{"format_version": 1, "encrypted": true}"#),
         ("database.dump", r#"{"format_version": 1}"#),
         ("database.sql.gz", r#"{"format_version": 1}"#),
@@ -99,6 +96,14 @@ fn what_is_reserved_is_not_called_damaged() {
         let (_folder, path) = forge(entry, b"?", metadata);
         let outcome = Archive::open(&path).unwrap_err();
         assert!(matches!(outcome, Error::Unsupported { .. }), "{entry}: {outcome:?}");
+    }
+    for (entry, metadata) in [
+        ("database.sqlite.zst.enc", r#"{"format_version": 1}"#),
+        ("database.sqlite.zst.enc", r#"{"format_version": 1, "encrypted": true}"#),
+        ("database.sqlite.zst", r#"{"format_version": 1, "encrypted": true}"#),
+    ] {
+        let (_folder, path) = forge(entry, b"?", metadata);
+        assert!(matches!(Archive::open(&path), Err(Error::ArchiveCorrupt { .. })), "{entry}");
     }
     for entry in ["database.sqlitf.zst", "database.sql.xz", "../database.sqlite", "", ".enc"] {
         let (_folder, path) = forge(entry, b"?", r#"{"format_version": 1}"#);

@@ -86,11 +86,14 @@ fn a_writer_given_up_midway_stops_and_leaves_no_zip() {
 /// The other end of the pipe goes away after some bytes, as a disk may: the writer learns it from `push` and nothing runs on.
 #[test]
 fn a_file_that_fails_midway_stops_everything() {
-    for codec in [Codec::Zstd(1), Codec::Gzip(6), Codec::Plain] {
+    let key = || Some(crate::keys::DataKey::random().unwrap().payload_key());
+    for (codec, key) in
+        [(Codec::Zstd(1), None), (Codec::Gzip(6), None), (Codec::Plain, None), (Codec::Zstd(1), key()), (Codec::Plain, key())]
+    {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let file = fs::File::from(std::os::fd::OwnedFd::from(writer));
         let container = Container::begin(file, "database.sqlite").unwrap();
-        let mut pipeline = Pipeline::start(Path::new("/disk/a.zip"), container, codec).unwrap();
+        let mut pipeline = Pipeline::start(Path::new("/disk/a.zip"), container, codec, key).unwrap();
         let reading = std::thread::spawn(move || reader.read_exact(&mut vec![0; 300_000]));
         let outcome = (0..10_000).find_map(|seed| pipeline.push(image(BLOCK_BYTES, seed)).err()).unwrap();
         assert!(

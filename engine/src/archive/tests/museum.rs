@@ -1,13 +1,17 @@
 //! The museum: archives of every variant that a version ever wrote stay in `testdata/archives` and open for ever. `expected.json` there says
 //! what each must give; it is never regenerated for an archive that is already in it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
-use keepstone_model::metadata::{Column, Table};
+use keepstone_model::metadata::{Column, Kdf, Table};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::keys::{Password, Stretched};
 
 /// What an archive of the museum must give.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,15 @@ pub(super) fn folder() -> PathBuf {
 pub(super) fn archives() -> BTreeMap<String, PathBuf> {
     let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
     files.filter(|path| path.extension().is_some_and(|end| end == "zip")).map(|path| (name_of(&path), path)).collect()
+}
+
+/// What opens the encrypted ones; `README.md` beside them says it, too.
+pub(super) const PASSWORD: &str = "Museumsschlüssel: offen für alle, für immer";
+
+/// Shared by the tests: one derivation takes half a second.
+pub(super) fn passwords() -> &'static Passwords {
+    static PASSWORDS: LazyLock<Passwords> = LazyLock::new(|| Passwords::of([Password::new(PASSWORD)]));
+    &PASSWORDS
 }
 
 fn name_of(path: &Path) -> String {
@@ -55,10 +68,10 @@ fn every_archive_ever_written_opens() {
     assert!(expected.keys().eq(archives.keys()), "the list and the folder differ: {:?} {:?}", expected.keys(), archives.keys());
     let scratch = tempfile::tempdir().unwrap();
     for (name, path) in archives {
-        let plain = read(&path).unwrap();
+        let plain = read_with(&path, passwords()).unwrap();
         let database = scratch.path().join(&name);
         fs::write(&database, &plain).unwrap();
-        let archive = Archive::open(&path).unwrap();
+        let archive = Archive::open_with(&path, passwords()).unwrap();
         let metadata = archive.metadata();
         let found = Expected {
             archive_hash: hex(&Sha256::digest(fs::read(&path).unwrap())),
@@ -86,17 +99,25 @@ fn add_exhibits() {
     let large = "CREATE TABLE log (id INTEGER PRIMARY KEY, line TEXT);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)
             INSERT INTO log SELECT i, 'Überall dieselbe Zeile, und noch einmal dieselbe Zeile, und noch einmal ' FROM n;";
+    let utf16 = "PRAGMA page_size = 65536; PRAGMA encoding = 'UTF-16le'";
     let exhibits = [
-        ("v1-zstd.zip", Compression::Zstd, "PRAGMA page_size = 4096", shop),
-        ("v1-gzip.zip", Compression::Gzip, "PRAGMA page_size = 4096", shop),
-        ("v1-none.zip", Compression::None, "PRAGMA page_size = 1024", shop),
-        ("v1-zstd-many-frames-utf16-64k-pages.zip", Compression::Zstd, "PRAGMA page_size = 65536; PRAGMA encoding = 'UTF-16le'", large),
-        ("v1-gzip-many-members-512-byte-pages.zip", Compression::Gzip, "PRAGMA page_size = 512", large),
-        ("v1-zstd-wal-without-tables.zip", Compression::Zstd, "PRAGMA journal_mode = WAL", "PRAGMA user_version = 1"),
+        ("v1-zstd.zip", Compression::Zstd, None, "PRAGMA page_size = 4096", shop),
+        ("v1-gzip.zip", Compression::Gzip, None, "PRAGMA page_size = 4096", shop),
+        ("v1-none.zip", Compression::None, None, "PRAGMA page_size = 1024", shop),
+        ("v1-zstd-many-frames-utf16-64k-pages.zip", Compression::Zstd, None, utf16, large),
+        ("v1-gzip-many-members-512-byte-pages.zip", Compression::Gzip, None, "PRAGMA page_size = 512", large),
+        ("v1-zstd-wal-without-tables.zip", Compression::Zstd, None, "PRAGMA journal_mode = WAL", "PRAGMA user_version = 1"),
+        ("v1-zstd-encrypted-scrypt.zip", Compression::Zstd, Some(Kdf::SCRYPT), "PRAGMA page_size = 4096", shop),
+        ("v1-gzip-encrypted-scrypt.zip", Compression::Gzip, Some(Kdf::SCRYPT), "PRAGMA page_size = 4096", shop),
+        ("v1-none-encrypted-scrypt-many-chunks.zip", Compression::None, Some(Kdf::SCRYPT), "PRAGMA page_size = 512", large),
+        ("v1-zstd-encrypted-pbkdf2.zip", Compression::Zstd, Some(Kdf::PBKDF2), "PRAGMA page_size = 4096", shop),
+        ("v1-gzip-encrypted-pbkdf2.zip", Compression::Gzip, Some(Kdf::PBKDF2), "PRAGMA page_size = 4096", shop),
+        ("v1-none-encrypted-pbkdf2.zip", Compression::None, Some(Kdf::PBKDF2), "PRAGMA page_size = 1024", shop),
     ];
+    let mut stretched = BTreeMap::new();
     let mut list = if folder().join("expected.json").exists() { expected() } else { BTreeMap::new() };
     let scratch = tempfile::tempdir().unwrap();
-    for (name, compression, pragmas, sql) in exhibits {
+    for (name, compression, kdf, pragmas, sql) in exhibits {
         if list.contains_key(name) {
             continue;
         }
@@ -123,7 +144,14 @@ fn add_exhibits() {
         let counts = table_counts(&database);
         let image = fs::read(&database).unwrap();
         let path = folder().join(name);
-        let mut writer = ArchiveWriter::create(&path, &options(compression)).unwrap();
+        let mut writer = match kdf {
+            None => ArchiveWriter::create(&path, &options(compression)).unwrap(),
+            Some(kdf) => {
+                let new = || Arc::new(Stretched::new(&Password::new(PASSWORD), kdf).unwrap());
+                let with = stretched.entry(kdf.as_str()).or_insert_with(new);
+                ArchiveWriter::create_encrypted(&path, &options(compression), std::slice::from_ref(with)).unwrap()
+            }
+        };
         writer.begin(image.len() as u64).unwrap();
         writer.write(&image).unwrap();
         let written = writer

@@ -30,6 +30,7 @@ fn a_row_comes_back_as_it_went_in() {
         archive_size_bytes: 5,
         total_records: 9,
         payload_hash: Some("00".to_owned()),
+        encryption: keepstone_model::backup::Encryption::None,
         proof: Some(good_proof()),
         error: Some("none".to_owned()),
         trashed_at: Some(at("2026-11-20T04:00:00.001Z")),

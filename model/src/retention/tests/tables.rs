@@ -422,6 +422,7 @@ fn backup(sequence: i64, kind: Kind) -> Backup {
         archive_size_bytes: 1,
         total_records: 0,
         payload_hash: None,
+        encryption: crate::backup::Encryption::None,
         proof: Some(Proof { checked_at: created_at, checks }),
         error: None,
         job: None,

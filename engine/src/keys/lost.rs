@@ -1,0 +1,153 @@
+//! Which archives no known password opens: an alarm of its own. A backup that nobody can open is no backup, whatever its checks said.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use keepstone_model::{
+    backup::{Backup, BackupState, Encryption},
+    event::EventResult,
+    id::DatabaseId,
+    metadata::Slot,
+};
+
+use super::{Password, Passwords, Ring, ring::Held};
+use crate::{
+    Error, Result, Vault,
+    activity::{self, NewEvent},
+    archive::Archive,
+};
+
+/// An encrypted archive of the vault.
+pub(super) struct Found {
+    slots: Vec<Slot>,
+    /// The password that opens it, where that is not told by a salt.
+    opened_by: Option<Password>,
+}
+
+impl Found {
+    pub(super) fn is_opened_by(&self, held: &Held) -> bool {
+        let by_salt = self.slots.iter().any(|slot| slot.salt == held.stretched.salt && slot.kdf == held.stretched.kdf);
+        by_salt || self.opened_by.as_ref() == Some(&held.password)
+    }
+}
+
+/// Where the archive of a backup lies, if it should lie anywhere.
+pub(super) fn path_of(vault: &Vault, backup: &Backup) -> Option<PathBuf> {
+    match backup.state {
+        BackupState::Complete | BackupState::Missing => Some(vault.archive_path(&backup.id)),
+        BackupState::Trashed => Some(vault.trash_path(&backup.id)),
+        BackupState::Running | BackupState::Failed | BackupState::Interrupted => None,
+    }
+}
+
+/// Every encrypted backup of the vault, in its folder or in the trash, the oldest first.
+pub(super) fn encrypted(vault: &Vault) -> Result<Vec<Backup>> {
+    let mut all = Vec::new();
+    for database in vault.catalog().databases()? {
+        all.extend(vault.catalog().backups_of(&database.id)?.into_iter().filter(|backup| backup.encryption != Encryption::None));
+    }
+    all.sort_by_key(|backup| (backup.created_at, backup.sequence));
+    Ok(all)
+}
+
+/// The slots of all encrypted archives that can be read.
+pub(super) fn slots(vault: &Vault) -> Result<Vec<Found>> {
+    let (ring, passwords) = vault.keys().read();
+    let mut found = Vec::new();
+    for backup in encrypted(vault)? {
+        let Some(path) = path_of(vault, &backup) else { continue };
+        let Ok(archive) = Archive::open(&path) else { continue };
+        let slots = archive.metadata().slots.clone();
+        let told = slots.iter().any(|slot| ring.held.iter().any(|held| held.stretched.salt == slot.salt));
+        let opened_by = if told { None } else { passwords.open(&slots)?.map(|opened| opened.password) };
+        found.push(Found { slots, opened_by });
+    }
+    Ok(found)
+}
+
+/// How many archives only this key opens.
+pub(super) fn opened_only_by(vault: &Vault, id: &str) -> Result<u64> {
+    let ring = Ring::read(&vault.keys().folder)?;
+    let Some(key) = ring.find(id) else { return Ok(0) };
+    let others = ring.held.iter().filter(|held| held.password != key.password);
+    let others = Passwords::with_stretched(others.map(|held| (held.password.clone(), Some(Arc::clone(&held.stretched)))));
+    let mut only = 0;
+    for archive in slots(vault)?.iter().filter(|archive| archive.is_opened_by(key)) {
+        // The same password with another derivation opens it, too.
+        let again = ring.held.iter().any(|held| held.id() != id && archive.is_opened_by(held));
+        if !again && others.open(&archive.slots)?.is_none() {
+            only += 1;
+        }
+    }
+    Ok(only)
+}
+
+/// Tries to unlock an archive that is being taken up; gives what its row says of encryption.
+pub(crate) fn settle(vault: &Vault, archive: &mut Archive) -> Result<Encryption> {
+    if !archive.metadata().encrypted {
+        return Ok(Encryption::None);
+    }
+    match vault.unlock(archive) {
+        Ok(()) => Ok(Encryption::Known),
+        Err(Error::WrongPassword { .. }) => Ok(Encryption::Lost),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at every encrypted archive again if the passwords are others than at the last look, and raises the alarm for those that cannot be
+/// opened any more. Cheap where nothing changed; may be called at any time.
+pub fn find_lost(vault: &Vault) -> Result<()> {
+    let (ring, _) = vault.keys().read();
+    let known = ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" ");
+    let told_more = {
+        let state = vault.keys().state();
+        state.preferred.iter().chain(&state.given).any(|told| ring.with(told).is_none())
+    };
+    let changed = vault.catalog().keys_looked_at()?.as_deref().unwrap_or_default() != known;
+    let all = if changed || told_more { encrypted(vault)? } else { Vec::new() };
+    let mut lost = BTreeMap::<DatabaseId, u64>::new();
+    let mut found = BTreeMap::<DatabaseId, u64>::new();
+    for backup in all {
+        if !changed && backup.encryption == Encryption::Known {
+            continue;
+        }
+        let Some(path) = path_of(vault, &backup) else { continue };
+        // What cannot be read now is taken to be as it was; the checks say what it is.
+        let Ok(mut archive) = Archive::open(&path) else { continue };
+        let Ok(now) = settle(vault, &mut archive) else { continue };
+        if now == backup.encryption {
+            continue;
+        }
+        let metadata = archive.metadata();
+        vault.catalog().change_backup(&backup.id, |backup| {
+            backup.encryption = now;
+            // A catalog that was rebuilt without the password knows only now what is in it.
+            if now == Encryption::Known && backup.total_records == 0 {
+                backup.total_records = metadata.total_records;
+            }
+        })?;
+        *(if now == Encryption::Lost { &mut lost } else { &mut found }).entry(backup.database).or_default() += 1;
+    }
+    for (counts, action, result, message) in [
+        (lost, "key.lost", EventResult::Failed, "no password that the vault knows opens"),
+        (found, "key.found", EventResult::Ok, "a password is known again that opens"),
+    ] {
+        for (database, count) in counts {
+            let archives = if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") };
+            let message = format!("{message} {archives} of {database}");
+            if result == EventResult::Failed {
+                tracing::error!(%database, count, "no known password opens these archives");
+            }
+            activity::record(
+                vault,
+                &NewEvent { actor: "recovery", action, result, database: Some(database.clone()), backup: None, job: None, message },
+            )?;
+            crate::databases::update_latest_link(vault, &database)?;
+        }
+    }
+    if changed {
+        // What was kept meanwhile is known, too.
+        let (ring, _) = vault.keys().read();
+        vault.catalog().set_keys_looked_at(&ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" "))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! Passwords and keys: which the vault knows, which is for new archives, which archives none of them opens. What is done with them to the
+//! bytes of an archive is `archive`'s business.
+//!
+//! Every archive has a random key of its own, wrapped in slots: one for each password that opens it. A password is stretched (half a second)
+//! once for the vault; what that gave is kept sealed beside it, so that neither a backup nor a page waits for it again.
+
+mod change;
+mod kit;
+mod known;
+mod lost;
+mod ring;
+mod secret;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use keepstone_model::{database::Database, event::EventResult, metadata::Kdf};
+
+pub use change::{ChangeOptions, ChangeReport, Left, change};
+pub(crate) use change::{lock as lock_change, remove_leftovers};
+pub use kit::kit;
+pub use known::Passwords;
+pub use lost::find_lost;
+pub(crate) use lost::settle;
+use ring::{Held, Ring, Stamp};
+pub use secret::{DataKey, Password, Stretched};
+pub(crate) use secret::{Key, is_slot, seal, unseal};
+
+use crate::{
+    Error, Result, Vault,
+    activity::{self, NewEvent},
+    archive::Archive,
+    durable, guard,
+};
+
+/// The keys of an open vault: what lies in `<data>/keys`, and what this process was told.
+#[derive(Debug)]
+pub struct Keys {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The environment's password: the one for new archives.
+    preferred: Option<Password>,
+    /// Others to try.
+    given: Vec<Password>,
+    /// Every archive is encrypted, whatever its database says.
+    forced: bool,
+    /// What was read last, and of which state of the file.
+    read: Option<(Option<Stamp>, Arc<Ring>, Arc<Passwords>)>,
+}
+
+/// A password that the vault knows, without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The beginning of the salt in the slots that it opens, e.g. `3f9a01bc`.
+    pub id: String,
+    pub kdf: Kdf,
+    pub added_at: Timestamp,
+    pub added_by: String,
+    /// New archives are encrypted with it, unless the environment names another.
+    pub current: bool,
+    /// Whether a change to it was begun and not finished.
+    pub changing_to: bool,
+    /// How many archives it opens.
+    pub archives: u64,
+}
+
+impl Keys {
+    pub(crate) fn new(data: &Path) -> Self {
+        Self { folder: data.join("keys"), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the environment says: this password is for new archives; with `forced` every one of them is encrypted.
+    pub fn prefer(&self, password: Option<Password>, forced: bool) {
+        let mut state = self.state();
+        state.preferred = password;
+        state.forced = forced;
+        state.read = None;
+    }
+
+    /// One more password to try, for as long as this process runs. If it opens an archive it stays.
+    pub fn try_also(&self, password: Password) {
+        let mut state = self.state();
+        state.given.push(password);
+        state.read = None;
+    }
+
+    /// Every known password, the environment's first. One that cannot be read (a lost vault key) is only missing here: archives that are not
+    /// encrypted must be restored all the same.
+    pub fn passwords(&self) -> Arc<Passwords> {
+        self.read().1
+    }
+
+    fn read(&self) -> (Arc<Ring>, Arc<Passwords>) {
+        let mut state = self.state();
+        let stamp = Ring::stamp(&self.folder);
+        if let Some((known, ring, passwords)) = &state.read
+            && *known == stamp
+        {
+            return (Arc::clone(ring), Arc::clone(passwords));
+        }
+        let ring = Ring::read(&self.folder).unwrap_or_else(|error| {
+            tracing::error!(%error, code = error.code(), "the passwords of the vault cannot be read");
+            Ring::default()
+        });
+        let told = state.preferred.iter().chain(&state.given).filter(|told| ring.with(told).is_none()).map(|told| (told.clone(), None));
+        let held = ring.held.iter().rev().map(|held| (held.password.clone(), Some(Arc::clone(&held.stretched))));
+        let passwords = Arc::new(Passwords::with_stretched(told.chain(held)));
+        let ring = Arc::new(ring);
+        state.read = Some((stamp, Arc::clone(&ring), Arc::clone(&passwords)));
+        (ring, passwords)
+    }
+
+    fn edit<T>(&self, edit: impl FnOnce(&mut Ring) -> Result<T>) -> Result<T> {
+        durable::make_dir(&self.folder)?;
+        let _guard = guard::lock_dir(&self.folder)?;
+        let mut ring = Ring::read(&self.folder)?;
+        let out = edit(&mut ring)?;
+        ring.write(&self.folder)?;
+        self.state().read = None;
+        Ok(out)
+    }
+}
+
+/// Adds a password to those that the vault knows. One that is there already is not added again. `make_current`: for new archives from now on.
+pub fn add(vault: &Vault, password: &Password, kdf: Kdf, make_current: bool, actor: &str) -> Result<KeyInfo> {
+    password.refuse_if_weak()?;
+    let keys = vault.keys();
+    // The slow part comes before the lock.
+    let fresh = match Ring::read(&keys.folder)?.with_kdf(password, kdf) {
+        Some(_) => None,
+        None => Some(Arc::new(Stretched::new(password, kdf)?)),
+    };
+    let (id, added) = keys.edit(|ring| {
+        let (id, added) = match (ring.with_kdf(password, kdf), fresh) {
+            (Some(held), _) => (held.id().to_owned(), false),
+            (None, Some(stretched)) => (hold(ring, password, stretched, actor), true),
+            (None, None) => return Err(Error::Internal("a key was removed while it was added".to_owned())),
+        };
+        if make_current || ring.current.is_none() {
+            ring.current = Some(id.clone());
+        }
+        Ok((id, added))
+    })?;
+    if added {
+        record(vault, actor, "key.added", EventResult::Ok, format!("added key {id}"))?;
+    }
+    find_lost(vault)?;
+    info(vault, &id)
+}
+
+fn hold(ring: &mut Ring, password: &Password, stretched: Arc<Stretched>, actor: &str) -> String {
+    let held =
+        Held { added_at: crate::catalog::rounded(Timestamp::now()), added_by: actor.to_owned(), password: password.clone(), stretched };
+    let id = held.id().to_owned();
+    ring.held.push(held);
+    id
+}
+
+/// Forgets a password. Refused while it alone opens an archive, unless `lose` says that those may be lost.
+pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInfo> {
+    let info = info(vault, id)?;
+    if info.changing_to {
+        return Err(Error::KeyNeeded { id: info.id, reason: "archives are being taken over to it".to_owned() });
+    }
+    let only = lost::opened_only_by(vault, &info.id)?;
+    if only > 0 && !lose {
+        let archives = if only == 1 { "1 archive" } else { &format!("{only} archives") };
+        return Err(Error::KeyNeeded { id: info.id, reason: format!("no other known password opens {archives}") });
+    }
+    vault.keys().edit(|ring| {
+        ring.held.retain(|held| held.id() != info.id);
+        if ring.current.as_ref() == Some(&info.id) {
+            ring.current = None;
+        }
+        Ok(())
+    })?;
+    record(vault, actor, "key.removed", EventResult::Ok, format!("removed key {}", info.id))?;
+    find_lost(vault)?;
+    Ok(info)
+}
+
+/// Every password that the vault knows, the oldest first. `KeysDamaged` if that cannot be told.
+pub fn list(vault: &Vault) -> Result<Vec<KeyInfo>> {
+    let ring = Ring::read(&vault.keys().folder)?;
+    let slots = lost::slots(vault)?;
+    Ok(ring.held.iter().map(|held| info_of(&ring, held, &slots)).collect())
+}
+
+/// One of them, by its id or a unique beginning of it.
+fn info(vault: &Vault, id: &str) -> Result<KeyInfo> {
+    let mut found: Vec<KeyInfo> = list(vault)?.into_iter().filter(|key| !id.is_empty() && key.id.starts_with(id)).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(key), true) => Ok(key),
+        _ => Err(Error::UnknownKey { id: id.to_owned() }),
+    }
+}
+
+fn info_of(ring: &Ring, held: &Held, slots: &[lost::Found]) -> KeyInfo {
+    KeyInfo {
+        id: held.id().to_owned(),
+        kdf: held.stretched.kdf,
+        added_at: held.added_at,
+        added_by: held.added_by.clone(),
+        current: ring.current.as_deref() == Some(held.id()),
+        changing_to: ring.changing_to.as_deref() == Some(held.id()),
+        archives: slots.iter().filter(|archive| archive.is_opened_by(held)).count() as u64,
+    }
+}
+
+/// What a new archive of this database is encrypted with; none if it is not to be. `choice` is what a person said, else the environment and
+/// the database decide. `NoEncryptionPassword` where encryption is wished and there is none: it is never skipped.
+pub(crate) fn for_new(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<Option<Arc<Stretched>>> {
+    let what = match (choice, is_forced(vault)) {
+        (Some(true), _) => "this backup".to_owned(),
+        (None, true) => "BACKUP_ENCRYPTION_ENABLED".to_owned(),
+        (None, false) if database.encrypt => format!("database {}", database.id),
+        (Some(false), _) | (None, false) => return Ok(None),
+    };
+    current(vault)?.ok_or(Error::NoEncryptionPassword { what }).map(Some)
+}
+
+/// Whether every archive of this process is to be encrypted.
+pub fn is_forced(vault: &Vault) -> bool {
+    vault.keys().state().forced
+}
+
+/// Whether a new archive of this database would be encrypted.
+pub fn is_wanted(vault: &Vault, database: &Database) -> bool {
+    is_forced(vault) || database.encrypt
+}
+
+/// Refuses to begin where a setting asks for encryption and there is no password, or a weak one.
+pub fn refuse_without_password(vault: &Vault) -> Result<()> {
+    let wanting = vault.catalog().databases()?.into_iter().find(|database| database.encrypt);
+    let what = match wanting {
+        _ if is_forced(vault) => "BACKUP_ENCRYPTION_ENABLED".to_owned(),
+        Some(database) => format!("database {}", database.id),
+        None => return Ok(()),
+    };
+    current(vault)?.map(drop).ok_or(Error::NoEncryptionPassword { what })
+}
+
+/// Whether there is a password for new archives.
+pub fn has_current(vault: &Vault) -> bool {
+    vault.keys().state().preferred.is_some() || vault.keys().read().0.current.is_some()
+}
+
+/// The password for new archives, ready for use: the environment's, which is kept from its first use on, else the vault's.
+fn current(vault: &Vault) -> Result<Option<Arc<Stretched>>> {
+    let keys = vault.keys();
+    let preferred = keys.state().preferred.clone();
+    // Not the cached one: a ring that cannot be read is a fault here.
+    let ring = Ring::read(&keys.folder)?;
+    let Some(password) = preferred else {
+        let held = ring.current.as_deref().and_then(|id| ring.find(id));
+        return Ok(held.map(|held| Arc::clone(&held.stretched)));
+    };
+    password.refuse_if_weak()?;
+    if let Some(held) = ring.with(&password) {
+        return Ok(Some(Arc::clone(&held.stretched)));
+    }
+    let id = add(vault, &password, Kdf::default(), false, "environment")?.id;
+    let ring = Ring::read(&keys.folder)?;
+    Ok(ring.find(&id).map(|held| Arc::clone(&held.stretched)))
+}
+
+impl Vault {
+    /// Opens an archive, and unlocks it if it is encrypted; a password that did it stays in the vault. `WrongPassword` if none does.
+    pub fn open_archive(&self, path: &Path) -> Result<Archive> {
+        let mut archive = Archive::open(path)?;
+        self.unlock(&mut archive)?;
+        Ok(archive)
+    }
+
+    pub(crate) fn unlock(&self, archive: &mut Archive) -> Result<()> {
+        if !archive.is_locked() {
+            return Ok(());
+        }
+        let passwords = self.keys().passwords();
+        let opened = passwords.open(&archive.metadata().slots)?;
+        let opened = opened.ok_or_else(|| Error::WrongPassword { path: archive.path().to_owned(), tried: passwords.count() })?;
+        archive.unlock_with(opened.key)?;
+        if let Err(error) = self.remember(&opened.password, &opened.with) {
+            tracing::warn!(%error, "a password that opens an archive could not be kept");
+        }
+        Ok(())
+    }
+
+    /// Keeps a password that opened an archive, if the vault does not know it yet.
+    fn remember(&self, password: &Password, with: &Arc<Stretched>) -> Result<()> {
+        let keys = self.keys();
+        if keys.read().0.with(password).is_some() {
+            return Ok(());
+        }
+        let id = keys.edit(|ring| {
+            Ok(if ring.with(password).is_none() { Some(hold(ring, password, Arc::clone(with), "environment")) } else { None })
+        })?;
+        match id {
+            Some(id) => record(self, "environment", "key.added", EventResult::Ok, format!("added key {id}, which opened an archive")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn record(vault: &Vault, actor: &str, action: &str, result: EventResult, message: String) -> Result<()> {
+    activity::record(vault, &NewEvent { actor, action, result, database: None, backup: None, job: None, message }).map(drop)
+}

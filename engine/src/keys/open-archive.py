@@ -1,0 +1,1 @@
+../../../docs/open-archive.py

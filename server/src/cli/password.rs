@@ -1,0 +1,110 @@
+//! Passwords of archives: from a file or a terminal, never from the command line, where every user of the machine would see them.
+
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use keepstone_engine::{
+    Error, Vault,
+    archive::Archive,
+    keys::{Password, Passwords},
+    model::{backup::Backup, id::BackupId},
+};
+
+use super::{Context, Fault, environment};
+
+/// How often a person may mistype.
+const TRIES: usize = 3;
+
+/// The password of an encrypted archive that is opened.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PasswordArg {
+    /// Read the archive's password from this file, - for standard input; one line feed at its end is not part of it
+    #[arg(long, value_name = "F")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+impl PasswordArg {
+    pub(crate) fn read(&self) -> Result<Option<Password>, Fault> {
+        self.password_file.as_deref().map(of_file).transpose()
+    }
+}
+
+/// A file holds a password and nothing else.
+pub(crate) fn of_file(file: &Path) -> Result<Password, Fault> {
+    let text = if file == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(file) };
+    let password = Password::of_text(text.map_err(|error| Error::io(file, error))?);
+    if password.is_empty() {
+        return Err(Fault::usage(format!("{} holds no password", file.display()), "Write the password into it, as its only line."));
+    }
+    Ok(password)
+}
+
+/// A new password for archives, asked for twice.
+pub(crate) fn ask_new(prompt: &str) -> Result<Password, Fault> {
+    let password = ask(prompt)?;
+    password.refuse_if_weak()?;
+    if ask("Once more: ")? != password {
+        return Err(Fault::usage("the two passwords differ", "Try again."));
+    }
+    Ok(password)
+}
+
+pub(crate) fn ask(prompt: &str) -> Result<Password, Fault> {
+    let no_terminal =
+        |_| Fault::usage("there is no terminal to ask for the password on", "Say --password-file FILE (- for standard input).");
+    rpassword::prompt_password(prompt).map(Password::new).map_err(no_terminal)
+}
+
+/// Whether there is somebody to ask.
+pub(crate) fn can_ask(cx: &Context) -> bool {
+    !cx.out.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// The passwords for an archive file anywhere: the file's, the environment's, or a person's.
+pub(crate) fn for_file(path: &Path, arg: &PasswordArg, cx: &Context) -> Result<Passwords, Fault> {
+    let given = arg.read()?;
+    let told = given.clone().into_iter().chain(environment::encryption()?.password);
+    let passwords = Passwords::of(told);
+    // What is missing or damaged the verb itself says, and with more words.
+    let Ok(mut archive) = Archive::open(path) else { return Ok(passwords) };
+    if !matches!(archive.unlock(&passwords), Err(Error::WrongPassword { .. })) || given.is_some() || !can_ask(cx) {
+        return Ok(passwords);
+    }
+    for _ in 0..TRIES {
+        let asked = Passwords::of([ask(&format!("Password of {}: ", path.display()))?]);
+        match archive.unlock(&asked) {
+            Err(Error::WrongPassword { .. }) => cx.out.note("That does not open it."),
+            _ => return Ok(asked),
+        }
+    }
+    Ok(passwords)
+}
+
+/// Sees to it that the vault can open this backup: with what it knows, the file's password, or a person's.
+pub(crate) fn for_backup(vault: &Vault, backup: &Backup, arg: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+    let given = arg.read()?;
+    let is_given = given.is_some();
+    if let Some(password) = given {
+        vault.keys().try_also(password);
+    }
+    let path = path_of(vault, &backup.id);
+    let Some(path) = path else { return Ok(()) };
+    for _ in 0..TRIES {
+        match vault.open_archive(&path) {
+            Err(Error::WrongPassword { .. }) if !is_given && can_ask(cx) => {
+                vault.keys().try_also(ask(&format!("No known password opens {}. Its password: ", backup.id))?);
+            }
+            // Whatever else there is to say of it, the verb says.
+            _ => break,
+        }
+    }
+    keepstone_engine::keys::find_lost(vault)?;
+    Ok(())
+}
+
+fn path_of(vault: &Vault, id: &BackupId) -> Option<PathBuf> {
+    keepstone_engine::backups::detail(vault, id).ok()?.archive_path
+}
