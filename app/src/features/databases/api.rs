@@ -1,9 +1,6 @@
 //! What the pages of databases show and do.
-#![expect(
-    clippy::too_many_arguments,
-    clippy::fn_params_excessive_bools,
-    reason = "the arguments of a server function are flat: one for each field of the form, and a box is yes or no"
-)]
+#![expect(clippy::too_many_arguments, reason = "the arguments of a server function are flat: one for each field of the form")]
+#![cfg_attr(feature = "ssr", expect(clippy::fn_params_excessive_bools, reason = "a box of a form is yes or no"))]
 
 use keepstone_model::{
     backup::{BackupState, CheckName, CheckResult, Level, Verdict},
