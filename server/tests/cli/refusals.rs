@@ -129,22 +129,6 @@ fn wrong_use_is_a_document_too() {
 }
 
 #[test]
-fn encryption_is_refused_and_never_skipped() {
-    let host = Host::new();
-    drop(shop(&host.path("shop.db"), 1));
-    host.fails(&["create", "./shop.db", "--encrypt"], "unsupported", 2);
-    for (name, value) in [("BACKUP_ENCRYPTION_ENABLED", "true"), ("BACKUP_ENCRYPTION_PASSWORD", "correct horse battery staple")] {
-        for args in [&["create", "./shop.db"][..], &["serve", "--listen", "127.0.0.1:0"]] {
-            let told = crate::support::run(host.command(args).env(name, value));
-            assert!(told.exit == 2 && told.stderr.contains(name), "{name} {args:?}: {told:?}");
-        }
-    }
-    assert!(!host.path("keepstone-data").exists());
-    let told = crate::support::run(host.command(&["create", "./shop.db", "--no-encrypt"]).env("BACKUP_ENCRYPTION_ENABLED", "true"));
-    assert_eq!(told.exit, 0, "{told:?}");
-}
-
-#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let host = Host::new();
     let mut child = host.command(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
