@@ -36,6 +36,7 @@ test("a real database, backed up and restored while it is written to @big", asyn
 
   await writer.moved();
   await open(admin, `/backups/${backup.id}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
   await admin.getByLabel("Type dictionary to replace it").fill("dictionary");
   await begins(admin, () => admin.getByRole("button", { name: "Replace dictionary" }).click());
   await done(admin);

