@@ -20,7 +20,7 @@ use keepstone_engine::{
     create::{self, CreateOptions},
     databases,
     doctor::{self, CheckOptions, Outcome},
-    model::{database::Database, human, id::Kind},
+    model::{database::Database, human, id::Kind, schedule::UNCHANGED_WITHIN_SECS},
     sqlite,
 };
 use rustix::{
@@ -138,8 +138,11 @@ fn check(vault: &Vault, database: &Database, recover: bool, ears: &Ears) -> Resu
 /// A backup of each. What goes wrong is said, written to the log, and shown by `status`; it stops nothing.
 fn back_up(protected: &[(Vault, Database)], kind: Kind, ears: &Ears, cx: &Context) {
     for (vault, database) in protected {
-        let options = CreateOptions { kind, ..CreateOptions::new(database.id.clone(), context::actor()) };
+        // An application that crashes again and again would evict what is worth keeping with copies of the same.
+        let unless_equal_within_secs = Some(UNCHANGED_WITHIN_SECS);
+        let options = CreateOptions { kind, unless_equal_within_secs, ..CreateOptions::new(database.id.clone(), context::actor()) };
         match create::create(vault, &options, ears) {
+            Ok(report) if report.unchanged => cx.out.note(format_args!("keepstone: nothing changed since {}", report.backup.id)),
             Ok(report) => {
                 let size = human::bytes(report.backup.archive_size_bytes);
                 cx.out.note(format_args!("keepstone: {} ({size}, {})", report.backup.id, human::duration_ms(report.elapsed_ms)));
