@@ -303,7 +303,10 @@ mod tests {
         let password = Password::new("correct horse");
         let stretched = Stretched::new(&password, CHEAP).unwrap();
         let shown = format!("{password:?} {stretched:?} {:?}", DataKey(Zeroizing::new([0x61; 32])));
-        assert!(!shown.contains("correct") && !shown.contains("97, 97") && !shown.contains("6161") && !shown.contains(&hex(&*stretched.key)), "{shown}");
+        assert!(
+            !shown.contains("correct") && !shown.contains("97, 97") && !shown.contains("6161") && !shown.contains(&hex(&*stretched.key)),
+            "{shown}"
+        );
     }
 
     #[test]
