@@ -27,7 +27,7 @@ pub(crate) fn equal_backup(
     monitor: &dyn Monitor,
 ) -> Result<Option<Backup>> {
     let Some(backup) = newest_good(running, database, within)? else { return Ok(None) };
-    // The row may outlive its archive; only what is really there can stand in for a new one.
+    // The row may outlive its archive; only what is really there, and opens, can stand in for a new one.
     let Ok(archive) = running.vault.open_archive(&running.vault.archive_path(&backup.id)) else { return Ok(None) };
     let (expected_bytes, expected_hash) = (archive.metadata().original_size, archive.metadata().restore_hash.clone());
     let path = sqlite::location::path_of(&database.location)?;

@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clap::{Args, builder::TypedValueParser};
+use clap::Args;
 use jiff::Timestamp;
 use keepstone_engine::{
     Error, Vault,
+    cleanup::{self, CleanupOptions},
     create::{self, CreateOptions},
     databases,
-    model::{human, id::Kind, job::Verb},
+    model::{human, id::Kind, job::Verb, retention::Manual},
     scheduler::{Firing, Scheduler as Running, SchedulerOptions},
     schedules, sqlite,
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, create as create_verb, progress::Follow, schedule, words};
+use super::{Context, Fault, context, create as create_verb, environment, progress::Follow, schedule, words};
 use crate::{config, worker::recover_at_start};
 
 /// How many of the next runs a test shows of each schedule.
@@ -27,26 +28,26 @@ const LOOK: Duration = Duration::from_millis(100);
 Examples:
   keepstone scheduler                      until it is told to stop (SIGTERM, Ctrl-C)
   keepstone scheduler --test               check everything, and say what would run when
+  keepstone scheduler --run-once cleanup   one pass of the retention over every database, then end
   keepstone scheduler --run-once daily     a daily backup of every database, then end: for cron or a timer")]
 pub(crate) struct Scheduler {
-    /// Back up every database that is not paused, as this kind, then end
-    #[arg(long, value_name = "KIND", value_parser = once(), conflicts_with = "test")]
-    run_once: Option<Kind>,
+    /// Back up every database that is not paused as this kind, or clean all of them up as the scheduler does by itself; then end
+    #[arg(long, value_name = "WHAT", value_parser = ["daily", "weekly", "monthly", "cleanup"], conflicts_with = "test")]
+    run_once: Option<String>,
     /// Take no backup: check databases, schedules and folders, and say what would run when
     #[arg(long)]
     test: bool,
-}
-
-fn once() -> impl TypedValueParser<Value = Kind> {
-    clap::builder::PossibleValuesParser::new(["daily", "weekly", "monthly"]).try_map(|kind| kind.parse::<Kind>())
 }
 
 pub(crate) fn run(args: &Scheduler, cx: &Context) -> Result<(), Fault> {
     // A setting that cannot be honoured stops the start before anything is begun.
     let environment =
         config::environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
-    match args.run_once {
-        Some(kind) => run_once(kind, cx),
+    match args.run_once.as_deref() {
+        Some("cleanup") => clean_up_once(cx),
+        Some("weekly") => run_once(Kind::Weekly, cx),
+        Some("monthly") => run_once(Kind::Monthly, cx),
+        Some(_) => run_once(Kind::Daily, cx),
         None if args.test => test(environment.firing, cx),
         None => keep_running(&environment, cx),
     }
@@ -114,6 +115,34 @@ fn run_once(kind: Kind, cx: &Context) -> Result<(), Fault> {
                 Err(fault)
             }
         }
+    })
+}
+
+/// One unattended pass over each database: what it may remove alone, and no more.
+fn clean_up_once(cx: &Context) -> Result<(), Fault> {
+    let (vault, count_by) = (cx.vault()?, environment::count_by()?);
+    let databases: Vec<_> = databases::databases(&vault)?.into_iter().filter(|database| !database.paused).collect();
+    cx.each(&databases, |database| {
+        let options = CleanupOptions {
+            database: database.id.clone(),
+            policy: None,
+            manual: Manual::Kept,
+            count_by,
+            confirmed: None,
+            actor: context::actor(),
+        };
+        let follow = Follow::new(cx, Verb::Cleanup, &database.id);
+        let report = cleanup::cleanup(&vault, &options, &follow);
+        drop(follow);
+        let report = report.map_err(|error| {
+            let fault = Fault::from(error);
+            cx.out.result(json!({ "ok": false, "database": database.id, "error": fault.json() }));
+            fault
+        })?;
+        let removed: Vec<_> = report.removed.iter().map(|gone| json!({ "id": gone.backup.id, "reason": gone.reason })).collect();
+        cx.out.line(format_args!("{}: {} moved to the trash", database.id, removed.len()));
+        cx.out.result(json!({ "ok": true, "database": database.id, "removed": removed, "freed_bytes": report.freed_bytes }));
+        Ok(())
     })
 }
 

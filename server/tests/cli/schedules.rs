@@ -118,6 +118,8 @@ fn the_scheduler_tests_and_runs_once() {
     assert!(host.results(&["list"]).is_empty(), "a test takes no backup");
     let taken = host.results(&["scheduler", "--run-once", "weekly"]);
     assert_eq!((taken.len(), &taken[0]["kind"]), (1, &"weekly".into()));
+    let cleaned = host.results(&["scheduler", "--run-once", "cleanup"]);
+    assert_eq!((cleaned.len(), &cleaned[0]["ok"], cleaned[0]["removed"].as_array().unwrap().len()), (1, &true.into(), 0));
     // A database that is gone is found, and does not keep the others.
     drop(shop(&host.path("wiki.db"), 1));
     host.ok(&["db", "add", "wiki.db"]);

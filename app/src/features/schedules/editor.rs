@@ -38,7 +38,11 @@ fn show(editor: EditorView, change: ServerAction<Change>) -> AnyView {
     // What is wrong with a field was said by the check; what a change is refused for stands above all of it.
     let refused = Signal::derive(move || change.value().get().and_then(Result::err).map(|error| error.message));
     let database = editor.database.clone();
-    let lead = view! { <p>{format!("Its newest good backup may be {} old; older is at risk.", editor.objective)}</p> }.into_any();
+    let retention = format!("/databases/{}/retention", editor.database);
+    let lead = view! {
+        <p>{format!("Its newest good backup may be {} old; older is at risk. ", editor.objective)}<a href=retention>"Which are kept"</a></p>
+    }
+    .into_any();
     let paused = editor.paused.then(|| {
         view! {
             <Alert kind=AlertKind::Warning title="The database is paused">
