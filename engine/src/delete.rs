@@ -88,7 +88,7 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
         // 1. The tombstone, so that a rebuilt catalog knows who deleted it and until when. If the process dies here the backup is where it
         // was and complete: a tombstone on an archive in its folder says nothing, and a second delete replaces it.
         let tombstone = Tombstone { trashed_at: now, until, by: actor.to_owned(), cleanup: cleanup.is_some() };
-        notes::update(vault, id, |notes| notes.tombstone = Some(tombstone))?;
+        notes::set_tombstone(vault, id, Some(tombstone))?;
         // 2. The archive. If the process dies here the next start finds it in the trash, and its row follows.
         durable::publish(&archive, &vault.trash_path(id))?;
     }
@@ -122,7 +122,7 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
     let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again)?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
-    notes::update(vault, id, |notes| notes.tombstone = None)?;
+    notes::set_tombstone(vault, id, None)?;
     databases::update_latest_link(vault, &backup.database)?;
     Ok(backup)
 }
@@ -168,7 +168,7 @@ pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, f
     let mut trashed = trash(vault)?;
     trashed.sort_by_key(|backup| (backup.created_at, backup.sequence));
     // Notes that cannot be read do not say that cleanup did it.
-    let by_cleanup = |backup: &Backup| notes::read(vault, &backup.id).is_ok_and(|notes| notes.tombstone.is_some_and(|tomb| tomb.cleanup));
+    let by_cleanup = |backup: &Backup| notes::tombstone(vault, &backup.id).is_ok_and(|tombstone| tombstone.is_some_and(|tomb| tomb.cleanup));
     let (ours, peoples): (Vec<Backup>, Vec<Backup>) = trashed.into_iter().partition(by_cleanup);
     let (mut count, mut bytes) = (0, 0);
     for (backups, pressed) in [(ours, short), (peoples, full)] {
@@ -287,13 +287,10 @@ fn finish_delete(vault: &Vault, id: &BackupId) -> Result<()> {
         return Ok(());
     }
     // Notes that cannot be read do not say who it was: then that is not known, and the time begins now.
-    let tombstone = notes::read(vault, id).map_or_else(
-        |error| {
-            tracing::warn!(%id, %error, "the notes of a deleted backup could not be read");
-            None
-        },
-        |notes| notes.tombstone,
-    );
+    let tombstone = notes::tombstone(vault, id).unwrap_or_else(|error| {
+        tracing::warn!(%id, %error, "the notes of a deleted backup could not be read");
+        None
+    });
     let now = Timestamp::now();
     let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
     let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);

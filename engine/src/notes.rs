@@ -4,6 +4,8 @@
 //! and why the source was in doubt. That it is pinned, deleted, in doubt, which checks passed and when stays readable, as it is needed where
 //! no password is known; nothing vouches for that part.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Acknowledgement, Proof, SuspectCause},
@@ -14,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result, Vault,
     archive::Archive,
-    durable, guard,
+    durable,
+    guard::{self, Guard},
     keys::{self, DataKey},
 };
 
@@ -218,13 +221,36 @@ fn read_file(vault: &Vault, id: &BackupId) -> Result<Notes> {
     Ok(notes)
 }
 
+/// Who deleted it and until when, as the file says it: readable beside an encrypted archive, too.
+pub(crate) fn tombstone(vault: &Vault, id: &BackupId) -> Result<Option<Tombstone>> {
+    Ok(read_file(vault, id)?.tombstone)
+}
+
+/// Changes that, durably. The archive is not opened for it: a deletion holds its exclusive lease meanwhile, and would wait for itself.
+pub(crate) fn set_tombstone(vault: &Vault, id: &BackupId, tombstone: Option<Tombstone>) -> Result<()> {
+    let path = vault.notes_path(id);
+    let _guard = lock_folder(&path)?;
+    let notes = Notes { tombstone, ..read_file(vault, id)? };
+    write_file(&path, &notes)
+}
+
+fn lock_folder(path: &Path) -> Result<Guard> {
+    let folder = path.parent().expect("notes lie in the folder of their kind");
+    durable::make_dir(folder)?;
+    guard::lock_dir(folder)
+}
+
+fn write_file(path: &Path, notes: &Notes) -> Result<()> {
+    let mut json = serde_json::to_vec_pretty(notes).expect("our own types have string keys and serialise");
+    json.push(b'\n');
+    durable::write(path, &json)
+}
+
 /// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other. Beside an
 /// archive that no known password opens only the readable facts can be changed: `WrongPassword` for the others.
 pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
     let path = vault.notes_path(id);
-    let folder = path.parent().expect("notes lie in the folder of their kind");
-    durable::make_dir(folder)?;
-    let _guard = guard::lock_dir(folder)?;
+    let _guard = lock_folder(&path)?;
     let seal = seal_of(vault, id);
     let mut notes = read_file(vault, id)?;
     if let Seal::With(key) = &seal {
@@ -245,8 +271,6 @@ pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Note
         }
         Seal::Plain | Seal::Locked(_) => notes.clone(),
     };
-    let mut json = serde_json::to_vec_pretty(&file).expect("our own types have string keys and serialise");
-    json.push(b'\n');
-    durable::write(&path, &json)?;
+    write_file(&path, &file)?;
     Ok(notes)
 }

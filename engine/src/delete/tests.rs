@@ -94,6 +94,19 @@ fn what_cannot_go() {
 }
 
 #[test]
+fn a_deletion_does_not_wait_for_its_own_lease() {
+    let (f, [one, ..]) = three();
+    let lease = durable::try_lock(&f.vault.archive_path(&one.id), LockMode::Exclusive).unwrap().unwrap();
+    let began = std::time::Instant::now();
+    let tombstone = notes::Tombstone { trashed_at: one.created_at, until: one.created_at, by: "alice".to_owned(), cleanup: false };
+    notes::set_tombstone(&f.vault, &one.id, Some(tombstone)).unwrap();
+    assert_eq!(notes::tombstone(&f.vault, &one.id).unwrap().unwrap().by, "alice");
+    drop(lease);
+    // A reader of the archive has 5 s of patience: long before, or not at all.
+    assert!(began.elapsed() < std::time::Duration::from_secs(3));
+}
+
+#[test]
 fn of_the_last_two_not_both_go_at_once() {
     for _ in 0..8 {
         let (f, [one, two, three]) = three();
