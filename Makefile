@@ -6,7 +6,7 @@ export DB DATA LISTEN ARGS MINUTES KILLS SEED LARGE
 # Where make was called from, for a relative DB (make -C …).
 export FROM := $(CURDIR)
 
-.PHONY: help run dev test torture build bench screenshots clean
+.PHONY: help run dev test torture build bench fuzz screenshots clean
 
 help: ## Shows this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: ## Installs what the tests need and runs all: format, lints, unit, HTTP, C
 
 torture: ## Kills, faults, damage, full disks and malformed databases in large, with figures (20 minutes; MINUTES=120)
 	@exec scripts/torture.sh
+
+fuzz: ## Feeds the readers of archives, metadata and databases with mutations (2 minutes each; MINUTES=30)
+	@exec scripts/fuzz.sh
 
 build: ## Makes target/release/keepstone, one binary with everything inside (first time: about 10 minutes)
 	@exec scripts/build.sh

@@ -24,6 +24,11 @@ export TRUNK_SKIP_VERSION_CHECK=true
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# DB as make was given it: a path is relative to where the person stands, not to the checkout.
+given_db() {
+  if [ -n "${DB:-}" ] && [[ $DB != *://* && $DB != /* ]]; then DB="${FROM:-$PWD}/$DB"; fi
+}
+
 # Runs a command as root if that is possible without asking anything, else fails.
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else command -v sudo >/dev/null && sudo -n "$@"; fi

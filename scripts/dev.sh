@@ -4,6 +4,7 @@
 source "$(dirname "$0")/common.sh"
 DATA=${DATA:-$ROOT/keepstone-data}
 LISTEN=${LISTEN:-127.0.0.1:8181}
+given_db
 scripts/setup.sh
 scripts/bundle.sh
 keepstone=$(scripts/server.sh)

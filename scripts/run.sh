@@ -4,9 +4,7 @@
 source "$(dirname "$0")/common.sh"
 DATA=${DATA:-$ROOT/keepstone-data}
 LISTEN=${LISTEN:-127.0.0.1:8181}
-# A path that a person gave is relative to where they stand, not to the checkout.
-if [ -n "${DB:-}" ] && [[ $DB != *://* && $DB != /* ]]; then DB="${FROM:-$PWD}/$DB"; fi
-
+given_db
 scripts/setup.sh
 scripts/bundle.sh
 keepstone=$(scripts/server.sh)
