@@ -224,13 +224,26 @@ fn info_of(ring: &Ring, held: &Held, slots: &[lost::Found]) -> KeyInfo {
 /// What a new archive of this database is encrypted with; none if it is not to be. `choice` is what a person said, else the environment and
 /// the database decide. `NoEncryptionPassword` where encryption is wished and there is none: it is never skipped.
 pub(crate) fn for_new(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<Option<Arc<Stretched>>> {
-    let what = match (choice, is_forced(vault)) {
-        (Some(true), _) => "this backup".to_owned(),
-        (None, true) => "BACKUP_ENCRYPTION_ENABLED".to_owned(),
-        (None, false) if database.encrypt => format!("database {}", database.id),
-        (Some(false), _) | (None, false) => return Ok(None),
-    };
+    let Some(what) = wish(vault, database, choice) else { return Ok(None) };
     current(vault)?.ok_or(Error::NoEncryptionPassword { what }).map(Some)
+}
+
+/// Refuses what `for_new` would refuse, before anything is queued.
+pub fn refuse_unmet_wish(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<()> {
+    match wish(vault, database, choice) {
+        Some(what) if !has_current(vault) => Err(Error::NoEncryptionPassword { what }),
+        _ => Ok(()),
+    }
+}
+
+/// Who asks for encryption, if anybody does.
+fn wish(vault: &Vault, database: &Database, choice: Option<bool>) -> Option<String> {
+    match (choice, is_forced(vault)) {
+        (Some(true), _) => Some("this backup".to_owned()),
+        (None, true) => Some("BACKUP_ENCRYPTION_ENABLED".to_owned()),
+        (None, false) if database.encrypt => Some(format!("database {}", database.id)),
+        (Some(false), _) | (None, false) => None,
+    }
 }
 
 /// Whether every archive of this process is to be encrypted.

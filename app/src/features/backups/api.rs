@@ -19,9 +19,10 @@ use {
         backups::{self, EditBackupOptions},
         create::CreateOptions,
         jobs::{self, JobRequest},
+        keys,
         verify::VerifyOptions,
     },
-    keepstone_model::{access::Role, id::BackupId, validate},
+    keepstone_model::{access::Role, id::{BackupId, DatabaseId}, validate},
     leptos_axum::redirect,
 };
 
@@ -178,13 +179,15 @@ pub async fn create(
     #[server(default)] key: String,
 ) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
-    let database = database.parse().map_err(|_| AppError::invalid("database", "Choose a database."))?;
+    let database: DatabaseId = database.parse().map_err(|_| AppError::invalid("database", "Choose a database."))?;
     validate::description(&description)?;
     let tags = validate::tags(&tags)?;
     let compression = facts::compression(&compression)?;
     let level = facts::level(&level, compression)?;
     let encrypt = facts::encrypt(&encrypt)?;
     let key = form_key(&person.name, &key)?;
+    let of = database.clone();
+    blocking(move |vault| keys::refuse_unmet_wish(vault, &keepstone_engine::databases::database(vault, &of)?, encrypt)).await?;
     let options = CreateOptions { description, tags, pin, compression, level, encrypt, ..CreateOptions::new(database, person.name) };
     submit(JobRequest::Create(options), key).await
 }
