@@ -35,6 +35,8 @@ pub(crate) enum Fate {
     InOrOutOfTheTrash,
     /// What is in the trash may be gone.
     TrashMayGo,
+    /// Any may be in the trash: as far as the floor lets a cleanup go.
+    MayBeTrashed,
 }
 
 /// A verb and the state in which it begins.
@@ -120,7 +122,61 @@ impl Stage {
                 words(&["list"])
             }),
             Scene::new(self, "catalog rebuild", Fate::Kept, |_| words(&["catalog", "rebuild", "--yes"])),
+            Scene::new(self, "create, encrypted", Fate::Kept, |host| {
+                encrypt(host);
+                words(&["create", "books"])
+            }),
+            Scene::new(self, "restore over, encrypted", Fate::Kept, |host| {
+                encrypt(host);
+                words(&["restore", &host.create(&["books"]), "--replace", "--yes"])
+            }),
+            Scene::new(self, "key change", Fate::Kept, |host| {
+                encrypt(host);
+                host.create(&["books"]);
+                fs::write(host.path("second.txt"), "battery staple horse correct\n").unwrap();
+                words(&["key", "change", "--password-file", "second.txt"])
+            }),
+            Scene::new(self, "cleanup", Fate::MayBeTrashed, |host| {
+                for _ in 0..3 {
+                    host.create(&["shop"]);
+                }
+                words(&["cleanup", "shop", "--max-count", "3", "--include-manual", "--confirm"])
+            }),
+            Scene::new(self, "acknowledge", Fate::Kept, |host| {
+                Connection::open(host.path("shop.db")).unwrap().execute("DELETE FROM orders", []).unwrap();
+                words(&["ack", &host.create(&["shop"])])
+            }),
+            Scene::new(self, "import", Fate::Kept, |host| {
+                fs::create_dir(host.path("old")).unwrap();
+                drop(shop(&host.path("old/data_backup_AUTO_20260101_030000.db"), 5));
+                fs::write(host.path("old/notes.txt"), "nothing of ours").unwrap();
+                words(&["import", "old", "--db", "shop"])
+            }),
+            Scene::new(self, "export", Fate::Kept, |_| words(&["export", "shop", "--format", "sql", "-o", "out.sql"])),
+            Scene::new(self, "replace what cannot be opened", Fate::Kept, |host| {
+                let backup = id(host, "books");
+                fs::write(host.path("books.db"), b"a page of something else, longer than a header is, but none").unwrap();
+                words(&["restore", &backup, "--replace", "--yes"])
+            }),
         ]
+    }
+}
+
+/// The vault knows a password, and the books are encrypted with it.
+fn encrypt(host: &Host) {
+    fs::write(host.path("first.txt"), "correct horse battery staple\n").unwrap();
+    host.ok(&["key", "add", "--password-file", "first.txt"]);
+    host.ok(&["db", "edit", "books", "--encrypt"]);
+}
+
+/// What a database holds, also where it is none.
+fn held(path: &Path) -> String {
+    if !path.exists() {
+        return "nothing".to_owned();
+    }
+    match fs::read(path).unwrap().starts_with(b"SQLite format 3") {
+        true => content(path),
+        false => "no database".to_owned(),
     }
 }
 
@@ -170,6 +226,10 @@ impl<'a> Scene<'a> {
         let dry = run(host, &args, None);
         assert_eq!(dry.run.exit, 0, "{name}: {:?}", dry.run);
         note_contents(host, &mut contents);
+        if contents["books.db"].contains("no database") {
+            // Its files are moved aside before the new one gets the name: between the two there is none, and both are whole elsewhere.
+            contents.entry("books.db").or_default().insert("nothing".to_owned());
+        }
         Self { name, args, fate, stage, template, contents, before, dry }
     }
 
@@ -214,15 +274,15 @@ impl<'a> Scene<'a> {
             return findings;
         }
         for (database, allowed) in &self.contents {
-            if !allowed.contains(&content(&self.host().path(database))) {
+            if !allowed.contains(&held(&self.host().path(database))) {
                 findings.push(format!("{database} is neither the old nor the new"));
             }
         }
         let vault = vault(self.host());
         let backups = all_backups(&vault);
         self.look_at_the_jobs(&vault, &next.stderr, &mut findings);
-        self.look_at_the_backups(&backups, traced, &mut findings);
-        self.look_at_the_folder(&backups, &mut findings);
+        self.look_at_the_backups(&vault, &backups, traced, &mut findings);
+        self.look_at_the_folder(&backups, traced, &mut findings);
         let chain = activity::verify_chain(&vault).unwrap();
         if let Some(at) = chain.broken_at {
             findings.push(format!("the activity log is broken at {at}"));
@@ -278,11 +338,11 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn look_at_the_backups(&self, backups: &[Backup], traced: &Traced, findings: &mut Vec<String>) {
+    fn look_at_the_backups(&self, vault: &Vault, backups: &[Backup], traced: &Traced, findings: &mut Vec<String>) {
         for backup in backups {
             match backup.state {
                 BackupState::Complete => {
-                    if let Err(why) = is_whole(self.archive(backup)) {
+                    if let Err(why) = is_whole(vault, self.archive(backup)) {
                         findings.push(format!("{} is listed and damaged: {why}", backup.id));
                     }
                 }
@@ -295,7 +355,10 @@ impl<'a> Scene<'a> {
             let state = now.map(|backup| backup.state);
             let may_move = self.fate == Fate::InOrOutOfTheTrash && self.args.iter().any(|arg| *arg == old.id.to_string());
             let expected = match old.state {
-                BackupState::Complete => may_move && state == Some(BackupState::Trashed) || state == Some(BackupState::Complete),
+                BackupState::Complete => {
+                    let may_go = may_move || self.fate == Fate::MayBeTrashed;
+                    may_go && state == Some(BackupState::Trashed) || state == Some(BackupState::Complete)
+                }
                 BackupState::Trashed => {
                     may_move && state == Some(BackupState::Complete)
                         || state == Some(BackupState::Trashed)
@@ -307,7 +370,7 @@ impl<'a> Scene<'a> {
                 findings.push(format!("{} was {} and is {:?}", old.id, old.state.as_str(), state.map(BackupState::as_str)));
             }
             if state == Some(BackupState::Trashed)
-                && let Err(why) = is_whole(self.host().path(&format!("keepstone-data/backups/.trash/{}.zip", old.id)))
+                && let Err(why) = is_whole(vault, self.host().path(&format!("keepstone-data/backups/.trash/{}.zip", old.id)))
                 && self.fate != Fate::TrashMayGo
             {
                 findings.push(format!("{} in the trash is damaged: {why}", old.id));
@@ -323,7 +386,7 @@ impl<'a> Scene<'a> {
     }
 
     /// No archive lies there that is not listed, and nothing half made.
-    fn look_at_the_folder(&self, backups: &[Backup], findings: &mut Vec<String>) {
+    fn look_at_the_folder(&self, backups: &[Backup], traced: &Traced, findings: &mut Vec<String>) {
         for database in ["shop", "books"] {
             let folder = self.host().path(&format!("keepstone-data/backups/{database}"));
             for path in files_below(&folder) {
@@ -340,8 +403,15 @@ impl<'a> Scene<'a> {
             }
         }
         let new_files = fs::read_dir(self.host().path("")).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        for name in new_files.filter(|name| name.contains("new.sqlite")) {
-            if name != "new.sqlite" {
+        // What a killed export had written lies hidden beside its target: nothing says later whose it was.
+        let theirs = |name: &String| name.contains("new.sqlite") || name.contains("out.sql") && !traced.killed || name == "out.sql";
+        for name in new_files.filter(theirs) {
+            if name == "out.sql" {
+                let sql = fs::read_to_string(self.host().path(&name)).unwrap();
+                if !sql.trim_end().ends_with("COMMIT;") {
+                    findings.push("the export is not whole".to_owned());
+                }
+            } else if name != "new.sqlite" {
                 findings.push(format!("{name} was left beside the new file"));
             } else if !std::panic::catch_unwind(|| content(&self.host().path("new.sqlite"))).is_ok_and(|new| !new.is_empty()) {
                 findings.push("the new file is not whole".to_owned());
@@ -373,7 +443,7 @@ fn all_backups(vault: &Vault) -> Vec<Backup> {
 
 fn note_contents(host: &Host, contents: &mut BTreeMap<&'static str, BTreeSet<String>>) {
     for (database, contents) in contents {
-        contents.insert(content(&host.path(database)));
+        contents.insert(held(&host.path(database)));
     }
 }
 
@@ -382,8 +452,11 @@ fn synced(line: &str) -> Option<&str> {
     line.split_once('<')?.1.split_once('>').map(|(path, _)| path)
 }
 
-fn is_whole(path: PathBuf) -> Result<(), String> {
-    let archive = Archive::open(&path).map_err(|error| error.to_string())?;
+fn is_whole(vault: &Vault, path: PathBuf) -> Result<(), String> {
+    let mut archive = Archive::open(&path).map_err(|error| error.to_string())?;
+    if archive.metadata().encrypted {
+        archive.unlock(&vault.keys().passwords()).map_err(|error| error.to_string())?;
+    }
     archive.extract(&mut std::io::sink(), &path, Step::Verify, &Silent).map_err(|error| error.to_string())
 }
 
