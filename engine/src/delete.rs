@@ -168,7 +168,8 @@ pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, f
     let mut trashed = trash(vault)?;
     trashed.sort_by_key(|backup| (backup.created_at, backup.sequence));
     // Notes that cannot be read do not say that cleanup did it.
-    let by_cleanup = |backup: &Backup| notes::tombstone(vault, &backup.id).is_ok_and(|tombstone| tombstone.is_some_and(|tomb| tomb.cleanup));
+    let by_cleanup =
+        |backup: &Backup| notes::tombstone(vault, &backup.id).is_ok_and(|tombstone| tombstone.is_some_and(|tomb| tomb.cleanup));
     let (ours, peoples): (Vec<Backup>, Vec<Backup>) = trashed.into_iter().partition(by_cleanup);
     let (mut count, mut bytes) = (0, 0);
     for (backups, pressed) in [(ours, short), (peoples, full)] {

@@ -22,7 +22,11 @@ use {
         keys,
         verify::VerifyOptions,
     },
-    keepstone_model::{access::Role, id::{BackupId, DatabaseId}, validate},
+    keepstone_model::{
+        access::Role,
+        id::{BackupId, DatabaseId},
+        validate,
+    },
     leptos_axum::redirect,
 };
 
