@@ -15,6 +15,8 @@ pub(crate) const VAULT_MARK: &str = ".keepstone-vault";
 pub(crate) const DATABASE_JSON: &str = "database.json";
 /// What follows the id in the name of a backup's notes.
 pub(crate) const NOTES: &str = ".notes.json";
+/// The limits of jobs, in the data directory.
+const LIMITS: &str = "limits.json";
 /// The catalog's file, in the data directory.
 pub(crate) const CATALOG: &str = "catalog.sqlite";
 
@@ -74,6 +76,11 @@ impl Vault {
 
     pub(crate) fn catalog_path(&self) -> PathBuf {
         self.data_dir().join(CATALOG)
+    }
+
+    /// What holds for all jobs, beside the catalog that may be lost.
+    pub(crate) fn limits_path(&self) -> PathBuf {
+        self.data_dir().join(LIMITS)
     }
 
     pub(crate) fn live_path(&self) -> PathBuf {

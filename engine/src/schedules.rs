@@ -16,7 +16,7 @@ use crate::{
     catalog::{ScheduleRow, rounded},
     cleanup::{self, Consent},
     create::CreateOptions,
-    databases,
+    databases, durable, guard,
     jobs::{self, JobRequest},
     scheduler::{self, Timing},
 };
@@ -84,6 +84,7 @@ pub struct AddScheduleOptions {
 /// Adds a schedule; its first run is the first one after `now`.
 pub fn add(vault: &Vault, options: &AddScheduleOptions, now: Timestamp) -> Result<ScheduleStatus> {
     let now = rounded(now);
+    let _guard = guard::lock_dir(vault.backups_dir())?;
     let database = databases::database(vault, &options.database)?;
     let row = new_row(&database.id, &options.schedule, now)?;
     let present = vault.catalog().schedules(Some(&database.id))?;
@@ -92,6 +93,7 @@ pub fn add(vault: &Vault, options: &AddScheduleOptions, now: Timestamp) -> Resul
         return Err(Error::Invalid { field: "schedule", message: format!("a database has at most {SCHEDULES_MAX} schedules") });
     }
     let message = format!("added a schedule of {}: {}", database.id, told(&row));
+    databases::keep_schedules(vault, &database.id, &with(&present, &row))?;
     let number = vault.catalog().add_schedule(&row, &event("schedule.added", &options.actor, &database.id, message), now)?;
     Ok(status_of(&ScheduleRow { number, ..row }, database.paused, now))
 }
@@ -110,6 +112,7 @@ pub struct EditScheduleOptions {
 /// Changes a schedule. With another trigger or delay it begins anew: its next run is the first one after `now`. What is running goes on.
 pub fn edit(vault: &Vault, number: i64, options: &EditScheduleOptions, now: Timestamp) -> Result<ScheduleStatus> {
     let now = rounded(now);
+    let _guard = guard::lock_dir(vault.backups_dir())?;
     let old = row(vault, number)?;
     if options.kind.is_some() || options.trigger.is_some() || options.if_missed.is_some() || options.jitter_secs.is_some() {
         refuse_managed(&old)?;
@@ -139,23 +142,27 @@ pub fn edit(vault: &Vault, number: i64, options: &EditScheduleOptions, now: Time
             ..old
         }
     };
-    let others: Vec<ScheduleRow> =
-        vault.catalog().schedules(Some(&edited.database))?.into_iter().filter(|row| row.number != number).collect();
-    refuse_double(&others, &edited)?;
+    let present = vault.catalog().schedules(Some(&edited.database))?;
+    refuse_double(&present, &edited)?;
     let (action, verb) = match options.paused {
         Some(true) if !was.paused => ("schedule.paused", "paused"),
         Some(false) if was.paused => ("schedule.resumed", "resumed"),
         _ => ("schedule.edited", "edited"),
     };
     let message = format!("{verb} a schedule of {}: {}", database.id, told(&edited));
+    databases::keep_schedules(vault, &database.id, &with(&present, &edited))?;
     vault.catalog().edit_schedule(&edited, &event(action, &options.actor, &database.id, message), now)?;
     Ok(status_of(&edited, database.paused, now))
 }
 
 /// Takes a schedule away; backups that it made stay, and what is running goes on.
 pub fn remove(vault: &Vault, number: i64, actor: &str, now: Timestamp) -> Result<ScheduleStatus> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
     let row = row(vault, number)?;
     refuse_managed(&row)?;
+    let mut left = vault.catalog().schedules(Some(&row.database))?;
+    left.retain(|other| other.number != number);
+    databases::keep_schedules(vault, &row.database, &left)?;
     let message = format!("removed a schedule of {}: {}", row.database, told(&row));
     vault.catalog().remove_schedule(number, &event("schedule.removed", actor, &row.database, message), now)?;
     Ok(status_of(&row, false, now))
@@ -165,6 +172,7 @@ pub fn remove(vault: &Vault, number: i64, actor: &str, now: Timestamp) -> Result
 /// everybody's from now on.
 pub fn set_managed(vault: &Vault, database: &DatabaseId, by: &str, schedule: Option<&Schedule>, now: Timestamp) -> Result<()> {
     let now = rounded(now);
+    let _guard = guard::lock_dir(vault.backups_dir())?;
     let present = vault.catalog().schedules(Some(database))?;
     let own = present.iter().find(|row| row.managed_by.as_deref() == Some(by));
     let wanted = schedule.map(|schedule| new_row(database, schedule, now)).transpose()?;
@@ -173,12 +181,14 @@ pub fn set_managed(vault: &Vault, database: &DatabaseId, by: &str, schedule: Opt
         (Some(own), None) => {
             let row = ScheduleRow { managed_by: None, ..own.clone() };
             let message = format!("the {by} no longer sets a schedule of {database}: {}", told(&row));
+            databases::keep_schedules(vault, database, &with(&present, &row))?;
             vault.catalog().edit_schedule(&row, &event("schedule.edited", by, database, message), now)
         }
         (Some(own), Some(row)) if own.schedule.trigger == row.schedule.trigger && own.schedule.kind == row.schedule.kind => Ok(()),
         (Some(own), Some(row)) => {
             let row = ScheduleRow { number: own.number, managed_by: Some(by.to_owned()), ..row };
             let message = format!("the {by} set a schedule of {database}: {}", told(&row));
+            databases::keep_schedules(vault, database, &with(&present, &row))?;
             vault.catalog().edit_schedule(&row, &event("schedule.edited", by, database, message), now)
         }
         (None, Some(row)) => {
@@ -187,6 +197,7 @@ pub fn set_managed(vault: &Vault, database: &DatabaseId, by: &str, schedule: Opt
             let message = format!("the {by} set a schedule of {database}: {}", told(&row));
             let event = event("schedule.added", by, database, message);
             let row = ScheduleRow { managed_by: Some(by.to_owned()), ..same.cloned().unwrap_or(row) };
+            databases::keep_schedules(vault, database, &with(&present, &row))?;
             if row.number == 0 {
                 vault.catalog().add_schedule(&row, &event, now).map(drop)
             } else {
@@ -251,6 +262,11 @@ pub fn apply_preset(vault: &Vault, options: &PresetOptions, now: Timestamp) -> R
     let message = format!("gave {} the preset {}: {}", database.id, options.preset, options.preset.words());
     let event = event("schedule.preset", &options.actor, &database.id, message);
     databases::set_schedules(vault, &database.id, options.preset.auto_recovery(), &rows, &event, now)?;
+    // The retention that others manage stays, too.
+    if database.retention_managed_by.is_some() {
+        let database = databases::database(vault, &database.id)?;
+        return Ok(PresetReport { schedules: list(vault, Some(&database.id), now)?, database, would_remove: 0 });
+    }
     // Where it would remove many at once, cleanup waits until a person confirms that.
     let kept = cleanup::set_policy(vault, &database.id, &options.preset.retention(), Consent::Later, CountBy::Good, &options.actor)?;
     Ok(PresetReport { database: kept.database, schedules: list(vault, Some(&database.id), now)?, would_remove: kept.would_remove })
@@ -344,7 +360,28 @@ pub fn set_job_limits(vault: &Vault, limits: &JobLimits, actor: &str, now: Times
         limits.max_running, limits.hung_after_secs, limits.stop_within_secs
     );
     let event = NewEvent { actor, action: "jobs.limits_set", result: EventResult::Ok, database: None, backup: None, job: None, message };
+    // The file first, as with a database: a rebuilt catalog finds them there.
+    let mut json = serde_json::to_vec_pretty(limits).expect("our own types have string keys and serialise");
+    json.push(b'\n');
+    durable::write(&vault.limits_path(), &json)?;
     vault.catalog().set_job_limits(limits, &event, now)
+}
+
+/// Takes the limits that were set before the catalog was made anew, if there are any that can be read. Whether there were.
+pub(crate) fn take_up_job_limits(vault: &Vault, actor: &str, now: Timestamp) -> Result<bool> {
+    let path = vault.limits_path();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    match serde_json::from_slice::<JobLimits>(&bytes) {
+        Ok(limits) if limits.check().is_ok() => set_job_limits(vault, &limits, actor, now).map(|()| true),
+        _ => {
+            tracing::warn!(path = %path.display(), "the limits of jobs cannot be read: the default ones hold");
+            Ok(false)
+        }
+    }
 }
 
 /// The row of a schedule that begins now; refuses what cannot be read or never runs.
@@ -376,8 +413,20 @@ fn refuse_managed(row: &ScheduleRow) -> Result<()> {
     }
 }
 
+/// The rows as they are going to be with this one in its place, or behind them.
+fn with(present: &[ScheduleRow], row: &ScheduleRow) -> Vec<ScheduleRow> {
+    let mut all = present.to_vec();
+    match all.iter_mut().find(|other| other.number == row.number) {
+        Some(other) => other.clone_from(row),
+        None => all.push(row.clone()),
+    }
+    all
+}
+
 fn refuse_double(present: &[ScheduleRow], row: &ScheduleRow) -> Result<()> {
-    let same = |other: &&ScheduleRow| other.schedule.trigger == row.schedule.trigger && other.schedule.kind == row.schedule.kind;
+    let same = |other: &&ScheduleRow| {
+        other.number != row.number && other.schedule.trigger == row.schedule.trigger && other.schedule.kind == row.schedule.kind
+    };
     match present.iter().find(same) {
         Some(other) => Err(Error::AlreadyExists { what: "schedule with the same times and kind", name: other.number.to_string() }),
         None => Ok(()),

@@ -64,6 +64,8 @@ pub(crate) fn database(vault: &Vault, name: &str) -> Database {
         never_replace: false,
         paused: false,
         retention: keepstone_model::retention::RetentionPolicy::standard(),
+        retention_managed_by: None,
+        cleanup_rhythm: keepstone_model::retention::CleanupRhythm::default(),
         auto_recovery: false,
         encrypt: false,
         loss: keepstone_model::anomaly::LossPolicy::default(),

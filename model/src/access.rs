@@ -129,6 +129,8 @@ pub const POLICY: &[Rule] = &[
     read("/fn/schedules/list", VIEWER),
     read("/fn/schedules/editor", VIEWER),
     change("/fn/schedules/change", OPERATOR),
+    change("/fn/schedules/cleanup", OPERATOR),
+    change("/fn/schedules/limits", ADMIN),
     read("/fn/activity/list", VIEWER),
 ];
 

@@ -10,7 +10,7 @@ use crate::{
     backup::{Backup, SuspectCause},
     human,
     id::{BackupId, DatabaseId, DatabaseUid},
-    retention::RetentionPolicy,
+    retention::{CleanupRhythm, RetentionPolicy},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +51,12 @@ pub struct Database {
     /// Which of its backups cleanup keeps.
     #[serde(default = "RetentionPolicy::standard")]
     pub retention: RetentionPolicy,
+    /// Who alone may change the retention, e.g. `environment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_managed_by: Option<String>,
+    /// When cleanup looks at it by itself.
+    #[serde(default)]
+    pub cleanup_rhythm: CleanupRhythm,
     /// Whether a truly corrupt database is restored from its newest good backup without asking.
     #[serde(default)]
     pub auto_recovery: bool,

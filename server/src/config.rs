@@ -4,12 +4,12 @@
 
 use anyhow::{Context, Result, bail};
 use keepstone_engine::{
-    Vault,
-    cleanup::{self, Consent},
+    Vault, cleanup,
     databases::{self, AddDatabaseOptions, FirstSchedules},
     model::{
         Timestamp,
-        retention::{CountBy, RetentionPolicy},
+        id::DatabaseId,
+        retention::RetentionPolicy,
         schedule::{Preset, Schedule},
     },
     scheduler::Firing,
@@ -38,23 +38,31 @@ pub(crate) fn environment() -> Result<Environment> {
 }
 
 impl Environment {
-    /// Protects the database of the environment: with its cron, else with the default schedules unless it is known already.
+    /// Protects the database of the environment: with its cron, else with the default schedules unless it is known already. What the
+    /// environment set of other databases, at an earlier start, is everybody's from now on.
     pub(crate) fn protect(&self, vault: &Vault) -> Result<()> {
-        let Some(location) = &self.database else { return Ok(()) };
+        let own = self.database.as_deref().map(|location| self.protect_one(vault, location)).transpose()?;
+        for database in databases::databases(vault)?.into_iter().filter(|database| Some(&database.id) != own.as_ref()) {
+            cleanup::set_managed_policy(vault, &database.id, ENVIRONMENT, None)?;
+            schedules::set_managed(vault, &database.id, ENVIRONMENT, None, Timestamp::now())?;
+        }
+        Ok(())
+    }
+
+    fn protect_one(&self, vault: &Vault, location: &str) -> Result<DatabaseId> {
         let first = match &self.cron {
             Some(cron) => FirstSchedules { cron: Some(cron.clone()), ..FirstSchedules::of(Preset::Cron) },
             None => FirstSchedules::of(Preset::Standard),
         };
-        let options = AddDatabaseOptions { location: location.clone(), name: None, schedules: Some(first), actor: ENVIRONMENT.to_owned() };
-        let database = databases::add_database(vault, &options).context("DATABASE_URL")?;
+        let options =
+            AddDatabaseOptions { location: location.to_owned(), name: None, schedules: Some(first), actor: ENVIRONMENT.to_owned() };
+        let id = databases::add_database(vault, &options).context("DATABASE_URL")?.id;
         // Of a database that is known already the environment's policy takes the place of the stored one. Nobody is there to be asked: if it
         // would remove many at once, cleanup waits until a person confirms.
-        if let Some(policy) = self.retention.as_ref().filter(|policy| database.retention != **policy) {
-            cleanup::set_policy(vault, &database.id, policy, Consent::Later, CountBy::Good, ENVIRONMENT)
-                .context("BACKUP_RETENTION_DAYS")?;
-        }
+        cleanup::set_managed_policy(vault, &id, ENVIRONMENT, self.retention.as_ref()).context("BACKUP_RETENTION_DAYS")?;
         let wanted = self.cron.as_deref().map(read_cron).transpose()?;
-        schedules::set_managed(vault, &database.id, ENVIRONMENT, wanted.as_ref(), Timestamp::now()).context("BACKUP_SCHEDULE")
+        schedules::set_managed(vault, &id, ENVIRONMENT, wanted.as_ref(), Timestamp::now()).context("BACKUP_SCHEDULE")?;
+        Ok(id)
     }
 }
 

@@ -10,7 +10,7 @@ mod zone;
 use std::{fmt, sync::Arc};
 
 use axum::http::{Method, StatusCode, header, request::Parts};
-use keepstone_engine::{Vault, databases::DatabaseStatus};
+use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
 use keepstone_model::{Timestamp, access::Role};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
@@ -45,6 +45,8 @@ pub struct ServerContext {
     pub asset: fn(&str) -> String,
     /// Runs on a demonstration database.
     pub demo: bool,
+    /// Whether schedules set off runs; the environment may have them off.
+    pub firing: Firing,
 }
 
 impl fmt::Debug for ServerContext {

@@ -46,9 +46,9 @@ impl Catalog {
             }
             tx.execute(
                 "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
-                                        retention, auto_recovery, encrypt, loss)
+                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss)
                  VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
-                         :retention, :auto_recovery, :encrypt, :loss)",
+                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -59,6 +59,8 @@ impl Catalog {
                     ":never_replace": database.never_replace,
                     ":paused": database.paused,
                     ":retention": to_json(&database.retention),
+                    ":retention_managed_by": database.retention_managed_by,
+                    ":rhythm": to_json(&database.cleanup_rhythm),
                     ":auto_recovery": database.auto_recovery,
                     ":encrypt": database.encrypt,
                     ":loss": to_json(&database.loss),
@@ -140,7 +142,7 @@ impl Catalog {
 pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
     tx.execute(
         "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-             loss = ?8
+             loss = ?8, retention_managed_by = ?9, rhythm = ?10
          WHERE id = ?1",
         params![
             database.id.as_str(),
@@ -151,6 +153,8 @@ pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), St
             database.auto_recovery,
             database.encrypt,
             to_json(&database.loss),
+            database.retention_managed_by,
+            to_json(&database.cleanup_rhythm),
         ],
     )?;
     Ok(())
@@ -171,6 +175,8 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         never_replace: row.get("never_replace")?,
         paused: row.get("paused")?,
         retention: json(row, "retention")?,
+        retention_managed_by: row.get("retention_managed_by")?,
+        cleanup_rhythm: json(row, "rhythm")?,
         auto_recovery: row.get("auto_recovery")?,
         encrypt: row.get("encrypt")?,
         loss: json(row, "loss")?,

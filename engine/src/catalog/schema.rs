@@ -182,6 +182,11 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE backups ADD COLUMN encryption TEXT NOT NULL DEFAULT 'none';
     ",
+    // 8: who alone may change the retention, and when cleanup looks at a database by itself
+    r#"
+    ALTER TABLE databases ADD COLUMN retention_managed_by TEXT;
+    ALTER TABLE databases ADD COLUMN rhythm TEXT NOT NULL DEFAULT '{"on":"interval","every_secs":86400,"after_backups":true,"paused":false}';
+    "#,
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

@@ -9,6 +9,8 @@ mod clock;
 mod outlook;
 mod planning;
 mod policy;
+mod reasons;
+mod rhythm;
 mod space;
 mod standing;
 #[cfg(test)]
@@ -24,8 +26,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use act::run;
 pub use outlook::{outlook, rates};
-pub use planning::{CleanupPlan, Line, PlanOptions, backups_with_reasons, plan_cleanup};
-pub use policy::{Consent, SetPolicyReport, set_policy};
+pub use planning::{CleanupPlan, Line, PlanOptions, plan_cleanup};
+pub use policy::{Consent, SetPolicyReport, set_managed_policy, set_policy};
+pub use reasons::{Reason, reasons};
+pub use rhythm::{rhythm_words, set_rhythm};
 pub(crate) use standing::{CleanupStanding, status_of};
 pub use standing::{CleanupStatus, looked};
 pub use tick::tick;

@@ -79,11 +79,6 @@ pub(super) fn plan_by_catalog(vault: &Vault, options: &PlanOptions, now: Timesta
     planned(vault, options, now, &|_| None)
 }
 
-/// Every backup with why it stays or goes, by the database's own policy and what the catalog says alone: for lists.
-pub fn backups_with_reasons(vault: &Vault, database: &DatabaseId, now: Timestamp) -> Result<Vec<Line>> {
-    Ok(plan_by_catalog(vault, &PlanOptions::new(database.clone()), now)?.lines)
-}
-
 fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, obstacle: &dyn Fn(&Backup) -> Option<Obstacle>) -> Result<CleanupPlan> {
     let database = databases::database(vault, &options.database)?;
     let policy = options.policy.clone().unwrap_or_else(|| database.retention.clone());

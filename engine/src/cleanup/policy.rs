@@ -29,11 +29,39 @@ pub struct SetPolicyReport {
     pub would_free_bytes: u64,
 }
 
-/// Sets the policy of a database. What it removes goes with the next cleanups.
+/// Sets the policy of a database. What it removes goes with the next cleanups. Refused with `Managed` where somebody else alone sets it.
 pub fn set_policy(
     vault: &Vault,
     id: &DatabaseId,
     policy: &RetentionPolicy,
+    consent: Consent,
+    count_by: CountBy,
+    actor: &str,
+) -> Result<SetPolicyReport> {
+    if let Some(by) = databases::database(vault, id)?.retention_managed_by {
+        return Err(Error::Managed { what: format!("the retention of {id}"), by });
+    }
+    set(vault, id, policy, None, consent, count_by, actor)
+}
+
+/// The policy that `by` (`environment`, say) wants for a database, which from now on only `by` changes. Nobody is there to be asked: if it
+/// would remove many at once, cleanup waits until a person confirms. With none the policy stays, and is everybody's again.
+pub fn set_managed_policy(vault: &Vault, id: &DatabaseId, by: &str, policy: Option<&RetentionPolicy>) -> Result<()> {
+    let present = databases::database(vault, id)?;
+    let own = present.retention_managed_by.as_deref() == Some(by);
+    match policy {
+        Some(policy) if own && present.retention == *policy => Ok(()),
+        Some(policy) => set(vault, id, policy, Some(by), Consent::Later, CountBy::Good, by).map(drop),
+        None if own => databases::set_retention(vault, id, &present.retention, None, by).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn set(
+    vault: &Vault,
+    id: &DatabaseId,
+    policy: &RetentionPolicy,
+    managed_by: Option<&str>,
     consent: Consent,
     count_by: CountBy,
     actor: &str,
@@ -57,6 +85,7 @@ pub fn set_policy(
             standing.waits_for = None;
         })?;
     }
-    let database = if changed { databases::set_retention(vault, id, policy, actor)? } else { plan.database.clone() };
+    let change = changed || plan.database.retention_managed_by.as_deref() != managed_by;
+    let database = if change { databases::set_retention(vault, id, policy, managed_by, actor)? } else { plan.database.clone() };
     Ok(SetPolicyReport { database, would_remove: plan.removed.len() as u64, would_free_bytes: plan.freed_bytes })
 }

@@ -1,6 +1,6 @@
 //! How cleanup stands with a database: when it last ran, what it waits for, and whether it should have run by now.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use keepstone_model::{
     database::Database,
     event::EventResult,
@@ -13,16 +13,12 @@ use super::{
     ACTOR, CleanupOptions, CleanupReport,
     act::waiting_words,
     planning::{CleanupPlan, PlanOptions, plan_by_catalog},
+    rhythm::{Rhythm, rhythm_words},
 };
 use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
 };
-
-/// A database is looked at that often, and after each successful scheduled backup.
-pub(super) const EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Cleanup that did not run for that long is late.
-const LATE_AFTER: SignedDuration = SignedDuration::from_hours(50);
 
 /// As it stands in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,9 +49,13 @@ pub(crate) struct CleanupStanding {
 /// How cleanup stands, as pages and `status` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CleanupStatus {
+    /// When it looks, in words.
+    pub rhythm: String,
+    /// A person holds it: nothing is removed by itself.
+    pub paused: bool,
     /// When it last went through.
     pub last_at: Option<Timestamp>,
-    /// None: the database is paused.
+    /// None: the database is paused, or its cleanup is.
     pub next_at: Option<Timestamp>,
     /// It should have run by now, and nothing ran it.
     pub late: bool,
@@ -70,9 +70,15 @@ impl CleanupStatus {
         if let Some(failure) = &self.failure {
             return Some(format!("cleanup failed: {failure}"));
         }
+        if self.paused {
+            return Some("cleanup is paused: nothing is removed by itself".to_owned());
+        }
         if self.late {
             return Some(match self.last_at {
-                Some(_) => "cleanup has not run for more than two days: `keepstone serve` runs it, or `keepstone cleanup`".to_owned(),
+                Some(at) => format!(
+                    "cleanup has not run since {}: `keepstone serve` runs it, or `keepstone cleanup`",
+                    at.strftime("%Y-%m-%d %H:%M UTC")
+                ),
                 None => "cleanup has never run: `keepstone serve` runs it, or `keepstone cleanup`".to_owned(),
             });
         }
@@ -84,11 +90,18 @@ impl CleanupStatus {
 pub(crate) fn status_of(vault: &Vault, database: &Database, any: bool, now: Timestamp) -> Result<CleanupStatus> {
     let standing = vault.catalog().cleanup_standing(&database.id)?;
     let since = standing.looked_at.unwrap_or(database.added_at);
-    let next_at = standing.looked_at.unwrap_or(now).saturating_add(EVERY).ok();
+    let held = database.paused || database.cleanup_rhythm.paused;
+    let rhythm = Rhythm::of(&database.cleanup_rhythm);
+    if let Err(error) = &rhythm {
+        tracing::warn!(database = %database.id, %error, "when cleanup looks cannot be read");
+    }
+    let next_at = rhythm.as_ref().ok().and_then(|rhythm| rhythm.next_after(standing.looked_at.unwrap_or(now)));
     Ok(CleanupStatus {
+        rhythm: rhythm_words(&database.cleanup_rhythm),
+        paused: database.cleanup_rhythm.paused,
         last_at: standing.looked_at,
-        next_at: next_at.filter(|_| !database.paused),
-        late: any && !database.paused && now.duration_since(since) > LATE_AFTER,
+        next_at: next_at.filter(|_| !held),
+        late: any && !held && rhythm.map_or(true, |rhythm| now.duration_since(since) > rhythm.late_after(now)),
         waits_for: standing.waits_for,
         failure: standing.failure,
     })

@@ -271,6 +271,119 @@ fn cleanup_that_does_not_run_says_so() {
 }
 
 #[test]
+fn it_looks_by_its_own_schedule_and_says_when_it_does_not() {
+    use keepstone_model::{retention::CleanupRhythm, schedule::Trigger};
+    let (f, db, _) = daily(20, 3);
+    let set = |rhythm: &CleanupRhythm| super::set_rhythm(&f.vault, &db, rhythm, "alice", Timestamp::now());
+    let status = |now| databases::status(&f.vault, &db, now).unwrap().cleanup;
+    let weekly = CleanupRhythm { trigger: Trigger::Interval { every_secs: 7 * 86_400 }, after_backups: false, paused: false };
+    set(&weekly).unwrap();
+    assert_eq!(status(Timestamp::now()).rhythm, "every 7 d");
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 1, "it never looked");
+    // A scheduled backup is no occasion any more, and neither is the next day; a week is.
+    whole(&f.vault, &db, Kind::Daily, Timestamp::now());
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 0);
+    let_pass(&f.vault, &db, 25);
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 0);
+    assert_eq!(status(Timestamp::now()).alarm(), None);
+    let late = Timestamp::now() + HOUR * (14 * 24 + 3);
+    assert!(status(late).alarm().unwrap().contains("has not run since"), "two weeks and two hours");
+    let_pass(&f.vault, &db, 6 * 24);
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 1);
+
+    // By a cron, from the last look on.
+    let now = Timestamp::now();
+    let cron = |cron: &str| CleanupRhythm {
+        trigger: Trigger::Cron { cron: cron.to_owned(), time_zone: "UTC".to_owned() },
+        after_backups: true,
+        paused: false,
+    };
+    set(&cron("30 4 * * *")).unwrap();
+    assert_eq!(status(now).rhythm, "every day at 04:30 (UTC), and after each scheduled backup");
+    let next = status(now).next_at.unwrap();
+    assert!(next > now && next.strftime("%H:%M").to_string() == "04:30" && next.duration_since(now) <= HOUR * 24, "{next}");
+    assert_eq!(tick(&f.vault, next - SignedDuration::from_secs(1), CountBy::Good).unwrap().len(), 0);
+    assert_eq!(tick(&f.vault, next, CountBy::Good).unwrap().len(), 1);
+    while jobs::run_next(&f.vault, &Silent).unwrap().is_some() {}
+    for (rhythm, field) in [(cron("0 4 30 2 *"), "cron"), (cron("0 99 * * *"), "cron")] {
+        assert!(matches!(set(&rhythm), Err(Error::Invalid { field: found, .. }) if found == field), "{rhythm:?}");
+    }
+
+    // Paused it removes nothing, and says that.
+    set(&CleanupRhythm { paused: true, ..cron("30 4 * * *") }).unwrap();
+    let_pass(&f.vault, &db, 30 * 24);
+    whole(&f.vault, &db, Kind::Daily, Timestamp::now());
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 0);
+    let paused = status(Timestamp::now());
+    assert!(paused.alarm().unwrap().contains("paused") && !paused.late && paused.next_at.is_none(), "{paused:?}");
+    set(&cron("30 4 * * *")).unwrap();
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 1);
+    let told = actions(&f.vault);
+    for action in ["cleanup.rhythm_set", "cleanup.paused", "cleanup.resumed"] {
+        assert!(told.iter().any(|known| known == action), "{action}: {told:?}");
+    }
+}
+
+#[test]
+fn what_the_environment_sets_nobody_else_changes() {
+    use super::set_managed_policy;
+    use crate::schedules::{PresetOptions, apply_preset};
+    let (f, db, _) = daily(9, 9);
+    let own = || {
+        let database = databases::database(&f.vault, &db).unwrap();
+        (database.retention, database.retention_managed_by)
+    };
+    let theirs = RetentionPolicy { max_count: Some(3), ..RetentionPolicy::default() };
+    set_managed_policy(&f.vault, &db, "environment", Some(&theirs)).unwrap();
+    assert_eq!(own(), (theirs.clone(), Some("environment".to_owned())));
+    let mine = RetentionPolicy { daily: Some(30), ..RetentionPolicy::default() };
+    let refused = set_policy(&f.vault, &db, &mine, Consent::Given, CountBy::Good, "alice").unwrap_err();
+    assert_eq!((refused.code(), refused.kind().exit_code()), ("managed", 7));
+    assert!(refused.to_string().contains("set by the environment"), "{refused}");
+    let preset = keepstone_model::schedule::Preset::HalfDaily;
+    let options = PresetOptions { database: db.clone(), preset, time_zone: None, cron: None, actor: "alice".to_owned() };
+    let given = apply_preset(&f.vault, &options, Timestamp::now()).unwrap();
+    assert_eq!((given.schedules.len(), given.database.retention), (3, theirs.clone()), "a preset leaves it alone");
+    // Nobody was asked whether it may remove six at once.
+    let status = || databases::status(&f.vault, &db, Timestamp::now()).unwrap().cleanup;
+    let_pass(&f.vault, &db, 25);
+    assert_eq!(tick_and_run(&f.vault, Timestamp::now()), 0);
+    assert!(status().waits_for.is_some());
+    // Said again it is no change; no longer said, it is everybody's.
+    let events = actions(&f.vault).len();
+    set_managed_policy(&f.vault, &db, "environment", Some(&theirs)).unwrap();
+    assert_eq!(actions(&f.vault).len(), events);
+    set_managed_policy(&f.vault, &db, "environment", None).unwrap();
+    assert_eq!(own(), (theirs, None));
+    set_policy(&f.vault, &db, &mine, Consent::Given, CountBy::Good, "alice").unwrap();
+    set_managed_policy(&f.vault, &db, "environment", None).unwrap();
+    assert_eq!(own().0, mine);
+}
+
+#[test]
+fn a_list_says_why_each_stays_and_until_when() {
+    use keepstone_model::schedule::{Preset, Schedule};
+    let (f, db, made) = daily(5, 3);
+    let now = Timestamp::now();
+    let add = |schedule| crate::schedules::AddScheduleOptions { database: db.clone(), schedule, actor: "alice".to_owned() };
+    let of = |index: usize| super::reasons(&f.vault, &db, now).unwrap()[&made[index].id];
+    assert_eq!((of(3).fate.to_string().as_str(), of(3).until), ("daily 2 of 3", None), "no schedule makes any more");
+    let schedule = crate::schedules::add(&f.vault, &add(Schedule::cron(Kind::Daily, "0 2 * * *", "UTC")), now).unwrap();
+    // The second of three goes when two more are made, the third with the next one.
+    let next = schedule.next_run_at.unwrap();
+    assert_eq!(of(3).until, Some(next + HOUR * 24));
+    assert_eq!(of(2).until, Some(next));
+    assert_eq!((of(4).fate.to_string().as_str(), of(4).until), ("newest good", None));
+    assert_eq!((of(0).fate.to_string().as_str(), of(0).until), ("daily, beyond the newest 3", None));
+    let weekly = Preset::Standard.schedules("UTC", None).remove(1);
+    crate::schedules::add(&f.vault, &add(weekly), now).unwrap();
+    assert_eq!(of(2).until, Some(next), "a weekly one pushes no daily one out");
+    let pause = databases::EditDatabaseOptions { paused: Some(true), actor: "alice".to_owned(), ..Default::default() };
+    databases::edit_database(&f.vault, &db, &pause).unwrap();
+    assert_eq!(of(2).until, None);
+}
+
+#[test]
 fn a_policy_that_removes_many_asks_first() {
     let (f, db, _) = daily(20, 20);
     let strict = RetentionPolicy { daily: Some(3), ..RetentionPolicy::default() };

@@ -1,4 +1,4 @@
-//! The clockwork of cleanup: once a day and after each successful scheduled backup. Its state is in the catalog, so that of two processes
+//! The clockwork of cleanup: by the rhythm of each database, and after each successful scheduled backup. Its state is in the catalog, so that of two processes
 //! only one begins a pass, and one that dies is followed by another pass an hour later.
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,8 +14,9 @@ use super::{
     act::waiting_words,
     clock,
     planning::plan_by_catalog,
+    rhythm::Rhythm,
     space,
-    standing::{EVERY, newest_scheduled, say_that_it_waits, waits_for_consent},
+    standing::{newest_scheduled, say_that_it_waits, waits_for_consent},
 };
 use crate::{
     Result, Vault,
@@ -52,7 +53,12 @@ fn one(vault: &Vault, database: &Database, now: Timestamp, count_by: CountBy, fu
     let id = &database.id;
     let standing = vault.catalog().cleanup_standing(id)?;
     let newest = newest_scheduled(vault, id)?;
-    if database.paused || !is_due(&standing, newest, now, full) {
+    let rhythm = &database.cleanup_rhythm;
+    if database.paused || rhythm.paused {
+        return Ok(None);
+    }
+    let newer = rhythm.after_backups && newest > standing.seen_sequence;
+    if !is_due(&standing, &Rhythm::of(rhythm)?, newer, now, full) {
         return Ok(None);
     }
     let open = jobs::jobs(vault, &JobFilter { database: Some(id.clone()), open: true, ..JobFilter::default() })?;
@@ -95,11 +101,11 @@ fn one(vault: &Vault, database: &Database, now: Timestamp, count_by: CountBy, fu
     Ok(None)
 }
 
-fn is_due(standing: &CleanupStanding, newest_scheduled: i64, now: Timestamp, full: bool) -> bool {
-    let every = if full { AGAIN_AFTER } else { EVERY };
+fn is_due(standing: &CleanupStanding, rhythm: &Rhythm, newer: bool, now: Timestamp, full: bool) -> bool {
     // A time in the future is one of a wrong clock, and says nothing.
     let past = |at: Option<Timestamp>| at.filter(|&at| at <= now);
-    let wanted = newest_scheduled > standing.seen_sequence || past(standing.looked_at).is_none_or(|at| now.duration_since(at) >= every);
+    let by_clock = |at: Timestamp| rhythm.next_after(at).is_some_and(|next| next <= now) || full && now.duration_since(at) >= AGAIN_AFTER;
+    let wanted = newer || past(standing.looked_at).is_none_or(by_clock);
     let ended = standing.tried_at <= standing.looked_at && standing.failure.is_none();
     let rested = past(standing.tried_at).is_none_or(|at| now.duration_since(at) >= AGAIN_AFTER);
     wanted && (ended || rested)

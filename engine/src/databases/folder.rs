@@ -2,31 +2,76 @@
 
 use std::{cmp::Reverse, fs, io::ErrorKind, path::Path};
 
+use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
     database::Database,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
+    schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Error, Result, Vault,
     archive::Archive,
+    catalog::{ScheduleRow, Standing},
     durable,
     image::hex,
     keys,
     notes::{self, Notes},
+    scheduler::{self, Timing},
     take::doubt,
 };
 
 const FILE_VERSION: u32 = 1;
 
-/// `database.json`: uid and settings, no secrets.
+/// `database.json`: uid, settings and schedules, no secrets.
 #[derive(Debug, Serialize, Deserialize)]
 struct DatabaseFile {
     file_version: u32,
     #[serde(flatten)]
     database: Database,
+    /// Each is read by itself: one that cannot be read takes no other with it, and not the database. None in files of versions that kept
+    /// none here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedules: Option<Vec<Value>>,
+}
+
+/// A schedule as the file has it: what was said of it, and from where an interval is counted. When it last ran is not said.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptSchedule {
+    #[serde(flatten)]
+    schedule: Schedule,
+    anchor_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    managed_by: Option<String>,
+}
+
+/// What a folder says of the database that it belongs to.
+pub(super) struct LeftDatabase {
+    pub database: Database,
+    schedules: Option<Vec<Value>>,
+}
+
+impl LeftDatabase {
+    /// The rows of its schedules as they begin at `now`; none if the file is of a version that kept none.
+    pub(super) fn schedules(&self, now: Timestamp) -> Option<Vec<ScheduleRow>> {
+        let id = &self.database.id;
+        let row = |value: &Value| match serde_json::from_value::<KeptSchedule>(value.clone()) {
+            Ok(KeptSchedule { schedule, anchor_at, managed_by }) => {
+                // One whose zone this machine does not know is kept as it is, and says that it cannot be read.
+                let timing = Timing::for_database(id, &schedule, anchor_at).ok();
+                let standing = timing.map_or_else(Standing::default, |timing| scheduler::first_standing(&timing, now));
+                Some(ScheduleRow { number: 0, database: id.clone(), schedule, anchor_at, managed_by, standing })
+            }
+            Err(cause) => {
+                tracing::warn!(database = %id, %cause, "a schedule in database.json cannot be read, and is left out");
+                None
+            }
+        };
+        self.schedules.as_ref().map(|all| all.iter().filter_map(row).collect())
+    }
 }
 
 /// Under which id and uid a location is added.
@@ -43,7 +88,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         return match left_in(vault, id)? {
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
-            Left::Database(left) if left.location == location => Ok(Choice::TakenUp(left)),
+            Left::Database(left) if left.database.location == location => Ok(Choice::TakenUp(Box::new(left.database))),
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
@@ -53,9 +98,9 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
             continue;
         }
         if let Left::Database(left) = left_in(vault, &id)?
-            && left.location == location
+            && left.database.location == location
         {
-            return Ok(Choice::TakenUp(left));
+            return Ok(Choice::TakenUp(Box::new(left.database)));
         }
     }
     let taken =
@@ -65,7 +110,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
 
 enum Left {
     Nothing,
-    Database(Box<Database>),
+    Database(Box<LeftDatabase>),
     /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
     Other,
 }
@@ -87,17 +132,17 @@ pub(crate) fn any_folder_in(backups: &Path) -> Result<bool> {
 }
 
 /// Every database whose folder lies in the vault, by id; and the folders that look like one and cannot be read.
-pub(super) fn all_left(vault: &Vault) -> Result<(Vec<Database>, Vec<DatabaseId>)> {
+pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<DatabaseId>)> {
     let (mut databases, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         match left_in(vault, &id) {
-            Ok(Left::Database(database)) => databases.push(*database),
+            Ok(Left::Database(left)) => databases.push(*left),
             Ok(Left::Nothing) => {}
             Ok(Left::Other) | Err(_) => others.push(id),
         }
     }
-    databases.sort_by(|a, b| a.id.cmp(&b.id));
+    databases.sort_by(|a, b| a.database.id.cmp(&b.database.id));
     Ok((databases, others))
 }
 
@@ -105,7 +150,9 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     let path = vault.database_json_path(id);
     match fs::read(&path) {
         Ok(bytes) => Ok(match serde_json::from_slice::<DatabaseFile>(&bytes) {
-            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => Left::Database(Box::new(file.database)),
+            Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => {
+                Left::Database(Box::new(LeftDatabase { database: file.database, schedules: file.schedules }))
+            }
             _ => Left::Other,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -117,11 +164,34 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     }
 }
 
-pub(super) fn write(vault: &Vault, database: &Database) -> Result<()> {
-    let file = DatabaseFile { file_version: FILE_VERSION, database: database.clone() };
+/// Writes `database.json`. Whoever calls it holds the lock of the backups folder from the moment at which it read what it writes.
+pub(super) fn write(vault: &Vault, database: &Database, schedules: &[ScheduleRow]) -> Result<()> {
+    durable::make_dir(&vault.database_dir(&database.id))?;
+    durable::write(&vault.database_json_path(&database.id), &contents(database, schedules))
+}
+
+/// The same where the file does not say it already: a process died between the file and the catalog, or a version before this one wrote it.
+/// A folder that is not there is not made: its disk may not be.
+pub(super) fn mend(vault: &Vault, database: &Database, schedules: &[ScheduleRow]) -> Result<()> {
+    let path = vault.database_json_path(&database.id);
+    match fs::read(&path) {
+        Ok(present) if present == contents(database, schedules) => Ok(()),
+        Ok(_) => durable::write(&path, &contents(database, schedules)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+fn contents(database: &Database, schedules: &[ScheduleRow]) -> Vec<u8> {
+    let kept = |row: &ScheduleRow| {
+        let kept = KeptSchedule { schedule: row.schedule.clone(), anchor_at: row.anchor_at, managed_by: row.managed_by.clone() };
+        serde_json::to_value(kept).expect("our own types have string keys and serialise")
+    };
+    let schedules = Some(schedules.iter().map(kept).collect());
+    let file = DatabaseFile { file_version: FILE_VERSION, database: database.clone(), schedules };
     let mut json = serde_json::to_vec_pretty(&file).expect("our own types have string keys and serialise");
     json.push(b'\n');
-    durable::write(&vault.database_json_path(&database.id), &json)
+    json
 }
 
 pub(super) fn random_uid() -> Result<DatabaseUid> {

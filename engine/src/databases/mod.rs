@@ -11,7 +11,7 @@ use keepstone_model::{
     database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Engine, Situation, concerns, database_state},
     event::EventResult,
     id::DatabaseId,
-    retention::RetentionPolicy,
+    retention::{CleanupRhythm, RetentionPolicy},
     schedule::{OBJECTIVE_SLACK_SECS, Preset},
 };
 
@@ -128,6 +128,8 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             never_replace: false,
             paused: false,
             retention: RetentionPolicy::standard(),
+            retention_managed_by: None,
+            cleanup_rhythm: CleanupRhythm::default(),
             auto_recovery: false,
             encrypt: false,
             loss: LossPolicy::default(),
@@ -143,8 +145,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     }
     // The folder first: if the process dies here, the next attempt finds the uid there and takes it up. A row first could make archives whose
     // folder does not say whose they are.
-    durable::make_dir(&vault.database_dir(&database.id))?;
-    folder::write(vault, &database)?;
+    folder::write(vault, &database, &schedules)?;
     let adopted = folder::archives(vault, &database)?;
     let message = match adopted.len() {
         0 => format!("added {} at {location}", database.id),
@@ -170,13 +171,15 @@ pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
     let (left, others) = folder::all_left(vault)?;
     let unread = |id: &DatabaseId| format!("{id}: its database.json is not there or cannot be read");
     let mut taken_up = TakenUp { databases: 0, backups: 0, skipped: others.iter().map(unread).collect() };
-    for database in left {
-        let id = database.id.clone();
+    for left in left {
+        let (database, id) = (&left.database, left.database.id.clone());
         let taken = (|| {
-            let adopted = folder::archives(vault, &database)?;
+            // A file of a version that kept no schedules there leaves the default ones.
+            let schedules = left.schedules(now).map_or_else(|| FirstSchedules::of(Preset::Standard).rows(&id, now), Ok)?;
+            let adopted = folder::archives(vault, database)?;
             let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.len());
             let event = event("database.added", actor, &id, message);
-            let added = vault.catalog().add_database(&database, &FirstSchedules::of(Preset::Standard).rows(&id, now)?, &adopted, &event)?;
+            let added = vault.catalog().add_database(database, &schedules, &adopted, &event)?;
             if added.id != id {
                 return Err(Error::AlreadyExists { what: "database of the same location", name: added.id.to_string() });
             }
@@ -328,21 +331,47 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     }
     let message = format!("{} {id}", action.trim_start_matches("database."));
     // The file first, like notes before their row: what was acknowledged is in both.
-    durable::make_dir(&vault.database_dir(id))?;
-    folder::write(vault, &edited)?;
+    folder::write(vault, &edited, &vault.catalog().schedules(Some(id))?)?;
     vault.catalog().edit_database(&edited, &event(action, &options.actor, id, message), Timestamp::now())?;
     Ok(edited)
 }
 
-/// Sets the policy, unasked: [`crate::cleanup::set_policy`] is what asks.
-pub(crate) fn set_retention(vault: &Vault, id: &DatabaseId, policy: &RetentionPolicy, actor: &str) -> Result<Database> {
+/// Sets the policy and who alone may change it from now on, unasked: [`crate::cleanup::set_policy`] is what asks.
+pub(crate) fn set_retention(
+    vault: &Vault,
+    id: &DatabaseId,
+    policy: &RetentionPolicy,
+    managed_by: Option<&str>,
+    actor: &str,
+) -> Result<Database> {
     let _guard = guard::lock_dir(vault.backups_dir())?;
     let mut edited = database(vault, id)?;
-    let message = format!("changed the retention of {id}: {}; before: {}", policy.words(), edited.retention.words());
+    let message = if edited.retention == *policy {
+        let who = managed_by.map_or_else(|| "is everybody's again".to_owned(), |by| format!("is set by the {by}"));
+        format!("the retention of {id} {who}: {}", policy.words())
+    } else {
+        format!("changed the retention of {id}: {}; before: {}", policy.words(), edited.retention.words())
+    };
     edited.retention = policy.clone();
-    durable::make_dir(&vault.database_dir(id))?;
-    folder::write(vault, &edited)?;
+    edited.retention_managed_by = managed_by.map(str::to_owned);
+    folder::write(vault, &edited, &vault.catalog().schedules(Some(id))?)?;
     vault.catalog().edit_database(&edited, &event("retention.changed", actor, id, message), Timestamp::now())?;
+    Ok(edited)
+}
+
+/// Sets when cleanup looks at a database by itself. `told` is the rhythm in words.
+pub(crate) fn set_cleanup(vault: &Vault, id: &DatabaseId, rhythm: &CleanupRhythm, told: &str, actor: &str) -> Result<Database> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
+    let mut edited = database(vault, id)?;
+    let action = match (edited.cleanup_rhythm.paused, rhythm.paused) {
+        (false, true) => "cleanup.paused",
+        (true, false) => "cleanup.resumed",
+        _ => "cleanup.rhythm_set",
+    };
+    let message = format!("set when cleanup looks at {id}: {told}");
+    edited.cleanup_rhythm = rhythm.clone();
+    folder::write(vault, &edited, &vault.catalog().schedules(Some(id))?)?;
+    vault.catalog().edit_database(&edited, &event(action, actor, id, message), Timestamp::now())?;
     Ok(edited)
 }
 
@@ -359,10 +388,23 @@ pub(crate) fn set_schedules(
     let mut edited = database(vault, id)?;
     edited.auto_recovery = auto_recovery;
     // The file first, like notes before their row: what was acknowledged is in both.
-    durable::make_dir(&vault.database_dir(id))?;
-    folder::write(vault, &edited)?;
+    folder::write(vault, &edited, rows)?;
     vault.catalog().replace_schedules(&edited, rows, event, now)?;
     Ok(edited)
+}
+
+/// Writes down what the schedules of a database are going to be, before the catalog does. Whoever calls it holds the lock of the backups folder.
+pub(crate) fn keep_schedules(vault: &Vault, id: &DatabaseId, rows: &[ScheduleRow]) -> Result<()> {
+    folder::write(vault, &database(vault, id)?, rows)
+}
+
+/// Brings every `database.json` up to what the catalog says, where it says something else.
+pub(crate) fn mend_files(vault: &Vault) -> Result<()> {
+    let _guard = guard::lock_dir(vault.backups_dir())?;
+    for database in databases(vault)? {
+        folder::mend(vault, &database, &vault.catalog().schedules(Some(&database.id))?)?;
+    }
+    Ok(())
 }
 
 /// Forgets the database and its schedules; its archives stay where they are.

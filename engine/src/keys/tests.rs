@@ -402,3 +402,35 @@ fn the_kit_holds_what_is_needed_and_no_secret() {
         assert!(said.len() == 16 && kit.contains(&format!("test string {said}")), "{said}");
     }
 }
+
+#[test]
+fn a_start_makes_no_second_backup_of_the_same_encrypted_content() {
+    use keepstone_model::id::Kind;
+    let shop = encrypting();
+    let first = shop.backup();
+    let start = |shop: &Shop| {
+        let options = CreateOptions {
+            kind: Kind::Startup,
+            unless_equal_within_secs: Some(3600),
+            ..CreateOptions::new(shop.database.id.clone(), "alice")
+        };
+        create(&shop.vault, &options, &Silent).unwrap()
+    };
+    // The hash that it is compared by is sealed; the password that the vault keeps opens it, also in another process.
+    let again = start(&shop);
+    assert!(again.unchanged);
+    assert_eq!(again.backup.id, first);
+    let shop = shop.reopened();
+    assert!(start(&shop).unchanged);
+    Connection::open(&shop.source).unwrap().execute_batch("INSERT INTO secret_customers VALUES (2)").unwrap();
+    let changed = start(&shop);
+    assert!(!changed.unchanged && changed.backup.encryption == Encryption::Known, "{:?}", changed.backup);
+    assert!(start(&shop).unchanged);
+    Connection::open(&shop.source).unwrap().execute_batch("UPDATE secret_customers SET a = 3 WHERE a = 2").unwrap();
+    assert!(!start(&shop).unchanged, "of the same size, and not the same");
+    // What no known password opens can stand in for nothing.
+    fs::remove_dir_all(shop.vault.data_dir().join("keys")).unwrap();
+    let shop = shop.reopened();
+    add(&shop.vault, &Password::new(SECOND), CHEAP, true, "alice").unwrap();
+    assert!(!start(&shop).unchanged, "in doubt a new one is made");
+}

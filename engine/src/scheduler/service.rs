@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     catalog::{ScheduleRow, Standing, rounded},
-    cleanup, create,
+    cleanup, create, databases,
     jobs::{self, random},
     keys,
     recheck::{self, RecheckOptions},
@@ -256,6 +256,9 @@ impl Monitor for UntilStopped<'_> {
 /// Mends what other processes left when they died, checks old backups again, and keeps house.
 fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
     let mut mended = Instant::now();
+    if let Err(error) = databases::mend_files(vault) {
+        tracing::error!(%error, "a database.json could not be brought up to date");
+    }
     while !stop.is_set() {
         if mended.elapsed() >= MEND {
             mended = Instant::now();

@@ -37,9 +37,12 @@ fn runs(cron: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
 fn daylight_saving_time_neither_doubles_nor_skips() {
     const BERLIN: &str = "Europe/Berlin"; // gap 2026-03-29 02:00–03:00, overlap 2026-10-25 02:00–03:00
     const NEW_YORK: &str = "America/New_York"; // gap 2026-03-08 02:00–03:00, overlap 2026-11-01 01:00–02:00
+    const LORD_HOWE: &str = "Australia/Lord_Howe"; // gap 2026-10-04 02:00–02:30, overlap 2026-04-05 01:30–02:00
+    const KOLKATA: &str = "Asia/Kolkata";
     let gap = "2026-03-28T12:00:00Z";
     let overlap = "2026-10-24T12:00:00Z";
-    let cases: [(&str, &str, &str, &[&str]); 15] = [
+    let (howe_gap, howe_overlap) = ("2026-10-03T00:00:00Z", "2026-04-04T00:00:00Z");
+    let cases: [(&str, &str, &str, &[&str]); 24] = [
         ("0 2 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 02:00+02:00"]),
         ("30 2 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 02:30+02:00"]),
         ("0 3 * * *", BERLIN, gap, &["03-29 03:00+02:00", "03-30 03:00+02:00"]),
@@ -59,6 +62,18 @@ fn daylight_saving_time_neither_doubles_nor_skips() {
         ("0 * * * *", BERLIN, "2026-03-29T00:30:00Z", &["03-29 03:00+02:00", "03-29 04:00+02:00"]),
         ("0 * * * *", BERLIN, "2026-10-24T23:30:00Z", &["10-25 02:00+02:00", "10-25 02:00+01:00", "10-25 03:00+01:00"]),
         ("*/30 * * * *", NEW_YORK, "2026-11-01T05:15:00Z", &["11-01 01:30-04:00", "11-01 01:00-05:00", "11-01 01:30-05:00"]),
+        // Half an hour: 02:00 becomes 02:30, and 02:00 becomes 01:30.
+        ("15 2 * * *", LORD_HOWE, howe_gap, &["10-04 02:30+11:00", "10-05 02:15+11:00"]),
+        ("30 2 * * *", LORD_HOWE, howe_gap, &["10-04 02:30+11:00", "10-05 02:30+11:00"]),
+        ("45 1 * * *", LORD_HOWE, howe_overlap, &["04-05 01:45+11:00", "04-06 01:45+10:30"]),
+        ("0 2 * * *", LORD_HOWE, howe_overlap, &["04-05 02:00+10:30", "04-06 02:00+10:30"]),
+        ("*/15 1 * * 0", LORD_HOWE, "2026-04-04T14:20:00Z", &["04-05 01:30+11:00", "04-05 01:45+11:00", "04-05 01:30+10:30"]),
+        // No change of the clock, not even with a half hour in the offset.
+        ("30 2 * * *", KOLKATA, gap, &["03-29 02:30+05:30", "03-30 02:30+05:30"]),
+        ("0 */6 * * *", KOLKATA, overlap, &["10-24 18:00+05:30", "10-25 00:00+05:30", "10-25 06:00+05:30"]),
+        ("30 2 * * *", "UTC", gap, &["03-29 02:30+00:00", "03-30 02:30+00:00"]),
+        // 29 February, and only then.
+        ("0 2 29 2 *", "UTC", gap, &["02-29 02:00+00:00"]),
     ];
     for (cron, zone, from, expected) in cases {
         assert_eq!(runs(cron, zone, from, expected.len()), expected, "{cron} {zone} {from}");

@@ -17,7 +17,7 @@ use crate::{
     databases, durable, guard,
     jobs::ignore_missing,
     keys::Keys,
-    layout,
+    layout, schedules,
 };
 
 /// The new catalog while it is made. A process that dies meanwhile leaves it; the next rebuild begins anew.
@@ -35,8 +35,8 @@ pub struct RebuildReport {
     pub skipped: Vec<String>,
 }
 
-/// Puts a new catalog in the place of one that is damaged or lost. Pins, descriptions, proofs and the trash come back from the notes;
-/// databases get the default schedules; users and the activity log do not come back. Refused while another process has the catalog open; this one must not have.
+/// Puts a new catalog in the place of one that is damaged or lost. Pins, descriptions, proofs and the trash come back from the notes, settings
+/// and schedules from `database.json`; when a schedule last ran, users and the activity log do not come back. Refused while another process has the catalog open; this one must not have.
 ///
 /// The old catalog is moved aside only when the new one is whole and durable. If the process dies between that and the last rename there is no
 /// catalog, which every start notices, and the next rebuild makes one.
@@ -54,6 +54,7 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     let vault =
         Vault { catalog: Catalog::open(&unfinished)?, live: Live::open(&data.join("live.sqlite"))?, keys: Keys::new(&data), data, backups };
     let taken_up = databases::take_up_all(&vault, actor)?;
+    schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
     let mut report = RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped };
     let message = format!("made a new catalog out of {} databases and {} backups", report.databases, report.backups);
     let event = NewEvent { actor, action: "catalog.rebuilt", result: EventResult::Ok, database: None, backup: None, job: None, message };

@@ -220,6 +220,114 @@ fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
     assert!(!names.iter().any(|name| name.contains("rebuilding")), "{names:?}");
 }
 
+#[test]
+fn what_was_set_comes_back_with_the_catalog() {
+    use keepstone_model::{
+        anomaly::LossPolicy,
+        id::Kind,
+        retention::{CleanupRhythm, CountBy, RetentionPolicy},
+        schedule::{IfMissed, JobLimits, Preset, Schedule, Trigger},
+    };
+
+    use crate::{cleanup, databases, schedules, verify};
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let source = dir.path().join("shop.db");
+    rusqlite::Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+    let options = databases::AddDatabaseOptions {
+        location: source.to_str().unwrap().to_owned(),
+        name: None,
+        schedules: Some(databases::FirstSchedules::of(Preset::HalfDaily)),
+        actor: "alice".to_owned(),
+    };
+    let shop = databases::add_database(&vault, &options).unwrap().id;
+    let now = jiff::Timestamp::now();
+    let cron = Schedule {
+        if_missed: IfMissed::Skip,
+        jitter_secs: 60,
+        paused: true,
+        ..Schedule::cron(Kind::Weekly, "30 2 * * 0", "Australia/Lord_Howe")
+    };
+    let add = |schedule| schedules::AddScheduleOptions { database: shop.clone(), schedule, actor: "alice".to_owned() };
+    let weekly = schedules::add(&vault, &add(cron), now).unwrap().number;
+    let gone = schedules::add(&vault, &add(Schedule::cron(Kind::Yearly, "0 0 1 1 *", "UTC")), now).unwrap().number;
+    schedules::remove(&vault, gone, "alice", now).unwrap();
+    let jitter = schedules::EditScheduleOptions { jitter_secs: Some(600), actor: "alice".to_owned(), ..Default::default() };
+    schedules::edit(&vault, weekly, &jitter, now).unwrap();
+    schedules::set_managed(&vault, &shop, "environment", Some(&Schedule::cron(Kind::Daily, "0 2 * * *", "UTC")), now).unwrap();
+    let loss = LossPolicy { share_percent: Some(20), tables: [("t".to_owned(), None)].into() };
+    let edit = databases::EditDatabaseOptions {
+        objective_secs: Some(Some(7200)),
+        never_replace: Some(true),
+        loss: Some(loss),
+        actor: "alice".to_owned(),
+        ..Default::default()
+    };
+    databases::edit_database(&vault, &shop, &edit).unwrap();
+    cleanup::set_policy(&vault, &shop, &RetentionPolicy::standard(), cleanup::Consent::Given, CountBy::Good, "alice").unwrap();
+    let rhythm = CleanupRhythm {
+        trigger: Trigger::Cron { cron: "30 4 * * *".to_owned(), time_zone: "Europe/Berlin".to_owned() },
+        after_backups: false,
+        paused: true,
+    };
+    cleanup::set_rhythm(&vault, &shop, &rhythm, "alice", now).unwrap();
+    let limits = JobLimits { max_running: 5, hung_after_secs: 120, stop_within_secs: 9 };
+    schedules::set_job_limits(&vault, &limits, "alice", now).unwrap();
+    let create = || crate::create::create(&vault, &crate::create::CreateOptions::new(shop.clone(), "alice"), &crate::Silent).unwrap();
+    let (good, bad) = (create().backup.id, create().backup.id);
+    let said = |vault: &Vault| -> Vec<_> {
+        let all = vault.catalog().schedules(None).unwrap();
+        all.into_iter().map(|row| (row.schedule, row.anchor_at, row.managed_by)).collect()
+    };
+    let (before, schedules_before) = (databases::database(&vault, &shop).unwrap(), said(&vault));
+    assert_eq!(schedules_before.len(), 5);
+    // The newest one is damaged: the link is to the one before, now and of a new catalog.
+    let latest =
+        |vault: &Vault| fs::read_link(vault.latest_link(&shop)).ok().map(|link| link.file_stem().unwrap().to_str().unwrap().to_owned());
+    assert_eq!(latest(&vault).as_deref(), Some(bad.as_str()));
+    let archive = vault.archive_path(&bad);
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    verify::verify(&vault, &verify::VerifyOptions::new(bad, "alice"), &crate::Silent).unwrap();
+    assert_eq!(latest(&vault).as_deref(), Some(good.as_str()), "a failed check moves the link");
+    fs::remove_file(vault.latest_link(&shop)).unwrap();
+
+    let options = VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    drop(vault);
+    fs::write(options.data.join("catalog.sqlite"), "damaged").unwrap();
+    super::rebuild(&options, "alice").unwrap();
+    let vault = Vault::open(&options).unwrap();
+    assert_eq!(databases::database(&vault, &shop).unwrap(), before);
+    assert_eq!(said(&vault), schedules_before);
+    assert!(schedules::list(&vault, None, now).unwrap()[0].next_run_at.is_some(), "they run again");
+    assert_eq!(schedules::job_limits(&vault).unwrap(), limits);
+    assert_eq!(latest(&vault).as_deref(), Some(good.as_str()), "the link comes back");
+
+    // One schedule that nobody can read takes no other with it; a file that another version or a dying process left is brought up to date.
+    let file = vault.database_json_path(&shop);
+    let text = fs::read_to_string(&file).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["schedules"][1] = serde_json::json!({ "kind": "centennial" });
+    fs::write(&file, value.to_string()).unwrap();
+    databases::mend_files(&vault).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    fs::write(&file, value.to_string()).unwrap();
+    drop(vault);
+    fs::remove_file(options.data.join("catalog.sqlite")).unwrap();
+    super::rebuild(&options, "alice").unwrap();
+    assert_eq!(said(&Vault::open(&options).unwrap()).len(), 4);
+    // A file of before schedules were kept there leaves the default ones.
+    let vault = Vault::open(&options).unwrap();
+    value.as_object_mut().unwrap().remove("schedules");
+    fs::write(&file, value.to_string()).unwrap();
+    drop(vault);
+    fs::remove_file(options.data.join("catalog.sqlite")).unwrap();
+    super::rebuild(&options, "alice").unwrap();
+    assert_eq!(said(&Vault::open(&options).unwrap()).len(), 3);
+}
+
 fn create_next(vault: &Vault, database: &crate::model::id::DatabaseId) -> i64 {
     let options = crate::create::CreateOptions::new(database.clone(), "alice");
     crate::create::create(vault, &options, &crate::Silent).unwrap().backup.sequence

@@ -8,13 +8,17 @@ mod fate;
 mod forecast;
 mod plan;
 mod policy;
+mod rhythm;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod until;
 
 pub use clock::{CLOCK_JUMP_SECS, CLOCK_SLACK_SECS, ClockAnomaly, clock_anomaly};
 pub use fate::{Fate, Keep, Remove, Rule};
 pub use forecast::{FORECAST_DAYS, Forecast, Rate, forecast};
 pub use plan::{FLOOR, RetentionPlan, SAFETY_SECS, newest_good, pass_limit, plan};
 pub use policy::{PolicyText, RetentionPolicy, STARTUP_KEEP};
+pub use rhythm::{CleanupRhythm, RHYTHM_MAX_SECS, RHYTHM_MIN_SECS};
 pub use standing::{Candidate, Circumstances, CountBy, Manual, Obstacle, Pass, holding_sequence};
+pub use until::kept_until;

@@ -25,8 +25,8 @@ enum CatalogVerb {
 
 pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     let CatalogVerb::Rebuild { yes } = &args.verb;
-    cx.out.note("Databases and backups, with pins, descriptions, checks and the trash, come back from the backups folder.");
-    cx.out.note("Users, jobs and the activity log do not, and every database gets the default schedules. The old catalog is kept.");
+    cx.out.note("Databases with their settings and schedules, and backups with pins, descriptions, checks and the trash, come back from the folder of backups.");
+    cx.out.note("Users, jobs and the activity log do not. The old catalog is kept.");
     confirm(cx, "catalog rebuild", *yes, "Make a new catalog?", Some("rebuild"))?;
     let report = vault::rebuild(&cx.vault_options()?, &context::actor())?;
     cx.out.result(json!({

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use keepstone_engine::{
     cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions, FirstSchedules},
-    model::{anomaly::LossPolicy, human, schedule::Preset},
+    model::{anomaly::LossPolicy, database::Database, human, schedule::Preset},
     schedules,
 };
 use serde_json::{Value, json};
@@ -282,7 +282,8 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
         row("size at the last backup", human::bytes(size).into());
     }
     row("next run", words::time_or_dash(status.next_run_at).into());
-    row("keeps", database.retention.words().into());
+    row("keeps", kept_words(database).into());
+    row("cleanup", status.cleanup.rhythm.as_str().into());
     row("last cleanup", words::time_or_dash(status.cleanup.last_at).into());
     if let Some(alarm) = status.cleanup.alarm() {
         row("▲", alarm.into());
@@ -330,6 +331,12 @@ fn remove(db: &str, yes: Yes, cx: &Context) -> Result<(), Fault> {
     cx.out.result(result);
     cx.out.outcome(&database.id, format_args!("removed {}", database.id));
     Ok(())
+}
+
+/// The retention in words, and who alone sets it.
+pub(crate) fn kept_words(database: &Database) -> String {
+    let by = database.retention_managed_by.as_ref().map(|by| format!(" (set by the {by})"));
+    format!("{}{}", database.retention.words(), by.unwrap_or_default())
 }
 
 pub(crate) fn objective(status: &DatabaseStatus) -> String {

@@ -1,16 +1,18 @@
 //! `keepstone retention`: the policy by which cleanup keeps backups of a database.
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, builder::TypedValueParser};
 use jiff::Timestamp;
 use keepstone_engine::{
-    Vault,
+    Error, Vault,
     cleanup::{self, CleanupPlan, Consent, PlanOptions},
     databases,
     model::{
         human,
         id::DatabaseId,
-        retention::{Forecast, Manual, Pass, RetentionPolicy},
+        retention::{CleanupRhythm, Forecast, Manual, Pass, RetentionPolicy},
+        schedule::Trigger,
     },
+    schedules,
 };
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use super::{
     Context, Fault,
     cleanup::json as plan_json,
     confirm::confirm,
-    context, environment,
+    context, db as db_verb, environment,
     table::Table,
     values::{Yes, duration_secs},
     words,
@@ -31,7 +33,9 @@ Examples:
   keepstone retention show shop
   keepstone retention set shop --daily-keep 14 --yearly-keep 5
   keepstone retention set shop --weekly-keep none --max-age 90d
-  keepstone retention set shop --standard")]
+  keepstone retention set shop --standard
+  keepstone retention schedule shop --cron '30 4 * * *' --zone Europe/Berlin
+  keepstone retention schedule shop --pause")]
 pub(crate) struct Retention {
     #[command(subcommand)]
     verb: RetentionVerb,
@@ -48,6 +52,38 @@ enum RetentionVerb {
     /// Change the policy; one that would remove many at once asks first
     #[command(group = ArgGroup::new("rule").required(true).multiple(true).args(RULE_IDS).args(SET_IDS))]
     Set(Set),
+    /// Show or change when cleanup looks at a database by itself
+    #[command(group = ArgGroup::new("when").args(["cron", "every"]))]
+    Schedule(Rhythm),
+}
+
+#[derive(Debug, Args)]
+struct Rhythm {
+    /// An id or a location
+    #[arg(value_name = "DB")]
+    db: String,
+    /// Minute, hour, day of month, month, day of week, e.g. '30 4 * * *'
+    #[arg(long, value_name = "CRON")]
+    cron: Option<String>,
+    /// The time zone of the cron, e.g. Europe/Berlin; else this machine's
+    #[arg(long, value_name = "ZONE", requires = "cron")]
+    zone: Option<String>,
+    /// So long after each look, e.g. 24h
+    #[arg(long, value_name = "AGE")]
+    every: Option<String>,
+    /// Whether it also looks after each scheduled backup
+    #[arg(long, value_name = "WHETHER", value_parser = yes_or_no())]
+    after_backups: Option<bool>,
+    /// Remove nothing by itself until it is resumed
+    #[arg(long, conflicts_with = "resume")]
+    pause: bool,
+    /// Let a paused cleanup go on
+    #[arg(long)]
+    resume: bool,
+}
+
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    clap::builder::PossibleValuesParser::new(["yes", "no"]).map(|word| word == "yes")
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +215,7 @@ pub(crate) fn run(args: &Retention, cx: &Context) -> Result<(), Fault> {
     match &args.verb {
         RetentionVerb::Show { db } => show(&vault, db, cx),
         RetentionVerb::Set(args) => set(&vault, args, cx),
+        RetentionVerb::Schedule(args) => schedule(&vault, args, cx),
     }
 }
 
@@ -193,7 +230,7 @@ fn show(vault: &Vault, db: &str, cx: &Context) -> Result<(), Fault> {
     result["cleanup"] = words::cleanup_json(&status);
     cx.out.result(result);
     let mut table = Table::facts();
-    table.row(["keeps".into(), plan.policy.words().into()]);
+    table.row(["keeps".into(), db_verb::kept_words(&plan.database).into()]);
     let held = format!("{} backups, {}", human::count(plan.kept_count), human::bytes(plan.kept_bytes));
     table.row(["holds".into(), held.into()]);
     let goes = match plan.removed.len() {
@@ -202,6 +239,7 @@ fn show(vault: &Vault, db: &str, cx: &Context) -> Result<(), Fault> {
     };
     table.row(["would remove now".into(), goes.into()]);
     table.row(["in 30 days".into(), in_30_days(&outlook).into()]);
+    table.row(["cleanup looks".into(), status.rhythm.as_str().into()]);
     table.row(["last cleanup".into(), words::time_or_dash(status.last_at).into()]);
     table.row(["next cleanup".into(), words::time_or_dash(status.next_at).into()]);
     if let Some(alarm) = status.alarm() {
@@ -213,6 +251,9 @@ fn show(vault: &Vault, db: &str, cx: &Context) -> Result<(), Fault> {
 
 fn set(vault: &Vault, args: &Set, cx: &Context) -> Result<(), Fault> {
     let database = databases::find_database(vault, &args.db)?;
+    if let Some(by) = &database.retention_managed_by {
+        return Err(Error::Managed { what: format!("the retention of {}", database.id), by: by.clone() }.into());
+    }
     let base = match () {
         () if args.standard => RetentionPolicy { imported: database.retention.imported, ..RetentionPolicy::standard() },
         () if args.clear => RetentionPolicy { imported: database.retention.imported, ..RetentionPolicy::default() },
@@ -254,6 +295,39 @@ fn set(vault: &Vault, args: &Set, cx: &Context) -> Result<(), Fault> {
         cx.out.note(format_args!("The next cleanups remove {} backups, {}.", plan.removed.len(), human::bytes(plan.freed_bytes)));
     }
     cx.out.note(format_args!("In 30 days it will hold {}.", in_30_days(&outlook)));
+    Ok(())
+}
+
+/// When cleanup looks by itself; without anything to change it is shown.
+fn schedule(vault: &Vault, args: &Rhythm, cx: &Context) -> Result<(), Fault> {
+    let database = databases::find_database(vault, &args.db)?;
+    let (id, present, now) = (database.id, database.cleanup_rhythm, Timestamp::now());
+    let trigger = match (&args.cron, &args.every) {
+        (Some(cron), _) => Trigger::Cron {
+            cron: cron.split_whitespace().collect::<Vec<_>>().join(" "),
+            time_zone: args.zone.clone().unwrap_or_else(schedules::host_time_zone),
+        },
+        (None, Some(every)) => Trigger::Interval { every_secs: duration_secs(every)? },
+        (None, None) => present.trigger.clone(),
+    };
+    let rhythm = CleanupRhythm {
+        trigger,
+        after_backups: args.after_backups.unwrap_or(present.after_backups),
+        paused: (present.paused || args.pause) && !args.resume,
+    };
+    let changed = rhythm != present;
+    if changed {
+        cleanup::set_rhythm(vault, &id, &rhythm, &context::actor(), now)?;
+    }
+    let status = databases::status(vault, &id, now)?.cleanup;
+    let mut result = json!({ "database": id, "changed": changed, "schedule": rhythm });
+    result["cleanup"] = words::cleanup_json(&status);
+    cx.out.result(result);
+    cx.out.outcome(&id, format_args!("cleanup looks at {id} {}", status.rhythm));
+    cx.out.note(format_args!("  last {}, next {}", words::time_or_dash(status.last_at), words::time_or_dash(status.next_at)));
+    if let Some(alarm) = status.alarm() {
+        cx.out.note(format_args!("▲ {alarm}"));
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! `keepstone show`: everything about one backup.
 
 use clap::Args;
+use jiff::Timestamp;
 use keepstone_engine::{
-    backups,
+    backups, cleanup,
     model::{backup::Proof, human, metadata::Slot},
 };
 use serde_json::json;
@@ -44,6 +45,9 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     result["locked"] = json!(detail.locked);
     result["previous"] = json!(detail.previous);
     result["next"] = json!(detail.next);
+    let reason = cleanup::reasons(&vault, &backup.database, Timestamp::now())?.remove(&backup.id);
+    result["why_kept"] = json!(reason.map(|reason| reason.fate.to_string()));
+    result["kept_until"] = json!(reason.and_then(|reason| reason.until));
     cx.out.result(result);
 
     let mut facts = Table::facts();
@@ -73,6 +77,9 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("description", Some(backup.description.clone()));
     optional("tags", Some(backup.tags.join(", ")));
     optional("pinned", backup.pinned.then(|| "yes: it is never deleted".to_owned()));
+    optional("why kept", reason.filter(|reason| !reason.fate.is_removed()).map(|reason| reason.fate.to_string()));
+    optional("goes next", reason.filter(|reason| reason.fate.is_removed()).map(|reason| reason.fate.to_string()));
+    optional("kept until", reason.and_then(|reason| reason.until).map(|until| format!("about {}", words::time(until))));
     optional("suspect", backup.suspect.clone());
     optional("acknowledged", backup.acknowledged.as_ref().map(words::acknowledged));
     optional("error", backup.error.clone());

@@ -107,6 +107,8 @@ pub(crate) fn backup_json(backup: &Backup) -> Value {
 /// How cleanup stands with a database.
 pub(crate) fn cleanup_json(status: &CleanupStatus) -> Value {
     json!({
+        "rhythm": status.rhythm,
+        "paused": status.paused,
         "last_at": status.last_at,
         "next_at": status.next_at,
         "late": status.late,

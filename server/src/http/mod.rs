@@ -72,7 +72,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     announce(vault.clone(), &site).await?;
     let (bell, stopping) = watch::channel(false);
-    let app = router::router(&router::Parts { vault, site, live: live.receiver(), stopping: stopping.clone(), demo });
+    let app = router::router(&router::Parts { vault, site, live: live.receiver(), stopping: stopping.clone(), demo, firing });
     let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped(stopping));
     let mut server = tokio::spawn(graceful.into_future());
 

@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 use keepstone_app::{live_types::LiveState, server::ServerContext};
-use keepstone_engine::Vault;
+use keepstone_engine::{Vault, scheduler::Firing};
 use tokio::sync::watch;
 use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
 
@@ -28,16 +28,18 @@ pub(super) struct Parts {
     pub(super) live: watch::Receiver<LiveState>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) demo: bool,
+    pub(super) firing: Firing,
 }
 
 pub(super) fn router(parts: &Parts) -> Router {
-    let Parts { vault, site, live, stopping, demo } = parts;
+    let Parts { vault, site, live, stopping, demo, firing } = parts;
     let context = ServerContext {
         vault: vault.clone(),
         live: live.clone(),
         accounts: Arc::new(LocalAccounts::new(vault.clone(), site.is_https())),
         asset: assets::address,
         demo: *demo,
+        firing: *firing,
     };
     let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
     let ready = vault.clone();

@@ -46,6 +46,10 @@ pub struct BackupRow {
     /// Against the backup before it, e.g. `+1 %`; empty where that is not known.
     pub change: String,
     pub pinned: bool,
+    /// Why it stays or goes, e.g. `daily 1 of 7`; empty where no rule is asked, of a failed one say.
+    pub why: String,
+    /// About until when; none where no time can be said.
+    pub until: Option<Moment>,
     pub description: String,
     pub tags: Vec<String>,
     pub error: Option<String>,

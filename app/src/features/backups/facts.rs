@@ -6,6 +6,7 @@ use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use keepstone_engine::{
     Vault,
     backups::{self, BackupFilter},
+    cleanup::{self, Reason},
     databases, delete, jobs,
 };
 use keepstone_model::{
@@ -72,7 +73,9 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
     blocking(move |vault| {
         let found = backups::list(vault, &question.filter(&zone))?;
         let sizes = sizes_before(vault, &found.backups)?;
-        let rows = found.backups.iter().map(|backup| row(backup, sizes.get(&backup.id).copied(), now, &zone)).collect();
+        let reasons = reasons(vault, &found.backups, now)?;
+        let rows = found.backups.iter().map(|backup| row(backup, sizes.get(&backup.id).copied(), reasons.get(&backup.id), now, &zone));
+        let rows = rows.collect();
         let trashed = BackupFilter { state: Some(BackupState::Trashed), limit: Some(0), ..BackupFilter::default() };
         Ok(BackupList {
             rows,
@@ -87,6 +90,18 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
         })
     })
     .await
+}
+
+/// Why each of these backups stays or goes.
+fn reasons(vault: &Vault, shown: &[Backup], now: Timestamp) -> keepstone_engine::Result<BTreeMap<BackupId, Reason>> {
+    let mut all = BTreeMap::new();
+    let mut of: Vec<&DatabaseId> = shown.iter().map(|backup| &backup.database).collect();
+    of.sort_unstable();
+    of.dedup();
+    for database in of {
+        all.append(&mut cleanup::reasons(vault, database, now)?);
+    }
+    Ok(all)
 }
 
 /// For each of these backups the archive size of the complete one before it, as far as the newest few hundred of its database tell.
@@ -112,8 +127,16 @@ fn sizes_before(vault: &Vault, shown: &[Backup]) -> keepstone_engine::Result<BTr
     Ok(sizes)
 }
 
-fn row(backup: &Backup, size_before: Option<u64>, now: Timestamp, zone: &TimeZone) -> BackupRow {
+fn row(backup: &Backup, size_before: Option<u64>, reason: Option<&Reason>, now: Timestamp, zone: &TimeZone) -> BackupRow {
+    let (why, until) = match (backup.state, reason) {
+        (BackupState::Trashed, _) => ("in the trash".to_owned(), backup.trash_until),
+        (BackupState::Complete, Some(reason)) if reason.fate.is_removed() => (format!("goes with the next cleanup: {}", reason.fate), None),
+        (BackupState::Complete, Some(reason)) => (reason.fate.to_string(), reason.until),
+        _ => (String::new(), None),
+    };
     BackupRow {
+        why,
+        until: until.map(|until| Moment::new(until, now, zone)),
         id: backup.id.to_string(),
         database: backup.database.to_string(),
         kind: backup.kind.to_string(),
@@ -154,6 +177,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
         let backup = &found.backup;
         let of_database = BackupFilter { database: Some(backup.database.clone()), ..BackupFilter::default() };
         let of_database = backups::list(vault, &of_database)?.backups;
+        let reason = cleanup::reasons(vault, &backup.database, now)?.remove(&backup.id);
         let before = match &found.previous {
             Some(previous) => Some(backups::backup(vault, previous)?.archive_size_bytes),
             None => None,
@@ -174,8 +198,8 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             columns: table.columns.iter().map(|column| (column.name.clone(), column.declared_type.clone())).collect(),
         });
         Ok(BackupDetail {
-            row: row(backup, before, now, &zone),
-            facts: fact_groups(&found, vault),
+            facts: fact_groups(&found, &row(backup, before, reason.as_ref(), now, &zone), vault),
+            row: row(backup, before, reason.as_ref(), now, &zone),
             checked: backup.proof.as_ref().map(|proof| Moment::new(proof.checked_at, now, &zone)),
             checks: checks.collect(),
             tables: tables.collect(),
@@ -208,7 +232,7 @@ fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZon
     Some(Doubt { why, damage: backup.suspect_cause == SuspectCause::Damage, acknowledged, older })
 }
 
-fn fact_groups(found: &backups::BackupDetail, vault: &Vault) -> Vec<(String, Vec<FactLine>)> {
+fn fact_groups(found: &backups::BackupDetail, row: &BackupRow, vault: &Vault) -> Vec<(String, Vec<FactLine>)> {
     let backup = &found.backup;
     let text = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: false };
     let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
@@ -223,6 +247,12 @@ fn fact_groups(found: &backups::BackupDetail, vault: &Vault) -> Vec<(String, Vec
         ),
         text("Made by", backup.created_by.clone()),
     ];
+    if let Some(until) = &row.until {
+        archive.push(text("Kept until", format!("{} ({}), if the schedules run as they say", until.text, until.relative)));
+    }
+    if !row.why.is_empty() {
+        archive.push(text("Why it is kept", capitalised(&row.why)));
+    }
     if backup.original_size_bytes > 0 {
         archive.push(text("Database", size(backup.original_size_bytes)));
     }
@@ -287,6 +317,12 @@ fn encryption(metadata: &Metadata) -> String {
         metadata.slots.iter().map(|slot| format!("key {} ({})", slot.salt.get(..8).unwrap_or_default(), slot.kdf.as_str())).collect();
     let locked = if metadata.backup_hash.is_empty() { "; no known password opens it" } else { "" };
     format!("yes: AES-256-GCM, {}{locked}", keys.join(", "))
+}
+
+/// With a capital letter.
+fn capitalised(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
 fn sealed(hash: &str) -> String {

@@ -171,6 +171,7 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
                         <th scope="col">"Kind"</th>
                         <th scope="col" class="number">"Size"</th>
                         <th scope="col">"Proof"</th>
+                        <th scope="col">"Kept until · why"</th>
                         <th scope="col"><span class="visually-hidden">"Actions"</span></th>
                     </tr>
                 </thead>
@@ -193,6 +194,8 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
         (_, Some(error)) => view! { <span class="row-error">{error}</span> }.into_any(),
         (_, None) => view! { <span class="muted">"–"</span> }.into_any(),
     };
+    let until = row.until.map(|moment| view! { <When moment=moment/> });
+    let why = (!row.why.is_empty()).then(|| view! { <span class="sub">{row.why}</span> });
     let tags: Vec<_> = row.tags.into_iter().map(|tag| view! { <span class="tag">{tag}</span> }).collect();
     let note = (!row.description.is_empty() || !tags.is_empty())
         .then(|| view! { <span class="row-note"><span class="row-description">{row.description}</span>{tags}</span> });
@@ -213,6 +216,7 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
                 {(!row.change.is_empty()).then(|| view! { <span class="muted change">" "{row.change}</span> })}
             </td>
             <td data-label="Proof">{proof}</td>
+            <td data-label="Kept until" class="kept">{until}{why}</td>
             <td class="row-actions">{restore}</td>
         </tr>
     }

@@ -49,6 +49,8 @@ pub struct DatabaseView {
     pub paused: bool,
     pub auto_recovery: bool,
     pub encrypt: bool,
+    /// The environment has every backup encrypted, whatever this database says.
+    pub encrypt_forced: bool,
     /// When a backup of it is suspect: in words, and as the form takes it.
     pub loss: String,
     pub loss_share: String,
@@ -200,7 +202,7 @@ mod on_the_server {
         backups::{self, BackupFilter},
         databases::{DatabaseStatus, status},
         jobs::{JobFilter, jobs},
-        schedules,
+        keys, schedules,
     };
     use keepstone_model::{Timestamp, backup::Backup, human};
 
@@ -212,7 +214,7 @@ mod on_the_server {
     pub(super) async fn show(id: DatabaseId) -> Result<DatabaseView, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (status, latest, month, schedules, open) = server::blocking(move |vault| {
+        let (status, latest, month, schedules, open, forced) = server::blocking(move |vault| {
             let of = || BackupFilter { database: Some(id.clone()), ..BackupFilter::default() };
             Ok((
                 status(vault, &id, now)?,
@@ -220,6 +222,7 @@ mod on_the_server {
                 backups::list(vault, &BackupFilter { from: begin, ..of() })?,
                 schedules::list(vault, Some(&id), now)?,
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
+                keys::is_forced(vault),
             ))
         })
         .await?;
@@ -231,6 +234,7 @@ mod on_the_server {
             paused: database.paused,
             auto_recovery: database.auto_recovery,
             encrypt: database.encrypt,
+            encrypt_forced: forced,
             loss: database.loss.words(),
             loss_share: share(database.loss.share_percent),
             loss_tables: tables(&database.loss),

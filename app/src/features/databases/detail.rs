@@ -151,7 +151,11 @@ fn about(view: &DatabaseView) -> AnyView {
     };
     let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
     let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
-    let encryption = if view.encrypt { "on: its backups are encrypted" } else { "off" };
+    let encryption = match (view.encrypt_forced, view.encrypt) {
+        (true, _) => "on: set by the environment for every backup",
+        (false, true) => "on: its backups are encrypted",
+        (false, false) => "off",
+    };
     let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title="About">
@@ -175,7 +179,8 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     // Without JavaScript a refused form comes back with its fault: that must be seen.
     let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
-    let (never_replace, paused, auto_recovery, encrypt) = (view.never_replace, view.paused, view.auto_recovery, view.encrypt);
+    let (never_replace, paused, auto_recovery) = (view.never_replace, view.paused, view.auto_recovery);
+    let encrypt = encrypt(view.encrypt, view.encrypt_forced);
     let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
     view! {
         <Panel title="Settings">
@@ -199,10 +204,7 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                         <input type="checkbox" name="auto_recovery" value="true" checked=auto_recovery/>
                         <span>"Auto-recovery: at the start, restore the newest good backup if the database is corrupt"</span>
                     </label>
-                    <label class="check">
-                        <input type="checkbox" name="encrypt" value="true" checked=encrypt/>
-                        <span>"Encrypt its backups, with the password that the vault or its environment has"</span>
-                    </label>
+                    {encrypt}
                     <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
                         help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>
                     <Field label="Other shares by table" name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
@@ -211,6 +213,28 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                 </ActionForm>
             </details>
         </Panel>
+    }
+    .into_any()
+}
+
+/// What the environment sets is shown, and sent back as it is stored.
+fn encrypt(stored: bool, forced: bool) -> AnyView {
+    if forced {
+        let kept = stored.then(|| view! { <input type="hidden" name="encrypt" value="true"/> });
+        return view! {
+            {kept}
+            <label class="check">
+                <input type="checkbox" checked=true disabled=true/>
+                <span>"Encrypt its backups: set by the environment for every backup, and changed only there"</span>
+            </label>
+        }
+        .into_any();
+    }
+    view! {
+        <label class="check">
+            <input type="checkbox" name="encrypt" value="true" checked=stored/>
+            <span>"Encrypt its backups, with the password that the vault or its environment has"</span>
+        </label>
     }
     .into_any()
 }

@@ -68,6 +68,10 @@ pub struct RetentionView {
     pub last: Option<Moment>,
     pub next: Option<Moment>,
     pub alarm: Option<String>,
+    /// When cleanup looks, in words.
+    pub rhythm: String,
+    /// Who alone may change the policy, e.g. `environment`.
+    pub managed_by: Option<String>,
     pub may_change: bool,
     pub key: String,
 }
@@ -210,6 +214,8 @@ mod on_the_server {
             last: status.last_at.map(moment),
             next: status.next_at.map(moment),
             alarm: status.alarm().map(|alarm| sentence(&alarm)),
+            rhythm: status.rhythm,
+            managed_by: plan.database.retention_managed_by,
             may_change: role >= Role::Operator,
             key: format!("retention-{:x}", now.as_nanosecond()),
             id: plan.database.id,

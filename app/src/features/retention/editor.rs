@@ -46,7 +46,7 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
             .into_any()
         })
         .collect();
-    let save = view.may_change.then(|| {
+    let save = (view.may_change && view.managed_by.is_none()).then(|| {
         view! { <button type="submit" class="button primary" formmethod="post" formaction="/fn/retention/save">"Save policy"</button> }
     });
     let changed = tried != stored;
@@ -78,7 +78,9 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
 /// The question before a policy is saved that removes many at once.
 pub(super) fn question(view: &RetentionView) -> AnyView {
     let text = view.tried.text();
-    let Some(policy) = text.policy().ok().filter(|_| view.asks && view.may_change) else { return ().into_any() };
+    let Some(policy) = text.policy().ok().filter(|_| view.asks && view.may_change && view.managed_by.is_none()) else {
+        return ().into_any();
+    };
     let outcome = outcome(view, &policy);
     let what = amount((outcome.plan.removed.len() as u64, outcome.freed_bytes));
     let hidden: Vec<_> = PolicyText::FIELDS

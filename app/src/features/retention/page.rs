@@ -31,6 +31,10 @@ fn show(view: RetentionView, text: RwSignal<PolicyText>) -> AnyView {
     let crumbs = vec![crumb("Databases", "/databases"), crumb(&id, format!("/databases/{id}"))];
     let alarm = view.alarm.clone().map(|alarm| view! { <Alert kind=AlertKind::Warning title=alarm/> });
     let saved = view.saved.then(|| view! { <Alert kind=AlertKind::Good title="Saved: the next cleanups go by this policy"/> });
+    let managed = view.managed_by.clone().map(|by| {
+        let title = format!("This policy is set by the {by}, and changed only there");
+        view! { <Alert kind=AlertKind::Info title=title><p>"Others can be tried here, and not saved."</p></Alert> }
+    });
     let (editor, question, cleanup) = (editor(&view, text), question(&view), cleanup(&view));
     let stored = view.stored.text();
     let live = move || {
@@ -45,6 +49,7 @@ fn show(view: RetentionView, text: RwSignal<PolicyText>) -> AnyView {
     view! {
         <PageHeader title=format!("Retention of {id}") breadcrumbs=crumbs/>
         {saved}
+        {managed}
         {alarm}
         {question}
         <Panel title="Policy">{editor}</Panel>
@@ -62,6 +67,8 @@ fn cleanup(view: &RetentionView) -> AnyView {
         let seen: Vec<&str> = now.plan.removed.iter().map(|&index| view.dots[index].id.as_str()).collect();
         (amount((seen.len() as u64, now.freed_bytes)), seen.join(" "))
     });
+    let rhythm = view.rhythm.clone();
+    let schedules = format!("/schedules/{}#h-cleanup", view.id);
     let act = match what {
         None => view! { <p class="muted">"By the stored policy nothing has to go now."</p> }.into_any(),
         Some((what, _)) if !view.may_change => view! { <p class="muted">{format!("The next cleanups remove {what}.")}</p> }.into_any(),
@@ -88,7 +95,7 @@ fn cleanup(view: &RetentionView) -> AnyView {
             <DefinitionList>
                 <Fact term="Stored policy">{words}</Fact>
                 <Fact term="Last cleanup">{last}</Fact>
-                <Fact term="Next cleanup">{next}<span class="sub">"daily, and after each scheduled backup"</span></Fact>
+                <Fact term="Next cleanup">{next}<span class="sub">{rhythm}". "<a href=schedules>"Change"</a></span></Fact>
             </DefinitionList>
             <div class="cleanup-now">{act}</div>
         </Panel>

@@ -4,21 +4,14 @@
 
 use leptos::prelude::*;
 
-use super::facts::EditorView;
-use crate::{error::AppError, ui::schedule_table::ScheduleRow};
+use super::facts::{EditorView, SchedulesView};
+use crate::error::AppError;
 
-/// Every schedule, the next to run first.
+/// Every schedule, the next to run first, and the limits of jobs.
 #[server(prefix = "/fn", endpoint = "schedules/list")]
-pub async fn list_schedules() -> Result<Vec<ScheduleRow>, AppError> {
-    use keepstone_engine::schedules;
-    use keepstone_model::Timestamp;
-
-    crate::server::person()?;
-    let (now, zone) = (Timestamp::now(), crate::server::zone());
-    let mut found = crate::server::blocking(move |vault| schedules::list(vault, None, now)).await?;
-    // Those that never run again stand last.
-    found.sort_by_key(|status| (status.next_run_at.is_none(), status.next_run_at, status.number));
-    Ok(found.into_iter().map(|status| ScheduleRow::new(status, now, &zone)).collect())
+pub async fn list_schedules() -> Result<SchedulesView, AppError> {
+    let person = crate::server::person()?;
+    super::on_the_server::list(&person).await
 }
 
 /// The schedules of one database, and the form with what it would do. `number` names the schedule that is being changed; the rest is the form
@@ -61,4 +54,29 @@ pub async fn change(
     let form = super::facts::Form { number, on, cron, zone, every, kind, if_missed, jitter };
     let wish = super::on_the_server::Wish { act, database, form, preset, key };
     super::on_the_server::change(&person, wish).await
+}
+
+/// Sets when cleanup looks at a database by itself, and goes back to its page. A box that is not ticked is not sent.
+#[server(prefix = "/fn", endpoint = "schedules/cleanup")]
+pub async fn set_cleanup(
+    database: String,
+    look_on: String,
+    #[server(default)] look_cron: String,
+    #[server(default)] look_zone: String,
+    #[server(default)] look_every: String,
+    #[server(default)] look_after: String,
+    #[server(default)] look_paused: String,
+) -> Result<(), AppError> {
+    let person = crate::server::person_with(keepstone_model::access::Role::Operator)?;
+    let ticked = |text: &str| text == "on";
+    let (after_backups, paused) = (ticked(&look_after), ticked(&look_paused));
+    let wish = super::on_the_server::Look { on: look_on, cron: look_cron, zone: look_zone, every: look_every, after_backups, paused };
+    super::on_the_server::set_cleanup(&person, database, wish).await
+}
+
+/// Sets how many jobs run at once, when one counts as hung, and how long a stop may take; for every process on this vault.
+#[server(prefix = "/fn", endpoint = "schedules/limits")]
+pub async fn set_limits(max_running: String, hung_after: String, stop_within: String) -> Result<(), AppError> {
+    let person = crate::server::person_with(keepstone_model::access::Role::Admin)?;
+    super::on_the_server::set_limits(&person, &max_running, &hung_after, &stop_within).await
 }

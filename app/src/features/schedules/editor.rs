@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
-    api::{self, Change},
+    api::{self, Change, SetCleanup},
+    cleanup,
     facts::{EditorView, Form, Preview},
 };
 use crate::{
@@ -21,20 +22,20 @@ const FIELDS: [&str; 8] = ["number", "on", "cron", "zone", "every", "kind", "if_
 
 #[component]
 pub fn ScheduleEditorPage() -> impl IntoView {
-    let change = ServerAction::<Change>::new();
+    let (change, rhythm) = (ServerAction::<Change>::new(), ServerAction::<SetCleanup>::new());
     let (changes, params, query) = (use_changes(), use_params_map(), use_query_map());
     let id = move || params.with(|params| params.get("id").unwrap_or_default());
     let fields = move || query.with(|query| FIELDS.map(|name| query.get(name).unwrap_or_default()));
     let facts = Facts::new(
-        move || (changes.get(), id(), fields(), change.version().get()),
+        move || (changes.get(), id(), fields(), change.version().get() + rhythm.version().get()),
         |(_, id, [number, on, cron, zone, every, kind, if_missed, jitter], _)| {
             api::editor(id, number, on, cron, zone, every, kind, if_missed, jitter)
         },
     );
-    view! { <Loaded resource=facts show=move |editor| show(editor, change)/> }
+    view! { <Loaded resource=facts show=move |editor| show(editor, change, rhythm)/> }
 }
 
-fn show(editor: EditorView, change: ServerAction<Change>) -> AnyView {
+fn show(editor: EditorView, change: ServerAction<Change>, rhythm: ServerAction<SetCleanup>) -> AnyView {
     // What is wrong with a field was said by the check; what a change is refused for stands above all of it.
     let refused = Signal::derive(move || change.value().get().and_then(Result::err).map(|error| error.message));
     let database = editor.database.clone();
@@ -50,6 +51,8 @@ fn show(editor: EditorView, change: ServerAction<Change>) -> AnyView {
             </Alert>
         }
     });
+    let (table, cleanup) = (table(&editor, change), cleanup::panel(&editor, rhythm));
+    let off = editor.off.then(super::page::off);
     let forms = editor.may_change.then(|| {
         view! {
             {form(&editor)}
@@ -64,9 +67,11 @@ fn show(editor: EditorView, change: ServerAction<Change>) -> AnyView {
             lead=lead
         />
         <FormError error=refused/>
+        {off}
         {paused}
-        <Panel title="Schedules" flush=true>{table(&editor, change)}</Panel>
+        <Panel title="Schedules" flush=true>{table}</Panel>
         {forms}
+        {cleanup}
     }
     .into_any()
 }
@@ -229,13 +234,21 @@ fn result(editor: &EditorView, preview: Preview, change: ServerAction<Change>) -
 fn presets(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
     let options: Vec<_> = Ready::ALL.into_iter().map(|preset| view! { <option value=preset.as_str()>{preset.words()}</option> }).collect();
     let database = editor.database.clone();
+    let help = match &editor.retention_managed_by {
+        None => {
+            "Takes the place of all schedules above, and of which backups are kept. Backups that are there stay until the next cleanup."
+                .to_owned()
+        }
+        Some(by) => {
+            format!("Takes the place of all schedules above that can be changed. Which backups are kept is set by the {by}, and stays.")
+        }
+    };
     view! {
         <Panel title="Presets">
             <ActionForm action=change attr:class="form">
                 <input type="hidden" name="act" value="preset"/>
                 <input type="hidden" name="database" value=database/>
-                <FieldBox label="Preset" name="preset"
-                    help="Takes the place of all schedules above, and of which backups are kept. Backups that are there stay until the next cleanup.">
+                <FieldBox label="Preset" name="preset" help=help>
                     <select id="f-preset" name="preset" aria-describedby="p-preset">{options}</select>
                 </FieldBox>
                 <div class="form-actions"><SubmitButton label="Use this preset" tone="plain" pending=change.pending()/></div>

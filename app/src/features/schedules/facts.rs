@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ui::schedule_table::ScheduleRow;
+use crate::ui::{Moment, schedule_table::ScheduleRow};
 
 /// The form of one schedule, as text. It is the query of the page, so that checking it needs no script.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -60,4 +60,45 @@ pub struct EditorView {
     pub objective: String,
     /// Sent along with forms that queue a job, so that sending it twice acts once.
     pub key: String,
+    /// The environment has the schedules off.
+    pub off: bool,
+    pub cleanup: Cleanup,
+    /// Who alone may change the retention, which then no preset changes.
+    pub retention_managed_by: Option<String>,
+}
+
+/// When cleanup looks at the database by itself: how it stands, and the form as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    pub words: String,
+    pub last: Option<Moment>,
+    pub next: Option<Moment>,
+    pub alarm: Option<String>,
+    /// `cron` or `interval`.
+    pub on: String,
+    pub cron: String,
+    pub zone: String,
+    pub every: String,
+    pub after_backups: bool,
+    pub paused: bool,
+}
+
+/// Everything on the page of all schedules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulesView {
+    pub rows: Vec<ScheduleRow>,
+    /// The environment has the schedules off.
+    pub off: bool,
+    pub limits: Limits,
+    /// Whether the person may set the limits.
+    pub may_limit: bool,
+}
+
+/// What holds for all jobs, as the form has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub max_running: u32,
+    /// e.g. `15min`.
+    pub hung_after: String,
+    pub stop_within: String,
 }

@@ -1,7 +1,8 @@
 //! The schedule editor on the server: reads its form, says what it would do, and carries it out.
 
 use keepstone_engine::{
-    Error, databases,
+    Error, cleanup, databases,
+    scheduler::Firing,
     schedules::{self, AddScheduleOptions, EditScheduleOptions, PresetOptions},
 };
 use keepstone_model::{
@@ -9,11 +10,12 @@ use keepstone_model::{
     access::Role,
     human,
     id::DatabaseId,
-    schedule::{IfMissed, Preset, Schedule, Trigger},
+    retention::CleanupRhythm,
+    schedule::{IfMissed, JobLimits, Preset, Schedule, Trigger},
     validate,
 };
 
-use super::facts::{EditorView, Form, Preview, Run};
+use super::facts::{Cleanup, EditorView, Form, Limits, Preview, Run, SchedulesView};
 use crate::{
     error::{AppError, sentence},
     server::{self, Person},
@@ -23,10 +25,36 @@ use crate::{
 /// How many of the next runs are shown.
 const RUNS: usize = 5;
 
+pub(super) async fn list(person: &Person) -> Result<SchedulesView, AppError> {
+    let (now, zone) = (Timestamp::now(), server::zone());
+    let (off, may_limit) = (is_off(), person.role >= Role::Admin);
+    server::blocking(move |vault| {
+        let mut found = schedules::list(vault, None, now)?;
+        // Those that never run again stand last.
+        found.sort_by_key(|status| (status.next_run_at.is_none(), status.next_run_at, status.number));
+        let limits = schedules::job_limits(vault)?;
+        Ok(SchedulesView {
+            rows: found.into_iter().map(|status| ScheduleRow::new(status, now, &zone)).collect(),
+            off,
+            limits: Limits {
+                max_running: limits.max_running,
+                hung_after: human::duration_secs(limits.hung_after_secs),
+                stop_within: human::duration_secs(limits.stop_within_secs),
+            },
+            may_limit,
+        })
+    })
+    .await
+}
+
+fn is_off() -> bool {
+    server::context().firing == Firing::Off
+}
+
 pub(super) async fn editor(person: &Person, id: String, form: Form) -> Result<EditorView, AppError> {
     let id: DatabaseId = id.parse().map_err(|_| server::answer(AppError::not_found()))?;
     let (now, zone) = (Timestamp::now(), server::zone());
-    let may_change = person.role >= Role::Operator;
+    let (off, may_change) = (is_off(), person.role >= Role::Operator);
     server::blocking(move |vault| {
         let status = databases::status(vault, &id, now)?;
         let all = schedules::list(vault, Some(&id), now)?;
@@ -48,10 +76,41 @@ pub(super) async fn editor(person: &Person, id: String, form: Form) -> Result<Ed
             preview,
             objective: human::duration_ms(status.objective_secs.saturating_mul(1000)),
             key: format!("schedules-{:x}", now.as_nanosecond()),
+            off,
+            cleanup: cleanup_of(&status, now, &zone),
+            retention_managed_by: status.database.retention_managed_by.clone(),
             database: id.to_string(),
         })
     })
     .await
+}
+
+fn cleanup_of(status: &databases::DatabaseStatus, now: Timestamp, zone: &jiff::tz::TimeZone) -> Cleanup {
+    let (rhythm, stands) = (&status.database.cleanup_rhythm, &status.cleanup);
+    let moment = |at| Moment::new(at, now, zone);
+    let (on, cron, time_zone, every) = fields(&rhythm.trigger);
+    Cleanup {
+        words: stands.rhythm.clone(),
+        last: stands.last_at.map(moment),
+        next: stands.next_at.map(moment),
+        alarm: stands.alarm().map(|alarm| sentence(&alarm)),
+        on: on.to_owned(),
+        cron,
+        zone: time_zone,
+        every,
+        after_backups: rhythm.after_backups,
+        paused: rhythm.paused,
+    }
+}
+
+/// A trigger as fields of a form have it: what sets it off, cron, zone and interval.
+fn fields(trigger: &Trigger) -> (&'static str, String, String, String) {
+    match trigger {
+        Trigger::Cron { cron, time_zone } => ("cron", cron.clone(), time_zone.clone(), String::new()),
+        Trigger::Interval { every_secs } => ("interval", String::new(), schedules::host_time_zone(), human::duration_secs(*every_secs)),
+        Trigger::Start => ("start", String::new(), schedules::host_time_zone(), String::new()),
+        Trigger::Stop => ("stop", String::new(), schedules::host_time_zone(), String::new()),
+    }
 }
 
 /// An empty form of a schedule that is being changed holds what the schedule says.
@@ -63,17 +122,12 @@ fn filled_in(form: Form, all: &[schedules::ScheduleStatus]) -> Form {
         return Form { zone: schedules::host_time_zone(), ..Form::default() };
     };
     let schedule = &status.schedule;
-    let (on, cron, zone, every) = match &schedule.trigger {
-        Trigger::Cron { cron, time_zone } => ("cron", cron.clone(), time_zone.clone(), String::new()),
-        Trigger::Interval { every_secs } => ("interval", String::new(), String::new(), human::duration_secs(*every_secs)),
-        Trigger::Start => ("start", String::new(), String::new(), String::new()),
-        Trigger::Stop => ("stop", String::new(), String::new(), String::new()),
-    };
+    let (on, cron, zone, every) = fields(&schedule.trigger);
     Form {
         number: form.number,
         on: on.to_owned(),
         cron,
-        zone: if zone.is_empty() { schedules::host_time_zone() } else { zone },
+        zone,
         every,
         kind: schedule.kind.to_string(),
         if_missed: schedule.if_missed.as_str().to_owned(),
@@ -96,18 +150,10 @@ fn preview_of(preview: schedules::Preview, schedule: &Schedule, now: Timestamp, 
 
 /// The schedule that a form describes. Start and stop have their one kind whatever the form says.
 fn read(form: &Form, now: Timestamp) -> Result<Schedule, Error> {
-    let secs = |field: &'static str, text: &str| {
-        validate::duration_secs(field, text).map_err(|refusal| Error::Invalid { field: refusal.field, message: refusal.message })
-    };
     let trigger = match form.on.as_str() {
-        "interval" => Trigger::Interval { every_secs: secs("every", form.every.trim())? },
         "start" => Trigger::Start,
         "stop" => Trigger::Stop,
-        _ => {
-            let cron = form.cron.split_whitespace().collect::<Vec<_>>().join(" ");
-            let zone = Some(form.zone.trim().to_owned()).filter(|zone| !zone.is_empty());
-            Trigger::Cron { cron, time_zone: zone.unwrap_or_else(schedules::host_time_zone) }
-        }
+        on => by_clock(on, &form.cron, &form.zone, &form.every)?,
     };
     let timed = !matches!(trigger, Trigger::Start | Trigger::Stop);
     let kind = match form.kind.as_str() {
@@ -124,6 +170,20 @@ fn read(form: &Form, now: Timestamp) -> Result<Schedule, Error> {
         },
         ..Schedule::of(kind, trigger)
     })
+}
+
+fn secs(field: &'static str, text: &str) -> Result<u64, Error> {
+    validate::duration_secs(field, text).map_err(|refusal| Error::Invalid { field: refusal.field, message: refusal.message })
+}
+
+/// The interval or cron of a form.
+fn by_clock(on: &str, cron: &str, zone: &str, every: &str) -> Result<Trigger, Error> {
+    if on == "interval" {
+        return Ok(Trigger::Interval { every_secs: secs("every", every.trim())? });
+    }
+    let cron = cron.split_whitespace().collect::<Vec<_>>().join(" ");
+    let zone = Some(zone.trim().to_owned()).filter(|zone| !zone.is_empty());
+    Ok(Trigger::Cron { cron, time_zone: zone.unwrap_or_else(schedules::host_time_zone) })
 }
 
 /// The field of the form that the engine's name means.
@@ -198,4 +258,40 @@ fn save(vault: &keepstone_engine::Vault, database: DatabaseId, form: &Form, acto
         actor,
     };
     schedules::edit(vault, number, &options, now).map(drop)
+}
+
+/// When cleanup is to look, as the form sends it.
+pub(super) struct Look {
+    pub on: String,
+    pub cron: String,
+    pub zone: String,
+    pub every: String,
+    pub after_backups: bool,
+    pub paused: bool,
+}
+
+pub(super) async fn set_cleanup(person: &Person, database: String, look: Look) -> Result<(), AppError> {
+    let id: DatabaseId = database.parse().map_err(|_| AppError::not_found())?;
+    let (actor, address) = (person.name.clone(), format!("/schedules/{id}"));
+    server::blocking(move |vault| {
+        let trigger = by_clock(&look.on, &look.cron, &look.zone, &look.every)?;
+        let rhythm = CleanupRhythm { trigger, after_backups: look.after_backups, paused: look.paused };
+        cleanup::set_rhythm(vault, &id, &rhythm, &actor, Timestamp::now())
+    })
+    .await?;
+    leptos_axum::redirect(&address);
+    Ok(())
+}
+
+pub(super) async fn set_limits(person: &Person, max_running: &str, hung_after: &str, stop_within: &str) -> Result<(), AppError> {
+    let max_running = max_running.trim().parse::<u32>();
+    let limits = JobLimits {
+        max_running: max_running.map_err(|_| AppError::invalid("max_running", "Give a whole number from 1 to 32."))?,
+        hung_after_secs: validate::duration_secs("hung_after", hung_after)?,
+        stop_within_secs: validate::duration_secs("stop_within", stop_within)?,
+    };
+    let actor = person.name.clone();
+    server::blocking(move |vault| schedules::set_job_limits(vault, &limits, &actor, Timestamp::now())).await?;
+    leptos_axum::redirect("/schedules");
+    Ok(())
 }

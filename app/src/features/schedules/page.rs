@@ -2,23 +2,36 @@
 
 use leptos::prelude::*;
 
-use super::api::list_schedules;
+use super::{
+    api::{SetLimits, list_schedules},
+    facts::SchedulesView,
+    limits,
+};
 use crate::{
     live::use_changes,
-    ui::{
-        EmptyState, Facts, Loaded, PageHeader, Panel,
-        schedule_table::{ScheduleRow, ScheduleTable},
-    },
+    ui::{Alert, AlertKind, EmptyState, Facts, Loaded, PageHeader, Panel, schedule_table::ScheduleTable},
 };
 
 #[component]
 pub fn SchedulesPage() -> impl IntoView {
     let changes = use_changes();
-    let rows = Facts::new(move || changes.get(), |_| list_schedules());
-    view! { <Loaded resource=rows show=show/> }
+    let action = ServerAction::<SetLimits>::new();
+    let all = Facts::new(move || (changes.get(), action.version().get()), |_| list_schedules());
+    view! { <Loaded resource=all show=move |view| show(view, action)/> }
 }
 
-fn show(rows: Vec<ScheduleRow>) -> AnyView {
+/// Said wherever schedules are shown while the environment has them off.
+pub(super) fn off() -> AnyView {
+    view! {
+        <Alert kind=AlertKind::Warning title="No schedule runs: BACKUP_ENABLED is off">
+            <p>"The environment of this server says so, and it is changed only there. Backups by hand work."</p>
+        </Alert>
+    }
+    .into_any()
+}
+
+fn show(view: SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
+    let (off, limits, rows) = (view.off.then(off), limits::panel(&view, action), view.rows);
     let body = if rows.is_empty() {
         view! {
             <EmptyState icon="schedule" title="Nothing is scheduled">
@@ -32,7 +45,9 @@ fn show(rows: Vec<ScheduleRow>) -> AnyView {
     };
     view! {
         <PageHeader title="Schedules" lead=view! { <p>"When backups are taken. Each schedule keeps to the clock of its own time zone."</p> }.into_any()/>
+        {off}
         <Panel title="All schedules" flush=true>{body}</Panel>
+        {limits}
     }
     .into_any()
 }

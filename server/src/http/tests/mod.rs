@@ -16,6 +16,7 @@ use keepstone_app::live_types::LiveState;
 use keepstone_engine::{
     Vault,
     catalog::{Session, User},
+    scheduler::Firing,
     vault::{OpenMode, VaultOptions},
 };
 use keepstone_model::{Timestamp, access::Role};
@@ -49,7 +50,8 @@ impl Server {
         let (live, receiver) = watch::channel(LiveState::default());
         let (stop, stopping) = watch::channel(false);
         let site = Site::new("127.0.0.1:8181".parse().unwrap(), public_url).unwrap();
-        let router = router::router(&router::Parts { vault: vault.clone(), site, live: receiver, stopping, demo: false });
+        let router =
+            router::router(&router::Parts { vault: vault.clone(), site, live: receiver, stopping, demo: false, firing: Firing::On });
         Self { folder, vault, router, live, stop }
     }
 
