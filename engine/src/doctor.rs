@@ -3,19 +3,25 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     backup::Backup,
     database::{Database, Engine, Recovered},
+    event::EventResult,
     id::{BackupId, DatabaseId, JobId},
 };
 use serde::Serialize;
 
 use crate::{
-    Error, Monitor, Result, Vault, checkup, databases,
+    Error, Monitor, Result, Vault,
+    activity::{self, NewEvent},
+    checkup, databases,
     restore::recovery::{self, Attempt},
     sqlite::{
         self,
@@ -97,7 +103,9 @@ pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monit
     };
     match outcome {
         Ok(outcome) => Ok(outcome),
-        Err(NotRecovered { finding, why }) => {
+        // It is not the database: nothing is written down against it.
+        Err(NotRecovered { disk: Some(why), .. }) => Err(Error::io(&path, std::io::Error::other(why))),
+        Err(NotRecovered { finding, why, disk: None }) => {
             checkup::damaged(vault, &database.id, &options.actor, &finding, &format!("not recovered: {why}"))?;
             Ok(Outcome::Corrupt { finding, not_recovered: why })
         }
@@ -113,7 +121,19 @@ pub fn at_start(vault: &Vault, confirm: &dyn Confirm, monitor: &dyn Monitor) -> 
             Ok(Outcome::Healthy { .. }) => tracing::info!(database = %id, "sound"),
             Ok(Outcome::Recovered { finding, backup, .. }) => tracing::warn!(database = %id, finding, %backup, "recovered"),
             Ok(Outcome::Corrupt { finding, not_recovered }) => tracing::error!(database = %id, finding, not_recovered, "corrupt"),
-            Err(error) => tracing::error!(database = %id, %error, "it could not be looked at"),
+            Err(error) => {
+                tracing::error!(database = %id, %error, "it could not be looked at");
+                let event = NewEvent {
+                    actor: ACTOR,
+                    action: "database.unchecked",
+                    result: EventResult::Warning,
+                    database: Some(id.clone()),
+                    backup: None,
+                    job: None,
+                    message: format!("{id} could not be checked at the start: {error}"),
+                };
+                activity::record(vault, &event)?;
+            }
         }
     }
     Ok(())
@@ -122,6 +142,8 @@ pub fn at_start(vault: &Vault, confirm: &dyn Confirm, monitor: &dyn Monitor) -> 
 struct NotRecovered {
     finding: String,
     why: String,
+    /// What looked like damage is a disk that fails, and how it says so.
+    disk: Option<String>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call, split off so that every refusal goes through one place")]
@@ -135,15 +157,26 @@ fn recover(
     confirm: &dyn Confirm,
     monitor: &dyn Monitor,
 ) -> std::result::Result<Outcome, NotRecovered> {
-    let not = |why: String| NotRecovered { finding: finding.to_owned(), why };
+    let not = |why: String| NotRecovered { finding: finding.to_owned(), why, disk: None };
     let good = recovery::good_backups(vault, &database.id).map_err(|error| not(error.to_string()))?;
+    let twice = || Outcome::Healthy { findings: vec![format!("a first look saw damage that a second one did not: {finding}")] };
     if let Some(why) = refusal(database, options.recover, &good, attempt, Timestamp::now()) {
-        return Err(not(why));
+        // Nothing is done about it, but it is written down against the database: that, too, only if it is true.
+        return match confirm.look(path) {
+            Ok(SecondLook { unreadable: Some(why), .. }) => Err(NotRecovered { disk: Some(why.clone()), ..not(why) }),
+            Ok(look) if look.health.damage.is_none() => Ok(twice()),
+            Ok(_) | Err(_) => Err(not(why)),
+        };
     }
     let sound = AtomicBool::new(false);
+    let unreadable = OnceLock::new();
     let second = || -> Result<()> {
         let look = confirm.look(path)?;
         sound.store(look.health.damage.is_none(), Ordering::Relaxed);
+        if let Some(why) = look.unreadable {
+            let _ = unreadable.set(why);
+            return Err(Error::CancelledHere);
+        }
         match (look.health.damage, look.holders.first()) {
             (None, _) => Err(Error::CancelledHere),
             (Some(_), Some(holder)) => {
@@ -154,10 +187,8 @@ fn recover(
     };
     match recovery::recover(vault, database, (finding, &options.actor), None, &second, monitor) {
         Ok((job, recovered, _)) => Ok(told(finding.to_owned(), recovered, Some(job))),
-        Err(_) if sound.load(Ordering::Relaxed) => {
-            Ok(Outcome::Healthy { findings: vec![format!("a first look saw damage that a second one did not: {finding}")] })
-        }
-        Err(error) => Err(not(error.to_string())),
+        Err(_) if sound.load(Ordering::Relaxed) => Ok(twice()),
+        Err(error) => Err(NotRecovered { disk: unreadable.into_inner(), ..not(error.to_string()) }),
     }
 }
 
@@ -170,7 +201,7 @@ fn resume(
     monitor: &dyn Monitor,
 ) -> std::result::Result<Outcome, NotRecovered> {
     let finding = open.finding.clone();
-    let not = |why: String| NotRecovered { finding: finding.clone(), why };
+    let not = |why: String| NotRecovered { finding: finding.clone(), why, disk: None };
     if !options.recover {
         return Err(not("a recovery of it was interrupted, and its files are moved aside: --recover goes on with it".to_owned()));
     }

@@ -36,11 +36,20 @@ fn translate(path: &Path, error: rusqlite::Error) -> Error {
     }
 }
 
-/// Whether the bytes are wrong, as against the disk, the rights or the moment: EIO, EACCES, ENOSPC and BUSY are never damage.
+/// Whether the bytes are wrong, as against the disk, the rights or the moment: EACCES, ENOSPC and BUSY are never damage. EIO while a statement
+/// runs is one of the faults that SQLite passes on as `SQLITE_CORRUPT` (it calls them `SQLITE_IOERR_CORRUPTFS` inside, see `unixRead`): whoever acts
+/// on damage reads the file by other means first, see [`super::health::second_look`].
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     let extended = extended_code(error);
     matches!(extended & 0xff, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB)
-        || matches!(extended, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_DATA)
+        || matches!(extended, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_DATA)
+}
+
+/// Whether a line of a check tells of a page that could not be read for a reason that is none of the page's: the code behind it is an I/O fault
+/// but not that of a file cut short, or one of memory, rights or space.
+pub(super) fn is_unread(line: &str) -> bool {
+    let code = line.rsplit_once("unable to get the page. error code=").and_then(|(_, code)| code.trim().parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff != ffi::SQLITE_CORRUPT && code != ffi::SQLITE_IOERR_SHORT_READ && code != ffi::SQLITE_IOERR_DATA)
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {

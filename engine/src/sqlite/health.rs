@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -72,7 +73,10 @@ fn look(path: &Path, busy_wait: Duration, monitor: &dyn Monitor) -> Result<Healt
 fn quick_check(connection: &Connection, path: &Path) -> Result<Health> {
     let mut health = Health::default();
     match lines(connection, &format!("PRAGMA main.quick_check({MOST_FINDINGS})")) {
-        Ok(lines) => health.sort_in(lines),
+        Ok(lines) => {
+            refuse_unread(path, &lines)?;
+            health.sort_in(lines);
+        }
         Err(error) if fault::is_damage(&error) => return Ok(damaged(&fault::detail(&error))),
         // One table that only its application understands must not hide the state of all others.
         Err(error) if fault::is_sql(&error) => by_table(connection, path, &mut health)?,
@@ -92,6 +96,14 @@ fn by_table(connection: &Connection, path: &Path, health: &mut Health) -> Result
         }
     }
     Ok(())
+}
+
+/// A page that the disk does not give is no damaged page.
+fn refuse_unread(path: &Path, lines: &[String]) -> Result<()> {
+    match lines.iter().flat_map(|row| row.lines()).find(|line| fault::is_unread(line)) {
+        Some(line) => Err(Error::io(path, std::io::Error::other(format!("the disk does not give what is on it ({})", line.trim())))),
+        None => Ok(()),
+    }
 }
 
 fn lines(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
@@ -170,6 +182,9 @@ pub struct SecondLook {
     pub health: Health,
     /// Others who have the database open or hold a lock on it, e.g. "process 4711 (python3)".
     pub holders: Vec<String>,
+    /// Why its files cannot be read whole, if they cannot: the disk fails, and that is no damage which a restore would mend.
+    #[serde(default)]
+    pub unreadable: Option<String>,
 }
 
 /// The look itself. Only for a process that has no connection to this database and will make none: it opens the file by itself, and closing it
@@ -181,7 +196,39 @@ pub fn second_look(path: &Path, monitor: &dyn Monitor) -> Result<SecondLook> {
     if holders.is_empty() && locked(path)? {
         holders.push("a process that holds a lock on it".to_owned());
     }
-    Ok(SecondLook { health, holders })
+    let unreadable = match health.damage {
+        Some(_) => read_through(path, monitor).err().map(|error| match error {
+            Error::Io { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }),
+        None => None,
+    };
+    Ok(SecondLook { health, holders, unreadable })
+}
+
+/// Reads the database's files from end to end: what SQLite called corrupt may be a disk that fails (EIO), which it does not tell apart.
+fn read_through(path: &Path, monitor: &dyn Monitor) -> Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    for side in ["", "-wal", "-journal"] {
+        let file = beside(path, side);
+        let mut opened = match fs::File::open(&file) {
+            Ok(opened) => opened,
+            Err(error) if !side.is_empty() && error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(&file, error)),
+        };
+        loop {
+            if monitor.cancelled() {
+                return Err(Error::CancelledHere);
+            }
+            match opened.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(&file, error)),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Other processes that have one of the database's files open, as far as this user may see.

@@ -109,3 +109,67 @@ fn a_new_database_has_the_policy_of_the_environment() {
     assert_eq!(add("10").exit, 0);
     assert!(host.ok(&["retention", "show", "shop"]).contains("at most 30 d old"), "one that is known keeps its own");
 }
+
+#[test]
+fn a_cleanup_has_a_schedule_of_its_own() {
+    let host = vault(1);
+    let shown = |args: &[&str]| host.results(&[&["retention", "schedule", "shop"], args].concat()).remove(0);
+    let first = shown(&[]);
+    assert_eq!((&first["changed"], &first["cleanup"]["rhythm"]), (&false.into(), &"every 24 h, and after each scheduled backup".into()));
+    let cron = shown(&["--cron", "30  4 * * *", "--zone", "Europe/Berlin", "--after-backups", "no"]);
+    assert_eq!(cron["cleanup"]["rhythm"], "every day at 04:30 (Europe/Berlin)");
+    assert!(cron["cleanup"]["next_at"].is_string(), "{cron}");
+    let paused = shown(&["--pause"]);
+    assert_eq!((&paused["cleanup"]["paused"], &paused["cleanup"]["next_at"]), (&true.into(), &serde_json::Value::Null));
+    assert!(host.run(&["status"]).stderr.contains("cleanup is paused"), "it is said where everything is said");
+    assert_eq!(shown(&["--resume", "--every", "12h"])["cleanup"]["rhythm"], "every 12 h");
+    assert_eq!(host.results(&["retention", "show", "shop"])[0]["cleanup"]["rhythm"], "every 12 h");
+    for (args, exit) in
+        [(&["--every", "5min"][..], 2), (&["--cron", "0 4 30 2 *"], 2), (&["--zone", "UTC"], 2), (&["--pause", "--resume"], 2)]
+    {
+        let (found, document) = host.json(&[&["retention", "schedule", "shop"], args].concat());
+        assert_eq!(found, exit, "{args:?}: {document}");
+    }
+}
+
+/// The calls by which a cleanup gives files their names and makes them durable: killed before each of them in turn.
+#[test]
+fn a_cleanup_killed_at_any_step_loses_nothing() {
+    let traced = std::process::Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(std::process::Stdio::null()).status();
+    if !traced.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: strace is not installed, or may not trace here");
+        return;
+    }
+    let host = vault(5);
+    let ids = |args: &[&str]| -> Vec<String> { host.results(args).iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect() };
+    let all = ids(&["list", "--state", "complete"]);
+    let (mut steps, mut midway) = (0, 0);
+    for calls in ["rename,renameat,renameat2", "fsync,fdatasync", "unlink,unlinkat"] {
+        // Renames one by one; of the many syncs every third.
+        for call in (1..).step_by(if calls.starts_with("fsync") { 3 } else { 1 }) {
+            for id in ids(&["trash", "list"]) {
+                host.ok(&["trash", "put-back", &id]);
+            }
+            let mut command = std::process::Command::new("strace");
+            command.args(["-f", "-o", "/dev/null", "--seccomp-bpf", "-e", &format!("inject={calls}:signal=KILL:when={call}")]);
+            command.arg(crate::support::KEEPSTONE).args(["cleanup", "shop", "--daily-keep", "3", "--yes"]);
+            host.furnish(&mut command);
+            if run(&mut command).exit == 0 {
+                break;
+            }
+            steps += 1;
+            let (there, trashed) = (ids(&["list", "--state", "complete"]), ids(&["trash", "list"]));
+            assert_eq!(there.len() + trashed.len(), all.len(), "{calls} {call}: each is in its place or in the trash");
+            assert!(all[..3].iter().all(|id| there.contains(id)), "{calls} {call}: the newest stay");
+            midway += u32::from(trashed.len() == 1);
+        }
+    }
+    assert!(steps > 12 && midway > 0, "{steps} steps, {midway} with one of two gone");
+    host.ok(&["cleanup", "shop", "--daily-keep", "3", "--yes"]);
+    assert_eq!(ids(&["list", "--state", "complete"]), all[..3]);
+    for id in ids(&["trash", "list"]) {
+        host.ok(&["trash", "put-back", &id]);
+    }
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+}

@@ -181,6 +181,110 @@ fn every_make_of_corruption_is_told_from_what_is_none() {
     assert_eq!(host.results(&["doctor", "./new.db", "--recover"])[0]["status"], "new");
 }
 
+/// Whether strace is there and may trace.
+fn traced() -> bool {
+    let there = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    eprintln!("skipped: strace is not installed, or may not trace here");
+    false
+}
+
+#[test]
+fn a_disk_that_fails_is_full_or_gives_nothing_is_no_corruption() {
+    if !traced() {
+        return;
+    }
+    let (host, _) = protected();
+    let (file, shm) = (host.path("shop.db"), host.path("shop.db-shm"));
+    settled(Connection::open(&file).unwrap());
+    let before = fs::read(&file).unwrap();
+    // SQLite passes EIO on as corruption while a statement runs, and names it in the lines of a check: both, at the first pages and later on.
+    let cases = [
+        (&file, "pread64,read:error=EIO:when=3+", "io"),
+        (&file, "pread64,read:error=EIO:when=30+", "io"),
+        (&file, "pread64:error=ENOSPC:when=4+", "io"),
+        (&file, "openat:error=EACCES", "source_unreadable"),
+        (&shm, "openat:error=EACCES", "source_unreadable"),
+        (&shm, "pwrite64,ftruncate,fallocate:error=ENOSPC", "sqlite"),
+    ];
+    for (path, fault, code) in cases {
+        for recover in [true, false] {
+            let mut command = Command::new("strace");
+            command.args(["-f", "-o", "/dev/null", "-P"]).arg(path).args(["-e", &format!("inject={fault}")]).arg(crate::support::KEEPSTONE);
+            host.furnish(&mut command);
+            command.args(["doctor", "shop", "--json"]).args(recover.then_some("--recover"));
+            let told = run(&mut command);
+            let document: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|error| panic!("{fault}: {error}: {told:?}"));
+            assert_eq!(document["error"]["code"], code, "{fault}: {document}");
+            assert!(kept(&host).is_empty() && fs::read(&file).unwrap() == before, "{fault}: nothing was touched");
+        }
+    }
+    assert_eq!(state(&host), (0, "protected".to_owned()), "none of it is held against the database");
+    let alarms = host.results(&["activity"]);
+    assert!(alarms.iter().all(|event| !event["action"].as_str().unwrap().starts_with("database.corrupt")), "{alarms:?}");
+    // A page that is only given the second time was never damaged.
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-P"]).arg(&file).args(["-e", "inject=pread64:error=EIO:when=3"]).arg(crate::support::KEEPSTONE);
+    host.furnish(&mut command);
+    command.args(["doctor", "shop", "--json", "--recover"]);
+    run(&mut command);
+    assert!(kept(&host).is_empty() && fs::read(&file).unwrap() == before);
+}
+
+#[test]
+fn a_server_and_a_scheduler_bring_a_corrupt_database_back_before_they_back_it_up() {
+    let (host, id) = protected();
+    let file = host.path("shop.db");
+    host.ok(&["schedule", "preset", "shop", "half-daily", "--yes"]);
+    let before = content(&file);
+    settled(Connection::open(&file).unwrap());
+    overwrite(&file);
+    let actions = || -> Vec<(String, String)> {
+        let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
+        host.results(&["activity"]).iter().map(|event| (text(event, "action"), text(event, "actor"))).collect()
+    };
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while !done() {
+            assert!(std::time::Instant::now() < end, "{what}: {:?}", actions());
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let stop = |mut child: std::process::Child| {
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        child.wait().unwrap();
+    };
+    let told = |action: &str| actions().iter().filter(|(known, actor)| known == action && actor == "auto-recovery").count();
+
+    let scheduler = host.spawn(&["scheduler"]);
+    until("it is brought back", &|| told("database.recovered") == 1);
+    // The start finds what the backup holds, and makes no second one of it.
+    until("the start is looked at", &|| actions().iter().any(|(action, _)| action == "backup.unchanged"));
+    stop(scheduler);
+    assert_eq!(content(&file), before);
+    assert_eq!(kept(&host).len(), 1);
+    let suspect = |backup: &Value| backup["verdict"] == "suspect";
+    assert!(!host.results(&["list"]).iter().any(suspect), "no backup was made of the damaged one");
+
+    // Something damages it again on the same day: the server leaves it to a person, and says so. The backup that it makes of it is suspect.
+    settled(Connection::open(&file).unwrap());
+    overwrite(&file);
+    let damaged = fs::read(&file).unwrap();
+    let server = host.spawn(&["serve", "--listen", "127.0.0.1:0"]);
+    until("it is left to a person", &|| told("database.corrupt") == 1);
+    until("the start is over", &|| host.results(&["list"]).iter().any(suspect));
+    stop(server);
+    assert_eq!(fs::read(&file).unwrap(), damaged);
+    assert_eq!((kept(&host).len(), told("database.recovered")), (1, 1));
+    let why = host.results(&["activity"]);
+    let why = why.iter().find(|event| event["action"] == "database.corrupt").unwrap();
+    assert!(why["message"].as_str().unwrap().contains("once a day"), "{why}");
+    assert_eq!(state(&host).0, 1);
+    assert_eq!(host.results(&["show", "latest"])[0]["id"], *id, "the newest good one is what it was");
+}
+
 #[test]
 fn nobody_recovers_what_another_process_has_open_or_what_is_marked() {
     let (host, _) = protected();
@@ -202,8 +306,7 @@ fn nobody_recovers_what_another_process_has_open_or_what_is_marked() {
 
 #[test]
 fn a_recovery_that_was_killed_is_gone_on_with() {
-    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: there is no strace");
+    if !traced() {
         return;
     }
     // The moves of the recovery: the damaged file aside, and the new one into its place.

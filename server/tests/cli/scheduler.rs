@@ -199,6 +199,97 @@ fn a_night_on_which_the_clock_goes_forward_has_its_run() {
 }
 
 #[test]
+fn a_night_on_which_the_clock_goes_back_has_its_run_once() {
+    let Some(library) = faketime() else { return };
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 50));
+    set_clock(&host, "2026-10-24T12:00:00Z");
+    at(&host, &library, &["db", "add", "shop.db", "--preset", "cron", "--cron", "30 2 * * *", "--zone", "Europe/Berlin"]);
+    // 02:30 in Berlin is at 00:30 UTC, and once more at 01:30 UTC.
+    set_clock(&host, "2026-10-25T00:29:59Z");
+    let child = spawn_at(&host, &library, &["scheduler"]);
+    eventually("it runs the first time", || kinds(&host) == ["daily"]);
+    set_clock(&host, "2026-10-25T01:29:58Z");
+    thread::sleep(Duration::from_secs(7));
+    assert_eq!(kinds(&host), ["daily"], "and not the second time");
+    let schedule = at(&host, &library, &["schedule", "list"]).remove(0);
+    assert_eq!(schedule["last_run_at"], "2026-10-25T00:30:00Z");
+    assert_eq!(schedule["next_run_at"], "2026-10-26T01:30:00Z");
+    assert_eq!(stop(child).status.code(), Some(0));
+}
+
+#[test]
+fn a_clock_that_goes_back_or_jumps_deletes_nothing_before_the_next_good_backup() {
+    let Some(library) = faketime() else { return };
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    set_clock(&host, "2026-06-01T12:00:00Z");
+    at(&host, &library, &["db", "add", "shop.db"]);
+    for day in 1..=6 {
+        set_clock(&host, &format!("2026-06-0{day}T12:00:00Z"));
+        at(&host, &library, &["create", "shop", "--type", "daily"]);
+    }
+    at(&host, &library, &["retention", "set", "shop", "--clear", "--max-age", "30d"]);
+    let clean_up = || at(&host, &library, &["scheduler", "--run-once", "cleanup"])[0]["removed"].as_array().unwrap().len();
+    assert_eq!(clean_up(), 0, "nothing is old");
+    // By a clock that jumped five months all of them are.
+    set_clock(&host, "2026-11-01T12:00:00Z");
+    assert_eq!(clean_up(), 0);
+    assert!(host.results(&["activity"]).iter().any(|event| event["action"] == "cleanup.clock"), "and it is said");
+    assert_eq!(clean_up(), 0, "also when it looks again");
+    set_clock(&host, "2026-11-01T13:00:00Z");
+    at(&host, &library, &["create", "shop", "--type", "daily"]);
+    assert_eq!(clean_up(), 3, "then what is old goes, a few at once");
+    // Back by a week: the newest one is of the future.
+    set_clock(&host, "2026-10-25T12:00:00Z");
+    assert_eq!(clean_up(), 0);
+    at(&host, &library, &["create", "shop", "--type", "daily"]);
+    assert!(clean_up() > 0, "one that was made by the right clock lets it go on");
+    assert_eq!(host.results(&["list", "--state", "good"]).len(), 3, "and three good ones stay in any case");
+}
+
+/// The job's database is on a disk that gives its pages only after a long while; another database is backed up meanwhile.
+#[test]
+fn a_job_that_hangs_is_cut_off_and_keeps_no_other() {
+    if Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        let host = Host::new();
+        for name in ["stuck", "wiki"] {
+            drop(shop(&host.path(&format!("{name}.db")), 50));
+            host.ok(&["db", "add", &format!("{name}.db"), "--no-schedule"]);
+        }
+        // Less than anybody may set: a test does not wait for a minute.
+        let limits = r#"{"max_running":1,"hung_after_secs":1,"stop_within_secs":5}"#;
+        catalog(&host).execute("INSERT OR REPLACE INTO meta VALUES ('job_limits', ?1)", [limits]).unwrap();
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "--seccomp-bpf", "-P"]).arg(host.path("stuck.db"));
+        command.args(["-e", "inject=pread64:delay_enter=9000000:when=12"]).arg(support::KEEPSTONE).arg("scheduler");
+        host.furnish(&mut command);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        host.ok(&["schedule", "add", "stuck", "--cron", "0 2 * * *"]);
+        let due = "UPDATE schedules SET next_run_at = (unixepoch() - 60) * 1000, planned_at = (unixepoch() - 7200) * 1000";
+        catalog(&host).execute(due, []).unwrap();
+        let said = |action: &str| host.results(&["activity"]).iter().any(|event| event["action"] == action);
+        eventually("it is told to stop, and that is an alarm", || said("job.hung"));
+        let job = |host: &Host| host.results(&["job", "list"])[0].clone();
+        eventually("it has failed", || job(&host)["state"] == "failed");
+        assert_eq!(job(&host)["error"]["code"], "job_hung", "{}", job(&host));
+        // What hung has let go; the next run of the same database, and every other one, goes through.
+        host.ok(&["schedule", "add", "wiki", "--cron", "0 2 * * *"]);
+        catalog(&host).execute(due, []).unwrap();
+        eventually("both are backed up", || {
+            host.results(&["list", "--state", "good"]).iter().any(|backup| backup["database"] == "wiki")
+                && host.results(&["list", "--state", "good"]).iter().any(|backup| backup["database"] == "stuck")
+        });
+        let keepstone = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+        assert!(Command::new("kill").args(["-TERM", keepstone.trim()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    } else {
+        eprintln!("skipped: strace is not installed, or may not trace here");
+    }
+}
+
+#[test]
 fn a_clock_that_goes_back_over_a_run_takes_it_once() {
     let Some(library) = faketime() else { return };
     let host = Host::new();

@@ -164,7 +164,8 @@ fn the_environment_sets_a_schedule() {
     assert_eq!(bad.status.code(), Some(2), "{bad:?}");
     assert!(!host.path("keepstone-data").exists(), "a setting that cannot be honoured makes no vault");
 
-    let running = with(&[url, ("BACKUP_SCHEDULE", "0 14 * * *"), ("BACKUP_ENABLED", "false")]);
+    let days = ("BACKUP_RETENTION_DAYS", "30");
+    let running = with(&[url, ("BACKUP_SCHEDULE", "0 14 * * *"), ("BACKUP_ENABLED", "false"), days]);
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while host.run(&["schedule", "list"]).stdout.lines().count() < 2 {
         assert!(std::time::Instant::now() < end, "the environment's schedule never came");
@@ -173,6 +174,23 @@ fn the_environment_sets_a_schedule() {
     let rows = all(&host);
     assert_eq!((rows.len(), &rows[0]["words"], &rows[0]["managed_by"]), (1, &"Every day at 14:00".into(), &"environment".into()));
     refused(&host, &["schedule", "remove", "shop"], 7, "managed");
+    refused(&host, &["retention", "set", "shop", "--daily-keep", "9"], 7, "managed");
+    assert_eq!(host.results(&["db", "show", "shop"])[0]["retention_managed_by"], "environment");
+    // A preset leaves alone what is set elsewhere.
+    host.ok(&["schedule", "preset", "shop", "half-daily", "--yes"]);
+    let kept = host.results(&["retention", "show", "shop"]).remove(0);
+    assert_eq!((&kept["policy"]["max_age_secs"], kept["policy"]["last"].is_null()), (&(30 * 86_400).into(), true), "{kept}");
     assert!(std::process::Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap().success());
     assert_eq!(running.wait_with_output().unwrap().status.code(), Some(0));
+    // Without the variables it is everybody's again, as it is.
+    let running = with(&[]);
+    let managed = || host.results(&["db", "show", "shop"])[0]["retention_managed_by"].is_string();
+    while managed() || all(&host).iter().any(|row| row["managed_by"].is_string()) {
+        assert!(std::time::Instant::now() < end, "the environment never let go");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    host.ok(&["retention", "set", "shop", "--daily-keep", "9"]);
+    assert!(std::process::Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap().success());
+    assert_eq!(running.wait_with_output().unwrap().status.code(), Some(0));
+    host.ok(&["schedule", "remove", "shop:daily"]);
 }

@@ -98,7 +98,9 @@ pub struct SchedulesView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub max_running: u32,
-    /// e.g. `15min`.
+    /// e.g. `15min`, as the form takes it; and in words.
     pub hung_after: String,
+    pub hung_after_words: String,
     pub stop_within: String,
+    pub stop_within_words: String,
 }

@@ -9,15 +9,15 @@ use super::{
 use crate::ui::{DefinitionList, Fact, Field, FormError, Panel, SubmitButton, fault_of, field_fault};
 
 pub(super) fn panel(view: &SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
-    let Limits { max_running, hung_after, stop_within } = view.limits.clone();
+    let Limits { max_running, hung_after_words, stop_within_words, .. } = view.limits.clone();
     let at_once = if max_running == 1 { "1 backup at once".to_owned() } else { format!("{max_running} backups at once") };
     let form = view.may_limit.then(|| form(&view.limits, action));
     view! {
         <Panel title="Limits of jobs">
             <DefinitionList>
                 <Fact term="Running at once">{at_once}<span class="sub">"and as many verifications; restores and cleanups are not held back"</span></Fact>
-                <Fact term="A job hangs">{format!("after {hung_after} without progress")}<span class="sub">"it is cancelled, a minute later abandoned, and an alarm says so"</span></Fact>
-                <Fact term="Backups of a stop">{format!("within {stop_within}")}<span class="sub">"all together, then the process ends"</span></Fact>
+                <Fact term="A job hangs">{format!("after {hung_after_words} without progress")}<span class="sub">"it is cancelled, a minute later abandoned, and an alarm says so"</span></Fact>
+                <Fact term="Backups of a stop">{format!("within {stop_within_words}")}<span class="sub">"all together, then the process ends"</span></Fact>
             </DefinitionList>
             {form}
         </Panel>
@@ -29,7 +29,7 @@ pub(super) fn panel(view: &SchedulesView, action: ServerAction<SetLimits>) -> An
 fn form(limits: &Limits, action: ServerAction<SetLimits>) -> AnyView {
     let value = move || action.value().get();
     let refused = action.value().with_untracked(|value| matches!(value, Some(Err(_))));
-    let Limits { max_running, hung_after, stop_within } = limits.clone();
+    let Limits { max_running, hung_after, stop_within, .. } = limits.clone();
     view! {
         <details open=refused>
             <summary>"Change the limits"</summary>

@@ -39,7 +39,9 @@ pub(super) async fn list(person: &Person) -> Result<SchedulesView, AppError> {
             limits: Limits {
                 max_running: limits.max_running,
                 hung_after: human::duration_secs(limits.hung_after_secs),
+                hung_after_words: human::duration_ms(limits.hung_after_secs * 1000),
                 stop_within: human::duration_secs(limits.stop_within_secs),
+                stop_within_words: human::duration_ms(limits.stop_within_secs * 1000),
             },
             may_limit,
         })
