@@ -203,8 +203,8 @@ fn a_disk_that_fails_is_full_or_gives_nothing_is_no_corruption() {
     // SQLite passes EIO on as corruption while a statement runs, and names it in the lines of a check: both, at the first pages and later on.
     let cases = [
         (&file, "pread64,read:error=EIO:when=3+", "sqlite_error"),
-        (&file, "pread64,read:error=EIO:when=30+", "io"),
-        (&file, "pread64:error=ENOSPC:when=4+", "io"),
+        (&file, "pread64,read:error=EIO:when=30+", "io_error"),
+        (&file, "pread64:error=ENOSPC:when=4+", "io_error"),
         (&file, "openat:error=EACCES", "source_unreadable"),
         (&shm, "openat:error=EACCES", "source_unreadable"),
         (&shm, "pwrite64,ftruncate,fallocate:error=ENOSPC", "sqlite_error"),
