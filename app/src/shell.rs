@@ -44,6 +44,8 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <meta name="robots" content="noindex, nofollow"/>
                 <link rel="icon" type="image/svg+xml" href=icon/>
                 <link rel="stylesheet" href=style/>
+                // The first picture is the whole page: while its rows come in, columns and buttons would move.
+                <link rel="expect" href="#whole" blocking="render"/>
                 <link rel="modulepreload" href=script/>
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
                 <script type="module" nonce=nonce inner_html=wake></script>
@@ -52,7 +54,7 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App/>
-                <svg class="sprite" aria-hidden="true" inner_html=ui::SPRITE></svg>
+                <svg id="whole" class="sprite" aria-hidden="true" inner_html=ui::SPRITE></svg>
             </body>
         </html>
     }
