@@ -29,6 +29,7 @@ pub mod keys;
 mod layout;
 pub mod monitor;
 mod notes;
+pub mod priority;
 mod proof;
 pub mod recheck;
 pub mod restore;

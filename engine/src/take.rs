@@ -26,6 +26,7 @@ use crate::{
     jobs::{Running, random},
     keys::{self, Stretched},
     notes::{self, Notes},
+    priority::{Priority, at_low_priority},
     proof::{Depth, prove},
 };
 
@@ -108,7 +109,9 @@ fn write_and_publish(
     monitor: &dyn Monitor,
 ) -> Result<(Backup, ImageFacts)> {
     let vault = running.vault;
-    let write = WriteOptions { compression: options.compression, level: options.level };
+    // The safety backup is made while writers wait for the restore.
+    let priority = if options.kind == Kind::Safety { Priority::Normal } else { Priority::Low };
+    let write = WriteOptions { compression: options.compression, level: options.level, priority };
     let mut writer = match &options.encrypt {
         None => ArchiveWriter::create(staged, &write)?,
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
@@ -129,7 +132,9 @@ fn write_and_publish(
                 monitor.step(Step::Prove);
             }
             let step = if options.kind == Kind::Safety { Step::SafetyBackup } else { Step::Prove };
-            let (_, proof) = prove(staged, &vault.keys().passwords(), &running.staging, depth, step, monitor)?;
+            let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
+            let check = || prove(staged, &passwords, scratch, depth, step, monitor);
+            let (_, proof) = if priority == Priority::Low { at_low_priority(check)? } else { check()? };
             // Damage weighs more than a loss, which may well come of it.
             let known = suspect.as_ref().is_some_and(|(_, cause)| *cause == SuspectCause::Damage);
             if let Some(why) = judge(id, &proof)?.filter(|_| !known) {

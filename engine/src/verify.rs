@@ -19,6 +19,7 @@ use crate::{
     jobs::{JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     notes,
+    priority::at_low_priority,
     proof::{Depth, prove},
 };
 
@@ -75,7 +76,8 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         _ => return Err(Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) }),
     };
     monitor.step(Step::Verify);
-    let (_, proof) = prove(&path, &vault.keys().passwords(), &running.staging, Depth::Opened, Step::Verify, monitor)?;
+    let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
+    let (_, proof) = at_low_priority(|| prove(&path, &passwords, scratch, Depth::Opened, Step::Verify, monitor))?;
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
     // Only the proof: it may have been pinned, described or deleted meanwhile.
     let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);

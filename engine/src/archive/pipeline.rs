@@ -23,7 +23,7 @@ use super::{
     container::Container,
     hashes::{self, Block},
 };
-use crate::{Error, Result, image::hex, keys::Key};
+use crate::{Error, Result, image::hex, keys::Key, priority::Priority};
 
 /// Blocks that may wait at one place.
 const QUEUE: usize = 8;
@@ -84,7 +84,7 @@ struct Inlets {
 
 impl Pipeline {
     /// Starts the threads that fill `container`, which is the file at `path`.
-    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec, key: Option<Key>) -> Result<Self> {
+    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec, key: Option<Key>, priority: Priority) -> Result<Self> {
         let failed = |source| Error::io(path, source);
         let mut pipeline = Self {
             path: path.to_owned(),
@@ -97,17 +97,18 @@ impl Pipeline {
             encryptor: None,
         };
         let (backup_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.backup_hasher = Some(spawn("backup-hash", move || hashes::backup_hash(&blocks)).map_err(failed)?);
+        pipeline.backup_hasher = Some(spawn(priority, "backup-hash", move || hashes::backup_hash(&blocks)).map_err(failed)?);
         let (restore_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.restore_hasher = Some(spawn("restore-hash", move || hashes::restore_hash(&blocks)).map_err(failed)?);
+        pipeline.restore_hasher = Some(spawn(priority, "restore-hash", move || hashes::restore_hash(&blocks)).map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
         pipeline.writer = Some(match key {
-            None => spawn("archive-write", move || store(container, blocks.iter().map(bytes_of), &abandoned)).map_err(failed)?,
+            None => spawn(priority, "archive-write", move || store(container, blocks.iter().map(bytes_of), &abandoned)).map_err(failed)?,
             Some(key) => {
                 let (sealed, chunks) = bounded(QUEUE);
-                pipeline.encryptor = Some(spawn("encrypt", move || encrypt(Encryptor::new(&key), &blocks, &sealed)).map_err(failed)?);
-                spawn("archive-write", move || store(container, chunks.iter().map(Ok), &abandoned)).map_err(failed)?
+                pipeline.encryptor =
+                    Some(spawn(priority, "encrypt", move || encrypt(Encryptor::new(&key), &blocks, &sealed)).map_err(failed)?);
+                spawn(priority, "archive-write", move || store(container, chunks.iter().map(Ok), &abandoned)).map_err(failed)?
             }
         });
         let work = if codec == Codec::Plain {
@@ -118,7 +119,9 @@ impl Pipeline {
             for _ in 0..threads {
                 let mut compressor = Compressor::new(codec).map_err(failed)?;
                 let (work, abandoned) = (work.clone(), Arc::clone(&pipeline.abandoned));
-                pipeline.compressors.push(spawn("compress", move || compress(&mut compressor, &work, &abandoned)).map_err(failed)?);
+                pipeline
+                    .compressors
+                    .push(spawn(priority, "compress", move || compress(&mut compressor, &work, &abandoned)).map_err(failed)?);
             }
             Some(inlet)
         };
@@ -191,8 +194,11 @@ impl Inlets {
     }
 }
 
-fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
-    Builder::new().name(name.to_owned()).spawn(body)
+fn spawn<T: Send + 'static>(priority: Priority, name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.to_owned()).spawn(move || {
+        priority.take_on();
+        body()
+    })
 }
 
 fn compress(compressor: &mut Compressor, work: &Receiver<Work>, abandoned: &AtomicBool) {

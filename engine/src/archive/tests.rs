@@ -109,7 +109,7 @@ fn fill(mut writer: ArchiveWriter, image: &[u8], options: WriteOptions) -> Resul
 }
 
 fn options(compression: Compression) -> WriteOptions {
-    WriteOptions { compression, level: None }
+    WriteOptions { compression, ..WriteOptions::default() }
 }
 
 /// Opens and extracts, as a verification does.
@@ -155,7 +155,7 @@ fn a_large_image_goes_through_every_compression_and_level() {
     let folder = tempfile::tempdir().unwrap();
     for (number, (compression, level)) in levels.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.zip"));
-        let written = write(&path, &image, WriteOptions { compression, level }).unwrap();
+        let written = write(&path, &image, WriteOptions { compression, level, ..WriteOptions::default() }).unwrap();
         assert_eq!(written.archive_size_bytes, fs::metadata(&path).unwrap().len());
         assert_eq!(written.metadata.backup_hash, hex(&Sha256::digest(&image)));
         assert!(read(&path).unwrap() == image);

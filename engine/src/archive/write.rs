@@ -23,6 +23,7 @@ use crate::{
     Error, Result,
     image::ImageSink,
     keys::{DataKey, Stretched},
+    priority::Priority,
 };
 
 /// How the payload is compressed.
@@ -31,6 +32,8 @@ pub struct WriteOptions {
     pub compression: Compression,
     /// zstd 1–19 or gzip 1–9; none: the default of the compression.
     pub level: Option<i32>,
+    /// Of the threads that hash, compress, encrypt and write.
+    pub priority: Priority,
 }
 
 /// What is known of the payload once its last byte is written. Hashes are SHA-256 in lower-case hexadecimal.
@@ -97,7 +100,7 @@ impl ArchiveWriter {
         })?;
         let container = Container::begin(file, payload_entry).map_err(|source| Error::io(path, source))?;
         let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
-        let pipeline = Pipeline::start(path, container, codec, payload_key)?;
+        let pipeline = Pipeline::start(path, container, codec, payload_key, options.priority)?;
         Ok(Self {
             path: path.to_owned(),
             payload_entry,

@@ -19,7 +19,7 @@ fn levels_out_of_range_are_refused_before_a_file_is_made() {
         (Compression::Gzip, 10),
         (Compression::None, 1),
     ] {
-        let outcome = ArchiveWriter::create(&path, &WriteOptions { compression, level: Some(level) });
+        let outcome = ArchiveWriter::create(&path, &WriteOptions { compression, level: Some(level), ..WriteOptions::default() });
         assert!(matches!(outcome, Err(Error::Invalid { field: "level", .. })), "{compression:?} {level}");
     }
     assert!(!path.exists());
@@ -93,7 +93,7 @@ fn a_file_that_fails_midway_stops_everything() {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let file = fs::File::from(std::os::fd::OwnedFd::from(writer));
         let container = Container::begin(file, "database.sqlite").unwrap();
-        let mut pipeline = Pipeline::start(Path::new("/disk/a.zip"), container, codec, key).unwrap();
+        let mut pipeline = Pipeline::start(Path::new("/disk/a.zip"), container, codec, key, Priority::Normal).unwrap();
         let reading = std::thread::spawn(move || reader.read_exact(&mut vec![0; 300_000]));
         let outcome = (0..10_000).find_map(|seed| pipeline.push(image(BLOCK_BYTES, seed)).err()).unwrap();
         assert!(
