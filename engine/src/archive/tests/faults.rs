@@ -6,6 +6,7 @@ use super::{
     super::{codec::Codec, container::Container, pipeline::Pipeline},
     *,
 };
+use crate::priority::Priority;
 
 #[test]
 fn levels_out_of_range_are_refused_before_a_file_is_made() {
