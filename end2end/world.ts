@@ -56,6 +56,7 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
       schedules: "/schedules",
       "schedules-shop": "/schedules/shop?on=cron&cron=30+2+*+*+*&zone=Europe%2FBerlin",
       activity: "/activity",
+      settings: "/settings",
     },
   };
 }

@@ -21,6 +21,7 @@ use crate::{
         retention::RetentionPage,
         schedules::{ScheduleEditorPage, SchedulesPage},
         session::{Frame, SetUpPage, SignInPage},
+        settings::SettingsPage,
         trash::TrashPage,
     },
     live::provide_live,
@@ -64,6 +65,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/schedules") view=served(SchedulesPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules/:id") view=served(ScheduleEditorPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
+            <Route path=path!("/settings") view=served(SettingsPage, Refresh::Never) ssr=SsrMode::Async/>
         </FlatRoutes>
     }
 }

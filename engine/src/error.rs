@@ -98,6 +98,10 @@ pub enum Error {
     UnknownSchedule { number: i64 },
     #[error("no user \"{name}\"")]
     UnknownUser { name: String },
+    #[error("no token \"{name}\"")]
+    UnknownToken { name: String },
+    #[error("the idempotency key \"{key}\" was used for another request")]
+    KeyReused { key: String },
     #[error("{what} \"{name}\" exists already")]
     AlreadyExists { what: &'static str, name: String },
     #[error("{field}: {message}")]
@@ -219,6 +223,8 @@ impl Error {
             Self::UnknownTable { .. } => "unknown_table",
             Self::UnknownSchedule { .. } => "unknown_schedule",
             Self::UnknownUser { .. } => "unknown_user",
+            Self::UnknownToken { .. } => "unknown_token",
+            Self::KeyReused { .. } => "idempotency_key_reused",
             Self::AlreadyExists { .. } => "already_exists",
             Self::Invalid { .. } => "invalid",
             Self::ArchiveMissing { .. } => "archive_missing",
@@ -266,6 +272,7 @@ impl Error {
             | Self::UnknownTable { .. }
             | Self::UnknownSchedule { .. }
             | Self::UnknownUser { .. }
+            | Self::UnknownToken { .. }
             | Self::UnknownKey { .. }
             | Self::ArchiveMissing { .. } => Kind::NotFound,
             Self::AmbiguousBackup { .. }
@@ -285,6 +292,12 @@ impl Error {
             | Self::KeysDamaged { .. }
             | Self::CatalogDamaged { .. } => Kind::Corrupt,
             Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } | Self::KeysBusy => Kind::Busy,
+            // A short lock of another process or thread, waited for in vain.
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock => Kind::Busy,
+            // A path that no file system takes: too long, or with a zero byte in it.
+            Self::Io { source, .. } if matches!(source.kind(), std::io::ErrorKind::InvalidFilename | std::io::ErrorKind::InvalidInput) => {
+                Kind::Usage
+            }
             Self::NotImportable { code, .. } => match *code {
                 "checksum_mismatch" | "damaged" | "counts_differ" | "too_large" | "empty" => Kind::Corrupt,
                 "postgres_not_supported" => Kind::Usage,
@@ -297,6 +310,7 @@ impl Error {
             | Self::Managed { .. }
             | Self::NotConfirmed { .. }
             | Self::StalePlan { .. }
+            | Self::KeyReused { .. }
             | Self::NeverReplace { .. }
             | Self::PolicyRemovesMany { .. }
             | Self::PolicyNotConfirmed { .. }
@@ -355,6 +369,8 @@ impl Error {
             Self::AmbiguousBackup { .. } => "Give more of the id.",
             Self::UnknownJob { .. } => "`keepstone job list` shows the jobs.",
             Self::UnknownTable { .. } => "`keepstone show` lists the tables of a backup; views are not exported.",
+            Self::UnknownToken { .. } => "`keepstone token list` shows the tokens.",
+            Self::KeyReused { .. } => "Send a new key with a new request; the same key is for sending the same request once more.",
             Self::UnknownSchedule { .. } => "`keepstone schedule list` shows the schedules and their numbers.",
             Self::JobHung { .. } => {
                 "Look at the disk or the network that the database and the backups lie on. Until its thread ends or Keepstone is started anew, \

@@ -40,6 +40,7 @@ mod take;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;
+pub mod tokens;
 mod unchanged;
 pub mod vault;
 pub mod verify;

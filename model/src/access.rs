@@ -1,8 +1,13 @@
-//! Who may do what: the one policy table of pages, server functions and downloads. What is not in the table is refused.
+//! Who may do what: the one policy table of pages, server functions and downloads, and below it that of the API. What is not in the table is
+//! refused.
+
+mod api;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use api::{API, API_POLICY, ApiRule, Reach, api_rules_for, below_api, subject};
 
 /// What a user may do; each role includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +95,7 @@ pub const POLICY: &[Rule] = &[
     read("/schedules/{id}", VIEWER),
     read("/trash", VIEWER),
     read("/activity", VIEWER),
+    read("/settings", ADMIN),
     read("/events", VIEWER),
     // Redirects of the predecessors' addresses
     read("/backup", VIEWER),
@@ -132,6 +138,9 @@ pub const POLICY: &[Rule] = &[
     change("/fn/schedules/cleanup", OPERATOR),
     change("/fn/schedules/limits", ADMIN),
     read("/fn/activity/list", VIEWER),
+    read("/fn/settings/show", ADMIN),
+    change("/fn/settings/make-token", ADMIN),
+    change("/fn/settings/revoke-token", ADMIN),
 ];
 
 /// The rule for a path, if the table has one. A trailing slash is not the same path.

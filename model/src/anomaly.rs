@@ -18,6 +18,7 @@ const MOST_NAMED: usize = 3;
 
 /// When fewer rows are a loss, for a database and for single tables of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct LossPolicy {
     /// In percent, 1 to 100; none: fewer rows are never a loss.

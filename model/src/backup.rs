@@ -9,6 +9,7 @@ use crate::id::{BackupId, DatabaseId, JobId, Kind};
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BackupState {
     Running,
@@ -38,6 +39,7 @@ impl BackupState {
 
 /// How far a backup was proven. Each level includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     #[default]
@@ -51,6 +53,7 @@ pub enum Level {
 
 /// Names a check, as the predecessors named them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckName {
     FileExistence,
@@ -102,6 +105,7 @@ impl fmt::Display for CheckName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
     Passed,
@@ -123,6 +127,7 @@ impl CheckResult {
 
 /// One verification, e.g. `checksum_validation` passed in 12 ms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
     pub name: CheckName,
     pub result: CheckResult,
@@ -134,6 +139,7 @@ pub struct Check {
 
 /// A backup's checks, and when they were made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Proof {
     pub checked_at: Timestamp,
     pub checks: Vec<Check>,
@@ -170,6 +176,7 @@ impl Proof {
 
 /// Whether a backup may be relied on; nothing unproven is ever shown as good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Unproven,
@@ -194,6 +201,7 @@ impl Verdict {
 
 /// What puts a backup in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SuspectCause {
     /// SQLite finds the source damaged: this backup can never be good.
@@ -214,6 +222,7 @@ impl SuspectCause {
 
 /// Whether a backup is encrypted, and whether its vault can still open it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Encryption {
     #[default]
@@ -238,6 +247,7 @@ impl Encryption {
 
 /// A person's word on a suspect backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Acknowledgement {
     pub at: Timestamp,
     pub by: String,
@@ -248,6 +258,7 @@ pub struct Acknowledgement {
 
 /// One consistent copy of one database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Backup {
     pub id: BackupId,
     pub database: DatabaseId,

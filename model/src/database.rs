@@ -14,6 +14,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     Sqlite,
@@ -37,6 +38,7 @@ impl fmt::Display for Engine {
 
 /// What is protected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Database {
     pub id: DatabaseId,
     pub uid: DatabaseUid,
@@ -86,6 +88,7 @@ pub struct DatabaseFacts {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseState {
     // In order of risk, the worst first: lists are sorted by this.
@@ -143,6 +146,7 @@ pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
 
 /// What the last look at a live database found, where that was not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Checkup {
     pub at: Timestamp,
     /// What was damaged, in SQLite's words.
@@ -153,6 +157,7 @@ pub struct Checkup {
 
 /// A damaged database that was brought back without a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recovered {
     /// What was restored, and when that had been taken.
     pub backup: BackupId,
@@ -175,6 +180,7 @@ fn is_old(facts: &DatabaseFacts, now: Timestamp) -> bool {
 
 /// One thing that makes a database unsafe, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Concern {
     /// Lower case, without a full stop, e.g. "table orders is empty, it had 200 rows".
     pub reason: String,

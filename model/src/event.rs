@@ -7,6 +7,7 @@ use crate::id::{BackupId, DatabaseId, JobId};
 
 /// Who did what to what, when, with which result. Each carries the hash of the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// 1 for the first, without gaps.
     pub number: u64,
@@ -27,6 +28,7 @@ pub struct Event {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventResult {
     Ok,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The form of an export, e.g. `csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExportFormat {
     /// A zip with one document per table.

@@ -52,6 +52,7 @@ macro_rules! text_id {
 
 /// Names a database in this vault, e.g. `shop`: a slug `[a-z0-9-]{1,40}` that is no name of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = "shop", pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"))]
 #[serde(try_from = "String", into = "String")]
 pub struct DatabaseId(String);
 text_id!(DatabaseId);
@@ -98,6 +99,7 @@ impl DatabaseId {
 
 /// Names a database for ever, wherever it moves, e.g. `7f3c…` (32 hexadecimal digits).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = "7f3c5d0a9b1e4c2f8a6d7e0b1c2d3e4f"))]
 #[serde(try_from = "String", into = "String")]
 pub struct DatabaseUid(String);
 text_id!(DatabaseUid);
@@ -113,6 +115,7 @@ impl FromStr for DatabaseUid {
 
 /// What occasioned a backup, e.g. `daily`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Manual,
@@ -181,6 +184,7 @@ impl FromStr for Kind {
 
 /// Names a backup, e.g. `shop_daily_20261120T030000Z_k3f9`: database, kind, UTC, four random characters. Read from the right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = "shop_daily_20261120T030000Z_k3f9"))]
 #[serde(try_from = "String", into = "String")]
 pub struct BackupId(String);
 text_id!(BackupId);
@@ -258,6 +262,7 @@ impl FromStr for BackupId {
 
 /// Names a job, e.g. `j-01jd3k9v0q7x`: sorts by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = "j-01jd3k9v0q7x8"))]
 #[serde(try_from = "String", into = "String")]
 pub struct JobId(String);
 text_id!(JobId);

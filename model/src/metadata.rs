@@ -15,6 +15,7 @@ use crate::{
 pub const FORMAT_VERSION: u32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     #[default]
@@ -53,6 +54,7 @@ impl Compression {
 
 /// A column as `PRAGMA table_xinfo` says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Column {
     pub name: String,
     #[serde(rename = "type")]
@@ -61,6 +63,7 @@ pub struct Column {
 
 /// A table at the moment of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Table {
     pub columns: Vec<Column>,
     pub row_count: u64,
@@ -68,6 +71,7 @@ pub struct Table {
 
 /// Where the pages came from, and in what state it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Source {
     /// For SQLite the absolute path.
     pub location: String,
@@ -92,6 +96,7 @@ pub struct Source {
 
 /// The program that wrote the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tool {
     pub name: String,
     pub version: String,
@@ -99,6 +104,7 @@ pub struct Tool {
 
 /// The backup before this one, by id and payload hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Previous {
     pub id: BackupId,
     pub hash: String,
@@ -106,6 +112,7 @@ pub struct Previous {
 
 /// Everything an archive says of itself. Unknown fields of a known version are ignored; an unknown newer version is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Metadata {
     pub format_version: u32,
     pub backup_id: BackupId,
@@ -165,6 +172,7 @@ pub const CIPHER: &str = "aes-256-gcm-stream-be32-64k";
 
 /// A key slot: the archive's data key, wrapped with what a password gives. Any one slot opens the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Slot {
     #[serde(flatten)]
     pub kdf: Kdf,
@@ -178,6 +186,7 @@ pub struct Slot {
 
 /// How a password is stretched into a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kdf")]
 pub enum Kdf {
     /// RFC 7914. Takes 128 · n · r bytes of memory.

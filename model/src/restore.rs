@@ -16,6 +16,7 @@ pub const PLAN_LIFETIME_SECS: i64 = 15 * 60;
 
 /// Where a restore writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "into")]
 pub enum Target {
     /// A file that does not exist yet.
@@ -26,6 +27,7 @@ pub enum Target {
 
 /// What happens to one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TableImpact {
     pub table: String,
     /// None: not there now.
@@ -45,6 +47,7 @@ impl TableImpact {
 
 /// What the plan was made of; a restore refuses if any of it is different when it acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Binding {
     pub payload_hash: String,
     /// Device and inode for a live file; none for a new one.
@@ -59,6 +62,7 @@ pub struct Binding {
 
 /// The whole plan: what, into what, with which loss, space and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RestorePlan {
     pub backup: BackupId,
     pub database: DatabaseId,
@@ -82,6 +86,7 @@ pub struct RestorePlan {
 
 /// The live database right after a restore, looked at on a fresh connection. Applications may have written to it by then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AfterRestore {
     /// SQLite finds it sound.
     pub sound: bool,
@@ -145,6 +150,7 @@ pub fn table_impacts(live: &BTreeMap<String, Table>, backup: &BTreeMap<String, T
 
 /// A table that holds another number of rows than when a plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RowsSince {
     pub table: String,
     pub planned_rows: u64,

@@ -14,6 +14,7 @@ use crate::{
 
 /// What to do about a run that was missed while nothing ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum IfMissed {
     #[default]
@@ -32,6 +33,7 @@ impl IfMissed {
 
 /// What sets a run off.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "on")]
 pub enum Trigger {
     /// Five fields (minute, hour, day of month, month, day of week) by the clock of an IANA zone, e.g. `0 2 * * *` in `Europe/Berlin`.

@@ -17,6 +17,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Totals over some backups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stats {
     /// Complete ones.
     pub backup_count: u64,

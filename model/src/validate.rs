@@ -39,6 +39,13 @@ pub fn user_name(text: &str) -> Result<(), Refusal> {
     refuse_unless("name", fits, || format!("a user name has 1 to {USER_NAME_MAX_CHARS} letters, digits, or . - _ @ +"))
 }
 
+/// The name of an API token: it stands in the activity log behind `token:`.
+pub fn token_name(text: &str) -> Result<(), Refusal> {
+    let fits = (1..=USER_NAME_MAX_CHARS).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    refuse_unless("name", fits, || format!("a token's name has 1 to {USER_NAME_MAX_CHARS} letters a to z, digits, or . - _"))
+}
+
 pub fn password(text: &str, user_name: &str) -> Result<(), Refusal> {
     let count = text.chars().count();
     refuse_unless("password", count >= PASSWORD_MIN_CHARS, || format!("a password has at least {PASSWORD_MIN_CHARS} characters"))?;

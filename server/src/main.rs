@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod http;
+mod shape;
 mod worker;
 
 fn main() -> std::process::ExitCode {

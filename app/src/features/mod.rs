@@ -10,4 +10,5 @@ pub mod restore;
 pub mod retention;
 pub mod schedules;
 pub mod session;
+pub mod settings;
 pub mod trash;

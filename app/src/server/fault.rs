@@ -8,31 +8,40 @@ use crate::error::{AppError, sentence};
 impl From<Error> for AppError {
     fn from(fault: Error) -> Self {
         let code = fault.code();
-        let message = match &fault {
-            // Their text may hold SQL or anything else: it goes to the log only.
-            Error::Catalog(_) | Error::Sqlite(_) | Error::Internal(_) => {
-                tracing::error!(code, error = %fault, "a verb failed");
-                return Self { code: code.to_owned(), ..Self::internal() };
-            }
-            other => sentence(&without_folders(&other.to_string())),
+        let Some(message) = message(&fault) else {
+            return Self { code: code.to_owned(), ..Self::internal() };
         };
-        if matches!(fault.kind(), Kind::Failed | Kind::NoSpace) {
-            tracing::warn!(code, error = %fault, "a verb failed");
-        }
         let whole = fault.hint().map_or_else(|| message.clone(), |hint| format!("{message} {hint}"));
         let mut error = Self::new(status(&fault), code, whole);
-        if let Error::Invalid { field, message } = &fault {
-            error.message = sentence(&without_folders(message));
+        if let Error::Invalid { field, .. } = &fault {
             error.fields.insert((*field).to_owned(), error.message.clone());
         }
         error
     }
 }
 
-fn status(fault: &Error) -> u16 {
+/// What may be said of a fault to whoever called, and all of it to the log. None: its text may hold SQL or anything else.
+pub fn message(fault: &Error) -> Option<String> {
+    let code = fault.code();
+    if matches!(fault, Error::Catalog(_) | Error::Sqlite(_) | Error::Internal(_)) {
+        tracing::error!(code, error = %fault, "a verb failed");
+        return None;
+    }
+    if matches!(fault.kind(), Kind::Failed | Kind::NoSpace) {
+        tracing::warn!(code, error = %fault, "a verb failed");
+    }
+    let text = match fault {
+        Error::Invalid { message, .. } => message.clone(),
+        other => other.to_string(),
+    };
+    Some(sentence(&without_folders(&text)))
+}
+
+/// The one table of what a fault is as an HTTP status.
+pub fn status(fault: &Error) -> u16 {
     match fault {
-        // About the database's own file, not about the address that was called.
-        Error::SourceMissing { .. } | Error::ArchiveMissing { .. } | Error::NoVault { .. } => 409,
+        // About the database's own file or the state of what was named, not about the address that was called or what was sent.
+        Error::SourceMissing { .. } | Error::ArchiveMissing { .. } | Error::NoVault { .. } | Error::Invalid { field: "id", .. } => 409,
         _ => match fault.kind() {
             Kind::NotFound => 404,
             Kind::Usage => 422,

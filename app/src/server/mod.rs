@@ -4,7 +4,8 @@
 //! how a session is kept.
 
 pub mod accounts;
-mod fault;
+pub mod fault;
+pub mod plans;
 mod zone;
 
 use std::{fmt, sync::Arc};
@@ -47,6 +48,8 @@ pub struct ServerContext {
     pub demo: bool,
     /// Whether schedules set off runs; the environment may have them off.
     pub firing: Firing,
+    /// When this process began to serve.
+    pub started_at: Timestamp,
 }
 
 impl fmt::Debug for ServerContext {

@@ -17,6 +17,7 @@ mod schema;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;
+mod tokens;
 mod users;
 mod watch;
 

@@ -187,6 +187,28 @@ pub(super) const STEPS: &[&str] = &[
     ALTER TABLE databases ADD COLUMN retention_managed_by TEXT;
     ALTER TABLE databases ADD COLUMN rhythm TEXT NOT NULL DEFAULT '{"on":"interval","every_secs":86400,"after_backups":true,"paused":false}';
     "#,
+    // 9: tokens of programs, and what they asked for under a key of theirs
+    "
+    CREATE TABLE tokens (
+        number       INTEGER PRIMARY KEY AUTOINCREMENT,   -- a number is never used again
+        name         TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        secret_hash  TEXT NOT NULL UNIQUE,                -- SHA-256: the secret has 256 bits of its own
+        scopes       TEXT NOT NULL,
+        databases    TEXT,                                -- null: every one
+        created_at   INTEGER NOT NULL,
+        created_by   TEXT NOT NULL,
+        expires_at   INTEGER,
+        last_used_at INTEGER
+    ) STRICT;
+
+    CREATE TABLE idempotency (
+        token        INTEGER NOT NULL,   -- stays when the token goes
+        key          TEXT NOT NULL,
+        request_hash TEXT NOT NULL,
+        created_at   INTEGER NOT NULL,
+        PRIMARY KEY (token, key)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

@@ -25,5 +25,10 @@ mod watch;
 /// How long a verb waits for a lock that an application holds, before it says so.
 pub const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// The SQLite that this program carries, e.g. `3.53.0`.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 #[cfg(test)]
 mod tests;

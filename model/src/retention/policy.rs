@@ -18,6 +18,7 @@ const DAYS_MAX: u64 = 36_500;
 /// A count keeps the newest good backups of its kind; a maximum removes. A kind that neither has a count nor falls under `last` is removed by
 /// the maxima only. What is never removed whatever the policy says stands in `docs/operations.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RetentionPolicy {
     /// The newest good ones over all automatic kinds but startup and shutdown.

@@ -15,6 +15,7 @@ pub const RHYTHM_MAX_SECS: u64 = 31 * 86_400;
 
 /// When cleanup looks at a database by itself, e.g. every 24 hours, and after each scheduled backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CleanupRhythm {
     /// A cron, or an interval that is counted from the last look.
     #[serde(flatten)]

@@ -7,7 +7,8 @@ use keepstone_engine::{
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, values::BackupArg, words};
+use super::{Context, Fault, context, values::BackupArg};
+use crate::shape::TakenNote;
 
 /// Take note of a suspect backup: until then no older good backup is removed
 #[derive(Debug, Args)]
@@ -34,10 +35,7 @@ pub(crate) fn run(args: &Ack, cx: &Context) -> Result<(), Fault> {
     let id = context::backup_of(&vault, &args.backup)?.id;
     let options = AckOptions { backup: id.clone(), reason: args.reason.clone(), with_older: args.with_older, actor: context::actor() };
     let report = ack::acknowledge(&vault, &options)?;
-    let mut result = words::backup_json(&report.backup);
-    result["newly_acknowledged"] = json!(report.acknowledged);
-    result["still_holding"] = json!(report.still_holding);
-    cx.out.result(result);
+    cx.out.result(json!(TakenNote::from(&report)));
     let so = match report.backup.verdict() {
         Verdict::Good => "it counts as good now",
         _ if report.backup.suspect_cause == SuspectCause::Damage => "it stays suspect, and holds no older backup any more",

@@ -14,6 +14,7 @@ use super::{
     table::{Cell, Table, Tone},
     words,
 };
+use crate::shape::ActivityCheck;
 
 /// Show the activity log, or check that nothing in it was changed
 #[derive(Debug, Args)]
@@ -83,7 +84,7 @@ fn list(vault: &Vault, db: Option<&str>, limit: u64, cx: &Context) -> Result<(),
 
 fn verify(vault: &Vault, cx: &Context) -> Result<(), Fault> {
     let report = activity::verify_chain(vault)?;
-    cx.out.result(json!({ "ok": report.broken_at.is_none(), "events": report.events, "broken_at": report.broken_at }));
+    cx.out.result(json!(ActivityCheck::from(&report)));
     match report.broken_at {
         None => {
             cx.out.outcome("ok", format_args!("✔ the log is whole: {} events, each fits the one before", human::count(report.events)));

@@ -9,7 +9,7 @@ use keepstone_engine::{
         backup::BackupState,
         human,
         job::Verb,
-        retention::{CountBy, Fate, Manual, Pass, RetentionPolicy},
+        retention::{CountBy, Manual, Pass, RetentionPolicy},
     },
 };
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use super::{
     values::Yes,
     words,
 };
+use crate::shape;
 
 /// Move what the retention policy does not keep to the trash, from where it can be put back for 24 hours
 #[derive(Debug, Args)]
@@ -193,36 +194,5 @@ fn counted(count: usize) -> String {
 
 /// The plan: every backup with its reason.
 pub(crate) fn json(plan: &CleanupPlan, dry_run: bool, done: bool) -> Value {
-    let backups: Vec<Value> = plan
-        .lines
-        .iter()
-        .map(|line| {
-            let action = if matches!(line.fate, Fate::Removed(_)) { "remove" } else { "keep" };
-            json!({
-                "id": line.backup.id,
-                "kind": line.backup.kind,
-                "sequence": line.backup.sequence,
-                "created_at": line.backup.created_at,
-                "state": line.backup.state,
-                "verdict": line.backup.verdict().as_str(),
-                "archive_size_bytes": line.backup.archive_size_bytes,
-                "action": action,
-                "reason": line.fate.to_string(),
-                "reason_code": line.fate.code(),
-            })
-        })
-        .collect();
-    json!({
-        "ok": true,
-        "database": plan.database.id,
-        "policy": plan.policy,
-        "policy_words": plan.policy.words(),
-        "dry_run": dry_run,
-        "done": done,
-        "would_remove": plan.removed.len(),
-        "would_free_bytes": plan.freed_bytes,
-        "kept": plan.kept_count,
-        "kept_bytes": plan.kept_bytes,
-        "backups": backups,
-    })
+    json!(shape::CleanupPlan::of(plan, dry_run, done))
 }

@@ -18,6 +18,7 @@ use super::{
     values::{Yes, duration_secs},
     words,
 };
+use crate::shape;
 
 /// Add, show, edit and remove the databases under protection
 #[derive(Debug, Args)]
@@ -344,18 +345,5 @@ pub(crate) fn objective(status: &DatabaseStatus) -> String {
 }
 
 pub(crate) fn json(status: &DatabaseStatus) -> Value {
-    let mut value = words::database_json(&status.database);
-    value["state"] = json!(status.state);
-    value["objective_secs"] = json!(status.objective_secs);
-    value["newest_good_at"] = json!(status.newest_good_at);
-    value["concerns"] = json!(status.concerns);
-    value["checkup"] = json!(status.checkup);
-    value["last_error"] = json!(status.last_error);
-    value["next_run_at"] = json!(status.next_run_at);
-    value["backup_count"] = json!(status.backup_count);
-    value["archive_size_bytes"] = json!(status.archive_size_bytes);
-    value["size_bytes"] = json!(status.size_bytes);
-    value["cleanup"] = words::cleanup_json(&status.cleanup);
-    value["lost_count"] = json!(status.lost_count);
-    value
+    json!(shape::DatabaseStatus::from(status))
 }

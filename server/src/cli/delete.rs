@@ -11,6 +11,7 @@ use super::{
     values::{BackupArg, Yes},
     words,
 };
+use crate::shape::InTrash;
 
 /// Move a backup to the trash, from where it can be put back for 24 hours
 #[derive(Debug, Args)]
@@ -42,10 +43,7 @@ pub(crate) fn run(args: &Delete, cx: &Context) -> Result<(), Fault> {
         return Err(fault);
     }
     let report = delete::delete(&vault, &backup.id, &context::actor())?;
-    let mut result = words::backup_json(&report.backup);
-    result["deleted"] = json!(true);
-    result["until"] = json!(report.until);
-    cx.out.result(result);
+    cx.out.result(json!(InTrash::from(&report)));
     cx.out.outcome(&backup.id, format_args!("deleted {}", backup.id));
     cx.out.note(format_args!("Until {} it can be put back: keepstone trash put-back {}", words::time(report.until), backup.id));
     Ok(())

@@ -16,6 +16,7 @@ use super::{
     table::{Cell, Table, printable},
     words,
 };
+use crate::shape::{JobDetail, JobStatus};
 
 /// Show and cancel jobs, whoever started them
 #[derive(Debug, Args)]
@@ -117,12 +118,7 @@ fn outcome(job: &JobRow, progress: Option<&Progress>) -> String {
 fn show(vault: &Vault, id: &JobId, cx: &Context) -> Result<(), Fault> {
     let detail = jobs::job(vault, id)?;
     let job = &detail.job;
-    let mut result = json(job, detail.progress.as_ref());
-    result["log"] = json!(detail.log);
-    result["can_undo"] = json!(detail.can_undo);
-    result["restored_path"] = json!(detail.restored_path);
-    result["safety_backup"] = json!(detail.safety_backup);
-    cx.out.result(result);
+    cx.out.result(json!(JobDetail::from(&detail)));
 
     let mut facts = Table::facts();
     let mut row = |name: &str, value: Cell| facts.row([name.into(), value]);
@@ -160,7 +156,5 @@ fn show(vault: &Vault, id: &JobId, cx: &Context) -> Result<(), Fault> {
 }
 
 fn json(job: &JobRow, progress: Option<&Progress>) -> Value {
-    let mut value = json!(job);
-    value["progress"] = json!(progress);
-    value
+    json!(JobStatus::of(job, progress))
 }

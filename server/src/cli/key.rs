@@ -20,6 +20,7 @@ use super::{
     values::Yes,
     words,
 };
+use crate::shape::KeyStatus;
 
 /// The passwords that encrypt and open archives
 #[derive(Debug, Args)]
@@ -222,13 +223,5 @@ fn kit(vault: &Vault, output: Option<&std::path::Path>, cx: &Context) -> Result<
 }
 
 fn json(key: &KeyInfo) -> Value {
-    json!({
-        "id": key.id,
-        "kdf": key.kdf,
-        "current": key.current,
-        "changing_to": key.changing_to,
-        "archives": key.archives,
-        "added_at": key.added_at,
-        "added_by": key.added_by,
-    })
+    json!(KeyStatus::from(key))
 }

@@ -42,6 +42,7 @@ mod show;
 mod stats;
 mod status;
 mod table;
+mod token;
 mod trash;
 mod undo;
 mod user;
@@ -128,6 +129,7 @@ enum Verb {
     Catalog(catalog::Catalog),
     Key(key::Key),
     User(user::User),
+    Token(token::Token),
     Info(info::Info),
     Completions(completions::Completions),
     Man(man::Man),
@@ -183,6 +185,7 @@ impl Verb {
             Self::Catalog(args) => catalog::run(args, cx),
             Self::Key(args) => key::run(args, cx),
             Self::User(args) => user::run(args, cx),
+            Self::Token(args) => token::run(args, cx),
             Self::Info(_) => info::run(cx),
             Self::Completions(args) => {
                 completions::run(args, cx);

@@ -25,6 +25,7 @@ use super::{
     values::{Yes, duration_secs},
     words,
 };
+use crate::shape::{self, RetentionDetail};
 
 /// Show and change which backups of a database are kept
 #[derive(Debug, Args)]
@@ -225,10 +226,12 @@ fn show(vault: &Vault, db: &str, cx: &Context) -> Result<(), Fault> {
     let plan = planned(vault, &id, None, now)?;
     let outlook = cleanup::outlook(vault, &plan, now)?;
     let status = databases::status(vault, &id, now)?.cleanup;
-    let mut result = plan_json(&plan, true, false);
-    result["in_30_days"] = json!({ "backups": outlook.count, "bytes": outlook.bytes });
-    result["cleanup"] = words::cleanup_json(&status);
-    cx.out.result(result);
+    let detail = RetentionDetail {
+        plan: shape::CleanupPlan::of(&plan, true, false),
+        in_30_days: (&outlook).into(),
+        cleanup: Some((&status).into()),
+    };
+    cx.out.result(json!(detail));
     let mut table = Table::facts();
     table.row(["keeps".into(), db_verb::kept_words(&plan.database).into()]);
     let held = format!("{} backups, {}", human::count(plan.kept_count), human::bytes(plan.kept_bytes));
@@ -269,7 +272,7 @@ fn set(vault: &Vault, args: &Set, cx: &Context) -> Result<(), Fault> {
         let mut result = plan_json(&plan, false, false);
         result["set"] = json!(set);
         result["before"] = json!(database.retention);
-        result["in_30_days"] = json!({ "backups": outlook.count, "bytes": outlook.bytes });
+        result["in_30_days"] = json!(shape::Held::from(&outlook));
         result
     };
     // It asks only where much would go at once; else the next cleanups do what it says.
@@ -321,7 +324,7 @@ fn schedule(vault: &Vault, args: &Rhythm, cx: &Context) -> Result<(), Fault> {
     }
     let status = databases::status(vault, &id, now)?.cleanup;
     let mut result = json!({ "database": id, "changed": changed, "schedule": rhythm });
-    result["cleanup"] = words::cleanup_json(&status);
+    result["cleanup"] = json!(shape::CleanupStatus::from(&status));
     cx.out.result(result);
     cx.out.outcome(&id, format_args!("cleanup looks at {id} {}", status.rhythm));
     cx.out.note(format_args!("  last {}, next {}", words::time_or_dash(status.last_at), words::time_or_dash(status.next_at)));

@@ -15,6 +15,7 @@ use super::{
     values::BackupArg,
     words,
 };
+use crate::shape::BackupDetail;
 
 /// Everything about one backup: state, proof, hashes, tables
 #[derive(Debug, Args)]
@@ -39,15 +40,9 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     let id = backup.id;
     let detail = backups::detail(&vault, &id)?;
     let backup = &detail.backup;
-    let mut result = words::backup_json(backup);
-    result["path"] = json!(detail.archive_path);
-    result["metadata"] = json!(detail.metadata);
-    result["locked"] = json!(detail.locked);
-    result["previous"] = json!(detail.previous);
-    result["next"] = json!(detail.next);
     let reason = cleanup::reasons(&vault, &backup.database, Timestamp::now())?.remove(&backup.id);
-    result["why_kept"] = json!(reason.map(|reason| reason.fate.to_string()));
-    result["kept_until"] = json!(reason.and_then(|reason| reason.until));
+    let mut result = json!(BackupDetail::of(&detail, reason));
+    result["path"] = json!(detail.archive_path);
     cx.out.result(result);
 
     let mut facts = Table::facts();

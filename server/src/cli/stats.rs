@@ -7,7 +7,8 @@ use keepstone_engine::{
     durable,
     model::{
         human,
-        stats::{Stats as Sums, days_to_full, stats},
+        id::DatabaseId,
+        stats::{Stats as Sums, stats},
     },
 };
 use serde_json::json;
@@ -17,6 +18,7 @@ use super::{
     table::{Cell, Table},
     words,
 };
+use crate::shape::StatsOf;
 
 /// Totals, averages, compression, what was verified and what failed, growth, and the time to a full disk
 #[derive(Debug, Args)]
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &Stats, cx: &Context) -> Result<(), Fault> {
     for database in &databases {
         let filter = BackupFilter { database: Some(database.id.clone()), ..BackupFilter::default() };
         let of = backups::list(&vault, &filter)?.backups;
-        tell(Some(database.id.as_str()), &stats(&of, now), free_bytes, cx);
+        tell(Some(&database.id), &stats(&of, now), free_bytes, cx);
         all.extend(of);
     }
     if databases.len() != 1 {
@@ -49,16 +51,13 @@ pub(crate) fn run(args: &Stats, cx: &Context) -> Result<(), Fault> {
 }
 
 /// One database, or (without a name) all of them.
-fn tell(database: Option<&str>, sums: &Sums, free_bytes: u64, cx: &Context) {
-    let days = days_to_full(free_bytes, sums.growth_bytes_per_day);
-    let mut result = json!(sums);
-    result["database"] = json!(database);
-    result["free_bytes"] = json!(free_bytes);
-    result["days_to_full"] = json!(days);
-    cx.out.result(result);
+fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: u64, cx: &Context) {
+    let result = StatsOf::of(database, sums, free_bytes);
+    let days = result.days_to_full;
+    cx.out.result(json!(result));
     let mut table = Table::facts();
     let mut row = |name: &str, value: String| table.row([name.into(), Cell::from(value)]);
-    row("database", database.unwrap_or("all together").to_owned());
+    row("database", database.map_or_else(|| "all together".to_owned(), ToString::to_string));
     row("backups", format!("{} in {}", human::count(sums.backup_count), human::bytes(sums.archive_size_bytes)));
     row("average archive", words::bytes_or_dash(sums.average_archive_bytes));
     row("compression", sums.compression_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1} to 1")));

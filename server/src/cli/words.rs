@@ -1,7 +1,6 @@
 //! Facts as words and as JSON: times in the local zone, states as mark and word, a backup as an object.
 
 use jiff::{Timestamp, tz::TimeZone};
-use keepstone_engine::cleanup::CleanupStatus;
 use keepstone_engine::model::{
     backup::{Acknowledgement, Backup, BackupState, CheckResult, Level, Verdict},
     database::{Database, DatabaseState},
@@ -11,6 +10,7 @@ use keepstone_engine::model::{
 use serde_json::{Value, json};
 
 use super::table::{Cell, Tone};
+use crate::shape;
 
 /// e.g. `2026-11-20 03:00:07`, in the zone of this machine.
 pub(crate) fn time(at: Timestamp) -> String {
@@ -97,25 +97,7 @@ pub(crate) fn level(level: Level) -> &'static str {
 
 /// A backup with what follows from it.
 pub(crate) fn backup_json(backup: &Backup) -> Value {
-    let mut value = json!(backup);
-    value["verdict"] = json!(backup.verdict().as_str());
-    value["level"] = json!(backup.level());
-    value["good"] = json!(backup.is_good());
-    value
-}
-
-/// How cleanup stands with a database.
-pub(crate) fn cleanup_json(status: &CleanupStatus) -> Value {
-    json!({
-        "rhythm": status.rhythm,
-        "paused": status.paused,
-        "last_at": status.last_at,
-        "next_at": status.next_at,
-        "late": status.late,
-        "waits_for": status.waits_for,
-        "failure": status.failure,
-        "alarm": status.alarm(),
-    })
+    json!(shape::BackupStatus::from(backup))
 }
 
 /// Who took note of a doubt, when and why.

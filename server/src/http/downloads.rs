@@ -1,4 +1,5 @@
-//! `/backups/{id}/download`: the archive as it lies in the folder, whole or in part; and the plain database out of it, streamed.
+//! `/backups/{id}/download`: the archive as it lies in the folder, whole or in part; and the plain database out of it, streamed. The API gives
+//! out the same.
 
 use std::{
     collections::HashMap,
@@ -29,15 +30,43 @@ use super::{extract, problem};
 /// Which file a hash is of: device, inode, length, time of change in nanoseconds.
 type Identity = (u64, u64, u64, i128);
 
+/// Archives and what is in them, for browsers and for the API.
 #[derive(Debug, Clone)]
-struct Downloads {
+pub(super) struct Downloads {
     vault: Arc<Vault>,
     /// Hashes that were computed already. An archive never changes, so an entry is good as long as its file is the same one.
     hashes: Arc<Mutex<HashMap<Identity, String>>>,
 }
 
-pub(super) fn router(vault: Arc<Vault>) -> Router {
-    let downloads = Downloads { vault, hashes: Arc::default() };
+impl Downloads {
+    pub(super) fn new(vault: Arc<Vault>) -> Self {
+        Self { vault, hashes: Arc::default() }
+    }
+
+    /// The archive, or the part of it that the request asks for.
+    pub(super) async fn archive(&self, id: String, request: &HeaderMap) -> Result<Response, AppError> {
+        let downloads = self.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&downloads, &id)).await;
+        let (id, file, size, hash) = opened.unwrap_or_else(|_| Err(AppError::internal()))?;
+        ranged(request, &format!("{id}.zip"), file, size, &hash).await
+    }
+
+    /// The plain database, checked on the way. A fault in its midst cuts the transfer off below the announced length, so that nobody takes it
+    /// for whole.
+    pub(super) async fn database(&self, id: String) -> Result<Response, AppError> {
+        let vault = self.vault.clone();
+        let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
+            let (id, path) = locate(&vault, &id)?;
+            Ok((id, vault.open_archive(&path)?))
+        });
+        let (id, archive) = opened.await.unwrap_or_else(|_| Err(AppError::internal()))?;
+        let mut headers = attachment(&format!("{id}.sqlite"), "application/vnd.sqlite3");
+        headers.insert(header::CONTENT_LENGTH, number_header(&archive.metadata().database_size.to_string()));
+        Ok((headers, Body::from_stream(extract::stream(archive))).into_response())
+    }
+}
+
+pub(super) fn router(downloads: Downloads) -> Router {
     Router::new()
         .route("/backups/{id}/download", get(archive))
         .route("/backups/{id}/download/database", get(database))
@@ -45,11 +74,11 @@ pub(super) fn router(vault: Arc<Vault>) -> Router {
 }
 
 async fn archive(State(downloads): State<Downloads>, Path(id): Path<String>, request: HeaderMap) -> Response {
-    let opened = tokio::task::spawn_blocking(move || open(&downloads, &id)).await;
-    match opened.unwrap_or_else(|_| Err(AppError::internal())) {
-        Ok((id, file, size, hash)) => ranged(&request, &format!("{id}.zip"), file, size, &hash).await,
-        Err(error) => problem::answer(&request, &error),
-    }
+    downloads.archive(id, &request).await.unwrap_or_else(|error| problem::answer(&request, &error))
+}
+
+async fn database(State(downloads): State<Downloads>, Path(id): Path<String>, request: HeaderMap) -> Response {
+    downloads.database(id).await.unwrap_or_else(|error| problem::answer(&request, &error))
 }
 
 /// Opens the archive and hashes it unless that was done before. The open file stays readable even if the backup is deleted meanwhile.
@@ -91,14 +120,14 @@ fn sha256(file: &mut File, path: &FilePath) -> keepstone_engine::Result<String> 
 }
 
 /// The file, or the one range of it that was asked for (RFC 9110, 14.2). Several ranges at once are answered with the whole.
-async fn ranged(request: &HeaderMap, name: &str, file: File, size: u64, hash: &str) -> Response {
+async fn ranged(request: &HeaderMap, name: &str, file: File, size: u64, hash: &str) -> Result<Response, AppError> {
     let tag = format!("\"{hash}\"");
     let text = |name| request.get(name).and_then(|value| value.to_str().ok());
     let mut headers = attachment(name, "application/zip");
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
     if text(header::IF_NONE_MATCH).is_some_and(|known| known == "*" || known.split(',').any(|known| known.trim() == tag)) {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     // A range of another file than this one would be pasted to what the browser has: it gets the whole instead.
     let same_file = text(header::IF_RANGE).is_none_or(|known| known == tag);
@@ -111,17 +140,17 @@ async fn ranged(request: &HeaderMap, name: &str, file: File, size: u64, hash: &s
         }
         Wanted::Nothing => {
             headers.insert(header::CONTENT_RANGE, number_header(&format!("bytes */{size}")));
-            return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
         }
     };
     headers.insert(header::CONTENT_LENGTH, number_header(&length.to_string()));
     let mut file = tokio::fs::File::from_std(file);
     if let Err(error) = file.seek(SeekFrom::Start(start)).await {
         tracing::warn!(%error, name, "an archive cannot be read");
-        return problem::answer(request, &AppError::internal());
+        return Err(AppError::internal());
     }
     let stream = ReaderStream::with_capacity(file.take(length), 128 * 1024);
-    (status, headers, Body::from_stream(stream)).into_response()
+    Ok((status, headers, Body::from_stream(stream)).into_response())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -142,23 +171,6 @@ fn wanted(range: &str, size: u64) -> Wanted {
         _ => return Wanted::Whole,
     };
     if part.0 < size { Wanted::Part(part.0, part.1) } else { Wanted::Nothing }
-}
-
-/// The plain database, checked on the way. A fault in its midst cuts the transfer off below the announced length, so that no browser takes
-/// it for whole.
-async fn database(State(downloads): State<Downloads>, Path(id): Path<String>, request: HeaderMap) -> Response {
-    let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
-        let (id, path) = locate(&downloads.vault, &id)?;
-        Ok((id, downloads.vault.open_archive(&path)?))
-    });
-    match opened.await.unwrap_or_else(|_| Err(AppError::internal())) {
-        Ok((id, archive)) => {
-            let mut headers = attachment(&format!("{id}.sqlite"), "application/vnd.sqlite3");
-            headers.insert(header::CONTENT_LENGTH, number_header(&archive.metadata().database_size.to_string()));
-            (headers, Body::from_stream(extract::stream(archive))).into_response()
-        }
-        Err(error) => problem::answer(&request, &error),
-    }
 }
 
 /// `name` is an id and an ending: nothing in it needs quoting.

@@ -22,11 +22,14 @@ use keepstone_model::{
     access::{self, Access, Rule},
 };
 
-use super::{host::text, problem};
+use super::{api, host::text, problem};
 use crate::auth;
 
 /// Lets a request through if the policy allows its path to this person; puts the [`Person`] into it.
 pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request, next: Next) -> Response {
+    if access::below_api(request.uri().path()).is_some() {
+        return api::gate::check(vault, request, next).await;
+    }
     let rule = access::rule_for(request.uri().path());
     let person = match rule {
         // Assets and probes do not depend on who asks: a page's files need no look into the catalog each.

@@ -1,5 +1,6 @@
 //! The console's server: axum, the gate in front of every path, the pages, the feed of live changes, downloads.
 
+mod api;
 mod assets;
 mod downloads;
 mod events;
@@ -65,7 +66,11 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let environment = config::environment()?;
     let firing = environment.firing;
     let prepared = vault.clone();
-    tokio::task::spawn_blocking(move || environment.protect(&prepared)).await??;
+    tokio::task::spawn_blocking(move || {
+        api::remove_left_over(&prepared);
+        environment.protect(&prepared)
+    })
+    .await??;
     let shop = if demo { Some(demo::start(vault.clone())?) } else { None };
     let live = live::Watcher::start(vault.clone())?;
     let workers = Workers::start(vault.clone(), firing, rechecks)?;

@@ -11,14 +11,21 @@ use axum::{
 };
 use keepstone_app::{live_types::LiveState, server::ServerContext};
 use keepstone_engine::{Vault, scheduler::Firing};
+use keepstone_model::Timestamp;
 use tokio::sync::watch;
 use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
 
-use super::{assets, downloads, events, gate, headers, host, pages, site::Site};
+use super::{
+    api::{self, Api},
+    assets,
+    downloads::{self, Downloads},
+    events, gate, headers, host, pages,
+    site::Site,
+};
 use crate::auth::LocalAccounts;
 
-/// The largest body of a request: forms only, there are no uploads.
-const LARGEST_BODY: usize = 1024 * 1024;
+/// The largest body of a request: forms and JSON. Uploads of the API have a limit of their own.
+pub(super) const LARGEST_BODY: usize = 1024 * 1024;
 
 /// What the routes are made of.
 #[derive(Debug)]
@@ -40,8 +47,11 @@ pub(super) fn router(parts: &Parts) -> Router {
         asset: assets::address,
         demo: *demo,
         firing: *firing,
+        started_at: Timestamp::now(),
     };
     let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
+    let downloads = Downloads::new(vault.clone());
+    let calls = Api { vault: vault.clone(), live: live.clone(), stopping: stopping.clone(), downloads: downloads.clone() };
     let ready = vault.clone();
     let mut csrf = CsrfLayer::new();
     if let Some(origin) = site.public_origin() {
@@ -54,9 +64,10 @@ pub(super) fn router(parts: &Parts) -> Router {
         .route("/events", get(events::events).with_state(feed))
         .route("/backup", get(|| async { Redirect::permanent("/backups") }))
         .route("/web/admin/backups", get(|| async { Redirect::permanent("/backups") }))
-        .merge(downloads::router(vault.clone()))
+        .merge(downloads::router(downloads.clone()))
         .merge(pages::router(context))
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
+        .merge(api::router(calls).0)
         .layer(middleware::from_fn_with_state(vault.clone(), gate::check))
         .layer(csrf)
         .layer(middleware::from_fn_with_state(site.clone(), host::check))

@@ -9,6 +9,7 @@ mod expect;
 mod export;
 mod faults;
 mod import;
+mod python;
 mod refusals;
 mod rescue;
 mod scheduler;
@@ -17,5 +18,6 @@ mod serve;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 mod users;
 mod verbs;

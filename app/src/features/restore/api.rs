@@ -7,11 +7,12 @@ use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
 use {
-    super::{
-        facts,
+    super::facts,
+    crate::server::{
+        blocking, form_key, person_with,
         plans::{Found, PLANS},
+        require_recent,
     },
-    crate::server::{blocking, form_key, person_with, require_recent},
     keepstone_engine::{
         jobs::{self, JobRequest},
         restore::{self, PlanOptions, RestoreOptions, UndoOptions},

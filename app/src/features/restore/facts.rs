@@ -11,13 +11,14 @@ use keepstone_model::{
     restore::{RestorePlan, RowsSince, Target},
 };
 
-use super::{
-    api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView},
-    plans::{Found, PLANS},
-};
+use super::api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView};
 use crate::{
     error::{AppError, sentence},
-    server::{answer, blocking, context, zone},
+    server::{
+        answer, blocking, context,
+        plans::{Found, PLANS},
+        zone,
+    },
     ui::Moment,
 };
 

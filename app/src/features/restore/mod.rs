@@ -5,8 +5,6 @@ pub mod api;
 mod facts;
 pub mod impact;
 pub mod page;
-#[cfg(feature = "ssr")]
-mod plans;
 pub mod undo;
 
 pub use page::RestorePage;

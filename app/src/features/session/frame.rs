@@ -1,5 +1,6 @@
 //! What stands around every page: the way through the console, who is signed in where, and what is live.
 
+use keepstone_model::access::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
@@ -8,17 +9,18 @@ use crate::{
     live::{ConnectionChip, RunningJobsChip},
     ui::{
         Icon,
-        here::{Here, Who, use_here},
+        here::{Here, Who, may, use_here},
         page::FocusWanted,
     },
 };
 
-const NAVIGATION: [(&str, &str, &str); 5] = [
+const NAVIGATION: [(&str, &str, &str); 6] = [
     ("/", "overview", "Overview"),
     ("/databases", "database", "Databases"),
     ("/backups", "backup", "Backups"),
     ("/schedules", "schedule", "Schedules"),
     ("/activity", "activity", "Activity"),
+    ("/settings", "settings", "Settings"),
 ];
 
 /// The frame, or for someone who is not signed in only the page.
@@ -64,6 +66,7 @@ fn Navigation(zone: String) -> impl IntoView {
     let pathname = use_location().pathname;
     let links: Vec<_> = NAVIGATION
         .into_iter()
+        .filter(|(href, _, _)| *href != "/settings" || may(Role::Admin))
         .map(|(href, icon, word)| {
             let current = move || pathname.with(|path| current_mark(path, href));
             view! {
@@ -147,11 +150,12 @@ mod tests {
     #[test]
     fn one_entry_is_current() {
         for (path, marks) in [
-            ("/", ["page", "", "", "", ""]),
-            ("/databases/shop", ["", "true", "", "", ""]),
-            ("/backups", ["", "", "page", "", ""]),
-            ("/jobs/j-1", ["", "", "true", "", ""]),
-            ("/backupsx", ["", "", "", "", ""]),
+            ("/", ["page", "", "", "", "", ""]),
+            ("/databases/shop", ["", "true", "", "", "", ""]),
+            ("/backups", ["", "", "page", "", "", ""]),
+            ("/jobs/j-1", ["", "", "true", "", "", ""]),
+            ("/backupsx", ["", "", "", "", "", ""]),
+            ("/settings", ["", "", "", "", "", "page"]),
         ] {
             assert_eq!(NAVIGATION.map(|(href, _, _)| current_mark(path, href).unwrap_or("")), marks, "{path}");
         }

@@ -16,6 +16,7 @@ use super::{
     super::{confirm::confirm, create, progress::Follow, values::duration_secs},
     Context, Fault, How, When, Yes, context, line, words,
 };
+use crate::shape::ScheduleDetail;
 
 /// How many of the next runs are shown after a change.
 const NEXT: usize = 3;
@@ -231,10 +232,7 @@ fn jitter(how: &How) -> Result<Option<u64>, Fault> {
 /// What stands now, and the next runs of it.
 fn tell(verb: &str, vault: &Vault, status: &ScheduleStatus, cx: &Context) -> Result<(), Fault> {
     let preview = schedules::preview_number(vault, status.number, NEXT, Timestamp::now())?;
-    let mut result = super::json(status);
-    result["next_runs"] = preview.runs.iter().map(|run| json!({ "at": run.at, "local": run.local, "note": run.note })).collect();
-    result["clock_notes"] = json!(preview.clock_notes);
-    cx.out.result(result);
+    cx.out.result(json!(ScheduleDetail::of(status, &preview)));
     cx.out.outcome(status.number, format_args!("{verb} schedule {} of {}: {}", status.number, status.database, line(status)));
     if status.next_run_at.is_some() {
         for run in &preview.runs {

@@ -21,6 +21,7 @@ use super::{
     values::Yes,
     words,
 };
+use crate::shape;
 
 /// Show and change the schedules: what is backed up when
 #[derive(Debug, Args)]
@@ -256,11 +257,7 @@ fn next(db: Option<&str>, count: usize, cx: &Context) -> Result<(), Fault> {
     ahead.sort_by_key(|(run, status)| (run.at, status.number));
     let mut table = Table::new(&["NEXT RUN", "DATABASE", "KIND", "WHEN"]);
     for (run, status) in &ahead {
-        let mut value = json(status);
-        value["next_run_at"] = json!(run.at);
-        value["local"] = json!(run.local);
-        value["note"] = json!(run.note);
-        cx.out.result(value);
+        cx.out.result(json!(shape::NextRun::of(status, run)));
         let when = run.note.as_ref().map_or_else(|| status.words.clone(), |note| format!("{} ({note})", status.words));
         table.row([
             words::time(run.at).into(),
@@ -291,33 +288,7 @@ fn database_of(vault: &Vault, db: Option<&str>) -> Result<Option<DatabaseId>, Fa
 }
 
 pub(crate) fn json(status: &ScheduleStatus) -> Value {
-    let schedule = &status.schedule;
-    let (cron, time_zone, every_secs) = match &schedule.trigger {
-        Trigger::Cron { cron, time_zone } => (Some(cron), Some(time_zone), None),
-        Trigger::Interval { every_secs } => (None, None, Some(every_secs)),
-        Trigger::Start | Trigger::Stop => (None, None, None),
-    };
-    json!({
-        "number": status.number,
-        "database": status.database,
-        "kind": schedule.kind,
-        "on": match schedule.trigger {
-            Trigger::Cron { .. } => "cron",
-            Trigger::Interval { .. } => "interval",
-            Trigger::Start => "start",
-            Trigger::Stop => "stop",
-        },
-        "cron": cron,
-        "time_zone": time_zone,
-        "every_secs": every_secs,
-        "if_missed": schedule.if_missed,
-        "jitter_secs": schedule.jitter_secs,
-        "paused": schedule.paused,
-        "managed_by": status.managed_by,
-        "words": status.words,
-        "last_run_at": status.last_run_at,
-        "next_run_at": status.next_run_at,
-    })
+    json!(shape::ScheduleStatus::from(status))
 }
 
 /// e.g. "daily, Every day at 02:00 (UTC)".

@@ -1,4 +1,4 @@
-//! The restore plans that people are looking at. They live here, in memory: a form can only name one, never say what is in it. A restarted
+//! The restore plans that people and programs are looking at. They live here, in memory: a form or a call can only name one, never say what is in it. A restarted
 //! server knows none, and asks to look again. Server only.
 
 use std::{
@@ -13,7 +13,7 @@ const PLANS_MAX: usize = 200;
 
 /// Plans by their random name, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Plans(Mutex<VecDeque<Entry>>);
+pub struct Plans(Mutex<VecDeque<Entry>>);
 
 #[derive(Debug)]
 struct Entry {
@@ -27,7 +27,7 @@ struct Entry {
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Found {
+pub enum Found {
     /// Confirm it.
     Open(Box<RestorePlan>),
     /// It was confirmed already, by a form that was sent twice.
@@ -36,10 +36,10 @@ pub(super) enum Found {
     Gone,
 }
 
-pub(super) static PLANS: Plans = Plans(Mutex::new(VecDeque::new()));
+pub static PLANS: Plans = Plans(Mutex::new(VecDeque::new()));
 
 impl Plans {
-    pub(super) fn keep(&self, name: String, person: &str, plan: RestorePlan, now: Timestamp) {
+    pub fn keep(&self, name: String, person: &str, plan: RestorePlan, now: Timestamp) {
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|entry| !entry.plan.is_expired(now));
         while plans.len() >= PLANS_MAX {
@@ -48,7 +48,7 @@ impl Plans {
         plans.push_back(Entry { name, person: person.to_owned(), plan, job: None });
     }
 
-    pub(super) fn find(&self, name: &str, person: &str, now: Timestamp) -> Found {
+    pub fn find(&self, name: &str, person: &str, now: Timestamp) -> Found {
         let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match plans.iter().find(|entry| entry.name == name && entry.person == person) {
             Some(Entry { job: Some(job), .. }) => Found::Confirmed(job.clone()),
@@ -57,7 +57,7 @@ impl Plans {
         }
     }
 
-    pub(super) fn confirmed(&self, name: &str, job: &JobId) {
+    pub fn confirmed(&self, name: &str, job: &JobId) {
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = plans.iter_mut().find(|entry| entry.name == name) {
             entry.job = Some(job.clone());

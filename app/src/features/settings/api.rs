@@ -1,0 +1,207 @@
+//! What the settings page shows and does.
+
+#![cfg_attr(feature = "ssr", expect(clippy::fn_params_excessive_bools, reason = "a box of a form is yes or no"))]
+#![expect(clippy::too_many_arguments, reason = "the arguments of a server function are flat: one for each field of the form")]
+
+use keepstone_model::access::Role;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::AppError, ui::Moment};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsView {
+    /// The token that was just made, this once.
+    pub made: Option<MadeToken>,
+    /// One was to be shown, and was shown already.
+    pub shown_before: bool,
+    pub tokens: Vec<TokenRow>,
+    pub people: Vec<PersonRow>,
+    /// The ids of all databases, to limit a token to.
+    pub databases: Vec<String>,
+    pub system: SystemFacts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeToken {
+    pub name: String,
+    pub words: String,
+    pub secret: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRow {
+    pub name: String,
+    pub scopes: Vec<String>,
+    /// None: all of them.
+    pub databases: Option<Vec<String>>,
+    pub created: Moment,
+    pub created_by: String,
+    pub last_used: Option<Moment>,
+    pub expires: Option<Moment>,
+    pub expired: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRow {
+    pub name: String,
+    pub role: Role,
+    pub added: Moment,
+}
+
+/// What this installation is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemFacts {
+    pub version: String,
+    pub format_version: u32,
+    pub sqlite_version: String,
+    pub data: String,
+    pub backups: String,
+    pub free_bytes: u64,
+    pub started: Moment,
+    pub events: u64,
+    pub chain_intact: bool,
+}
+
+/// Everything on the page. `made` names a token that was just made.
+#[server(prefix = "/fn", endpoint = "settings/show")]
+pub async fn show_settings(#[server(default)] made: String) -> Result<SettingsView, AppError> {
+    let person = crate::server::person_with(Role::Admin).map_err(crate::server::answer)?;
+    on_the_server::show(&person.name, &made).await
+}
+
+/// Makes a token and leads to where its secret is shown, once. A box that is not ticked is not sent; `databases` are ids, separated by commas;
+/// `expires` is a time like `90d`, or `never`.
+#[server(prefix = "/fn", endpoint = "settings/make-token")]
+pub async fn make_token(
+    name: String,
+    #[server(default)] read: bool,
+    #[server(default)] create: bool,
+    #[server(default)] restore: bool,
+    #[server(default)] delete: bool,
+    #[server(default)] admin: bool,
+    #[server(default)] databases: String,
+    #[server(default)] expires: String,
+) -> Result<(), AppError> {
+    let person = crate::server::require_recent(Role::Admin)?;
+    let scopes = [read, create, restore, delete, admin];
+    let handle = on_the_server::make(person.name, &name, scopes, &databases, &expires).await?;
+    leptos_axum::redirect(&format!("/settings?made={handle}"));
+    Ok(())
+}
+
+/// Takes a token away.
+#[server(prefix = "/fn", endpoint = "settings/revoke-token")]
+pub async fn revoke_token(name: String) -> Result<(), AppError> {
+    let person = crate::server::person_with(Role::Admin)?;
+    crate::server::blocking(move |vault| keepstone_engine::tokens::revoke(vault, &name, &person.name)).await?;
+    leptos_axum::redirect("/settings");
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+mod on_the_server {
+    use keepstone_engine::{
+        activity, databases, durable, sqlite,
+        tokens::{self, CreateTokenOptions},
+    };
+    use keepstone_model::{
+        Timestamp,
+        id::DatabaseId,
+        metadata::FORMAT_VERSION,
+        token::{Scope, Token},
+        validate,
+    };
+
+    use super::{MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
+    use crate::{
+        error::AppError,
+        features::settings::made::MADE,
+        server::{blocking, context, zone},
+        ui::Moment,
+    };
+
+    pub(super) async fn show(person: &str, made: &str) -> Result<SettingsView, AppError> {
+        let (now, zone, started_at) = (Timestamp::now(), zone(), context().started_at);
+        let new = MADE.take(made, person, now);
+        let moment = |at: Timestamp| Moment::new(at, now, &zone);
+        let (tokens, people, known, chain, folders, free_bytes) = blocking(|vault| {
+            let folders = (vault.data_dir().display().to_string(), vault.backups_dir().display().to_string());
+            Ok((
+                tokens::list(vault)?,
+                vault.catalog().users()?,
+                databases::databases(vault)?,
+                activity::verify_new_events(vault)?,
+                folders,
+                durable::free_bytes(vault.backups_dir())?,
+            ))
+        })
+        .await?;
+        let row = |token: Token| TokenRow {
+            expired: token.is_expired(now),
+            scopes: token.scopes.iter().map(ToString::to_string).collect(),
+            databases: token.databases.map(|ids| ids.iter().map(ToString::to_string).collect()),
+            created: moment(token.created_at),
+            created_by: token.created_by,
+            last_used: token.last_used_at.map(moment),
+            expires: token.expires_at.map(moment),
+            name: token.name,
+        };
+        Ok(SettingsView {
+            shown_before: !made.is_empty() && new.is_none(),
+            made: new.map(|new| MadeToken { words: tokens::words(&new.token), name: new.token.name, secret: new.secret }),
+            tokens: tokens.into_iter().map(row).collect(),
+            people: people.into_iter().map(|user| PersonRow { name: user.name, role: user.role, added: moment(user.created_at) }).collect(),
+            databases: known.into_iter().map(|database| database.id.to_string()).collect(),
+            system: SystemFacts {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                format_version: FORMAT_VERSION,
+                sqlite_version: sqlite::version().to_owned(),
+                data: folders.0,
+                backups: folders.1,
+                free_bytes,
+                started: moment(started_at),
+                events: chain.events,
+                chain_intact: chain.broken_at.is_none(),
+            },
+        })
+    }
+
+    /// Gives back the name by which the page shows it.
+    pub(super) async fn make(actor: String, name: &str, scopes: [bool; 5], only: &str, expires: &str) -> Result<String, AppError> {
+        let scopes: Vec<Scope> = Scope::ALL.into_iter().zip(scopes).filter_map(|(scope, ticked)| ticked.then_some(scope)).collect();
+        if scopes.is_empty() {
+            return Err(AppError::invalid("scopes", "Tick what it may do."));
+        }
+        let ids = only
+            .split(',')
+            .map(str::trim)
+            .filter(|id| !id.is_empty())
+            .map(|id| id.parse::<DatabaseId>().map_err(|_| AppError::invalid("databases", format!("\"{id}\" is no database's id."))));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let lifetime_secs = match expires {
+            "never" => None,
+            time => Some(validate::duration_secs("expires", time)?),
+        };
+        let options = CreateTokenOptions {
+            name: name.trim().to_owned(),
+            scopes,
+            databases: (!ids.is_empty()).then_some(ids),
+            lifetime_secs,
+            actor: actor.clone(),
+        };
+        let made = blocking(move |vault| tokens::create(vault, &options)).await.map_err(at_its_field)?;
+        // As random as a token itself, and of no use to anyone else.
+        let handle = blocking(|_| tokens::random_name()).await?;
+        MADE.keep(handle.clone(), &actor, made, Timestamp::now());
+        Ok(handle)
+    }
+
+    fn at_its_field(error: AppError) -> AppError {
+        match error.code.as_str() {
+            "already_exists" => AppError::invalid("name", error.message),
+            "unknown_database" => AppError::invalid("databases", error.message),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The settings page.
+
+use keepstone_model::{access::Role, human};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{
+    api::{MakeToken, PersonRow, RevokeToken, SettingsView, SystemFacts, show_settings},
+    tokens,
+};
+use crate::{
+    error::AppError,
+    ui::{ChainBadge, DefinitionList, Fact, Facts, FaultPage, Loaded, PageHeader, Panel, When, here::may},
+};
+
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    if !may(Role::Admin) {
+        return view! { <FaultPage error=AppError::forbidden()/> }.into_any();
+    }
+    let query = use_query_map();
+    let made = move || query.with(|query| query.get("made").unwrap_or_default());
+    let view = Facts::new(made, show_settings);
+    let (make, revoke) = (ServerAction::<MakeToken>::new(), ServerAction::<RevokeToken>::new());
+    view! { <Loaded resource=view show=move |view| show(view, make, revoke)/> }.into_any()
+}
+
+fn show(view: SettingsView, make: ServerAction<MakeToken>, revoke: ServerAction<RevokeToken>) -> AnyView {
+    let lead =
+        view! { <p>"Who and what gets in, and what this installation is. Databases, schedules and retention have their own pages."</p> };
+    let SettingsView { made, shown_before, tokens, people, databases, system } = view;
+    view! {
+        <PageHeader title="Settings" lead=lead.into_any()/>
+        {tokens::just_made(made, shown_before)}
+        {tokens::list(tokens, revoke)}
+        {tokens::form(&databases, make)}
+        {accounts(people)}
+        {installation(system)}
+    }
+    .into_any()
+}
+
+fn accounts(people: Vec<PersonRow>) -> AnyView {
+    let rows: Vec<_> = people
+        .into_iter()
+        .map(|person| {
+            view! {
+                <tr>
+                    <td data-label="Name" class="strong">{person.name}</td>
+                    <td data-label="Role">{person.role.as_str()}</td>
+                    <td data-label="Added"><When moment=person.added/></td>
+                </tr>
+            }
+        })
+        .collect();
+    view! {
+        <Panel title="People" flush=true>
+            <table class="table">
+                <caption class="visually-hidden">"People who can sign in"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Name"</th>
+                        <th scope="col">"Role"</th>
+                        <th scope="col">"Added"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+            <p class="panel-pad muted">
+                "Accounts are made on the host: " <code>"keepstone user add NAME --role operator"</code>
+                ". A viewer sees, an operator also backs up and restores, an admin also sets up."
+            </p>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn installation(system: SystemFacts) -> AnyView {
+    let version = format!("Keepstone {}, archive format {}, SQLite {}", system.version, system.format_version, system.sqlite_version);
+    view! {
+        <Panel title="System">
+            <DefinitionList>
+                <Fact term="Version">{version}</Fact>
+                <Fact term="Running since"><When moment=system.started/></Fact>
+                <Fact term="Data directory"><span class="mono path">{system.data}</span></Fact>
+                <Fact term="Backups folder"><span class="mono path">{system.backups}</span></Fact>
+                <Fact term="Free there">{human::bytes(system.free_bytes)}</Fact>
+                <Fact term="Activity log">
+                    <ChainBadge intact=system.chain_intact/>
+                    " "
+                    {human::count(system.events)}
+                    " events"
+                </Fact>
+            </DefinitionList>
+        </Panel>
+    }
+    .into_any()
+}
