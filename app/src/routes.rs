@@ -15,6 +15,8 @@ use crate::{
         activity::ActivityPage,
         backups::{BackupPage, BackupsPage, NewBackupPage},
         databases::{AddDatabasePage, DatabasePage, DatabasesPage},
+        export::ExportPage,
+        import::ImportPage,
         jobs::{JobPage, JobsPage},
         overview::OverviewPage,
         restore::{RestorePage, UndoPage},
@@ -54,10 +56,13 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/databases/new") view=served(AddDatabasePage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/databases/:id") view=served(DatabasePage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/databases/:id/retention") view=RetentionPage ssr=SsrMode::Async/>
+            <Route path=path!("/databases/:id/export") view=served(ExportPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/backups") view=served(BackupsPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/new") view=served(NewBackupPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id") view=served(BackupPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id/restore") view=served(RestorePage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/backups/:id/export") view=served(ExportPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/import") view=served(ImportPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/jobs") view=served(JobsPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
             <Route path=path!("/jobs/:id/undo") view=served(UndoPage, Refresh::Never) ssr=SsrMode::Async/>

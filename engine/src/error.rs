@@ -160,6 +160,8 @@ pub enum Error {
     NotSuspect { id: BackupId },
     #[error("backup {id} cannot be deleted: {reason}")]
     DeleteRefused { id: BackupId, reason: String },
+    #[error("backup {id} cannot be converted: {reason}")]
+    ConvertRefused { id: BackupId, reason: String },
     #[error("job {id} was cancelled")]
     Cancelled { id: JobId },
     #[error("cancelled")]
@@ -251,6 +253,7 @@ impl Error {
             Self::PolicyNotConfirmed { .. } => "policy_not_confirmed",
             Self::NotSuspect { .. } => "not_suspect",
             Self::DeleteRefused { .. } => "delete_refused",
+            Self::ConvertRefused { .. } => "convert_refused",
             Self::Cancelled { .. } | Self::CancelledHere => "cancelled",
             Self::JobHung { .. } => "job_hung",
             Self::RestoreMismatch { .. } => "restore_mismatch",
@@ -316,6 +319,7 @@ impl Error {
             | Self::PolicyNotConfirmed { .. }
             | Self::NotSuspect { .. }
             | Self::DeleteRefused { .. }
+            | Self::ConvertRefused { .. }
             | Self::KeyNeeded { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }

@@ -7,12 +7,14 @@
 
 pub mod ack;
 pub mod activity;
+pub mod apply;
 pub mod archive;
 pub mod backups;
 mod baseline;
 pub mod catalog;
 pub mod checkup;
 pub mod cleanup;
+pub mod convert;
 pub mod create;
 pub mod databases;
 pub mod delete;
@@ -27,6 +29,7 @@ pub mod installation;
 pub mod jobs;
 pub mod keys;
 mod layout;
+pub mod managed;
 pub mod monitor;
 mod notes;
 pub mod priority;

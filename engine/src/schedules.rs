@@ -18,6 +18,7 @@ use crate::{
     create::CreateOptions,
     databases, durable, guard,
     jobs::{self, JobRequest},
+    managed,
     scheduler::{self, Timing},
 };
 
@@ -86,6 +87,7 @@ pub fn add(vault: &Vault, options: &AddScheduleOptions, now: Timestamp) -> Resul
     let now = rounded(now);
     let _guard = guard::lock_dir(vault.backups_dir())?;
     let database = databases::database(vault, &options.database)?;
+    managed::refuse(vault, &database.id, "schedules", &options.actor)?;
     let row = new_row(&database.id, &options.schedule, now)?;
     let present = vault.catalog().schedules(Some(&database.id))?;
     refuse_double(&present, &row)?;
@@ -254,6 +256,7 @@ pub struct PresetReport {
 pub fn apply_preset(vault: &Vault, options: &PresetOptions, now: Timestamp) -> Result<PresetReport> {
     let now = rounded(now);
     let database = databases::database(vault, &options.database)?;
+    managed::refuse(vault, &database.id, "schedules", &options.actor)?;
     let schedules = preset_schedules(options.preset, options.time_zone.as_deref(), options.cron.as_deref(), now)?;
     let mut rows = schedules.iter().map(|schedule| new_row(&database.id, schedule, now)).collect::<Result<Vec<_>>>()?;
     // What others manage is not for a preset to take away.

@@ -51,11 +51,13 @@ pub(crate) struct TakeOptions<'a> {
     pub(crate) past: Option<Past<'a>>,
 }
 
-/// When and where a backup that is imported was made.
+/// When and where a backup that is imported was made; or the one that is written anew.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a> {
     pub(crate) created_at: Timestamp,
-    pub(crate) origin: &'a str,
+    pub(crate) origin: Option<&'a str>,
+    /// The archive whose place in the order this one takes.
+    pub(crate) instead_of: Option<&'a Metadata>,
 }
 
 /// Takes a backup from `source`, which streams the image into the sink it is given. The row tells of a failure, too.
@@ -117,12 +119,20 @@ fn write_and_publish(
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
     };
     let facts = source(&mut writer)?;
-    let previous =
-        vault.catalog().backups_of(&options.database.id)?.into_iter().find(|b| b.state == BackupState::Complete && b.sequence < sequence);
-    let previous = previous.and_then(|b| Some(Previous { id: b.id, hash: b.payload_hash? }));
+    let instead_of = options.past.and_then(|past| past.instead_of);
+    let previous = if let Some(metadata) = instead_of {
+        metadata.previous.clone()
+    } else {
+        let all = vault.catalog().backups_of(&options.database.id)?;
+        let before = all.into_iter().find(|b| b.state == BackupState::Complete && b.sequence < sequence);
+        before.and_then(|b| Some(Previous { id: b.id, hash: b.payload_hash? }))
+    };
+    // What an archive says of its number outlives the catalog; the row gets it when the other archive makes way.
+    let written_sequence = instead_of.map_or(sequence, |metadata| metadata.sequence);
     let damage = facts.suspect.clone().map(|why| (why, SuspectCause::Damage));
     let mut suspect = damage.or_else(|| (options.loss)(&facts).map(|why| (why, SuspectCause::Loss)));
-    let mut describe = |payload: &PayloadFacts| metadata(options, id, sequence, begun, &facts, payload, previous.clone(), suspect.as_ref());
+    let mut describe =
+        |payload: &PayloadFacts| metadata(options, id, written_sequence, begun, &facts, payload, previous.clone(), suspect.as_ref());
     let written = writer.finish(&mut describe)?;
 
     let proof = match options.proof {
@@ -253,7 +263,7 @@ fn metadata(
         total_records: facts.total_records(),
         source: facts.source.clone(),
         tool: Tool { name: "keepstone".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        origin: options.past.map(|past| past.origin.to_owned()),
+        origin: options.past.and_then(|past| past.origin).map(str::to_owned),
         previous,
         slots: Vec::new(),
         suspect: suspect.map(|(why, _)| why.clone()),

@@ -18,6 +18,7 @@ pub enum Verb {
     Undo,
     Cleanup,
     Import,
+    Convert,
 }
 
 impl Verb {
@@ -29,6 +30,7 @@ impl Verb {
             Self::Undo => "undo",
             Self::Cleanup => "cleanup",
             Self::Import => "import",
+            Self::Convert => "convert",
         }
     }
 }
@@ -120,7 +122,7 @@ impl Verb {
     /// The steps that a job of this verb goes through; a restore into a new file skips the safety backup.
     pub fn steps(self) -> &'static [Step] {
         match self {
-            Self::Create => &[Step::Snapshot, Step::Prove, Step::Publish],
+            Self::Create | Self::Convert => &[Step::Snapshot, Step::Prove, Step::Publish],
             Self::Verify => &[Step::Verify],
             Self::Cleanup => &[Step::Remove],
             Self::Import => &[Step::Find, Step::Import],

@@ -16,6 +16,8 @@ use keepstone_engine::{
     schedules,
 };
 
+use crate::cli::variables;
+
 /// Who manages what the environment sets.
 const ENVIRONMENT: &str = "environment";
 
@@ -34,7 +36,7 @@ pub(crate) struct Environment {
 
 /// Checks every variable.
 pub(crate) fn environment() -> Result<Environment> {
-    check(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+    check(variables::var)
 }
 
 impl Environment {

@@ -4,6 +4,8 @@
 pub mod activity;
 pub mod backups;
 pub mod databases;
+pub mod export;
+pub mod import;
 pub mod jobs;
 pub mod overview;
 pub mod restore;

@@ -8,7 +8,7 @@ pub mod fault;
 pub mod plans;
 mod zone;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::http::{Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
@@ -50,6 +50,9 @@ pub struct ServerContext {
     pub firing: Firing,
     /// When this process began to serve.
     pub started_at: Timestamp,
+    /// Folders of this machine that may be imported from by path.
+    pub import_roots: Vec<PathBuf>,
+    pub upload_limit_bytes: u64,
 }
 
 impl fmt::Debug for ServerContext {

@@ -110,6 +110,20 @@ impl Catalog {
         self.write(|tx| self::change(tx, id, &change))
     }
 
+    /// One backup takes another's place in the order, which goes to where imports of its time are; in one transaction.
+    pub(crate) fn take_place(&self, new: &BackupId, old: &BackupId) -> Result<Backup> {
+        self.write(|tx| {
+            let (mut one, mut other) = (of_id(tx, new)?, of_id(tx, old)?);
+            let place = other.sequence;
+            // No two rows have the same number at any moment.
+            other.sequence = sequence_of_time(tx, &other.database, other.created_at)?;
+            put(tx, &other)?;
+            one.sequence = place;
+            put(tx, &one)?;
+            Ok(one)
+        })
+    }
+
     pub(crate) fn get_backup(&self, id: &BackupId) -> Result<Option<Backup>> {
         self.read(|c| Ok(c.prepare_cached("SELECT * FROM backups WHERE id = ?1")?.query_row([id.as_str()], read).optional()?))
     }
@@ -320,11 +334,13 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
     Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, lost_count, size_bytes, suspect, last_error, last_run_failed })
 }
 
+fn of_id(tx: &Transaction<'_>, id: &BackupId) -> Result<Backup, Stop> {
+    let found = tx.query_row("SELECT * FROM backups WHERE id = ?1", [id.as_str()], read).optional()?;
+    Ok(found.ok_or_else(|| Error::UnknownBackup { id: id.to_string() })?)
+}
+
 fn change(tx: &Transaction<'_>, id: &BackupId, change: impl FnOnce(&mut Backup)) -> Result<Backup, Stop> {
-    let mut backup = tx
-        .query_row("SELECT * FROM backups WHERE id = ?1", [id.as_str()], read)
-        .optional()?
-        .ok_or_else(|| Error::UnknownBackup { id: id.to_string() })?;
+    let mut backup = of_id(tx, id)?;
     change(&mut backup);
     put(tx, &backup)?;
     Ok(backup)

@@ -1,7 +1,7 @@
 //! Single facts of the vault that have no table of their own.
 
 use jiff::Timestamp;
-use keepstone_model::schedule::JobLimits;
+use keepstone_model::{id::DatabaseId, schedule::JobLimits};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -13,6 +13,8 @@ use crate::{Result, activity::NewEvent};
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const JOB_LIMITS: &str = "job_limits";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
+/// Before the id of a database.
+const MANAGED: &str = "managed:";
 
 impl Catalog {
     /// When what had expired in the trash was last removed.
@@ -47,6 +49,21 @@ impl Catalog {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![JOB_LIMITS, to_json(limits)])?;
             events::append(tx, event, now)?;
+            Ok(())
+        })
+    }
+
+    /// What of a database is set from outside, as JSON.
+    pub(crate) fn managed(&self, database: &DatabaseId) -> Result<Option<String>> {
+        self.read(|c| {
+            let key = format!("{MANAGED}{database}");
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub(crate) fn set_managed(&self, database: &DatabaseId, json: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![format!("{MANAGED}{database}"), json])?;
             Ok(())
         })
     }

@@ -8,6 +8,7 @@ mod cleanup;
 mod databases;
 mod events;
 mod jobs;
+mod keep;
 mod live;
 mod meta;
 mod reserve;

@@ -219,8 +219,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Stop> {
 
 pub(super) fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), Stop> {
     let version = |c: &Connection| c.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0));
-    if version(connection)? == steps.len() {
+    let before = version(connection)?;
+    if before == steps.len() {
         return Ok(());
+    }
+    if before > 0 && before < steps.len() {
+        super::keep::before_steps(connection, before)?;
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again under the lock: another process may have done it meanwhile.

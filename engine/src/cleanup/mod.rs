@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use act::run;
 pub use outlook::{outlook, rates};
 pub use planning::{CleanupPlan, Line, PlanOptions, plan_cleanup};
+pub(crate) use policy::set_managed_with;
 pub use policy::{Consent, SetPolicyReport, set_managed_policy, set_policy};
 pub use reasons::{Reason, reasons};
 pub use rhythm::{rhythm_words, set_rhythm};

@@ -47,11 +47,16 @@ pub fn set_policy(
 /// The policy that `by` (`environment`, say) wants for a database, which from now on only `by` changes. Nobody is there to be asked: if it
 /// would remove many at once, cleanup waits until a person confirms. With none the policy stays, and is everybody's again.
 pub fn set_managed_policy(vault: &Vault, id: &DatabaseId, by: &str, policy: Option<&RetentionPolicy>) -> Result<()> {
+    set_managed_with(vault, id, by, policy, Consent::Later)
+}
+
+/// The same where somebody may have been asked.
+pub(crate) fn set_managed_with(vault: &Vault, id: &DatabaseId, by: &str, policy: Option<&RetentionPolicy>, consent: Consent) -> Result<()> {
     let present = databases::database(vault, id)?;
     let own = present.retention_managed_by.as_deref() == Some(by);
     match policy {
         Some(policy) if own && present.retention == *policy => Ok(()),
-        Some(policy) => set(vault, id, policy, Some(by), Consent::Later, CountBy::Good, by).map(drop),
+        Some(policy) => set(vault, id, policy, Some(by), consent, CountBy::Good, by).map(drop),
         None if own => databases::set_retention(vault, id, &present.retention, None, by).map(drop),
         None => Ok(()),
     }

@@ -216,8 +216,9 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>
             found.extend(read_archive(vault, database, &id, &vault.trash_path(&id), BackupState::Trashed));
         }
     }
-    // Two archives of one number cannot both keep it; the catalog would refuse all. The later one by time keeps it.
-    found.sort_by_key(|backup| Reverse((backup.sequence, backup.created_at)));
+    // Two archives of one number cannot both keep it; the catalog would refuse all. What is in its folder goes before what is in the trash
+    // (a converted one and the one that it was made of), then the later one by time.
+    found.sort_by_key(|backup| Reverse((backup.sequence, backup.state == BackupState::Complete, backup.created_at)));
     found.dedup_by_key(|backup| backup.sequence);
     Ok(found)
 }

@@ -24,7 +24,7 @@ use crate::{
     catalog::{ScheduleRow, rounded},
     cleanup::{self, CleanupStatus},
     durable::{self, LockMode},
-    guard, keys,
+    guard, keys, managed,
     scheduler::Timing,
     schedules, sqlite,
 };
@@ -306,6 +306,17 @@ pub struct EditDatabaseOptions {
 pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptions) -> Result<Database> {
     let _guard = guard::lock_dir(vault.backups_dir())?;
     let mut edited = database(vault, id)?;
+    // A form sends all of them; only what would become another one is a change.
+    let changes = [
+        ("objective", options.objective_secs.is_some_and(|secs| secs != edited.objective_secs)),
+        ("never_replace", options.never_replace.is_some_and(|wanted| wanted != edited.never_replace)),
+        ("paused", options.paused.is_some_and(|wanted| wanted != edited.paused)),
+        ("auto_recovery", options.auto_recovery.is_some_and(|wanted| wanted != edited.auto_recovery)),
+        ("encrypt", options.encrypt.is_some_and(|wanted| wanted != edited.encrypt)),
+    ];
+    for (setting, _) in changes.into_iter().filter(|(_, changes)| *changes) {
+        managed::refuse(vault, id, setting, &options.actor)?;
+    }
     edited.objective_secs = options.objective_secs.unwrap_or(edited.objective_secs);
     edited.never_replace = options.never_replace.unwrap_or(edited.never_replace);
     edited.auto_recovery = options.auto_recovery.unwrap_or(edited.auto_recovery);
@@ -410,6 +421,7 @@ pub(crate) fn mend_files(vault: &Vault) -> Result<()> {
 /// Forgets the database and its schedules; its archives stay where they are.
 pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()> {
     database(vault, id)?;
+    managed::refuse(vault, id, "location", actor)?;
     let folder = vault.database_dir(id);
     durable::make_dir(&folder)?;
     // A job that runs now, in whichever process, would end without a row to write to.

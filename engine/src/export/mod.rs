@@ -31,6 +31,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
     backups, databases, durable,
+    jobs::Workplace,
     proof::create_private,
     sqlite::{self, live::live_state, pace::millis},
 };
@@ -135,7 +136,27 @@ pub fn export(vault: &Vault, options: &ExportOptions, target: &Path, monitor: &d
 /// Exports into a stream, e.g. a download. What the stream got is only to be trusted once this returned `Ok`.
 pub fn export_stream(vault: &Vault, options: &ExportOptions, sink: &mut dyn Write, monitor: &dyn Monitor) -> Result<ExportReport> {
     let form = Form::of(options, Path::new(""))?;
-    record(vault, options, run(vault, options, form, sink, Path::new("the download"), monitor))
+    let written = match &options.source {
+        ExportSource::Backup(_) => run(vault, options, form, sink, Path::new("the download"), monitor),
+        // A live database is not kept open for as long as the other end takes to read.
+        ExportSource::Database(_) => spooled(vault, options, form, sink, monitor),
+    };
+    record(vault, options, written)
+}
+
+/// Exports into a file of its own first.
+fn spooled(vault: &Vault, options: &ExportOptions, form: Form, sink: &mut dyn Write, monitor: &dyn Monitor) -> Result<ExportReport> {
+    let workplace = Workplace::begin(vault)?;
+    let path = workplace.path().join("export");
+    let mut spool = BufWriter::with_capacity(1 << 20, create_private(&path)?);
+    let report = run(vault, options, form, &mut spool, &path, monitor)?;
+    drop(spool);
+    let mut spool = std::fs::File::open(&path).map_err(|error| Error::io(&path, error))?;
+    io::copy(&mut spool, sink).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Error::CancelledHere,
+        _ => Error::io("the download", error),
+    })?;
+    Ok(report)
 }
 
 /// Whoever takes data out of the vault is in the activity log, with what they took; a failure only where it got that far.

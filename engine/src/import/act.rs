@@ -8,7 +8,7 @@ use std::{
 };
 
 use keepstone_model::{
-    backup::BackupState,
+    backup::{BackupState, Encryption},
     database::Database,
     id::BackupId,
     import::{
@@ -17,11 +17,12 @@ use keepstone_model::{
     },
     job::Step,
     metadata::Compression,
+    validate::TAGS_MAX,
 };
 
-use super::{ImportOptions, ImportReport, ImportedFile, Outcome, find::Found, survey, unpack::unpack};
+use super::{ImportOptions, ImportReport, ImportedFile, Outcome, Password, find::Found, survey, unpack::unpack};
 use crate::{
-    Error, Monitor, Result, Vault, databases,
+    Error, Monitor, Result, Vault, backups, databases,
     jobs::{JobMonitor, Running, ignore_missing, to_json},
     keys,
     proof::Depth,
@@ -29,11 +30,17 @@ use crate::{
     take::{Past, TakeOptions, take},
 };
 
+/// The tag of what came out of an encryption that does not show who wrote it.
+pub(super) const UNAUTHENTICATED: &str = "unauthenticated";
+
 pub(crate) fn run(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) -> Result<ImportReport> {
     let monitor = JobMonitor::new(running, monitor);
     let result = act(running, options, &monitor);
     let outcome = result.as_ref().map(outcome).unwrap_or_default();
     let report = result.as_ref().ok().map(to_json).transpose()?;
+    if result.is_ok() {
+        super::uploads::done(running.vault, &options.path);
+    }
     running.conclude(result, outcome, report.as_deref(), monitor.stopping())
 }
 
@@ -147,8 +154,10 @@ impl Importing<'_> {
         self.monitor.step(Step::Verify);
         let image = Image(self.running.staging.join("import.sqlite"));
         let sidecar = found.file.sidecar.as_ref();
-        let passwords = &self.options.passwords;
-        let unpacked = unpack(&found.path, file.content, sidecar, passwords, &image.0, adoption.suspect.is_some(), self.monitor)?;
+        // Those of the vault are tried, too: a predecessor's password may well be today's.
+        let known = self.running.vault.keys().passwords();
+        let passwords: Vec<_> = self.options.passwords.iter().cloned().chain(known.texts().map(Password::new)).collect();
+        let unpacked = unpack(&found.path, file.content, sidecar, &passwords, &image.0, adoption.suspect.is_some(), self.monitor)?;
         notes.extend(unpacked.notes);
         // A script makes other bytes with another SQLite; it is known by its own.
         let origin = match (&unpacked.stored_hash, file.content) {
@@ -170,7 +179,17 @@ impl Importing<'_> {
             }
             notes.push("nothing says when it was made; the file's own date stands in".to_owned());
         }
-        let taken = self.take(found, adoption, &origin, &image.0)?;
+        let mut labelled = adoption.clone();
+        if unpacked.unauthenticated && labelled.tags.len() < TAGS_MAX && !labelled.tags.iter().any(|tag| tag == UNAUTHENTICATED) {
+            labelled.tags.push(UNAUTHENTICATED.to_owned());
+        }
+        let taken = self.take(found, &labelled, &origin, &image.0)?;
+        if unpacked.unauthenticated && backups::backup(self.running.vault, &taken)?.encryption == Encryption::None {
+            notes.push(format!(
+                "it was encrypted there and is not here: give the vault a password with `keepstone key add`, then `keepstone convert {taken} \
+                 --encrypt`"
+            ));
+        }
         self.present.push(Present { id: taken.clone(), origin: Some(origin), backup_hash: unpacked.image_hash });
         Ok(Outcome::Imported { id: taken })
     }
@@ -194,7 +213,7 @@ impl Importing<'_> {
             proof: Some(Depth::Opened),
             actor: &adoption.created_by,
             loss: &|facts| holds_nothing(&facts.schema),
-            past: Some(Past { created_at: adoption.created_at, origin }),
+            past: Some(Past { created_at: adoption.created_at, origin: Some(origin), instead_of: None }),
         };
         self.monitor.step(Step::Snapshot);
         let (backup, facts) = take(

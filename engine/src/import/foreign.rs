@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
 use keepstone_model::{
+    backup::{Check, CheckName, CheckResult, Proof},
+    human,
     import::{Content, Layout},
     job::Step,
 };
@@ -79,13 +82,71 @@ pub fn restore_foreign(file: &Path, target: &Path, passwords: &[Password], monit
     })
 }
 
+/// What a look into a file of another system found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ForeignCheck {
+    pub layout: Layout,
+    /// Of the plain database.
+    pub size_bytes: u64,
+    /// SHA-256 of the plain database.
+    pub backup_hash: String,
+    pub proof: Proof,
+    pub notes: Vec<String>,
+}
+
+/// Checks such a file as an import would, and writes nothing but a scratch copy in `scratch`, which goes again. A file that does not pass is the
+/// fault that says why.
+pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monitor: &dyn Monitor) -> Result<ForeignCheck> {
+    let begun = Instant::now();
+    let found = find(file, &Untouchable::none(), monitor)?;
+    let found = found.first().ok_or_else(|| Error::SourceMissing { path: file.to_owned() })?;
+    if let Some(reason) = &found.file.untouchable {
+        return Err(Error::NotImportable { path: file.to_owned(), code: "in_use", reason: reason.clone() });
+    }
+    let image = Temporary(scratch.join(format!("keepstone-{:08x}.sqlite", random())));
+    monitor.step(Step::Verify);
+    let sidecar = found.file.sidecar.as_ref();
+    let unpacked = unpack(&found.path, found.file.content, sidecar, passwords, &image.0, found.file.name.corrupted, monitor)?;
+    let size_bytes = std::fs::metadata(&image.0).map_err(|error| Error::io(&image.0, error))?.len();
+    let counted = sidecar.is_some_and(|sidecar| !sidecar.table_counts.is_empty());
+    let lower = |end: &str| found.path.to_string_lossy().to_ascii_lowercase().contains(end);
+    let packed = lower(".gz") || lower(".zst") || lower(".zip");
+    let mut checks = Vec::new();
+    let mut add = |name: CheckName, made: bool, detail: &str| {
+        let result = if made { CheckResult::Passed } else { CheckResult::NotApplicable };
+        checks.push(Check { name, result, detail: detail.to_owned(), elapsed_ms: 0 });
+    };
+    let hashed = if unpacked.hash_compared { "equal to what its metadata say" } else { "nothing names its hash" };
+    let decrypted = if unpacked.unauthenticated { "it opens; nothing vouches for who wrote it" } else { "it is not encrypted" };
+    add(CheckName::FileExistence, true, &human::bytes(found.file.size_bytes));
+    add(CheckName::ChecksumValidation, unpacked.hash_compared, hashed);
+    add(CheckName::DecryptionTest, unpacked.unauthenticated, decrypted);
+    add(CheckName::DecompressionTest, packed, if packed { "whole" } else { "it is not packed" });
+    add(CheckName::SqliteIntegrityCheck, true, "");
+    add(CheckName::RowCounts, counted, if counted { "equal to what its metadata say" } else { "nothing names its counts" });
+    if let Some(last) = checks.iter_mut().find(|check| check.name == CheckName::SqliteIntegrityCheck) {
+        last.elapsed_ms = millis(begun.elapsed());
+    }
+    Ok(ForeignCheck {
+        layout: found.file.name.layout,
+        size_bytes,
+        backup_hash: unpacked.image_hash,
+        proof: Proof { checked_at: Timestamp::now(), checks },
+        notes: unpacked.notes,
+    })
+}
+
 /// Gone when this is, unless it was given another name.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0).or_else(ignore_missing) {
-            tracing::warn!(path = %self.0.display(), %error, "a temporary file could not be removed");
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(suffix);
+            if let Err(error) = std::fs::remove_file(&path).or_else(ignore_missing) {
+                tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed");
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod uploads;
 
 use std::{
     fmt,
@@ -27,7 +28,8 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use act::run;
-pub use foreign::{ForeignRestore, is_foreign, restore_foreign};
+pub use foreign::{ForeignCheck, ForeignRestore, is_foreign, restore_foreign, verify_foreign};
+pub use uploads::{Upload, uploaded};
 
 use crate::{
     Error, Monitor, Result, Vault,

@@ -40,6 +40,10 @@ pub(super) struct Unpacked {
     pub(super) stored_hash: Option<String>,
     /// What a person should know, a sentence each.
     pub(super) notes: Vec<String>,
+    /// It was encrypted in a way that does not show who wrote it.
+    pub(super) unauthenticated: bool,
+    /// Its hash was compared with the one that its metadata name.
+    pub(super) hash_compared: bool,
 }
 
 /// Unpacks `path` into the new file `image`. When this returns the image is a SQLite database that opened and passed its checks (one that is
@@ -101,7 +105,13 @@ impl Unpacking<'_> {
         let mut sink = BufWriter::with_capacity(1 << 20, create_private(self.image)?);
         archive.extract(&mut sink, self.image, Step::Verify, self.monitor)?;
         sink.flush().map_err(|error| Error::io(self.image, error))?;
-        Ok(Unpacked { image_hash: archive.metadata().backup_hash.clone(), stored_hash: None, notes: Vec::new() })
+        Ok(Unpacked {
+            image_hash: archive.metadata().backup_hash.clone(),
+            stored_hash: None,
+            notes: Vec::new(),
+            unauthenticated: false,
+            hash_compared: false,
+        })
     }
 
     fn zip(&self) -> Result<Unpacked> {
@@ -113,13 +123,14 @@ impl Unpacking<'_> {
             return Err(self.refused("not_a_backup", "what is in it is no SQLite database"));
         }
         let image_hash = self.copy(&mut head.chain(stream))?;
-        Ok(Unpacked { image_hash, stored_hash: None, notes: Vec::new() })
+        Ok(Unpacked { image_hash, stored_hash: None, notes: Vec::new(), unauthenticated: false, hash_compared: false })
     }
 
     fn file(&self, content: Content, passwords: &[Password]) -> Result<Unpacked> {
         let mut file = peek::open(self.path)?;
         let before = file.metadata().map_err(|error| Error::io(self.path, error))?;
         let mut notes = Vec::new();
+        let unauthenticated = content == Content::Encrypted;
         let key = match content {
             Content::Encrypted => {
                 notes
@@ -143,7 +154,7 @@ impl Unpacking<'_> {
             return Err(self.refused("in_use", "it changed while it was read"));
         }
         let stored_hash = Some(hex(&stored.hasher.finalize()));
-        Ok(Unpacked { image_hash, stored_hash, notes })
+        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false })
     }
 
     /// The key of the first password that opens the file, by what it begins with then.
@@ -269,6 +280,7 @@ impl Unpacking<'_> {
             return Ok(());
         }
         if checksum == unpacked.image_hash || Some(checksum) == unpacked.stored_hash.as_deref() {
+            unpacked.hash_compared = true;
             return Ok(());
         }
         Err(self.refused("checksum_mismatch", "its bytes are not the ones whose hash its metadata name"))

@@ -26,6 +26,7 @@ pub(crate) use running::{JobMonitor, Running, Workplace, ignore_missing, random}
 use crate::{
     Error, Monitor, Result, Vault,
     cleanup::{self, CleanupOptions},
+    convert::{self, ConvertOptions},
     create::{self, CreateOptions},
     import::{self, ImportOptions},
     restore::{self, RestoreOptions, RestoreReport, UndoOptions},
@@ -45,6 +46,7 @@ pub enum JobRequest {
     Undo(UndoOptions),
     Cleanup(CleanupOptions),
     Import(ImportOptions),
+    Convert(ConvertOptions),
 }
 
 impl JobRequest {
@@ -56,6 +58,7 @@ impl JobRequest {
             Self::Undo(_) => Verb::Undo,
             Self::Cleanup(_) => Verb::Cleanup,
             Self::Import(_) => Verb::Import,
+            Self::Convert(_) => Verb::Convert,
         }
     }
 
@@ -67,6 +70,7 @@ impl JobRequest {
             Self::Undo(options) => &options.actor,
             Self::Cleanup(options) => &options.actor,
             Self::Import(options) => &options.actor,
+            Self::Convert(options) => &options.actor,
         }
     }
 }
@@ -123,6 +127,7 @@ impl Claimed<'_> {
             JobRequest::Undo(options) => restore::run_undo(&running, options, monitor).map(drop),
             JobRequest::Cleanup(options) => cleanup::run(&running, options, monitor).map(drop),
             JobRequest::Import(options) => import::run(&running, options, monitor).map(drop),
+            JobRequest::Convert(options) => convert::run(&running, options, monitor).map(drop),
         };
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(())) => {}
@@ -244,6 +249,7 @@ fn new_job(vault: &Vault, request: &JobRequest, now: Timestamp) -> Result<Job> {
         JobRequest::Cleanup(options) => (Some(options.database.clone()), None),
         JobRequest::Verify(options) => (Some(options.backup.database()), Some(options.backup.clone())),
         JobRequest::Import(options) => (Some(options.database.clone()), None),
+        JobRequest::Convert(options) => (Some(options.backup.database()), Some(options.backup.clone())),
         JobRequest::Restore(options) => (Some(options.plan.database.clone()), Some(options.plan.backup.clone())),
         JobRequest::Undo(options) => {
             let restored = vault.catalog().get_job(&options.restore)?;

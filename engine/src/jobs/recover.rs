@@ -98,6 +98,7 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
         Verb::Verify => "the process ended during the checks; the backup is as it was",
         Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
         Verb::Import => "the process ended during the import; what was imported is whole, and the files are where they were",
+        Verb::Convert => "the process ended during the conversion; the archive that it was about is whole",
         Verb::Restore | Verb::Undo => {
             "the process ended during the restore; SQLite keeps the database either as it was or as the backup, never a mix"
         }
@@ -159,6 +160,7 @@ fn hint(verb: Verb) -> &'static str {
         Verb::Verify => "Verify it again.",
         Verb::Cleanup => "The next cleanup goes on; it may also be started by hand.",
         Verb::Import => "Import the same path again: it goes on with the rest.",
+        Verb::Convert => "Look at the list: the new archive may stand beside the old one. Then convert it again.",
         Verb::Restore | Verb::Undo => "Look at the database; its safety backup, if one was published, is in the list of backups.",
     }
 }

@@ -218,7 +218,7 @@ fn ended(mut job: Job, result: Result<(), &Error>, outcome: String, stopping: bo
 /// Writes the event of a job that is over.
 pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
     let noun = match job.verb {
-        Verb::Create | Verb::Verify => "backup",
+        Verb::Create | Verb::Verify | Verb::Convert => "backup",
         Verb::Import => "import",
         Verb::Restore | Verb::Undo => "restore",
         Verb::Cleanup => "cleanup",
@@ -228,11 +228,13 @@ pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
         (JobState::Done, Verb::Create) if job.backup.is_none() => ("unchanged", EventResult::Ok),
         (JobState::Done, Verb::Create) => ("created", EventResult::Ok),
         (JobState::Done, Verb::Verify) => ("verified", EventResult::Ok),
+        (JobState::Done, Verb::Convert) => ("converted", EventResult::Ok),
         (JobState::Done, Verb::Restore | Verb::Cleanup | Verb::Import) => ("done", EventResult::Ok),
         (JobState::Done, Verb::Undo) => ("undone", EventResult::Ok),
         (JobState::Cancelled, _) => ("cancelled", EventResult::Warning),
         (JobState::Abandoned, _) => ("interrupted", EventResult::Failed),
         (_, Verb::Verify) => ("verify_failed", EventResult::Failed),
+        (_, Verb::Convert) => ("convert_failed", EventResult::Failed),
         (_, Verb::Undo) => ("undo_failed", EventResult::Failed),
         _ => ("failed", EventResult::Failed),
     };

@@ -54,6 +54,11 @@ impl Passwords {
         self.passwords.len()
     }
 
+    /// For what is encrypted in a way of others.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
+        self.passwords.iter().map(|password| password.text().to_owned())
+    }
+
     /// Tries every password on every slot, those first whose stretching was done before.
     pub(crate) fn open(&self, slots: &[Slot]) -> Result<Option<Opened>> {
         for slot in slots {

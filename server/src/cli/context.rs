@@ -1,5 +1,7 @@
 //! What every verb has at hand: the flags, the output, the vault, and who is acting.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use keepstone_engine::{
     Error, Vault, backups,
@@ -11,19 +13,20 @@ use keepstone_engine::{
     vault::{OpenMode, VaultOptions},
 };
 
-use super::{Fault, Global, Output, environment, logs::Logs, values::BackupArg};
+use super::{Fault, Global, Output, environment, logs::Logs, settings::Settings, values::BackupArg};
 
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) global: Global,
+    pub(crate) settings: Settings,
     pub(crate) out: Output,
     logs: Logs,
 }
 
 impl Context {
-    pub(crate) fn new(global: Global, out: Output) -> Self {
-        let logs = Logs::start(global.verbose);
-        Self { global, out, logs }
+    pub(crate) fn new(global: Global, settings: Settings, out: Output) -> Self {
+        let logs = Logs::start(global.verbose, settings.log_format);
+        Self { global, settings, out, logs }
     }
 
     /// The vault that is there; a verb that is not for making one stops here with exit 3 and names the folder.
@@ -38,7 +41,7 @@ impl Context {
 
     /// The vault for a location that is to be added. A location that does not open leaves no new vault behind.
     pub(crate) fn vault_for(&self, location: &str) -> Result<Vault, Fault> {
-        if !self.global.data.join("vault.toml").is_file() {
+        if !self.settings.data.join("vault.toml").is_file() {
             sqlite::open::probe(&sqlite::location::path_of(location)?, sqlite::BUSY_WAIT)?;
         }
         self.vault_or_new()
@@ -46,26 +49,31 @@ impl Context {
 
     /// Whether the vault has passwords of its own.
     pub(crate) fn has_keys(&self) -> bool {
-        self.global.data.join("keys/passwords.json").is_file()
+        self.settings.data.join("keys/passwords.json").is_file()
+    }
+
+    /// The vault's folder, whether it is there or not.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, Fault> {
+        Ok(std::path::absolute(&self.settings.data).map_err(|error| Error::io(&self.settings.data, error))?)
     }
 
     /// Where the vault is, for a verb that cannot open it.
     pub(crate) fn vault_options(&self) -> Result<VaultOptions, Fault> {
-        let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
+        let data = self.data_dir()?;
         if data.join("vault.toml").is_file() {
             self.logs.write_to(&data);
         }
-        Ok(VaultOptions { data, backups: environment::backups_dir(), mode: OpenMode::Existing })
+        Ok(VaultOptions { data, backups: self.settings.backups.clone(), mode: OpenMode::Existing })
     }
 
     fn open(&self, mode: OpenMode) -> Result<Vault, Fault> {
-        let data = std::path::absolute(&self.global.data).map_err(|error| keepstone_engine::Error::io(&self.global.data, error))?;
+        let data = self.data_dir()?;
         // The log of a vault that is there begins before the opening, which may mend something worth a line; a folder that is no vault
         // gets no log.
         if data.join("vault.toml").is_file() {
             self.logs.write_to(&data);
         }
-        let options = VaultOptions { data: data.clone(), backups: environment::backups_dir(), mode };
+        let options = VaultOptions { data: data.clone(), backups: self.settings.backups.clone(), mode };
         let before = Timestamp::now();
         let encryption = environment::encryption()?;
         let vault = Vault::open(&options)?;

@@ -84,7 +84,7 @@ pub(crate) struct Create {
     unless_unchanged: Option<String>,
 }
 
-fn compression() -> impl TypedValueParser<Value = Compression> {
+pub(crate) fn compression() -> impl TypedValueParser<Value = Compression> {
     clap::builder::PossibleValuesParser::new(["zstd", "gzip", "none"]).map(|how| match how.as_str() {
         "gzip" => Compression::Gzip,
         "none" => Compression::None,

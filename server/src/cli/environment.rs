@@ -1,6 +1,6 @@
 //! The environment variables of a predecessor's deployment, as far as verbs of the command line mind them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use keepstone_engine::{
     Error, import,
@@ -8,12 +8,7 @@ use keepstone_engine::{
     model::retention::{CountBy, RetentionPolicy},
 };
 
-use super::{Fault, password};
-
-/// `BACKUP_DIR`: where archives go instead of `<data>/backups`.
-pub(crate) fn backups_dir() -> Option<PathBuf> {
-    text("BACKUP_DIR").map(PathBuf::from)
-}
+use super::{Fault, password, variables};
 
 /// `DATABASE_URL`: a database that `serve` and `create` protect without being told.
 pub(crate) fn database_url() -> Option<String> {
@@ -60,7 +55,7 @@ pub(crate) struct Encryption {
 /// `BACKUP_ENCRYPTION_PASSWORD` or `_FILE`, and `BACKUP_ENCRYPTION_ENABLED`. A password alone is a wish for encryption, too; `false` leaves it to
 /// the databases and to --encrypt.
 pub(crate) fn encryption() -> Result<Encryption, Fault> {
-    let word = std::env::var(PASSWORD).ok().filter(|text| !text.is_empty()).map(Password::of_text);
+    let word = variables::var(PASSWORD).map(Password::of_text);
     let password = match (word, text(PASSWORD_FILE)) {
         (Some(_), Some(_)) => {
             return Err(Fault::usage(format!("{PASSWORD} and {PASSWORD_FILE} are both set"), "Set only one of them."));
@@ -95,9 +90,7 @@ pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<imp
     if let Some(file) = file {
         return Ok(vec![read(file)?]);
     }
-    if let Ok(password) = std::env::var("BACKUP_ENCRYPTION_PASSWORD")
-        && !password.is_empty()
-    {
+    if let Some(password) = variables::var(PASSWORD) {
         return Ok(vec![import::Password::new(password)]);
     }
     text("BACKUP_ENCRYPTION_PASSWORD_FILE").map(|path| read(std::path::Path::new(&path))).into_iter().collect()
@@ -117,5 +110,5 @@ const PASSWORD: &str = "BACKUP_ENCRYPTION_PASSWORD";
 const PASSWORD_FILE: &str = "BACKUP_ENCRYPTION_PASSWORD_FILE";
 
 fn text(name: &str) -> Option<String> {
-    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    variables::var(name).map(|value| value.trim().to_owned())
 }

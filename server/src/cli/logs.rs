@@ -2,10 +2,14 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -16,25 +20,40 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use super::settings::LogFormat;
+
 /// Days whose log is kept, as long as they are not larger together than [`KEPT_BYTES`].
 const KEPT_DAYS: usize = 30;
 const KEPT_BYTES: u64 = 100_000_000;
 
 /// Where the log goes, once the vault is known; what is logged before that is only for `-v`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Logs(Arc<OnceLock<RollingFileAppender>>);
+pub(crate) struct Logs(Arc<OnceLock<Rolling>>);
+
+/// The file of today, and what looks after those before it.
+#[derive(Debug)]
+struct Rolling {
+    appender: RollingFileAppender,
+    folder: PathBuf,
+    /// The day (since 1970) on which the size was looked at last.
+    looked_on: AtomicU64,
+}
 
 impl Logs {
-    pub(crate) fn start(verbose: u8) -> Self {
+    pub(crate) fn start(verbose: u8, format: LogFormat) -> Self {
         let logs = Self::default();
         let filter = |least: &str| EnvFilter::try_from_env("KEEPSTONE_LOG").unwrap_or_else(|_| EnvFilter::new(least));
-        let file = lines::layer().with_ansi(false).with_writer(logs.clone()).with_filter(filter("info"));
-        let terminal = (verbose > 0).then(|| {
-            let least = if verbose > 1 { "debug" } else { "info" };
-            lines::layer().with_writer(io::stderr).with_target(false).with_filter(filter(least))
-        });
+        let json = format == LogFormat::Json;
+        let text_file = (!json).then(|| lines::layer().with_ansi(false).with_writer(logs.clone()).with_filter(filter("info")));
+        let json_file = json.then(|| lines::layer().json().flatten_event(true).with_writer(logs.clone()).with_filter(filter("info")));
+        let least = if verbose > 1 { "debug" } else { "info" };
+        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let text_here = (verbose > 0 && !json)
+            .then(|| lines::layer().with_ansi(colour).with_writer(io::stderr).with_target(false).with_filter(filter(least)));
+        let json_here =
+            (verbose > 0 && json).then(|| lines::layer().json().flatten_event(true).with_writer(io::stderr).with_filter(filter(least)));
         // A second subscriber in one process is a programming fault of a test at most; logging on is better than stopping.
-        let _ = tracing_subscriber::registry().with(file).with(terminal).try_init();
+        let _ = tracing_subscriber::registry().with(text_file).with(json_file).with(text_here).with(json_here).try_init();
         logs
     }
 
@@ -57,11 +76,26 @@ impl Logs {
             .max_log_files(KEPT_DAYS)
             .build(&folder);
         match appender {
-            Ok(appender) => _ = self.0.set(appender),
+            Ok(appender) => _ = self.0.set(Rolling { appender, folder: folder.clone(), looked_on: AtomicU64::new(today()) }),
             Err(error) => tracing::warn!(%error, "no log file"),
         }
         for (log, _) in own_logs(&folder) {
             keep_private(&log, 0o600);
+        }
+    }
+}
+
+/// Days since 1970, by UTC as the files are named.
+fn today() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
+}
+
+impl Rolling {
+    /// A server that runs for months looks after the size, too: with the first line of a day.
+    fn look_after(&self) {
+        let today = today();
+        if self.looked_on.swap(today, Ordering::Relaxed) != today {
+            keep_small(&self.folder);
         }
     }
 }
@@ -106,7 +140,11 @@ impl<'a> MakeWriter<'a> for Logs {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line(self.0.get())
+        let rolling = self.0.get();
+        if let Some(rolling) = rolling {
+            rolling.look_after();
+        }
+        Line(rolling.map(|rolling| &rolling.appender))
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod ack;
 mod activity;
+mod apply;
 mod catalog;
 mod cleanup;
 mod completions;
 mod confirm;
 mod context;
+mod convert;
 mod create;
 mod db;
 mod delete;
@@ -38,6 +40,8 @@ pub(crate) mod run;
 mod schedule;
 mod scheduler;
 mod serve;
+pub(crate) mod service;
+pub(crate) mod settings;
 mod show;
 mod stats;
 mod status;
@@ -47,6 +51,7 @@ mod trash;
 mod undo;
 mod user;
 mod values;
+pub(crate) mod variables;
 mod verify;
 mod words;
 
@@ -80,9 +85,20 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 verification failed or cor
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The vault's data directory
-    #[arg(long, global = true, value_name = "DIR", env = "KEEPSTONE_DATA", default_value = "./keepstone-data")]
-    pub(crate) data: PathBuf,
+    #[arg(long, global = true, value_name = "DIR", help = "The vault's data directory [env: KEEPSTONE_DATA] [default: ./keepstone-data]")]
+    pub(crate) data: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "A file with the settings of this process [env: KEEPSTONE_CONFIG] [default: ./keepstone.toml, if it is there]"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Read variables that the environment does not set from this file, e.g. an application's .env
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FORMAT", help = "How the log is written [env: KEEPSTONE_LOG_FORMAT] [default: text]")]
+    pub(crate) log_format: Option<settings::LogFormat>,
     /// Print one JSON document and nothing else
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -120,10 +136,13 @@ enum Verb {
     Trash(trash::Trash),
     Cleanup(cleanup::Cleanup),
     Retention(retention::Retention),
+    Apply(apply::Apply),
     Export(export::Export),
     Import(import::Import),
+    Convert(convert::Convert),
     Schedule(schedule::Schedule),
     Scheduler(scheduler::Scheduler),
+    Service(service::Service),
     Job(job::Job),
     Activity(activity::Activity),
     Catalog(catalog::Catalog),
@@ -141,7 +160,11 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let output = Output::new(&cli.global);
-    let cx = Context::new(cli.global, output);
+    let settings = match settings::Settings::read(&cli.global) {
+        Ok(settings) => settings,
+        Err(fault) => return output.finish(Err(fault)),
+    };
+    let cx = Context::new(cli.global, settings, output);
     let result = match &cli.verb {
         // Its exit code is another program's.
         Verb::Run(args) => match run::run(args, &cx) {
@@ -176,10 +199,13 @@ impl Verb {
             Self::Trash(args) => trash::run(args, cx),
             Self::Cleanup(args) => cleanup::run(args, cx),
             Self::Retention(args) => retention::run(args, cx),
+            Self::Apply(args) => apply::run(args, cx),
             Self::Export(args) => export::run(args, cx),
             Self::Import(args) => import::run(args, cx),
+            Self::Convert(args) => convert::run(args, cx),
             Self::Schedule(args) => schedule::run(args, cx),
             Self::Scheduler(args) => scheduler::run(args, cx),
+            Self::Service(args) => service::run(args, cx),
             Self::Job(args) => job::run(args, cx),
             Self::Activity(args) => activity::run(args, cx),
             Self::Catalog(args) => catalog::run(args, cx),

@@ -1,11 +1,15 @@
 //! `keepstone serve`: the console. Opens the vault and hands over to the server.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 use keepstone_engine::recheck::RecheckOptions;
 
-use super::{Context, Fault, environment, values};
+use super::{Context, Fault, environment, settings::Written, values, variables};
 use crate::{config, http};
 
 /// Serve the console, run the schedules and the queued jobs
@@ -16,35 +20,62 @@ Examples:
   keepstone serve --listen 0.0.0.0:8181 --public-url https://backup.example.org
   DATABASE_URL=sqlite:////srv/shop/shop.db keepstone serve")]
 pub(crate) struct Serve {
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8181")]
-    listen: SocketAddr,
-    /// The address as browsers reach it, where a proxy stands before it
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "ADDRESS", help = "Address and port to listen on [env: KEEPSTONE_LISTEN] [default: 127.0.0.1:8181]")]
+    listen: Option<SocketAddr>,
+    #[arg(long, value_name = "URL", help = "The address as browsers reach it, where a proxy stands before it [env: KEEPSTONE_PUBLIC_URL]")]
     public_url: Option<String>,
+    #[arg(
+        long = "import-root",
+        value_name = "DIR",
+        help = "A folder from which the console may import by path; may be said several times [env: KEEPSTONE_IMPORT_ROOT]"
+    )]
+    import_roots: Vec<PathBuf>,
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help = "The largest file that may be uploaded for an import [env: KEEPSTONE_UPLOAD_LIMIT] [default: 4GB]"
+    )]
+    upload_limit: Option<String>,
     /// Also run a small live shop database, and protect it
     #[arg(long)]
     demo: bool,
-    /// Check a backup again when its last checks are older than this, or never
-    #[arg(long, value_name = "TIME", default_value = "7d")]
-    recheck_after: String,
-    /// Read back no more than this in a second for it
-    #[arg(long, value_name = "SIZE", default_value = "32MB")]
-    recheck_rate: String,
+    /// Check a backup again when its last checks are older than this, or never [default: 7d]
+    #[arg(long, value_name = "TIME")]
+    recheck_after: Option<String>,
+    /// Read back no more than this in a second for it [default: 32MB]
+    #[arg(long, value_name = "SIZE")]
+    recheck_rate: Option<String>,
 }
 
 pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     // A setting that cannot be honoured stops the start before a vault is made.
     config::environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
-    let rechecks = RecheckOptions {
-        older_than_secs: if args.recheck_after == "never" { None } else { Some(values::duration_secs(&args.recheck_after)?) },
-        rate_bytes_per_s: Some(values::bytes(&args.recheck_rate)?),
+    let file = &cx.settings.file;
+    let first = |flag: &Option<String>, name: &str, file: &Option<String>, default: &str| {
+        flag.clone().or_else(|| variables::var(name)).or_else(|| file.clone()).unwrap_or_else(|| default.to_owned())
     };
+    let after = first(&args.recheck_after, "KEEPSTONE_RECHECK_AFTER", &file.recheck_after, "7d");
+    let rate = first(&args.recheck_rate, "KEEPSTONE_RECHECK_RATE", &file.recheck_rate, "32MB");
+    let rechecks = RecheckOptions {
+        older_than_secs: if after.trim() == "never" { None } else { Some(values::duration_secs(after.trim())?) },
+        rate_bytes_per_s: Some(values::bytes(rate.trim())?),
+    };
+    let upload_limit_bytes = values::bytes(first(&args.upload_limit, "KEEPSTONE_UPLOAD_LIMIT", &file.upload_limit, "4GB").trim())?;
+    let import_roots = import_roots(&args.import_roots, file)?;
+    let listen = match (args.listen, variables::var("KEEPSTONE_LISTEN")) {
+        (Some(listen), _) => listen,
+        (None, Some(text)) => text
+            .trim()
+            .parse()
+            .map_err(|_| Fault::usage(format!("KEEPSTONE_LISTEN is \"{text}\""), "Say an address and a port, e.g. 0.0.0.0:8181."))?,
+        (None, None) => file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8181))),
+    };
+    let public_url = args.public_url.clone().or_else(|| variables::var("KEEPSTONE_PUBLIC_URL")).or_else(|| file.public_url.clone());
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
     let vault = cx.vault_or_new()?;
     keepstone_engine::keys::refuse_without_password(&vault)?;
-    let (listen, public_url, demo) = (args.listen, args.public_url.clone(), args.demo);
-    let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks };
+    let demo = args.demo;
+    let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks, import_roots, upload_limit_bytes };
     http::serve(options).map_err(|error| match error.downcast::<keepstone_engine::Error>() {
         Ok(error) => error.into(),
         Err(error) => {
@@ -57,4 +88,26 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
             }
         }
     })
+}
+
+/// The folders that the console may import from by path. One that is not there, or holds everything, is a mistake that is better told now.
+fn import_roots(flags: &[PathBuf], file: &Written) -> Result<Vec<PathBuf>, Fault> {
+    let named = if !flags.is_empty() {
+        flags.to_vec()
+    } else if let Some(text) = variables::var("KEEPSTONE_IMPORT_ROOT") {
+        text.split(':').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect()
+    } else {
+        file.import_roots.clone()
+    };
+    named
+        .iter()
+        .map(|root| {
+            let found = root.canonicalize().map_err(|error| keepstone_engine::Error::io(root, error))?;
+            if !found.is_dir() || found == Path::new("/") {
+                let message = format!("the import root {} is no folder that holds backups", root.display());
+                return Err(Fault::usage(message, "Name the folder of the old backups itself."));
+            }
+            Ok(found)
+        })
+        .collect()
 }

@@ -3,8 +3,13 @@
 use clap::Args;
 use jiff::Timestamp;
 use keepstone_engine::{
-    backups, cleanup,
-    model::{backup::Proof, human, metadata::Slot},
+    backups, cleanup, databases, keys,
+    model::{
+        backup::{BackupState, Proof},
+        human,
+        id::Kind,
+        metadata::Slot,
+    },
 };
 use serde_json::json;
 
@@ -94,6 +99,11 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
         optional("backup hash", Some(metadata.backup_hash.clone()));
         optional("payload hash", Some(metadata.payload_hash.clone()));
         optional("migration", metadata.migration_version.clone());
+    }
+    let wanted = databases::database(&vault, &backup.database).is_ok_and(|database| keys::is_wanted(&vault, &database));
+    let plain = detail.metadata.as_ref().is_some_and(|metadata| !metadata.encrypted);
+    if wanted && plain && backup.state == BackupState::Complete && backup.kind != Kind::Safety {
+        optional("offer", Some(format!("not encrypted, as newer ones are: keepstone convert {}", backup.id)));
     }
     optional("previous", detail.previous.as_ref().map(ToString::to_string));
     optional("next", detail.next.as_ref().map(ToString::to_string));

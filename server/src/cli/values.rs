@@ -41,9 +41,9 @@ fn kinds(kinds: &[Kind]) -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(kinds.iter().map(|kind| kind.as_str())).try_map(|name| name.parse::<Kind>())
 }
 
-/// Whether an `ID` of restore or verify is a file.
+/// Whether an `ID` of restore or verify is a file: no id has a slash or a dot.
 pub(crate) fn is_file(id: &str) -> bool {
-    id.contains('/') || std::path::Path::new(id).extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"))
+    id.contains(['/', '.'])
 }
 
 /// A duration in seconds: a number with s, min, h, d or w, e.g. `26h`.

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_engine::{
     Error, Vault,
     backups::{self, BackupFilter},
-    databases,
+    databases, import,
     model::{
         backup::{BackupState, CheckResult, Level, Proof},
+        human,
         id::BackupId,
         job::Verb,
     },
@@ -18,7 +19,7 @@ use keepstone_engine::{
 use serde_json::json;
 
 use super::{
-    Context, Fault, context, create,
+    Context, Fault, context, create, environment,
     password::{self, PasswordArg},
     progress::Follow,
     show, table, values,
@@ -33,9 +34,10 @@ Examples:
   keepstone verify latest
   keepstone verify --all --db shop
   keepstone verify --all --older-than 7d --rate 20MB     gently, what was not checked for a week
-  keepstone verify /mnt/usb/shop_daily_20261120T030000Z_k3f9.zip     a file, without a vault")]
+  keepstone verify /mnt/usb/shop_daily_20261120T030000Z_k3f9.zip     a file, without a vault
+  keepstone verify backup_20231116_143022.db.gz.enc     also one of another backup system")]
 pub(crate) struct Verify {
-    /// A backup's id, a unique beginning of one, latest[:KIND], or an archive file
+    /// A backup's id, a unique beginning of one, latest[:KIND], or a file: an archive, or what another backup system left
     #[arg(value_name = "ID", required_unless_present = "all")]
     id: Option<String>,
     /// Every complete backup
@@ -138,7 +140,61 @@ fn failed(id: &str, proof: &Proof) -> Fault {
 
 /// An archive anywhere. Its scratch copy lies beside it if that folder can be written, as there is most likely room for it.
 fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+    if !path.exists() {
+        return Err(Error::ArchiveMissing {
+            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            path: path.to_owned(),
+        }
+        .into());
+    }
+    if import::is_foreign(path) {
+        return foreign(path, password, cx);
+    }
     check_file(path, password, cx)?;
+    Ok(())
+}
+
+/// A file of another system, checked as an import checks it.
+fn foreign(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+    let mut passwords = environment::import_passwords(password.password_file.as_deref())?;
+    let name = table::printable(&path.file_name().unwrap_or_default().to_string_lossy());
+    let check = |passwords: &[import::Password]| {
+        let follow = Follow::new(cx, Verb::Verify, &name);
+        import::verify_foreign(path, passwords, &std::env::temp_dir(), &follow)
+    };
+    let mut outcome = check(&passwords);
+    if passwords.is_empty() && matches!(outcome, Err(Error::WrongPassword { .. })) {
+        passwords.extend(environment::ask_import_password()?);
+        if !passwords.is_empty() {
+            outcome = check(&passwords);
+        }
+    }
+    let found = match outcome {
+        Ok(found) => found,
+        Err(error) => {
+            let fault = Fault::from(error);
+            cx.out.result(json!({ "ok": false, "path": path, "error": fault.json() }));
+            return Err(fault);
+        }
+    };
+    if !cx.out.quiet {
+        show::checks(&found.proof, cx);
+        cx.out.line(format_args!("A backup of another system ({}), {} when unpacked.", found.layout, human::bytes(found.size_bytes)));
+    }
+    for note in &found.notes {
+        cx.out.note(format_args!("  {}", table::printable(note)));
+    }
+    cx.out.result(json!({
+        "ok": true,
+        "path": path,
+        "from": found.layout,
+        "level": found.proof.level(),
+        "proof": found.proof,
+        "size_bytes": found.size_bytes,
+        "backup_hash": found.backup_hash,
+        "notes": found.notes,
+        "error": null,
+    }));
     Ok(())
 }
 

@@ -62,7 +62,7 @@ impl Downloads {
         let (id, archive) = opened.await.unwrap_or_else(|_| Err(AppError::internal()))?;
         let mut headers = attachment(&format!("{id}.sqlite"), "application/vnd.sqlite3");
         headers.insert(header::CONTENT_LENGTH, number_header(&archive.metadata().database_size.to_string()));
-        Ok((headers, Body::from_stream(extract::stream(archive))).into_response())
+        Ok((headers, Body::from_stream(extract::archive(archive))).into_response())
     }
 }
 
@@ -174,7 +174,7 @@ fn wanted(range: &str, size: u64) -> Wanted {
 }
 
 /// `name` is an id and an ending: nothing in it needs quoting.
-fn attachment(name: &str, mime: &'static str) -> HeaderMap {
+pub(super) fn attachment(name: &str, mime: &'static str) -> HeaderMap {
     HeaderMap::from_iter([
         (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
         (header::CONTENT_DISPOSITION, number_header(&format!("attachment; filename=\"{name}\""))),

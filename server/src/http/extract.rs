@@ -1,4 +1,4 @@
-//! The plain database out of an archive, as the body of a response: a blocking writer on one side, a stream on the other.
+//! What a verb of the engine writes, as the body of a response: a blocking writer on one side, a stream on the other.
 
 use std::{
     io::{self, Write},
@@ -6,27 +6,36 @@ use std::{
 };
 
 use axum::body::Bytes;
-use keepstone_engine::{Monitor, archive::Archive};
+use keepstone_engine::{Monitor, Result, archive::Archive};
 use keepstone_model::job::Step;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Pieces that wait for the network: a slow reader holds the extraction, it does not fill memory.
+/// Pieces that wait for the network: a slow reader holds the writer, it does not fill memory.
 const PIECES: usize = 8;
 
-/// Streams the image. A fault comes as an error at the end of the stream, which breaks the connection off.
-pub(super) fn stream(archive: Archive) -> ReceiverStream<io::Result<Bytes>> {
+/// Streams the plain image.
+pub(super) fn archive(archive: Archive) -> ReceiverStream<io::Result<Bytes>> {
+    let what = archive.path().display().to_string();
+    stream(what, move |sink, monitor| archive.extract(sink, Path::new("the download"), Step::Verify, monitor))
+}
+
+/// Streams what `write` writes. A fault comes as an error at the end of the stream, which breaks the connection off: no browser takes what it has
+/// for whole.
+pub(super) fn stream(
+    what: String,
+    write: impl FnOnce(&mut dyn Write, &dyn Monitor) -> Result<()> + Send + 'static,
+) -> ReceiverStream<io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
         let gone = Gone(sender.clone());
         let mut pipe = Pipe(sender.clone());
-        let sink = Path::new("the download");
-        if let Err(error) = archive.extract(&mut pipe, sink, Step::Verify, &gone)
+        if let Err(error) = write(&mut pipe, &gone)
             && !sender.is_closed()
         {
-            tracing::warn!(%error, archive = %archive.path().display(), "a download of the plain database failed");
+            tracing::warn!(%error, code = error.code(), what, "a download failed");
             // If the reader has gone now, there is nobody to tell.
-            let _ = sender.blocking_send(Err(io::Error::other("the archive is damaged")));
+            let _ = sender.blocking_send(Err(io::Error::other("it could not be read to its end")));
         }
     });
     ReceiverStream::new(receiver)
@@ -45,7 +54,7 @@ impl Write for Pipe {
     }
 }
 
-/// Cancels the extraction once nobody reads any more.
+/// Cancels the verb once nobody reads any more.
 struct Gone(mpsc::Sender<io::Result<Bytes>>);
 
 impl Monitor for Gone {

@@ -98,7 +98,7 @@ fn referring_path(headers: &HeaderMap) -> String {
     uri.and_then(|uri| uri.path_and_query().map(|pq| pq.as_str().to_owned())).unwrap_or_default()
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(super) fn percent_encoded(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

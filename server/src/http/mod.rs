@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod downloads;
 mod events;
+mod exports;
 mod extract;
 mod functions;
 mod gate;
@@ -16,8 +17,9 @@ mod router;
 mod site;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
-use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use keepstone_engine::{Vault, recheck::RecheckOptions};
@@ -44,6 +46,9 @@ pub(crate) struct ServeOptions {
     pub(crate) demo: bool,
     /// When backups are checked again by themselves.
     pub(crate) rechecks: RecheckOptions,
+    /// Folders that the console may import from by path.
+    pub(crate) import_roots: Vec<PathBuf>,
+    pub(crate) upload_limit_bytes: u64,
 }
 
 /// Serves until the process is told to stop. Makes its own runtime.
@@ -56,7 +61,7 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let ServeOptions { vault, listen, public_url, demo, rechecks } = options;
+    let ServeOptions { vault, listen, public_url, demo, rechecks, import_roots, upload_limit_bytes } = options;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     // The port that was really taken, where 0 was asked for.
@@ -77,7 +82,16 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     announce(vault.clone(), &site).await?;
     let (bell, stopping) = watch::channel(false);
-    let app = router::router(&router::Parts { vault, site, live: live.receiver(), stopping: stopping.clone(), demo, firing });
+    let app = router::router(&router::Parts {
+        vault,
+        site,
+        live: live.receiver(),
+        stopping: stopping.clone(),
+        demo,
+        firing,
+        import_roots,
+        upload_limit_bytes,
+    });
     let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped(stopping));
     let mut server = tokio::spawn(graceful.into_future());
 
@@ -119,6 +133,16 @@ async fn announce(vault: Arc<Vault>, site: &Site) -> anyhow::Result<()> {
     if let Some(link) = link {
         say("Nobody can sign in yet. Make the first admin here, within 30 minutes:");
         say(&format!("  {link}"));
+    }
+    if let Some(port) = site.loopback_port() {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = match host.trim() {
+            "" => "THIS-MACHINE",
+            host => host,
+        };
+        say(&format!(
+            "Only this machine reaches it. From another one: ssh -L {port}:127.0.0.1:{port} {host}, then open the address above there"
+        ));
     }
     Ok(())
 }

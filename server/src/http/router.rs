@@ -1,6 +1,6 @@
 //! Puts the server together: the routes, and around them, from the outside in: headers, host, cross-site, gate, size.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -19,12 +19,13 @@ use super::{
     api::{self, Api},
     assets,
     downloads::{self, Downloads},
-    events, gate, headers, host, pages,
+    events, exports, gate, headers, host, pages,
     site::Site,
+    uploads,
 };
 use crate::auth::LocalAccounts;
 
-/// The largest body of a request: forms and JSON. Uploads of the API have a limit of their own.
+/// The largest body of a request: forms and JSON. Uploads have a limit of their own.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
 
 /// What the routes are made of.
@@ -36,10 +37,12 @@ pub(super) struct Parts {
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) demo: bool,
     pub(super) firing: Firing,
+    pub(super) import_roots: Vec<PathBuf>,
+    pub(super) upload_limit_bytes: u64,
 }
 
 pub(super) fn router(parts: &Parts) -> Router {
-    let Parts { vault, site, live, stopping, demo, firing } = parts;
+    let Parts { vault, site, live, stopping, demo, firing, import_roots, upload_limit_bytes } = parts;
     let context = ServerContext {
         vault: vault.clone(),
         live: live.clone(),
@@ -48,6 +51,8 @@ pub(super) fn router(parts: &Parts) -> Router {
         demo: *demo,
         firing: *firing,
         started_at: Timestamp::now(),
+        import_roots: import_roots.clone(),
+        upload_limit_bytes: *upload_limit_bytes,
     };
     let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
     let downloads = Downloads::new(vault.clone());
@@ -65,9 +70,12 @@ pub(super) fn router(parts: &Parts) -> Router {
         .route("/backup", get(|| async { Redirect::permanent("/backups") }))
         .route("/web/admin/backups", get(|| async { Redirect::permanent("/backups") }))
         .merge(downloads::router(downloads.clone()))
+        .merge(exports::router(vault.clone()))
         .merge(pages::router(context))
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
+        // Behind the limit of the others: uploads have one of their own.
         .merge(api::router(calls).0)
+        .merge(uploads::router(vault.clone(), *upload_limit_bytes))
         .layer(middleware::from_fn_with_state(vault.clone(), gate::check))
         .layer(csrf)
         .layer(middleware::from_fn_with_state(site.clone(), host::check))

@@ -39,6 +39,11 @@ impl Site {
         format!("http://{}", SocketAddr::new(ip, self.listen.port()))
     }
 
+    /// The port, where only this machine reaches it and nothing stands before it.
+    pub(super) fn loopback_port(&self) -> Option<u16> {
+        (self.public.is_none() && self.listen.ip().is_loopback()).then(|| self.listen.port())
+    }
+
     pub(super) fn public_origin(&self) -> Option<&str> {
         self.public.as_ref().map(|public| public.origin.as_str())
     }

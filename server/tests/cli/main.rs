@@ -4,6 +4,8 @@
 
 mod busy;
 mod cleanup;
+mod convert;
+mod deployment;
 mod encryption;
 mod expect;
 mod export;

@@ -17,6 +17,7 @@ use {
     keepstone_engine::{
         ack::{AckOptions, acknowledge},
         backups::{self, EditBackupOptions},
+        convert::ConvertOptions,
         create::CreateOptions,
         jobs::{self, JobRequest},
         keys,
@@ -90,6 +91,8 @@ pub struct BackupDetail {
     pub delete_refusal: Option<String>,
     pub trash_until: Option<Moment>,
     pub job_log: Vec<String>,
+    /// It is not encrypted, and new ones of its database are.
+    pub convertible: bool,
     /// Whether there is an archive to download, verify and restore.
     pub has_archive: bool,
     pub may_operate: bool,
@@ -234,6 +237,15 @@ pub async fn ack(id: String, #[server(default)] reason: String, #[server(default
     blocking(move |vault| acknowledge(vault, &options)).await?;
     redirect(&address);
     Ok(())
+}
+
+/// Queues a conversion and leads to its job.
+#[server(prefix = "/fn", endpoint = "backups/convert")]
+pub async fn convert(id: String, #[server(default)] key: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    let backup = facts::backup_id(&id)?;
+    let key = form_key(&person.name, &key)?.map(|key| format!("{key}:convert"));
+    submit(JobRequest::Convert(ConvertOptions::new(backup, person.name)), key).await
 }
 
 /// Moves a backup to the trash. Its page stays, and says how to take it back.

@@ -20,6 +20,7 @@ use crate::ui::{
 /// The trash is another area, which this one does not import: a plain form, and its fault comes back in the address.
 const PUT_BACK: &str = "/fn/trash/put-back";
 const ACK: &str = "/fn/backups/ack";
+const CONVERT: &str = "/fn/backups/convert";
 
 pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
     let row = &backup.row;
@@ -51,6 +52,7 @@ pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
         </PageHeader>
         <FormError error=fault/>
         {state_alert(&backup)}
+        {conversion(&backup)}
         {neighbours(&backup)}
         <Panel title="Summary">
             {summary}
@@ -81,6 +83,7 @@ fn actions(backup: &BackupDetail, acts: Acts) -> AnyView {
                         </a>
                     </li>
                     {plain}
+                    <li><a href=format!("/backups/{id}/export")>"Export…"<span class="muted">"its rows as JSON, CSV or SQL"</span></a></li>
                 </ul>
             </details>
         }
@@ -171,6 +174,34 @@ fn doubt(backup: &BackupDetail) -> AnyView {
             <p>{doubt.why}</p>
             <p>{meaning}</p>
             {noted}
+            {form}
+        </Alert>
+    }
+    .into_any()
+}
+
+/// An archive of the days before encryption, and the button that writes it anew.
+fn conversion(backup: &BackupDetail) -> AnyView {
+    if !backup.convertible {
+        return ().into_any();
+    }
+    let (id, key) = (backup.row.id.clone(), backup.key.clone());
+    let form = backup.may_operate.then(|| {
+        view! {
+            <form method="post" action=CONVERT>
+                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="key" value=key/>
+                <button type="submit" class="button">"Encrypt this backup"</button>
+            </form>
+        }
+    });
+    let fault = use_context::<ServerActionError>()
+        .filter(|error| error.path() == CONVERT)
+        .map(|error| ServerFnUrlError::<AppError>::decode_err(error.err()).message);
+    view! {
+        <FormError error=fault/>
+        <Alert kind=AlertKind::Info title="Not encrypted, though new backups of this database are">
+            <p>"It can be written anew: the same database to the byte, encrypted, checked, in the same place. The old archive goes to the trash."</p>
             {form}
         </Alert>
     }

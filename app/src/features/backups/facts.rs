@@ -7,14 +7,14 @@ use keepstone_engine::{
     Vault,
     backups::{self, BackupFilter},
     cleanup::{self, Reason},
-    databases, delete, jobs,
+    databases, delete, jobs, keys,
 };
 use keepstone_model::{
     Timestamp,
     access::Role,
-    backup::{Backup, BackupState, SuspectCause, Verdict, delete_refusal},
+    backup::{Backup, BackupState, Encryption, SuspectCause, Verdict, delete_refusal},
     human,
-    id::{BackupId, DatabaseId},
+    id::{BackupId, DatabaseId, Kind},
     metadata::{Compression, Metadata},
 };
 
@@ -209,6 +209,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             delete_refusal: delete_refusal(backup, &of_database).map(sentence),
             trash_until: backup.trash_until.map(|until| Moment::new(until, now, &zone)),
             job_log,
+            convertible: is_convertible(vault, backup)?,
             has_archive: backup.state == BackupState::Complete,
             may_operate: role >= Role::Operator,
             may_administer: role >= Role::Admin,
@@ -216,6 +217,15 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
         })
     })
     .await
+}
+
+/// Whether it is offered to be written anew: the database's newer ones are encrypted.
+fn is_convertible(vault: &Vault, backup: &Backup) -> keepstone_engine::Result<bool> {
+    let plain = backup.state == BackupState::Complete && backup.encryption == Encryption::None;
+    if !plain || backup.kind == Kind::Safety || backup.holds() || backup.verdict() == Verdict::Bad {
+        return Ok(false);
+    }
+    Ok(keys::is_wanted(vault, &databases::database(vault, &backup.database)?))
 }
 
 fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZone) -> Option<Doubt> {

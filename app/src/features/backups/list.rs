@@ -36,6 +36,7 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
         let href = if value("db").is_empty() { "/backups/new".to_owned() } else { format!("/backups/new?db={}", value("db")) };
         view! { <a class="button primary" href=href><Icon name="plus"/>"Create backup"</a> }
     });
+    let import = (list.may_change && !list.databases.is_empty()).then(|| view! { <a class="button" href="/import">"Import…"</a> });
     let trash = match list.in_trash {
         0 => "Trash".to_owned(),
         count => format!("Trash ({count})"),
@@ -72,6 +73,7 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
     view! {
         <PageHeader title="Backups">
             <a class="button" href="/trash"><Icon name="trash"/>{trash}</a>
+            {import}
             {new}
         </PageHeader>
         {(list.any || filtered).then(|| filter(&list, query, filtered))}

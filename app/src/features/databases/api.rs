@@ -60,6 +60,8 @@ pub struct DatabaseView {
     pub cleanup_alarm: Option<String>,
     /// When it was brought back by itself, from which backup, and where the damaged files are.
     pub recovered: Option<(Moment, BackupId, String)>,
+    /// Settings that are set from outside: each name with who sets it.
+    pub managed: Vec<(String, String)>,
     /// Sent along with a form of this page, so that sending it twice acts once.
     pub key: String,
     /// The job that is open for it now.
@@ -202,7 +204,7 @@ mod on_the_server {
         backups::{self, BackupFilter},
         databases::{DatabaseStatus, status},
         jobs::{JobFilter, jobs},
-        keys, schedules,
+        keys, managed, schedules,
     };
     use keepstone_model::{Timestamp, backup::Backup, human};
 
@@ -214,7 +216,7 @@ mod on_the_server {
     pub(super) async fn show(id: DatabaseId) -> Result<DatabaseView, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (status, latest, month, schedules, open, forced) = server::blocking(move |vault| {
+        let (status, latest, month, schedules, open, forced, managed) = server::blocking(move |vault| {
             let of = || BackupFilter { database: Some(id.clone()), ..BackupFilter::default() };
             Ok((
                 status(vault, &id, now)?,
@@ -223,6 +225,7 @@ mod on_the_server {
                 schedules::list(vault, Some(&id), now)?,
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
                 keys::is_forced(vault),
+                managed::managed(vault, &id)?,
             ))
         })
         .await?;
@@ -244,6 +247,12 @@ mod on_the_server {
                 let recovered = checkup.recovered.as_ref()?;
                 Some((Moment::new(checkup.at, now, &zone), recovered.backup.clone(), recovered.kept.clone()))
             }),
+            managed: managed
+                .into_iter()
+                .flat_map(|managed| {
+                    managed.settings.into_iter().filter(|name| name != "location").map(move |name| (name, managed.by.clone()))
+                })
+                .collect(),
             key: format!("database-{:x}", now.as_nanosecond()),
             job: open.into_iter().next().map(|(job, _)| job.id),
             marks: ui::strip::marks(&month.backups, now, &zone),

@@ -32,6 +32,8 @@ pub fn DatabasePage() -> impl IntoView {
 fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let id = view.row.id.clone();
     let lead = view! { <p class="mono path">{view.row.location.clone()}</p> };
+    let export = format!("/databases/{id}/export");
+    let export = may(Role::Operator).then(|| view! { <a class="button" href=export><Icon name="download"/>"Export…"</a> });
     let running =
         view.job.clone().map(|job| view! { <a class="button" href=format!("/jobs/{job}")><Icon name="activity"/>"Follow the job"</a> });
     let create = (!view.paused).then(|| view! { <CreateBackupButton database=id.clone() key=view.key.clone()/> });
@@ -86,6 +88,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
             lead=lead.into_any()
         >
             {running}
+            {export}
             {create}
         </PageHeader>
         {concern}
@@ -180,30 +183,49 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let refused = edit.value().with_untracked(|value| matches!(value, Some(Err(_))));
     let (id, objective) = (view.row.id.to_string(), view.own_objective.clone().unwrap_or_default());
     let (never_replace, paused, auto_recovery) = (view.never_replace, view.paused, view.auto_recovery);
-    let encrypt = encrypt(view.encrypt, view.encrypt_forced);
+    let encrypt_by = view.managed.iter().find(|(setting, _)| setting == "encrypt").map(|(_, by)| by.clone());
+    let encrypt = encrypt(view.encrypt, view.encrypt_forced, encrypt_by);
     let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
+    let set_by = |name: &str| view.managed.iter().find(|(setting, _)| setting == name).map(|(_, by)| by.clone());
+    let notice = managed_notice(view);
+    let objective = match set_by("objective") {
+        Some(_) => view! { <input type="hidden" name="objective" value=objective/> }.into_any(),
+        None => view! {
+            <Field label="Objective" name="objective" value=objective placeholder="by its schedules" autocomplete="off"
+                help="The largest age of the newest good backup, e.g. 26h or 7d; older is \"at risk\". Empty: the schedules' longest gap and 2 h."
+                error=field_fault(value, "objective")/>
+        }
+        .into_any(),
+    };
+    let checks: Vec<_> = [
+        ("never_replace", never_replace, "Never replace it: refuse every restore over the live database"),
+        ("paused", paused, "Pause it: take no scheduled backups"),
+        ("auto_recovery", auto_recovery, "Auto-recovery: at the start, restore the newest good backup if the database is corrupt"),
+    ]
+    .into_iter()
+    .map(|(name, on, words)| {
+        let managed = set_by(name).is_some();
+        // What cannot be changed is not sent by the browser; its value is all the same.
+        let kept = (managed && on).then(|| view! { <input type="hidden" name=name value="true"/> });
+        view! {
+            <label class="check">
+                <input type="checkbox" name=name value="true" checked=on disabled=managed/>
+                <span>{words}</span>
+            </label>
+            {kept}
+        }
+    })
+    .collect();
     view! {
         <Panel title="Settings">
+            {notice}
             <details open=refused>
                 <summary>{format!("Change the settings of {id}")}</summary>
                 <ActionForm action=edit attr:class="form">
                     <FormError error=fault_of(value)/>
                     <input type="hidden" name="id" value=id/>
-                    <Field label="Objective" name="objective" value=objective placeholder="by its schedules" autocomplete="off"
-                        help="The largest age of the newest good backup, e.g. 26h or 7d; older is \"at risk\". Empty: the schedules' longest gap and 2 h."
-                        error=field_fault(value, "objective")/>
-                    <label class="check">
-                        <input type="checkbox" name="never_replace" value="true" checked=never_replace/>
-                        <span>"Never replace it: refuse every restore over the live database"</span>
-                    </label>
-                    <label class="check">
-                        <input type="checkbox" name="paused" value="true" checked=paused/>
-                        <span>"Pause it: take no scheduled backups"</span>
-                    </label>
-                    <label class="check">
-                        <input type="checkbox" name="auto_recovery" value="true" checked=auto_recovery/>
-                        <span>"Auto-recovery: at the start, restore the newest good backup if the database is corrupt"</span>
-                    </label>
+                    {objective}
+                    {checks}
                     {encrypt}
                     <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
                         help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>
@@ -218,7 +240,18 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
 }
 
 /// What the environment sets is shown, and sent back as it is stored.
-fn encrypt(stored: bool, forced: bool) -> AnyView {
+fn encrypt(stored: bool, forced: bool, managed_by: Option<String>) -> AnyView {
+    if let Some(by) = managed_by.filter(|_| !forced) {
+        let kept = stored.then(|| view! { <input type="hidden" name="encrypt" value="true"/> });
+        return view! {
+            {kept}
+            <label class="check">
+                <input type="checkbox" checked=stored disabled=true/>
+                <span>{format!("Encrypt its backups: set by the {by}, and changed only there")}</span>
+            </label>
+        }
+        .into_any();
+    }
     if forced {
         let kept = stored.then(|| view! { <input type="hidden" name="encrypt" value="true"/> });
         return view! {
@@ -237,6 +270,21 @@ fn encrypt(stored: bool, forced: bool) -> AnyView {
         </label>
     }
     .into_any()
+}
+
+/// What is set from outside, and by whom.
+fn managed_notice(view: &DatabaseView) -> AnyView {
+    let mut by: Vec<&String> = view.managed.iter().map(|(_, by)| by).collect();
+    by.dedup();
+    let notices: Vec<_> = by
+        .into_iter()
+        .map(|by| {
+            let names: Vec<_> = view.managed.iter().filter(|(_, of)| of == by).map(|(name, _)| name.replace('_', " ")).collect();
+            let text = format!("{} of this database: changed only there.", names.join(", "));
+            view! { <Alert kind=AlertKind::Info title=format!("Set by the {by}")><p>{text}</p></Alert> }
+        })
+        .collect();
+    notices.into_any()
 }
 
 #[component]

@@ -18,6 +18,7 @@ pub(super) fn verb_title(verb: Verb, database: Option<&str>) -> String {
         Verb::Undo => "Undo of a restore",
         Verb::Cleanup => "Cleanup",
         Verb::Import => "Import",
+        Verb::Convert => "Conversion",
     };
     database.map_or_else(|| what.to_owned(), |database| format!("{what} of {database}"))
 }

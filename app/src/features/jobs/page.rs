@@ -110,6 +110,7 @@ fn outcome(job: &JobDetail) -> AnyView {
                 Verb::Restore | Verb::Undo => "Nothing was changed.",
                 Verb::Create => "The database and its older backups are as they were.",
                 Verb::Import => "What was imported before stays; the files are where they were.",
+                Verb::Convert => "The backup is as it was.",
                 Verb::Verify => "",
                 Verb::Cleanup => "What had not gone to the trash is where it was.",
             };

@@ -44,7 +44,7 @@ pub(super) fn restore(area: NodeRef<html::Div>) {
 /// Fields that a person fills in, but no secrets.
 fn name(field: &Element) -> Option<String> {
     let kind = field.get_attribute("type").unwrap_or_default();
-    field.get_attribute("name").filter(|_| kind != "password" && kind != "hidden")
+    field.get_attribute("name").filter(|_| kind != "password" && kind != "hidden" && kind != "file")
 }
 
 fn is_ticked(input: &HtmlInputElement) -> bool {

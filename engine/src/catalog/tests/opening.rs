@@ -36,6 +36,12 @@ fn steps_are_taken_once_and_from_where_a_catalog_stands() {
         assert!(schema::migrate_by(&mut c, &steps[..upto]).is_ok());
     }
     assert_eq!(count(&c, "SELECT count(*) + sum(y) FROM a"), 3);
+    // What an older version had stays beside it, whole and private.
+    let kept = dir.path().join("catalog.version-2.sqlite");
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let old = Connection::open(&kept).unwrap();
+    assert_eq!((count(&old, "SELECT x FROM a"), count(&old, "PRAGMA user_version")), (1, 2));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "one copy, and nothing unfinished");
     // A step that fails leaves the version before it, whole.
     let failing = [steps.as_slice(), &["CREATE TABLE b (x)", "no sql"]].concat();
     assert!(schema::migrate_by(&mut c, &failing).is_err());

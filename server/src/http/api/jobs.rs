@@ -100,7 +100,8 @@ fn scope_of(verb: Verb) -> Scope {
     match verb {
         Verb::Create | Verb::Verify => Scope::Create,
         Verb::Restore | Verb::Undo => Scope::Restore,
-        Verb::Cleanup => Scope::Delete,
+        // The archive that it takes the place of goes to the trash.
+        Verb::Cleanup | Verb::Convert => Scope::Delete,
         Verb::Import => Scope::Admin,
     }
 }

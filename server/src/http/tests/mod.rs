@@ -5,6 +5,7 @@ mod downloads;
 mod feed;
 mod gate;
 mod session;
+mod transfer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,8 +52,16 @@ impl Server {
         let (live, receiver) = watch::channel(LiveState::default());
         let (stop, stopping) = watch::channel(false);
         let site = Site::new("127.0.0.1:8181".parse().unwrap(), public_url).unwrap();
-        let router =
-            router::router(&router::Parts { vault: vault.clone(), site, live: receiver, stopping, demo: false, firing: Firing::On });
+        let router = router::router(&router::Parts {
+            vault: vault.clone(),
+            site,
+            live: receiver,
+            stopping,
+            demo: false,
+            firing: Firing::On,
+            import_roots: vec![folder.path().join("old")],
+            upload_limit_bytes: 100_000,
+        });
         Self { folder, vault, router, live, stop }
     }
 
