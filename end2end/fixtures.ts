@@ -21,6 +21,8 @@ export class Keepstone {
   url = "";
   setupLink = "";
   stderr = "";
+  /** What the server's environment says beside; for the next start. */
+  env: NodeJS.ProcessEnv = {};
   private child?: ChildProcess;
 
   constructor(readonly folder: string) {}
@@ -60,7 +62,7 @@ export class Keepstone {
     await mkdir(join(this.folder, "empty"), { recursive: true });
     // Nothing is checked again by itself: no job runs that a test did not begin.
     const child = spawn(BINARY, ["--data", this.data, "serve", "--listen", `127.0.0.1:${port}`, "--recheck-after", "never", ...args], {
-      cwd: join(this.folder, "empty"), env: environment(), stdio: ["ignore", "pipe", "pipe"],
+      cwd: join(this.folder, "empty"), env: { ...environment(), ...this.env }, stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
     this.url = `http://127.0.0.1:${port}`;

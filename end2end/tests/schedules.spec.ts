@@ -26,7 +26,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       await ready(page);
       await page.getByLabel("Cron", { exact: true }).fill("30 2 * * *");
-      await page.getByLabel("Time zone").fill("Europe/Berlin");
+      await page.getByLabel("Time zone", { exact: true }).fill("Europe/Berlin");
       await page.getByLabel("Delay").fill("10min");
       await page.getByRole("button", { name: "Check the schedule" }).click();
       const would = page.getByRole("region", { name: "What it would do" });
@@ -47,7 +47,7 @@ for (const javaScriptEnabled of [true, false]) {
       await ready(page);
       await expect(page.getByLabel("Cron", { exact: true })).toHaveValue("30 2 * * *");
       await page.getByLabel("Run", { exact: true }).selectOption("interval");
-      await page.getByLabel("Interval").fill("6h");
+      await page.getByLabel("Interval", { exact: true }).fill("6h");
       await page.getByLabel("If a run was missed").selectOption("skip");
       await page.getByRole("button", { name: "Check the schedule" }).click();
       await expect(would).toContainText("Every 6 h");

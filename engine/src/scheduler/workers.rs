@@ -94,7 +94,8 @@ struct Seen {
     moved: Instant,
     done: Option<(Step, u64)>,
     total_bytes: u64,
-    cancelled: Option<Instant>,
+    /// When it was cancelled for hanging, and how long it had been silent then.
+    cancelled: Option<(Instant, Duration)>,
 }
 
 impl Workers {
@@ -251,8 +252,7 @@ impl Life {
 
     /// Forgets the job; gives back how long it had been silent if it was cancelled for that.
     fn end(&self) -> Option<Duration> {
-        let seen = lock(&self.seen).take()?;
-        seen.cancelled.map(|_| seen.moved.elapsed())
+        lock(&self.seen).take()?.cancelled.map(|(_, silent)| silent)
     }
 
     fn moved(&self, done: Option<(Step, u64)>, total_bytes: u64) {
@@ -268,7 +268,7 @@ impl Life {
 
     fn cancel(&self) {
         if let Some(seen) = lock(&self.seen).as_mut() {
-            seen.cancelled = Some(Instant::now());
+            seen.cancelled = Some((Instant::now(), seen.moved.elapsed()));
         }
     }
 
@@ -279,7 +279,7 @@ impl Life {
     fn signs(&self) -> Option<(JobId, Signs)> {
         let seen = lock(&self.seen);
         let seen = seen.as_ref()?;
-        let cancelled = seen.cancelled.map(|at| at.elapsed());
+        let cancelled = seen.cancelled.map(|(at, _)| at.elapsed());
         Some((seen.job.clone(), Signs { silent: seen.moved.elapsed(), total_bytes: seen.total_bytes, cancelled }))
     }
 }

@@ -173,3 +173,44 @@ fn a_cleanup_killed_at_any_step_loses_nothing() {
     host.ok(&["verify", "--all"]);
     host.ok(&["activity", "verify"]);
 }
+
+/// The vault is alone on a disk without a byte left, in a mount namespace that goes with the shell: cleanup makes room by itself.
+#[test]
+fn a_full_disk_is_cleaned_up() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 500));
+    std::fs::create_dir(host.path("disk")).unwrap();
+    let script = "
+        mount -t tmpfs -o size=320m tmpfs disk || exit 77
+        export KEEPSTONE_DATA=disk/vault
+        $K db add ./shop.db -q && $K retention set shop --daily-keep 3 -q || exit 1
+        for n in 1 2 3 4 5 6; do $K create shop --type daily -q || exit 2; done
+        test -f disk/vault/reserve || exit 3
+        while head -c 1000000 /dev/zero >> disk/ballast 2>/dev/null; do :; done
+        while head -c 1000 /dev/zero >> disk/ballast 2>/dev/null; do :; done
+        $K create shop --json > create.json && exit 4
+        $K scheduler --run-once cleanup --json > cleanup.json || exit 5
+        rm disk/ballast
+        $K create shop --type daily -q || exit 6
+        $K verify --all -q && $K activity verify -q || exit 7
+        $K list --state good --json > list.json";
+    let mut command = std::process::Command::new("unshare");
+    let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    let user: &[&str] = if root { &["--mount"] } else { &["--mount", "--map-root-user"] };
+    command.args(user).args(["sh", "-c", script]);
+    host.furnish(&mut command);
+    command.env("K", crate::support::KEEPSTONE);
+    let Ok(output) = command.output() else {
+        eprintln!("skipped: there is no unshare here");
+        return;
+    };
+    if output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).contains("unshare:") {
+        eprintln!("skipped: this machine lets nobody mount a small disk");
+        return;
+    }
+    assert!(output.status.success(), "{output:?}");
+    let read = |name: &str| -> serde_json::Value { serde_json::from_slice(&std::fs::read(host.path(name)).unwrap()).unwrap() };
+    assert_eq!(read("create.json")["error"]["code"], "no_space");
+    assert_eq!(read("cleanup.json")["results"][0]["removed"].as_array().unwrap().len(), 3);
+    assert_eq!(read("list.json")["results"].as_array().unwrap().len(), 4);
+}

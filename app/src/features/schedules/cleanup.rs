@@ -7,7 +7,8 @@ use super::{
     facts::{Cleanup, EditorView},
 };
 use crate::ui::{
-    Alert, AlertKind, DefinitionList, Fact, Field, FieldBox, FormError, Panel, SubmitButton, fault_of, schedule_table::moment_or_dash,
+    Alert, AlertKind, DefinitionList, Fact, Field, FieldBox, FormError, Panel, SubmitButton, fault_of, field_fault,
+    schedule_table::moment_or_dash,
 };
 
 pub(super) fn panel(editor: &EditorView, action: ServerAction<SetCleanup>) -> AnyView {
@@ -51,10 +52,13 @@ fn form(editor: &EditorView, action: ServerAction<SetCleanup>) -> AnyView {
                     <select id="f-look_on" name="look_on">{options}</select>
                 </FieldBox>
                 <Field label="How long after" name="look_every" value=every placeholder="24h" autocomplete="off"
+                    error=field_fault(value, "every")
                     help="A number with h, d or w: one hour at the least, 31 days at the most."/>
                 <Field label="Cron of the cleanup" name="look_cron" value=cron mono=true placeholder="30 4 * * *" autocomplete="off"
+                    error=field_fault(value, "cron")
                     help="For set times: minute, hour, day of month, month, day of week (0 is Sunday)."/>
-                <Field label="Time zone of the cleanup" name="look_zone" value=zone placeholder="Europe/Berlin" autocomplete="off"/>
+                <Field label="Time zone of the cleanup" name="look_zone" value=zone placeholder="Europe/Berlin" autocomplete="off"
+                    error=field_fault(value, "time_zone")/>
                 <label class="check">
                     <input type="checkbox" name="look_after" value="on" checked=after_backups/>
                     <span>"Also after each scheduled backup"</span>
