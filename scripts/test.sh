@@ -55,6 +55,7 @@ say "Keepstone's tests. From nothing 15 to 25 minutes on two cores, otherwise ab
 scripts/setup.sh
 scripts/setup-npm.sh
 scripts/setup-faketime.sh
+scripts/setup-postgres.sh >/dev/null
 chromium=$(scripts/setup-browser.sh)
 
 lints=(-- -D warnings)

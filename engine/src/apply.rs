@@ -263,6 +263,8 @@ pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) 
             auto_recovery: one.auto_recovery.filter(|&wanted| wanted != database.auto_recovery),
             loss: None,
             encrypt: one.encrypt.filter(|&wanted| wanted != database.encrypt),
+            location: None,
+            admin: None,
             actor: BY.to_owned(),
         };
         let edits = edit.objective_secs.is_some()

@@ -126,6 +126,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     let loss = (old.suspect_cause == SuspectCause::Loss).then(|| suspect.clone()).flatten();
     let take_options = TakeOptions {
         database: &database,
+        form: keepstone_model::metadata::Form::Sqlite,
         kind: old.kind,
         description: &old.description,
         tags: &old.tags,

@@ -19,15 +19,12 @@ use crate::{
     activity::{self, NewEvent},
     baseline::Baseline,
     checkup, databases,
+    driver::{self, ImageOptions, Source},
     image::ImageFacts,
     jobs::{self, JobMonitor, JobRequest, Running, STOPPED_KEY},
     keys,
     proof::Depth,
     scheduler,
-    sqlite::{
-        self,
-        snapshot::{SnapshotLimits, SnapshotOptions},
-    },
     take::{TakeOptions, size_and_time, take},
     unchanged::equal_backup,
 };
@@ -43,6 +40,9 @@ pub struct CreateOptions {
     pub compression: Compression,
     /// zstd 1–19 or gzip 1–9; none: the default of the compression.
     pub level: Option<i32>,
+    /// How the database is read, where its engine has more than one way.
+    #[serde(default)]
+    pub image: ImageOptions,
     /// Whether the archive is encrypted; none: what the environment and the database say.
     #[serde(default)]
     pub encrypt: Option<bool>,
@@ -67,6 +67,7 @@ impl CreateOptions {
             pin: false,
             compression: Compression::Zstd,
             level: None,
+            image: ImageOptions::default(),
             encrypt: None,
             verify: true,
             unless_equal_within_secs: None,
@@ -114,10 +115,10 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let _lock = running.lock_database(&database.id)?;
     // Before anything is read: a wish for encryption that cannot be met ends it here.
     let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
-    let path = sqlite::location::path_of(&database.location)?;
-    let snapshot = SnapshotOptions { spool_dir: &running.staging, busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
+    let driver = driver::of(database.engine);
+    let source = Source { vault: running.vault, database: &database, staging: &running.staging };
     if let Some(secs) = options.unless_equal_within_secs
-        && let Some(backup) = equal_backup(running, &database, Duration::from_secs(secs), &snapshot, monitor)?
+        && let Some(backup) = equal_backup(running, &database, Duration::from_secs(secs), &source, monitor)?
     {
         return Ok(CreateReport { job: running.id(), backup, unchanged: true, elapsed_ms: ms_since(begun), hold_ms: 0 });
     }
@@ -126,6 +127,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let take_options = TakeOptions {
         database: &database,
         kind: options.kind,
+        form: driver.form(&options.image),
         description: &options.description,
         tags: &options.tags,
         app_label: options.app_label.as_deref(),
@@ -139,7 +141,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         past: None,
     };
     monitor.step(Step::Snapshot);
-    let (backup, facts) = take(running, &take_options, &mut |sink| sqlite::snapshot::snapshot(&path, &snapshot, sink, monitor), monitor)?;
+    let (backup, facts) = take(running, &take_options, &mut |sink| driver.snapshot(&source, &options.image, sink, monitor), monitor)?;
     running.concerns(&backup.id)?;
     tell(running, options, &backup, &compared(&facts), baseline.as_ref());
     Ok(CreateReport { job: running.id(), backup, unchanged: false, elapsed_ms: ms_since(begun), hold_ms: facts.source.hold_ms })

@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     backup::Backup,
-    database::{Database, Engine, Recovered},
+    database::{Database, Recovered},
     event::EventResult,
     id::{BackupId, DatabaseId, JobId},
 };
@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
-    checkup, databases,
+    checkup, databases, driver,
     restore::recovery::{self, Attempt},
     sqlite::{
         self,
@@ -68,10 +68,12 @@ pub enum Outcome {
 /// full or fails is an error of its own and never a reason. Damage and recovery are alarmed in any case.
 pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monitor: &dyn Monitor) -> Result<Outcome> {
     let database = databases::database(vault, &options.database)?;
-    if database.engine != Engine::Sqlite {
-        return Err(Error::Unsupported { what: "looking after a database that is not SQLite's".to_owned() });
-    }
-    let path = sqlite::location::path_of(&database.location)?;
+    let driver = driver::of(database.engine);
+    let Some(path) = driver.file(&database)? else {
+        // Its server keeps it sound; what can be asked is whether it answers, and whether a backup could be made.
+        let found = driver.probe(vault, &database, sqlite::BUSY_WAIT)?;
+        return Ok(Outcome::Healthy { findings: vec![found] });
+    };
     if let Some(untouched) = recovery::last_attempt(vault, &database.id)?.filter(|attempt| attempt.is_open() && attempt.stands(&path)) {
         untouched.forget(&path)?;
     }
@@ -114,8 +116,8 @@ pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monit
 
 /// Every database that is to be looked after by itself, at the start of a server or scheduler. One that cannot be looked at keeps no other from it.
 pub fn at_start(vault: &Vault, confirm: &dyn Confirm, monitor: &dyn Monitor) -> Result<()> {
-    for database in databases::databases(vault)?.into_iter().filter(|database| database.auto_recovery && database.engine == Engine::Sqlite)
-    {
+    let looked_after = |database: &Database| matches!(driver::of(database.engine).file(database), Ok(Some(_)));
+    for database in databases::databases(vault)?.into_iter().filter(|database| database.auto_recovery && looked_after(database)) {
         let id = database.id;
         match check(vault, &CheckOptions { database: id.clone(), recover: true, actor: ACTOR.to_owned() }, confirm, monitor) {
             Ok(Outcome::Healthy { .. }) => tracing::info!(database = %id, "sound"),

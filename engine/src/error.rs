@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use keepstone_model::id::{BackupId, DatabaseId, JobId};
 
+use crate::postgres::Fault;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What sort of fault it is. Each sort has one exit code, see [`Kind::exit_code`].
@@ -173,6 +175,10 @@ pub enum Error {
     #[error("{reason}")]
     UndoRefused { reason: String },
 
+    // PostgreSQL
+    #[error(transparent)]
+    Postgres(Box<Fault>),
+
     // The machine
     #[error("no space left in {}", .path.display())]
     NoSpace { path: PathBuf },
@@ -258,6 +264,7 @@ impl Error {
             Self::JobHung { .. } => "job_hung",
             Self::RestoreMismatch { .. } => "restore_mismatch",
             Self::UndoRefused { .. } => "undo_refused",
+            Self::Postgres(fault) => fault.code(),
             Self::NoSpace { .. } => "no_space",
             Self::Io { .. } => "io_error",
             Self::Sqlite(_) => "sqlite_error",
@@ -306,6 +313,7 @@ impl Error {
                 "postgres_not_supported" => Kind::Usage,
                 _ => Kind::Refused,
             },
+            Self::Postgres(fault) => fault.kind(),
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
@@ -420,10 +428,17 @@ impl Error {
             Self::NotSuspect { .. } => "There is nothing to acknowledge; `keepstone list` shows which backups are suspect.",
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
+            Self::Postgres(fault) => return fault.hint(),
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Postgres(Box::new(fault))
     }
 }
 

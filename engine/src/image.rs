@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use keepstone_model::metadata::{Source, Table};
+use keepstone_model::metadata::{Form, Source, Table};
 use sha2::{Digest, Sha256};
 
 use crate::Result;
 
 /// Takes in the bytes of an image, in order, from the first to the last.
 pub trait ImageSink {
-    /// The whole length in bytes, told once before the first byte.
+    /// The whole length in bytes, told once before the first byte where it is known by then: a dump's is not.
     fn begin(&mut self, size_bytes: u64) -> Result<()>;
-    /// Some whole pages.
+    /// Some whole pages, or some bytes of a dump.
     fn write(&mut self, pages: &[u8]) -> Result<()>;
 }
 
@@ -22,7 +22,7 @@ pub struct ImageFacts {
     pub source: Source,
     /// Every table but SQLite's own and the shadow tables of virtual ones.
     pub schema: BTreeMap<String, Table>,
-    /// SQLite's schema cookie.
+    /// SQLite's schema cookie; 0 for PostgreSQL.
     pub schema_version: i64,
     pub migration_version: Option<String>,
     /// Why the source is in doubt (a count or the schema could not be read, say); none where nothing was found.
@@ -57,12 +57,19 @@ pub fn mask_volatile(first_page: &mut [u8]) {
 pub struct RestoreHasher {
     hasher: Sha256,
     seen: u64,
+    /// A dump, of which nobody changes a byte.
+    as_is: bool,
 }
 
 impl RestoreHasher {
+    /// Of an image of this form: only SQLite changes bytes of what it is given.
+    pub fn of(form: Form) -> Self {
+        Self { as_is: form != Form::Sqlite, ..Self::default() }
+    }
+
     /// The first call must bring at least the 100 bytes of the header, unless the image is shorter.
     pub fn update(&mut self, bytes: &[u8]) {
-        if self.seen == 0 {
+        if self.seen == 0 && !self.as_is {
             let mut head = bytes[..bytes.len().min(100)].to_vec();
             mask_volatile(&mut head);
             self.hasher.update(&head);

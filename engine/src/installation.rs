@@ -10,7 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     backup::{Backup, BackupState},
-    database::{Database, Engine},
+    database::Database,
     human,
     id::{BackupId, Kind},
     job::JobState,
@@ -22,10 +22,10 @@ use crate::{
     activity::{self, EventFilter},
     archive::Archive,
     databases::{self, DatabaseStatus},
-    durable,
+    driver, durable,
     error::Kind as FaultKind,
     jobs::{self, JobFilter},
-    layout, sqlite,
+    layout,
 };
 
 /// A schedule that is this late is taken by nobody.
@@ -77,7 +77,7 @@ pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
     }
     for status in &statuses {
         let of = vault.catalog().backups_of(&status.database.id)?;
-        database(&status.database, &mut found);
+        database(vault, &status.database, &mut found);
         protection(status, &of, &mut found);
         archives(vault, &status.database, &of, &mut found);
         latest_link(vault, &status.database, &mut found)?;
@@ -254,18 +254,10 @@ fn staging(vault: &Vault, found: &mut Findings) {
     }
 }
 
-fn database(database: &Database, found: &mut Findings) {
-    if database.engine != Engine::Sqlite {
-        return;
-    }
+fn database(vault: &Vault, database: &Database, found: &mut Findings) {
     let id = &database.id;
-    let probed =
-        sqlite::location::path_of(&database.location).and_then(|path| sqlite::open::probe(&path, std::time::Duration::from_secs(2)));
-    match probed {
-        Ok(source) => found.well(
-            "database",
-            format!("{id} opens: {}, journal mode {}", human::bytes(source.page_count * u64::from(source.page_size)), source.journal_mode),
-        ),
+    match driver::of(database.engine).probe(vault, database, std::time::Duration::from_secs(2)) {
+        Ok(what) => found.well("database", format!("{id} opens: {what}")),
         Err(error @ Error::SourceBusy { .. }) => {
             found.add("database", Severity::Warning, format!("{id}: {error}"), "It is in use just now; ask again.", 1);
         }

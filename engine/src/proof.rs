@@ -1,16 +1,16 @@
 //! Proving an archive: every check of it, in order, each with its result and time. Needs no vault; what becomes of the proof is the caller's.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     time::Instant,
 };
 
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Check, CheckName, CheckResult, Proof},
-    database::Engine,
     human,
     job::Step,
     metadata::{Compression, Metadata},
@@ -19,21 +19,16 @@ use keepstone_model::{
 use crate::{
     Error, Monitor, Result,
     archive::Archive,
-    durable,
-    jobs::ignore_missing,
+    driver::{self, Inside},
     keys::Passwords,
-    sqlite::inspect::{ImageReport, inspect_image},
 };
-
-/// Left free beside a scratch copy, so that a check never fills the disk.
-const SCRATCH_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How much is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// The stored bytes: hashes, decompression.
     Stored,
-    /// And what is in them: a scratch copy is opened and looked into.
+    /// And what is in them: a scratch copy is opened and looked into, or the dump read to its end.
     Opened,
 }
 
@@ -60,22 +55,27 @@ pub(crate) fn prove(
     }
     let metadata = archive.metadata().clone();
 
-    let scratch = Scratch { path: scratch_dir.join("scratch.sqlite") };
-    let enough = durable::free_bytes(scratch_dir)? >= metadata.original_size.saturating_add(SCRATCH_MARGIN_BYTES);
-    let copy = depth == Depth::Opened && enough;
-    let whole = read_back(&mut checks, &archive, copy.then_some(&scratch), step, monitor)?;
-    if !whole || depth == Depth::Stored || metadata.engine != Engine::Sqlite {
-        return Ok((Some(metadata), checks.proof()));
-    }
-    if !copy {
-        let detail = format!("no space for a scratch copy of {}", human::bytes(metadata.original_size));
-        for name in [CheckName::SqliteIntegrityCheck, CheckName::ForeignKeyCheck, CheckName::RowCounts] {
-            checks.add(name, CheckResult::CouldNotRun, &detail);
+    let driver = driver::of(metadata.engine);
+    // Asked before it is read back: what looks inside takes the image in as it comes.
+    let mut inside = match depth {
+        Depth::Stored => None,
+        Depth::Opened => Some(driver.inside(&metadata, archive.form(), scratch_dir)?),
+    };
+    let taker = inside.as_mut().and_then(|inside| inside.as_mut().ok());
+    let whole = match taker {
+        Some(taker) => read_back(&mut checks, &archive, Some(taker.as_mut()), step, monitor)?,
+        None => read_back(&mut checks, &archive, None, step, monitor)?,
+    };
+    match inside {
+        Some(Ok(mut inside)) if whole => inside.look(&mut checks, monitor)?,
+        Some(Err(detail)) if whole => {
+            for name in driver.inner_checks() {
+                checks.add(*name, CheckResult::CouldNotRun, &detail);
+            }
         }
-        return Ok((Some(metadata), checks.proof()));
+        _ => {}
     }
-    look_inside(&mut checks, &scratch.path, &metadata, monitor)?;
-    Ok((Some(metadata), checks.proof()))
+    Ok((Some(metadata.clone()), checks.proof()))
 }
 
 /// The checks of an archive that was not unlocked: its stored bytes are looked at all the same. A wrong password is no damage, so that check
@@ -92,8 +92,9 @@ fn locked(
     check_stored(&mut checks, archive, step, monitor)?;
     checks.took(CheckName::DecryptionTest, result, detail, begun);
     if result == CheckResult::CouldNotRun {
-        for name in [CheckName::DecompressionTest, CheckName::SqliteIntegrityCheck, CheckName::ForeignKeyCheck, CheckName::RowCounts] {
-            checks.add(name, CheckResult::CouldNotRun, "it is encrypted and no known password opens it");
+        let inner = driver::of(archive.metadata().engine).inner_checks();
+        for name in [CheckName::DecompressionTest].iter().chain(inner) {
+            checks.add(*name, CheckResult::CouldNotRun, "it is encrypted and no known password opens it");
         }
     }
     Ok((Some(archive.metadata().clone()), checks.proof()))
@@ -108,7 +109,13 @@ fn check_stored(checks: &mut Checks, archive: &Archive, step: Step, monitor: &dy
 
 /// Reads the payload once: extraction compares every hash on its way. Only where it fails the stored bytes are read again by themselves, to
 /// tell damage of the disk from a payload that was written wrong.
-fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, step: Step, monitor: &dyn Monitor) -> Result<bool> {
+fn read_back(
+    checks: &mut Checks,
+    archive: &Archive,
+    inside: Option<&mut (dyn Inside + '_)>,
+    step: Step,
+    monitor: &dyn Monitor,
+) -> Result<bool> {
     let metadata = archive.metadata();
     let encrypted = metadata.encrypted;
     let decrypted = |checks: &mut Checks| {
@@ -119,7 +126,7 @@ fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, 
         }
     };
     let begun = Instant::now();
-    let Err(fault) = decompress(archive, scratch, step, monitor) else {
+    let Err(fault) = decompress(archive, inside, step, monitor) else {
         checks.add(CheckName::ChecksumValidation, CheckResult::Passed, &format!("SHA-256 {}", metadata.payload_hash));
         decrypted(checks);
         let (result, detail) = match metadata.compression {
@@ -142,59 +149,11 @@ fn read_back(checks: &mut Checks, archive: &Archive, scratch: Option<&Scratch>, 
     Ok(false)
 }
 
-fn look_inside(checks: &mut Checks, image: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
-    let report = checks.run(CheckName::SqliteIntegrityCheck, || match inspect_image(image, monitor) {
-        Ok(report) => {
-            let (result, detail) = match &report.integrity {
-                Ok(()) => (CheckResult::Passed, String::new()),
-                Err(damage) => (CheckResult::Failed, damage.clone()),
-            };
-            Ok((result, detail, Some(report)))
-        }
-        Err(error) => verdict(error).map(|(result, detail)| (result, detail, None)),
-    })?;
-    let Some(report) = report else { return Ok(()) };
-    match &report.foreign_keys {
-        Ok(()) => checks.add(CheckName::ForeignKeyCheck, CheckResult::Passed, ""),
-        // The bytes are the source's, so the source has them too: SQLite enforces foreign keys only where the application asks for it.
-        Err(violations) => checks.add(CheckName::ForeignKeyCheck, CheckResult::NotApplicable, &format!("as in the source: {violations}")),
+fn decompress(archive: &Archive, inside: Option<&mut (dyn Inside + '_)>, step: Step, monitor: &dyn Monitor) -> Result<()> {
+    match inside {
+        None => archive.extract(&mut io::sink(), archive.path(), step, monitor),
+        Some(inside) => inside.take(&mut |sink, sink_path| archive.extract(sink, sink_path, step, monitor)),
     }
-    let (result, detail) = compare_counts(&report, metadata);
-    checks.add(CheckName::RowCounts, result, &detail);
-    Ok(())
-}
-
-/// The rows of the copy against those that were counted in the snapshot's own transaction.
-fn compare_counts(report: &ImageReport, metadata: &Metadata) -> (CheckResult, String) {
-    let schema = match &report.schema {
-        Ok(schema) => schema,
-        Err(detail) => return (CheckResult::Failed, format!("the schema cannot be read: {detail}")),
-    };
-    let names: std::collections::BTreeSet<&String> = schema.keys().chain(metadata.table_counts.keys()).collect();
-    let differing: Vec<String> = names
-        .into_iter()
-        .filter_map(|name| {
-            let (found, counted) = (schema.get(name).map(|table| table.row_count), metadata.table_counts.get(name).copied());
-            let said = |count: Option<u64>| count.map_or("no such table".to_owned(), |count| format!("{count} rows"));
-            (found != counted).then(|| format!("{name}: {}, at the backup {}", said(found), said(counted)))
-        })
-        .collect();
-    if differing.is_empty() {
-        (CheckResult::Passed, format!("{} rows in {} tables", metadata.total_records, metadata.table_counts.len()))
-    } else {
-        (CheckResult::Failed, differing.join("; "))
-    }
-}
-
-fn decompress(archive: &Archive, scratch: Option<&Scratch>, step: Step, monitor: &dyn Monitor) -> Result<()> {
-    let Some(scratch) = scratch else {
-        return archive.extract(&mut io::sink(), archive.path(), step, monitor);
-    };
-    fs::remove_file(&scratch.path).or_else(ignore_missing).map_err(|error| Error::io(&scratch.path, error))?;
-    let file = create_private(&scratch.path)?;
-    let mut sink = BufWriter::with_capacity(1 << 20, file);
-    archive.extract(&mut sink, &scratch.path, step, monitor)?;
-    sink.flush().map_err(|error| Error::io(&scratch.path, error))
 }
 
 /// A new file that only this user may read.
@@ -204,55 +163,70 @@ pub(crate) fn create_private(path: &Path) -> Result<File> {
 }
 
 /// What a fault means for a check: damage fails it, trouble of the machine keeps it from being made, a wish to cancel ends everything.
-fn verdict(error: Error) -> Result<(CheckResult, String)> {
+pub(crate) fn verdict(error: Error) -> Result<(CheckResult, String)> {
     match error {
         Error::CancelledHere | Error::Cancelled { .. } => Err(error),
         Error::ArchiveMissing { .. }
         | Error::ArchiveCorrupt { .. }
         | Error::NotADatabase { .. }
         | Error::SourceFormat { .. }
-        | Error::SourceCorrupt { .. } => Ok((CheckResult::Failed, error.to_string())),
+        | Error::SourceCorrupt { .. }
+        | Error::RestoreMismatch { .. }
+        | Error::VerificationFailed { .. } => Ok((CheckResult::Failed, error.to_string())),
         other => Ok((CheckResult::CouldNotRun, other.to_string())),
     }
 }
 
-/// A scratch copy; gone when this is, whatever happens.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.path.clone().into_os_string();
-            path.push(suffix);
-            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
-                tracing::warn!(path = %path.display(), %error, "a scratch copy could not be removed");
-            }
-        }
-    }
-}
-
-#[derive(Default)]
-struct Checks(Vec<Check>);
+/// The checks of one archive, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    fn run<T>(&mut self, name: CheckName, check: impl FnOnce() -> Result<(CheckResult, String, T)>) -> Result<T> {
+    pub(crate) fn run<T>(&mut self, name: CheckName, check: impl FnOnce() -> Result<(CheckResult, String, T)>) -> Result<T> {
         let begun = Instant::now();
         let (result, detail, value) = check()?;
         self.took(name, result, detail, begun);
         Ok(value)
     }
 
-    fn took(&mut self, name: CheckName, result: CheckResult, detail: String, begun: Instant) {
+    pub(crate) fn took(&mut self, name: CheckName, result: CheckResult, detail: String, begun: Instant) {
         self.0.push(Check { name, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) });
     }
 
-    fn add(&mut self, name: CheckName, result: CheckResult, detail: &str) {
+    pub(crate) fn add(&mut self, name: CheckName, result: CheckResult, detail: &str) {
         self.0.push(Check { name, result, detail: detail.to_owned(), elapsed_ms: 0 });
+    }
+
+    /// The rows that were found against those that were counted in the snapshot's own transaction; or why they cannot be told.
+    pub(crate) fn add_counts(&mut self, found: Result<BTreeMap<String, u64>, String>, metadata: &Metadata) {
+        let (result, detail) = match found {
+            Err(detail) => (CheckResult::Failed, detail),
+            Ok(found) => compare_counts(&found, metadata),
+        };
+        self.add(CheckName::RowCounts, result, &detail);
     }
 
     fn proof(self) -> Proof {
         Proof { checked_at: Timestamp::now(), checks: self.0 }
     }
+}
+
+fn compare_counts(found: &BTreeMap<String, u64>, metadata: &Metadata) -> (CheckResult, String) {
+    let differing = differing_counts(found, &metadata.table_counts);
+    if differing.is_empty() {
+        (CheckResult::Passed, format!("{} rows in {} tables", metadata.total_records, metadata.table_counts.len()))
+    } else {
+        (CheckResult::Failed, differing.join("; "))
+    }
+}
+
+/// The tables that hold another number of rows than at the backup, a few words each.
+pub(crate) fn differing_counts(found: &BTreeMap<String, u64>, counted: &BTreeMap<String, u64>) -> Vec<String> {
+    let names: BTreeSet<&String> = found.keys().chain(counted.keys()).collect();
+    let said = |count: Option<&u64>| count.map_or("no such table".to_owned(), |count| format!("{count} rows"));
+    names
+        .into_iter()
+        .filter(|name| found.get(*name) != counted.get(*name))
+        .map(|name| format!("{name}: {}, at the backup {}", said(found.get(name)), said(counted.get(name))))
+        .collect()
 }

@@ -14,7 +14,7 @@ use keepstone_model::{
     human,
     id::{BackupId, Kind},
     job::Step,
-    metadata::{Compression, FORMAT_VERSION, Metadata, Previous, Tool},
+    metadata::{Compression, FORMAT_VERSION, Form, Metadata, Previous, Tool},
 };
 
 use crate::{
@@ -34,6 +34,8 @@ use crate::{
 pub(crate) struct TakeOptions<'a> {
     pub(crate) database: &'a Database,
     pub(crate) kind: Kind,
+    /// What the image is.
+    pub(crate) form: Form,
     pub(crate) description: &'a str,
     pub(crate) tags: &'a [String],
     pub(crate) app_label: Option<&'a str>,
@@ -113,7 +115,7 @@ fn write_and_publish(
     let vault = running.vault;
     // The safety backup is made while writers wait for the restore.
     let priority = if options.kind == Kind::Safety { Priority::Normal } else { Priority::Low };
-    let write = WriteOptions { compression: options.compression, level: options.level, priority };
+    let write = WriteOptions { form: options.form, compression: options.compression, level: options.level, priority };
     let mut writer = match &options.encrypt {
         None => ArchiveWriter::create(staged, &write)?,
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,

@@ -17,6 +17,7 @@ use crate::{
     image::hex,
     jobs,
     keys::Keys,
+    postgres::Surroundings,
 };
 
 mod place;
@@ -58,6 +59,7 @@ pub struct Vault {
     catalog: Catalog,
     live: Live,
     keys: Keys,
+    surroundings: Surroundings,
 }
 
 /// `vault.toml`.
@@ -101,7 +103,7 @@ impl Vault {
             let backups = place::settle(&data, marker, wished, &catalog)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
             let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
-            Self { keys: Keys::new(&data), data, backups, catalog, live }
+            Self { keys: Keys::new(&data), data, backups, catalog, live, surroundings: Surroundings::default() }
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;
@@ -122,6 +124,11 @@ impl Vault {
 
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// What of the environment matters to PostgreSQL's clients; whoever opened the vault sets it.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     pub(crate) fn live(&self) -> &Live {

@@ -15,7 +15,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
-    backups, databases,
+    backups, databases, driver,
     jobs::{JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     notes,
@@ -30,12 +30,15 @@ pub struct VerifyOptions {
     /// How many bytes of the image are read back in a second, at most; none: as fast as the disk gives them.
     #[serde(default)]
     pub rate_bytes_per_s: Option<u64>,
+    /// Whether a restore is tried, too: into a scratch file, or a scratch database on the server.
+    #[serde(default)]
+    pub test_restore: bool,
 }
 
 impl VerifyOptions {
     /// As fast as it goes.
     pub fn new(backup: BackupId, actor: impl Into<String>) -> Self {
-        Self { backup, actor: actor.into(), rate_bytes_per_s: None }
+        Self { backup, actor: actor.into(), rate_bytes_per_s: None, test_restore: false }
     }
 }
 
@@ -77,7 +80,12 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     };
     monitor.step(Step::Verify);
     let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
-    let (_, proof) = at_low_priority(|| prove(&path, &passwords, scratch, Depth::Opened, Step::Verify, monitor))?;
+    let (_, mut proof) = at_low_priority(|| prove(&path, &passwords, scratch, Depth::Opened, Step::Verify, monitor))?;
+    if options.test_restore && !proof.failed() {
+        let database = databases::database(vault, &backup.database)?;
+        let archive = vault.open_archive(&path)?;
+        proof.checks.push(driver::of(archive.metadata().engine).test_restore(running, &database, &archive, monitor)?);
+    }
     notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
     // Only the proof: it may have been pinned, described or deleted meanwhile.
     let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);

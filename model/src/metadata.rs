@@ -32,27 +32,73 @@ impl Compression {
             Self::None => "none",
         }
     }
+}
 
-    /// The name of the payload entry of a SQLite archive, e.g. `database.sqlite.zst`.
-    pub const fn sqlite_entry(self) -> &'static str {
+/// What the plain image of an archive is. Its payload entry is named by it, so that stock tools open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// All pages of a SQLite database.
+    #[default]
+    Sqlite,
+    /// PostgreSQL's custom format, as `pg_dump --format=custom` writes it.
+    Dump,
+    /// PostgreSQL's plain SQL, as `pg_dump` writes it.
+    Sql,
+}
+
+impl Form {
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Dump, Self::Sql];
+
+    /// The engine whose databases are kept like this.
+    pub fn engine(self) -> Engine {
         match self {
-            Self::Zstd => "database.sqlite.zst",
-            Self::Gzip => "database.sqlite.gz",
-            Self::None => "database.sqlite",
+            Self::Sqlite => Engine::Sqlite,
+            Self::Dump | Self::Sql => Engine::Postgres,
+        }
+    }
+
+    /// How the plain image is called as a file of its own, e.g. `sqlite`.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Dump => "dump",
+            Self::Sql => "sql",
+        }
+    }
+
+    /// The name of the payload entry, e.g. `database.sqlite.zst`.
+    pub const fn entry(self, compression: Compression) -> &'static str {
+        match (self, compression) {
+            (Self::Sqlite, Compression::Zstd) => "database.sqlite.zst",
+            (Self::Sqlite, Compression::Gzip) => "database.sqlite.gz",
+            (Self::Sqlite, Compression::None) => "database.sqlite",
+            (Self::Dump, Compression::Zstd) => "database.dump.zst",
+            (Self::Dump, Compression::Gzip) => "database.dump.gz",
+            (Self::Dump, Compression::None) => "database.dump",
+            (Self::Sql, Compression::Zstd) => "database.sql.zst",
+            (Self::Sql, Compression::Gzip) => "database.sql.gz",
+            (Self::Sql, Compression::None) => "database.sql",
         }
     }
 
     /// The same of an encrypted archive, e.g. `database.sqlite.zst.enc`.
-    pub const fn sqlite_entry_encrypted(self) -> &'static str {
-        match self {
-            Self::Zstd => "database.sqlite.zst.enc",
-            Self::Gzip => "database.sqlite.gz.enc",
-            Self::None => "database.sqlite.enc",
+    pub const fn entry_encrypted(self, compression: Compression) -> &'static str {
+        match (self, compression) {
+            (Self::Sqlite, Compression::Zstd) => "database.sqlite.zst.enc",
+            (Self::Sqlite, Compression::Gzip) => "database.sqlite.gz.enc",
+            (Self::Sqlite, Compression::None) => "database.sqlite.enc",
+            (Self::Dump, Compression::Zstd) => "database.dump.zst.enc",
+            (Self::Dump, Compression::Gzip) => "database.dump.gz.enc",
+            (Self::Dump, Compression::None) => "database.dump.enc",
+            (Self::Sql, Compression::Zstd) => "database.sql.zst.enc",
+            (Self::Sql, Compression::Gzip) => "database.sql.gz.enc",
+            (Self::Sql, Compression::None) => "database.sql.enc",
         }
     }
 }
 
-/// A column as `PRAGMA table_xinfo` says it.
+/// A column as `PRAGMA table_xinfo` or `format_type` says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Column {
@@ -73,7 +119,7 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Source {
-    /// For SQLite the absolute path.
+    /// For SQLite the absolute path, for PostgreSQL the URL without a password.
     pub location: String,
     /// The machine, as it calls itself.
     pub host: String,
@@ -88,10 +134,41 @@ pub struct Source {
     pub application_id: i64,
     pub auto_vacuum: String,
     pub sqlite_version: String,
-    /// `dbpage` (streamed) or `backup_api`.
+    /// `dbpage` (streamed), `backup_api`, `pg_dump` or `import`.
     pub method: String,
     /// How long the read transaction was held.
     pub hold_ms: u64,
+    /// What only a PostgreSQL server says of its database; the fields of SQLite are zero or empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresSource>,
+}
+
+/// A PostgreSQL database at the moment of the snapshot, as far as a restore and a person need it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PostgresSource {
+    pub database: String,
+    /// e.g. `15.8 (Debian 15.8-0+deb12u1)`.
+    pub server_version: String,
+    /// e.g. 150008.
+    pub server_version_num: u32,
+    /// Of `pg_dump`, e.g. `15.8`; empty where it was not ours.
+    pub client_version: String,
+    /// As the server counts it: tables, indexes and all.
+    pub database_size_bytes: u64,
+    pub owner: String,
+    /// What `CREATE DATABASE` needs besides the encoding.
+    pub collate: String,
+    pub ctype: String,
+    /// `libc`, `icu` or `builtin`; empty where the server does not tell them apart.
+    pub locale_provider: String,
+    /// Of the provider `icu` or `builtin`; else empty.
+    pub locale: String,
+    /// Names with versions, e.g. `plpgsql 1.0`.
+    pub extensions: Vec<String>,
+    /// Who owns something of it or has rights on it, as far as the dump names them.
+    pub roles: Vec<String>,
+    pub large_objects: u64,
 }
 
 /// The program that wrote the archive.
@@ -141,7 +218,7 @@ pub struct Metadata {
     pub cipher: Option<String>,
     /// SHA-256 of the plain image, in hexadecimal.
     pub backup_hash: String,
-    /// The same with the header bytes that SQLite itself changes zeroed (18–19, 24–27, 40–43, 92–95).
+    /// The same with the header bytes that SQLite itself changes zeroed (18–19, 24–27, 40–43, 92–95). For PostgreSQL it is `backup_hash`.
     pub restore_hash: String,
     /// SHA-256 of the payload entry.
     pub payload_hash: String,

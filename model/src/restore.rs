@@ -21,8 +21,26 @@ pub const PLAN_LIFETIME_SECS: i64 = 15 * 60;
 pub enum Target {
     /// A file that does not exist yet.
     NewFile { path: String },
-    /// The live database, through SQLite, with its applications connected.
+    /// The live database. SQLite's is written through SQLite, with its applications connected; of PostgreSQL's a new one takes the name.
     Replace,
+    /// A database of a server that does not exist yet: its URL, without a password.
+    NewDatabase { location: String },
+    /// The live database again as it was: the one that a replacement kept under this name.
+    PutBack { name: String },
+}
+
+/// Who owns what a restore makes on a server, and who has rights on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Ownership {
+    /// As in the backup where the server has all its roles and the restoring one may say so; else the restoring role.
+    #[default]
+    Auto,
+    /// As in the backup, or it fails.
+    Keep,
+    /// The restoring role; no rights are given to others.
+    Discard,
 }
 
 /// What happens to one table.
@@ -79,6 +97,12 @@ pub struct RestorePlan {
     pub space_free_bytes: u64,
     /// How long writers will wait, estimated; none for a new file.
     pub writers_wait_ms: Option<u64>,
+    /// How many sessions of applications are ended at the moment of the change; none: they stay connected.
+    #[serde(default)]
+    pub sessions: Option<u64>,
+    /// To whom the things of a server's database belong afterwards.
+    #[serde(default)]
+    pub ownership: Ownership,
     /// Sentences a person must know before confirming, e.g. another page size.
     pub warnings: Vec<String>,
     pub binding: Binding,

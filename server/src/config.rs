@@ -97,9 +97,6 @@ fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Environment> {
         }
     }
     let database = variable("DATABASE_URL");
-    if database.as_ref().is_some_and(|url| url.starts_with("postgres")) {
-        bail!("DATABASE_URL names a PostgreSQL database, and this version only protects SQLite.");
-    }
     let cron = variable("BACKUP_SCHEDULE").map(|cron| cron.trim().to_owned());
     if let Some(cron) = &cron {
         if database.is_none() {
@@ -155,7 +152,6 @@ mod tests {
             ("BACKUP_MAX_BACKUPS", "0"),
             ("BACKUP_ENABLED", "perhaps"),
             ("BACKUP_VERIFY_AFTER_CREATE", "0"),
-            ("DATABASE_URL", "postgresql://u@h/d"),
         ] {
             let refusal = with(&[(name, value)]).unwrap_err().to_string();
             assert!(refusal.contains(name), "{refusal}");

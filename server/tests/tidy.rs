@@ -80,8 +80,11 @@ fn the_engine_knows_no_web_no_command_line_and_no_environment() {
         "the engine is a library: who calls it reads arguments and the environment, and prints",
     );
     let manifest = fs::read_to_string(root().join("engine/Cargo.toml")).unwrap();
-    for dependency in ["leptos", "axum", "clap", "tokio", "anyhow"] {
+    for dependency in ["leptos", "axum", "clap", "anyhow"] {
         assert!(!manifest.contains(&format!("\n{dependency}")), "the engine depends on {dependency}");
+    }
+    for (path, text) in files("engine/src", ".rs").into_iter().filter(|(path, _)| path != "engine/src/postgres/tls.rs") {
+        assert!(!text.contains("tokio::"), "{path}: verbs block; only TLS with a PostgreSQL server is asynchronous underneath");
     }
 }
 

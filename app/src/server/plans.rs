@@ -86,6 +86,8 @@ mod tests {
             space_needed_bytes: 0,
             space_free_bytes: 0,
             writers_wait_ms: None,
+            sessions: None,
+            ownership: keepstone_model::restore::Ownership::default(),
             warnings: Vec::new(),
             binding: Binding {
                 payload_hash: String::new(),

@@ -1,9 +1,6 @@
 //! What metadata must say to fit the archive it stands in. Asked by the writer before it writes it, by the reader before it believes it.
 
-use keepstone_model::{
-    database::Engine,
-    metadata::{CIPHER, Compression, FORMAT_VERSION, Metadata},
-};
+use keepstone_model::metadata::{CIPHER, Compression, FORMAT_VERSION, Form, Metadata};
 
 use super::cipher;
 use crate::keys;
@@ -12,8 +9,8 @@ use crate::keys;
 pub(crate) const SLOTS_MAX: usize = 16;
 
 /// What does not fit, if anything: in words, e.g. `compressed_size is 7, the payload has 9 bytes`.
-pub(super) fn check(metadata: &Metadata, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
-    check_readable(metadata, payload_entry, payload_size_bytes)?;
+pub(super) fn check(metadata: &Metadata, form: Form, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
+    check_readable(metadata, form, payload_entry, payload_size_bytes)?;
     let hashes = [("backup_hash", &metadata.backup_hash), ("restore_hash", &metadata.restore_hash)];
     match hashes.into_iter().find(|(_, hash)| !is_sha256(hash)) {
         Some((name, _)) => Err(format!("{name} is no SHA-256")),
@@ -22,16 +19,16 @@ pub(super) fn check(metadata: &Metadata, payload_entry: &str, payload_size_bytes
 }
 
 /// The same of an archive whose sealed fields are not known.
-pub(super) fn check_readable(metadata: &Metadata, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
+pub(super) fn check_readable(metadata: &Metadata, form: Form, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
     let said = metadata;
     if said.format_version != FORMAT_VERSION {
         return Err(format!("format_version is {}", said.format_version));
     }
-    if said.engine != Engine::Sqlite {
+    if said.engine != form.engine() {
         return Err(format!("it is of a {} archive, the payload is {payload_entry}", said.engine));
     }
     check_encryption(said, payload_size_bytes)?;
-    let entry = if said.encrypted { said.compression.sqlite_entry_encrypted() } else { said.compression.sqlite_entry() };
+    let entry = if said.encrypted { form.entry_encrypted(said.compression) } else { form.entry(said.compression) };
     if entry != payload_entry || said.compressed != (said.compression != Compression::None) {
         return Err(format!("compression is {}, the payload is {payload_entry}", said.compression.as_str()));
     }

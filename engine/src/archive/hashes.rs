@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
+use keepstone_model::metadata::Form;
 use sha2::{Digest, Sha256};
 
 use crate::image::{RestoreHasher, hex};
@@ -16,8 +17,8 @@ pub(super) fn backup_hash(blocks: &Receiver<Block>) -> String {
     hex(&hasher.finalize())
 }
 
-pub(super) fn restore_hash(blocks: &Receiver<Block>) -> String {
-    let mut hasher = RestoreHasher::default();
+pub(super) fn restore_hash(form: Form, blocks: &Receiver<Block>) -> String {
+    let mut hasher = RestoreHasher::of(form);
     blocks.iter().for_each(|block| hasher.update(&block));
     hasher.finish()
 }

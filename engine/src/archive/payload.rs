@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::bounded;
 use keepstone_model::{
     job::{Progress, Step},
-    metadata::Metadata,
+    metadata::{Form, Metadata},
 };
 use sha2::{Digest, Sha256};
 
@@ -125,6 +125,7 @@ pub(super) struct Stored<'a> {
     pub(super) path: &'a Path,
     pub(super) file: &'a File,
     pub(super) place: Place,
+    pub(super) form: Form,
     pub(super) metadata: &'a Metadata,
     /// Of an encrypted payload.
     pub(super) key: Option<&'a Key>,
@@ -157,7 +158,7 @@ impl Stored<'_> {
             let (backup, blocks) = bounded::<Block>(4);
             let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
             let (restore, blocks) = bounded::<Block>(4);
-            let restore_hash = scope.spawn(move || hashes::restore_hash(&blocks));
+            let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, &blocks));
             let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
                 sink.write_all(&block).map_err(|fault| Error::io(sink_path, fault))?;
                 let hashed = backup.send(Arc::clone(&block)).is_ok() && restore.send(block).is_ok();

@@ -15,6 +15,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use keepstone_model::metadata::Form;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -84,7 +85,14 @@ struct Inlets {
 
 impl Pipeline {
     /// Starts the threads that fill `container`, which is the file at `path`.
-    pub(super) fn start(path: &Path, container: Container<File>, codec: Codec, key: Option<Key>, priority: Priority) -> Result<Self> {
+    pub(super) fn start(
+        path: &Path,
+        container: Container<File>,
+        codec: Codec,
+        form: Form,
+        key: Option<Key>,
+        priority: Priority,
+    ) -> Result<Self> {
         let failed = |source| Error::io(path, source);
         let mut pipeline = Self {
             path: path.to_owned(),
@@ -99,7 +107,7 @@ impl Pipeline {
         let (backup_hash, blocks) = bounded::<Block>(QUEUE);
         pipeline.backup_hasher = Some(spawn(priority, "backup-hash", move || hashes::backup_hash(&blocks)).map_err(failed)?);
         let (restore_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.restore_hasher = Some(spawn(priority, "restore-hash", move || hashes::restore_hash(&blocks)).map_err(failed)?);
+        pipeline.restore_hasher = Some(spawn(priority, "restore-hash", move || hashes::restore_hash(form, &blocks)).map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
         pipeline.writer = Some(match key {

@@ -11,7 +11,7 @@ use std::{
 
 use keepstone_model::{
     job::Step,
-    metadata::{Compression, FORMAT_VERSION, Metadata},
+    metadata::{Compression, FORMAT_VERSION, Form, Metadata},
 };
 use rustix::{
     fs::{Advice, FlockOperation, OFlags},
@@ -40,24 +40,16 @@ pub struct Archive {
     size_bytes: u64,
     pub(super) payload: Place,
     pub(super) payload_entry: &'static str,
+    form: Form,
     pub(super) metadata: Metadata,
     /// Of an encrypted archive: what is sealed.
     pub(super) locked: Option<Locked>,
     key: Option<DataKey>,
 }
 
-const SQLITE_ENTRIES: [(&str, &str); 3] = [entries(Compression::Zstd), entries(Compression::Gzip), entries(Compression::None)];
+const COMPRESSIONS: [Compression; 3] = [Compression::Zstd, Compression::Gzip, Compression::None];
 
-/// Plain and encrypted.
-const fn entries(compression: Compression) -> (&'static str, &'static str) {
-    (compression.sqlite_entry(), compression.sqlite_entry_encrypted())
-}
-
-/// Reserved by the format: known, not opened yet.
-const POSTGRES_ENTRIES: [&str; 6] =
-    ["database.dump", "database.dump.zst", "database.dump.gz", "database.sql", "database.sql.zst", "database.sql.gz"];
-
-/// Outermost, after any of these names.
+/// Outermost, after any name of a payload.
 const ENCRYPTED_ENDING: &str = ".enc";
 
 /// What every format version says of itself, and by what its metadata is read.
@@ -70,7 +62,7 @@ struct Preface {
 
 impl Archive {
     /// Opens an archive and checks everything but the payload. `ArchiveMissing`, `ArchiveCorrupt`, `ArchiveTooNew` (a newer format, of which
-    /// nothing but the version is read), `Unsupported` (PostgreSQL). An encrypted one is locked then: of its metadata only the readable fields
+    /// nothing but the version is read). An encrypted one is locked then: of its metadata only the readable fields
     /// are there, and nothing vouches for them until [`Archive::unlock`] has.
     pub fn open(path: &Path) -> Result<Self> {
         // A change of password puts another file in its place, at most now and then; a second look finds that one.
@@ -105,8 +97,8 @@ impl Archive {
             return Ok(None);
         }
         let size_bytes = status.len();
-        let Parts { payload, payload_entry, metadata, locked } = Reading { path, file: &file, size_bytes }.whole()?;
-        Ok(Some(Self { path: path.to_owned(), file, size_bytes, payload, payload_entry, metadata, locked, key: None }))
+        let Parts { payload, payload_entry, form, metadata, locked } = Reading { path, file: &file, size_bytes }.whole()?;
+        Ok(Some(Self { path: path.to_owned(), file, size_bytes, payload, payload_entry, form, metadata, locked, key: None }))
     }
 
     /// Whether it is encrypted and was not unlocked.
@@ -132,7 +124,7 @@ impl Archive {
         let metadata = locked
             .open(&key)
             .ok_or_else(|| corrupt("the password opens it, but its metadata was changed or belongs to another archive".to_owned()))?;
-        consistency::check(&metadata, self.payload_entry, self.payload.size_bytes).map_err(corrupt)?;
+        consistency::check(&metadata, self.form, self.payload_entry, self.payload.size_bytes).map_err(corrupt)?;
         self.metadata = metadata;
         self.key = Some(key);
         Ok(())
@@ -158,6 +150,11 @@ impl Archive {
         Ok((status.dev(), status.ino()))
     }
 
+    /// What the plain image is.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -179,7 +176,7 @@ impl Archive {
     }
 
     fn stored<'a>(&'a self, key: Option<&'a Key>) -> Stored<'a> {
-        Stored { path: &self.path, file: &self.file, place: self.payload, metadata: &self.metadata, key }
+        Stored { path: &self.path, file: &self.file, place: self.payload, form: self.form, metadata: &self.metadata, key }
     }
 }
 
@@ -223,6 +220,7 @@ fn lease(file: &File, path: &Path) -> Result<()> {
 struct Parts {
     payload: Place,
     payload_entry: &'static str,
+    form: Form,
     metadata: Metadata,
     locked: Option<Locked>,
 }
@@ -254,7 +252,7 @@ impl Reading<'_> {
         let [payload, last] = found.as_slice() else {
             return Err(self.corrupt(format!("it has {} entries instead of 2", found.len())));
         };
-        let payload_entry = self.payload_entry(&payload.name, &preface)?;
+        let (form, payload_entry) = self.payload_entry(&payload.name, &preface)?;
         let layout = Layout::of(
             Entry { name: payload_entry, size_bytes: payload.size_bytes, crc: payload.crc },
             Entry { name: METADATA_ENTRY, size_bytes: last.size_bytes, crc: last.crc },
@@ -263,17 +261,17 @@ impl Reading<'_> {
         let payload = Place { start: layout.payload_start(), size_bytes: payload.size_bytes, crc: payload.crc };
         let fits = |metadata: &Metadata, locked: bool| {
             let checked = if locked { consistency::check_readable } else { consistency::check };
-            checked(metadata, payload_entry, payload.size_bytes).map_err(|reason| self.corrupt(reason))
+            checked(metadata, form, payload_entry, payload.size_bytes).map_err(|reason| self.corrupt(reason))
         };
         if preface.encrypted {
             let locked = sealed::read(&text).map_err(|reason| self.corrupt(reason))?;
             let metadata = locked.metadata.clone();
             fits(&metadata, true)?;
-            return Ok(Parts { payload, payload_entry, metadata, locked: Some(locked) });
+            return Ok(Parts { payload, payload_entry, form, metadata, locked: Some(locked) });
         }
         let metadata: Metadata = serde_json::from_slice(&text).map_err(unreadable)?;
         fits(&metadata, false)?;
-        Ok(Parts { payload, payload_entry, metadata, locked: None })
+        Ok(Parts { payload, payload_entry, form, metadata, locked: None })
     }
 
     fn entries(&self) -> Result<Vec<Found>> {
@@ -300,21 +298,18 @@ impl Reading<'_> {
         if crc.sum() == entry.crc { Ok(text) } else { Err(self.corrupt("its metadata does not fit its CRC")) }
     }
 
-    /// The payload's name, as the constant that it must be.
-    fn payload_entry(&self, name: &[u8], preface: &Preface) -> Result<&'static str> {
-        let unsupported = |what: &str| Err(Error::Unsupported { what: format!("opening {what} ({})", self.path.display()) });
+    /// The payload's name, as the constant that it must be, and what it says of the image.
+    fn payload_entry(&self, name: &[u8], preface: &Preface) -> Result<(Form, &'static str)> {
         let plain = name.strip_suffix(ENCRYPTED_ENDING.as_bytes());
-        let same = |known: &str| known.as_bytes() == plain.unwrap_or(name);
-        if POSTGRES_ENTRIES.into_iter().any(same) {
-            return unsupported("an archive of a PostgreSQL database");
-        }
-        let Some((stored, encrypted)) = SQLITE_ENTRIES.into_iter().find(|(stored, _)| same(stored)) else {
+        let wanted = plain.unwrap_or(name);
+        let all = Form::ALL.into_iter().flat_map(|form| COMPRESSIONS.map(|compression| (form, compression)));
+        let Some((form, compression)) = all.into_iter().find(|(form, compression)| form.entry(*compression).as_bytes() == wanted) else {
             return Err(self.corrupt(format!("its payload is called {:?}", String::from_utf8_lossy(name))));
         };
         if preface.encrypted != plain.is_some() {
             return Err(self.corrupt(format!("its payload is called {:?}, and its metadata says otherwise", String::from_utf8_lossy(name))));
         }
-        Ok(if preface.encrypted { encrypted } else { stored })
+        Ok((form, if preface.encrypted { form.entry_encrypted(compression) } else { form.entry(compression) }))
     }
 
     /// Compares all that is neither payload nor metadata with what the writer would have written.

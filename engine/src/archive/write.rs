@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use keepstone_model::metadata::{CIPHER, Compression, Metadata};
+use keepstone_model::metadata::{CIPHER, Compression, Form, Metadata};
 
 use super::{
     BLOCK_BYTES, METADATA_ENTRY, METADATA_LIMIT_BYTES,
@@ -26,9 +26,10 @@ use crate::{
     priority::Priority,
 };
 
-/// How the payload is compressed.
+/// What the image is, and how the payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriteOptions {
+    pub form: Form,
     pub compression: Compression,
     /// zstd 1–19 or gzip 1–9; none: the default of the compression.
     pub level: Option<i32>,
@@ -45,7 +46,7 @@ pub struct PayloadFacts {
     pub compressed_size_bytes: u64,
     /// Of the plain image.
     pub backup_hash: String,
-    /// Of the plain image with the header bytes that SQLite itself changes zeroed.
+    /// Of the plain image with the header bytes that SQLite itself changes zeroed; of a dump as it is.
     pub restore_hash: String,
     /// Of the payload entry.
     pub payload_hash: String,
@@ -64,10 +65,11 @@ pub struct Written {
 pub struct ArchiveWriter {
     path: PathBuf,
     payload_entry: &'static str,
+    form: Form,
     /// The archive's own key, and what it is wrapped with.
     encryption: Option<(DataKey, Vec<Arc<Stretched>>)>,
     pipeline: Pipeline,
-    /// What `begin` announced.
+    /// What `begin` announced, if it did.
     expected_bytes: Option<u64>,
     received_bytes: u64,
     /// The block that is being filled.
@@ -91,8 +93,8 @@ impl ArchiveWriter {
     fn begin_file(path: &Path, options: &WriteOptions, encryption: Option<(DataKey, Vec<Arc<Stretched>>)>) -> Result<Self> {
         let codec = Codec::of(options)?;
         let payload_entry = match encryption {
-            None => options.compression.sqlite_entry(),
-            Some(_) => options.compression.sqlite_entry_encrypted(),
+            None => options.form.entry(options.compression),
+            Some(_) => options.form.entry_encrypted(options.compression),
         };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
@@ -100,10 +102,11 @@ impl ArchiveWriter {
         })?;
         let container = Container::begin(file, payload_entry).map_err(|source| Error::io(path, source))?;
         let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
-        let pipeline = Pipeline::start(path, container, codec, payload_key, options.priority)?;
+        let pipeline = Pipeline::start(path, container, codec, options.form, payload_key, options.priority)?;
         Ok(Self {
             path: path.to_owned(),
             payload_entry,
+            form: options.form,
             encryption,
             pipeline,
             expected_bytes: None,
@@ -116,16 +119,20 @@ impl ArchiveWriter {
     /// is checked, it was fsynced once, and it is out of the page cache, so that reading it back reads the disk. A failed fsync is an error
     /// and voids the file.
     pub fn finish(mut self, metadata: &mut dyn FnMut(&PayloadFacts) -> Metadata) -> Result<Written> {
-        let expected = self.expected_bytes.ok_or_else(|| Error::Internal("an archive was finished before it began".to_owned()))?;
-        if self.received_bytes != expected {
-            return Err(Error::Internal(format!("an image of {expected} bytes ended after {}", self.received_bytes)));
+        let received = self.received_bytes;
+        match self.expected_bytes {
+            Some(expected) if received != expected => {
+                return Err(Error::Internal(format!("an image of {expected} bytes ended after {received}")));
+            }
+            None if received == 0 => return Err(Error::Internal("an archive was finished before it began".to_owned())),
+            _ => {}
         }
         if !self.block.is_empty() {
             self.pipeline.push(mem::take(&mut self.block))?;
         }
         let payload = self.pipeline.finish()?;
         let facts = PayloadFacts {
-            original_size_bytes: expected,
+            original_size_bytes: received,
             compressed_size_bytes: payload.size_bytes,
             backup_hash: payload.backup_hash,
             restore_hash: payload.restore_hash,
@@ -139,7 +146,7 @@ impl ArchiveWriter {
                 sealed::write(metadata, CIPHER, key, slots)?
             }
         };
-        consistency::check(&metadata, self.payload_entry, facts.compressed_size_bytes)
+        consistency::check(&metadata, self.form, self.payload_entry, facts.compressed_size_bytes)
             .map_err(|reason| Error::Internal(format!("the metadata does not fit its archive: {reason}")))?;
         if text.len() as u64 > METADATA_LIMIT_BYTES {
             return Err(Error::Internal(format!("metadata of {} bytes is larger than a reader accepts", text.len())));

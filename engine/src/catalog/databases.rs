@@ -142,7 +142,7 @@ impl Catalog {
 pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
     tx.execute(
         "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-             loss = ?8, retention_managed_by = ?9, rhythm = ?10
+             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11
          WHERE id = ?1",
         params![
             database.id.as_str(),
@@ -155,6 +155,7 @@ pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), St
             to_json(&database.loss),
             database.retention_managed_by,
             to_json(&database.cleanup_rhythm),
+            database.location,
         ],
     )?;
     Ok(())

@@ -21,8 +21,9 @@ use super::{
 use crate::{
     Result, Vault,
     catalog::rounded,
-    databases,
+    databases, driver,
     jobs::{self, JobFilter, JobRequest},
+    restore::replacing_report,
 };
 
 /// How long a pass that did not end well, or whose process died, is let be.
@@ -115,10 +116,30 @@ fn prune(vault: &Vault, now: Timestamp) -> Result<()> {
     let due = |last: Timestamp| last > now || now.duration_since(last) >= PRUNE_EVERY;
     if vault.catalog().pruned_at()?.is_none_or(due) {
         vault.catalog().set_pruned_at(now)?;
+        for database in databases::databases(vault)? {
+            if let Err(error) = remove_kept(vault, &database, now) {
+                tracing::warn!(database = %database.id, %error, "what a restore kept of it could not be removed; tomorrow it is tried again");
+            }
+        }
         let pruned = vault.catalog().prune(now)?;
         if pruned > 0 {
             tracing::info!(rows = pruned, "rows of jobs and of failed backups that are long over were removed");
         }
+    }
+    Ok(())
+}
+
+/// Removes what replacements kept of a database on its server. No server is asked that keeps nothing.
+fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) -> Result<()> {
+    let restores = vault.catalog().restores_of(&database.id)?;
+    let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
+    let kept = restores.iter().filter_map(|(_, row)| replacing_report(row)?.kept).any(|kept| over(kept.until));
+    if !kept {
+        return Ok(());
+    }
+    let removed = driver::of(database.engine).remove_kept(vault, database, now)?;
+    if removed > 0 {
+        tracing::info!(database = %database.id, removed, "what restores kept of it has had its time and was removed");
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use keepstone_model::{
     anomaly::LossPolicy,
-    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Engine, Situation, concerns, database_state},
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state},
     event::EventResult,
     id::DatabaseId,
     retention::{CleanupRhythm, RetentionPolicy},
@@ -23,10 +23,13 @@ use crate::{
     activity::NewEvent,
     catalog::{ScheduleRow, rounded},
     cleanup::{self, CleanupStatus},
+    driver,
     durable::{self, LockMode},
-    guard, keys, managed,
+    guard, keys,
+    location::{self, Location},
+    managed,
     scheduler::Timing,
-    schedules, sqlite,
+    schedules,
 };
 
 /// How long adding a database waits for its application's lock.
@@ -98,20 +101,24 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
         // Before anything is made: what cannot be read refuses the whole.
         schedules::preset_schedules(first.preset, first.time_zone.as_deref(), first.cron.as_deref(), Timestamp::now())?;
     }
-    let path = sqlite::location::path_of(&options.location)?;
-    let location = path.to_str().ok_or_else(|| Error::Unsupported { what: format!("a path that is not UTF-8 ({})", path.display()) })?;
-    if let Some(present) = vault.catalog().database_at(location)? {
+    let environment = vault.surroundings().get();
+    let place = Location::of(&options.location, &environment)?;
+    let location = &place.text()?;
+    if let Some(present) = present_at(vault, &place)? {
+        driver::of(present.engine).renew(vault, &present, &place)?;
         return Ok(present);
     }
-    refuse_own(vault, &path)?;
-    sqlite::open::probe(&path, PROBE_WAIT)?;
+    if let Location::Sqlite(path) = &place {
+        refuse_own(vault, path)?;
+    }
+    driver::probe(&place, &environment, PROBE_WAIT)?;
     let wished = options.name.as_deref().map(parse_id).transpose()?;
     // Of two who add the same location at once, the second must not write its uid over the first one's.
     let _guard = guard::lock_dir(vault.backups_dir())?;
-    if let Some(present) = vault.catalog().database_at(location)? {
+    if let Some(present) = present_at(vault, &place)? {
         return Ok(present);
     }
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = place.stem();
     let now = rounded(Timestamp::now());
     let choice = folder::choose(vault, location, wished.as_ref(), &stem)?;
     // One that was here before keeps the settings it had.
@@ -121,7 +128,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
         folder::Choice::New(id) => Database {
             id,
             uid: folder::random_uid()?,
-            engine: Engine::Sqlite,
+            engine: place.engine(),
             location: location.to_owned(),
             added_at: now,
             objective_secs: None,
@@ -146,6 +153,8 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     // The folder first: if the process dies here, the next attempt finds the uid there and takes it up. A row first could make archives whose
     // folder does not say whose they are.
     folder::write(vault, &database, &schedules)?;
+    // Before the row: no run of a schedule meets a database without its password.
+    driver::of(database.engine).keep(vault, &database, &place)?;
     let adopted = folder::archives(vault, &database)?;
     let message = match adopted.len() {
         0 => format!("added {} at {location}", database.id),
@@ -208,6 +217,11 @@ fn refuse_own(vault: &Vault, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Opens a database once and says in a few words what it is, e.g. "412.0 MB, journal mode wal". Changes nothing.
+pub fn probe(vault: &Vault, database: &Database) -> Result<String> {
+    driver::of(database.engine).probe(vault, database, PROBE_WAIT)
+}
+
 pub fn databases(vault: &Vault) -> Result<Vec<Database>> {
     vault.catalog().databases()
 }
@@ -218,13 +232,28 @@ pub fn database(vault: &Vault, id: &DatabaseId) -> Result<Database> {
 
 /// Finds the database that a person means: an id, or a location (`DB` of the command line).
 pub fn find_database(vault: &Vault, id_or_location: &str) -> Result<Database> {
-    let unknown = || Error::UnknownDatabase { id: id_or_location.to_owned() };
-    if sqlite::location::is_location(id_or_location) {
-        let path = sqlite::location::path_of(id_or_location)?;
-        return vault.catalog().database_at(&path.to_string_lossy())?.ok_or_else(unknown);
+    let unknown = || Error::UnknownDatabase { id: location::masked(id_or_location) };
+    if location::is_location(id_or_location) {
+        let place = Location::of(id_or_location, &vault.surroundings().get())?;
+        return present_at(vault, &place)?.ok_or_else(unknown);
     }
     let id: DatabaseId = id_or_location.parse().map_err(|_| unknown())?;
     database(vault, &id)
+}
+
+/// The database of a place. A server's is the same by whatever user, and with whatever encryption, it is reached.
+fn present_at(vault: &Vault, place: &Location) -> Result<Option<Database>> {
+    let text = place.text()?;
+    if let Some(present) = vault.catalog().database_at(&text)? {
+        return Ok(Some(present));
+    }
+    let Location::Postgres(wished) = place else { return Ok(None) };
+    let environment = vault.surroundings().get();
+    let same = |database: &Database| {
+        let there = Location::of(&database.location, &environment);
+        matches!(there, Ok(Location::Postgres(there)) if there.is_same_database(wished))
+    };
+    Ok(databases(vault)?.into_iter().find(same))
 }
 
 /// Every database with its state, the worst first.
@@ -300,6 +329,10 @@ pub struct EditDatabaseOptions {
     pub auto_recovery: Option<bool>,
     pub loss: Option<LossPolicy>,
     pub encrypt: Option<bool>,
+    /// Where it is from now on, and with which password it is reached there.
+    pub location: Option<String>,
+    /// The URL of the role that restores it; `Some(None)`: the one that backs it up.
+    pub admin: Option<Option<String>>,
     pub actor: String,
 }
 
@@ -341,10 +374,36 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         return Err(Error::NoEncryptionPassword { what: format!("database {id}") });
     }
     let message = format!("{} {id}", action.trim_start_matches("database."));
+    if let Some(location) = &options.location {
+        edited = moved(vault, edited, location)?;
+    }
+    if let Some(admin) = &options.admin {
+        driver::of(edited.engine).keep_admin(vault, &edited, admin.as_deref())?;
+    }
     // The file first, like notes before their row: what was acknowledged is in both.
     folder::write(vault, &edited, &vault.catalog().schedules(Some(id))?)?;
     vault.catalog().edit_database(&edited, &event(action, &options.actor, id, message), Timestamp::now())?;
     Ok(edited)
+}
+
+/// The database at another place, which is opened once before anything is written down.
+fn moved(vault: &Vault, mut database: Database, location: &str) -> Result<Database> {
+    let environment = vault.surroundings().get();
+    let place = Location::of(location, &environment)?;
+    if place.engine() != database.engine {
+        let message = format!("{} is a database of {}, and stays one", database.id, database.engine);
+        return Err(Error::Invalid { field: "location", message });
+    }
+    if let Some(other) = present_at(vault, &place)?.filter(|other| other.id != database.id) {
+        return Err(Error::AlreadyExists { what: "database of the same location", name: other.id.to_string() });
+    }
+    if let Location::Sqlite(path) = &place {
+        refuse_own(vault, path)?;
+    }
+    driver::probe(&place, &environment, PROBE_WAIT)?;
+    driver::of(database.engine).keep(vault, &database, &place)?;
+    database.location = place.text()?;
+    Ok(database)
 }
 
 /// Sets the policy and who alone may change it from now on, unasked: [`crate::cleanup::set_policy`] is what asks.
@@ -420,7 +479,7 @@ pub(crate) fn mend_files(vault: &Vault) -> Result<()> {
 
 /// Forgets the database and its schedules; its archives stay where they are.
 pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()> {
-    database(vault, id)?;
+    let removed = database(vault, id)?;
     managed::refuse(vault, id, "location", actor)?;
     let folder = vault.database_dir(id);
     durable::make_dir(&folder)?;
@@ -429,7 +488,8 @@ pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()
         return Err(Error::DatabaseBusy { database: id.clone(), holder: "a job is running on it".to_owned() });
     };
     let message = format!("removed {id}; its archives stay in {}", folder.display());
-    vault.catalog().remove_database(id, &event("database.removed", actor, id, message), Timestamp::now())
+    vault.catalog().remove_database(id, &event("database.removed", actor, id, message), Timestamp::now())?;
+    driver::of(removed.engine).forget(vault, &removed)
 }
 
 fn parse_id(text: &str) -> Result<DatabaseId> {

@@ -30,10 +30,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
-    backups, databases, durable,
+    backups, databases, driver, durable,
     jobs::Workplace,
     proof::create_private,
-    sqlite::{self, live::live_state, pace::millis},
+    sqlite::pace::millis,
 };
 use writing::Writing;
 
@@ -321,7 +321,7 @@ pub fn outline(vault: &Vault, source: &ExportSource) -> Result<Vec<TableOutline>
     let schema = match source {
         ExportSource::Database(id) => {
             let database = databases::database(vault, id)?;
-            live_state(&sqlite::location::path_of(&database.location)?, sqlite::BUSY_WAIT)?.schema
+            driver::of(database.engine).tables(vault, &database)?
         }
         ExportSource::Backup(id) => {
             let detail = backups::detail(vault, id)?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use keepstone_model::job::Step;
+use keepstone_model::{job::Step, metadata::Form};
 
 use super::ExportSource;
 use crate::{
@@ -42,6 +42,9 @@ pub(super) fn read<T>(
             let backup = backups::backup(vault, id)?;
             let path = archive_path(vault, &backup)?;
             let archive = vault.open_archive(&path)?;
+            if archive.form() != Form::Sqlite {
+                return Err(Error::Unsupported { what: "exporting the rows of a PostgreSQL dump".to_owned() });
+            }
             let image = workplace.path().join("export.sqlite");
             let needed = archive.metadata().original_size.saturating_add(SCRATCH_MARGIN_BYTES);
             if durable::free_bytes(workplace.path())? < needed {

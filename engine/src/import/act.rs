@@ -203,6 +203,7 @@ impl Importing<'_> {
         let options = TakeOptions {
             database: self.database,
             kind: adoption.kind,
+            form: keepstone_model::metadata::Form::Sqlite,
             description: &adoption.description,
             tags: &adoption.tags,
             app_label: None,

@@ -19,7 +19,7 @@ use keepstone_model::{
 };
 
 use super::{foreign_zip::ForeignZip, peek, sidecar};
-use crate::{Error, Monitor, Result, Vault, archive::Archive, databases, layout, notes::Notes, sqlite};
+use crate::{Error, Monitor, Result, Vault, archive::Archive, databases, layout, location::Location, notes::Notes};
 
 /// A folder that has more files or is deeper is no folder of backups.
 const MOST_FILES: usize = 100_000;
@@ -43,7 +43,8 @@ impl Untouchable {
     pub(super) fn of(vault: &Vault) -> Result<Self> {
         let mut untouchable = Self::none();
         for database in databases::databases(vault)? {
-            let path = sqlite::location::path_of(&database.location)?;
+            // A server's database is no file.
+            let Location::Sqlite(path) = Location::of(&database.location, &vault.surroundings().get())? else { continue };
             if let Ok(found) = fs::metadata(&path) {
                 untouchable.live.insert((found.dev(), found.ino()), format!("it is the live database {}", database.id));
             }

@@ -29,7 +29,7 @@ use crate::{
     convert::{self, ConvertOptions},
     create::{self, CreateOptions},
     import::{self, ImportOptions},
-    restore::{self, RestoreOptions, RestoreReport, UndoOptions},
+    restore::{self, KeptDatabase, RestoreOptions, RestoreReport, UndoOptions},
     verify::{self, VerifyOptions},
 };
 
@@ -169,6 +169,8 @@ pub struct JobDetail {
     /// For a restore: the file it wrote and its safety backup.
     pub restored_path: Option<String>,
     pub safety_backup: Option<BackupId>,
+    /// What a server kept in its stead.
+    pub kept: Option<KeptDatabase>,
     /// The live database right after a restore.
     pub after: Option<AfterRestore>,
 }
@@ -183,6 +185,7 @@ pub fn job(vault: &Vault, id: &JobId) -> Result<JobDetail> {
         can_undo: matches!(row.job.verb, Verb::Restore | Verb::Undo) && restore::undo_refusal(vault, &row)?.is_none(),
         restored_path: report.as_ref().map(|report| report.path.display().to_string()),
         after: report.as_ref().and_then(|report| report.after.clone()),
+        kept: report.as_ref().and_then(|report| report.kept.clone()),
         safety_backup: report.and_then(|report| report.safety_backup),
         job: row.job,
     })

@@ -10,6 +10,7 @@ mod known;
 mod lost;
 mod ring;
 mod secret;
+mod stored;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;
@@ -31,6 +32,7 @@ pub(crate) use lost::settle;
 use ring::{Held, Ring, Stamp};
 pub use secret::{DataKey, Password, Stretched};
 pub(crate) use secret::{Key, is_slot, seal, unseal};
+pub(crate) use stored::{secret, set_secret};
 
 use crate::{
     Error, Result, Vault,

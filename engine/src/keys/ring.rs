@@ -18,6 +18,7 @@ use crate::{Error, Result, durable, image::hex};
 
 const VAULT_KEY: &str = "vault.key";
 const PASSWORDS: &str = "passwords.json";
+pub(super) const SECRETS: &str = "secrets.json";
 const FILE_VERSION: u32 = 1;
 /// How much of a salt names its key.
 const ID_CHARS: usize = 8;
@@ -161,7 +162,7 @@ fn vault_key_path(folder: &Path) -> PathBuf {
     folder.join(VAULT_KEY)
 }
 
-fn read_vault_key(folder: &Path) -> Result<Option<Key>> {
+pub(super) fn read_vault_key(folder: &Path) -> Result<Option<Key>> {
     let path = vault_key_path(folder);
     let text = match fs::read_to_string(&path) {
         Ok(text) => Zeroizing::new(text),
@@ -173,13 +174,13 @@ fn read_vault_key(folder: &Path) -> Result<Option<Key>> {
 }
 
 /// The vault key, made at the first use. The caller holds the folder's lock. One that is lost is never made anew beside what it had sealed.
-fn vault_key(folder: &Path) -> Result<Key> {
+pub(super) fn vault_key(folder: &Path) -> Result<Key> {
     if let Some(key) = read_vault_key(folder)? {
         return Ok(key);
     }
-    if folder.join(PASSWORDS).exists() {
+    if let Some(path) = [PASSWORDS, SECRETS].map(|name| folder.join(name)).into_iter().find(|path| path.exists()) {
         let detail = "the vault key that opens it is not there".to_owned();
-        return Err(Error::KeysDamaged { path: folder.join(PASSWORDS), detail });
+        return Err(Error::KeysDamaged { path, detail });
     }
     let key: Key = Zeroizing::new(secret::random()?);
     durable::write(&vault_key_path(folder), Zeroizing::new(format!("{}\n", hex(&*key))).as_bytes())?;

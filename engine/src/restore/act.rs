@@ -10,12 +10,12 @@ use std::{
 };
 
 use keepstone_model::{
-    backup::Level,
+    backup::{Check, CheckName, CheckResult, Level},
     database::Database,
     human,
     id::{BackupId, DatabaseId, Kind},
     job::{Progress, Step},
-    metadata::{Compression, Metadata},
+    metadata::{Compression, Form, Metadata},
     restore::{AfterRestore, RestorePlan, RowsSince, Target},
 };
 
@@ -27,12 +27,12 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    backups, checkup, databases, durable,
+    backups, checkup, databases, driver, durable,
     image::RestoreHasher,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
     keys::{self, Passwords, Stretched},
     notes,
-    proof::{Depth, create_private, prove},
+    proof::{Depth, create_private, prove, verdict},
     sqlite::{
         self,
         inspect::inspect_image,
@@ -59,7 +59,11 @@ pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, mon
 
 fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
-    if report.replaced {
+    if report.replaced && report.pages_written == 0 {
+        let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
+        let kept = report.kept.as_ref().map(|kept| format!("; the one before is kept as {}", kept.name)).unwrap_or_default();
+        format!("put in the live database's place in {time}, names exchanged in {}{kept}{after}", human::duration_ms(report.held_ms))
+    } else if report.replaced {
         let pages = human::count(report.pages_written);
         let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
         format!(
@@ -90,7 +94,9 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
             let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
             new_file(&archive, Path::new(path), &staged, verify, Some(&running.staging), monitor)?
         }
-        Target::Replace => replace_live(running, plan, &database, verify, actor, monitor)?,
+        Target::Replace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
+            driver::of(database.engine).restore(running, plan, &database, verify, actor, monitor)?
+        }
     };
     report.job = Some(running.id());
     report.rows_since_plan = rows_since_plan;
@@ -136,8 +142,8 @@ fn new_file(
     monitor.step(Step::Write);
     extract(archive, &temporary.0, Step::Write, monitor)?;
     monitor.step(Step::Check);
-    read_back(&temporary.0, &metadata, monitor)?;
-    if verify {
+    read_back(&temporary.0, archive.form(), &metadata, monitor)?;
+    if verify && archive.form() == Form::Sqlite {
         check_image(&temporary.0, &metadata, Damage::Refused, monitor)?;
     }
     durable::publish(&temporary.0, target)?;
@@ -155,10 +161,12 @@ fn new_file(
         hash_equal: true,
         rows_since_plan: Vec::new(),
         after: None,
+        kept: None,
     })
 }
 
-fn replace_live(
+/// The live database of SQLite, in one transaction.
+pub(crate) fn replace_sqlite(
     running: &Running<'_>,
     plan: &RestorePlan,
     database: &Database,
@@ -196,6 +204,7 @@ fn replace_live(
         hash_equal: true,
         rows_since_plan: Vec::new(),
         after: None,
+        kept: None,
     };
     if plan.binding.target_identity.is_none() {
         let aside = vault.database_dir(&database.id).join("corrupted").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());
@@ -246,6 +255,20 @@ fn replace_live(
     Ok(report)
 }
 
+/// A restore into a scratch file, by the way that every restore takes, which is removed again.
+pub(crate) fn test_restore_sqlite(staging: &Path, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
+    let begun = Instant::now();
+    let scratch = Temporary(staging.join("test.sqlite"));
+    let tried = extract(archive, &scratch.0, Step::Verify, monitor)
+        .and_then(|()| read_back(&scratch.0, archive.form(), archive.metadata(), monitor))
+        .and_then(|()| check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor));
+    let (result, detail) = match tried {
+        Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
+        Err(error) => verdict(error)?,
+    };
+    Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) })
+}
+
 /// The state that is about to be replaced, read inside the write transaction and published before anything is written. What would keep writers
 /// waiting for longer, opening the copy and looking into it, comes after the commit; its stored bytes are read back here.
 fn safety_backup(
@@ -261,6 +284,7 @@ fn safety_backup(
     let options = TakeOptions {
         database,
         kind: Kind::Safety,
+        form: Form::Sqlite,
         description: &description,
         tags: &[],
         app_label: None,
@@ -334,13 +358,13 @@ pub(super) fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn 
 }
 
 /// Makes the file durable, drops it from the page cache, and compares what the disk gives back with the backup.
-fn read_back(path: &Path, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
+fn read_back(path: &Path, form: Form, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
     let fault = |error| Error::io(path, error);
     let mut file = fs::File::open(path).map_err(fault)?;
     file.sync_all().map_err(fault)?;
     // Advice only: where it is not taken, this reads memory instead of the disk.
     let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
-    let (mut hasher, mut block, mut seen) = (RestoreHasher::default(), vec![0; 1 << 20], 0_u64);
+    let (mut hasher, mut block, mut seen) = (RestoreHasher::of(form), vec![0; 1 << 20], 0_u64);
     let mut told = Progress { step: Step::Check, done_bytes: 0, total_bytes: metadata.original_size, elapsed_ms: 0 };
     let begun = Instant::now();
     loop {

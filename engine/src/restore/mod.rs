@@ -7,21 +7,24 @@ mod undo;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use keepstone_model::{
+    database::Engine,
     id::{BackupId, JobId},
     restore::{AfterRestore, RestorePlan, RowsSince, Target},
 };
 use serde::{Deserialize, Serialize};
 
 pub use act::restore_file;
-pub(crate) use act::run;
-pub(crate) use plan::replacing_report;
+pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
+pub(crate) use plan::{Goal, NO_BINDING, last_restore, plan_replace_sqlite, replacing_report};
 pub use plan::{plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
 
 use crate::{
-    Error, Monitor, Result, Vault,
+    Error, Monitor, Result, Vault, databases,
+    driver::{self, ImageOptions},
     jobs::{JobRequest, Running},
 };
 
@@ -46,7 +49,7 @@ pub struct RestoreReport {
     /// None for a restore that needed no vault.
     pub job: Option<JobId>,
     pub backup: BackupId,
-    /// The file that was written.
+    /// The file that was written, or the URL of the database.
     pub path: PathBuf,
     /// Whether it is the live database.
     pub replaced: bool,
@@ -65,6 +68,17 @@ pub struct RestoreReport {
     /// The live database right after, on a fresh connection; none for a new file.
     #[serde(default)]
     pub after: Option<AfterRestore>,
+    /// The database that was in its place, where the server keeps it under another name: what undo puts back.
+    #[serde(default)]
+    pub kept: Option<KeptDatabase>,
+}
+
+/// A database that a replacement kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptDatabase {
+    pub name: String,
+    /// When it may be removed; none: only a person does.
+    pub until: Option<Timestamp>,
 }
 
 /// Does what the plan says, if it still fits (else `StalePlan`). On any fault before the commit nothing was changed.
@@ -82,9 +96,11 @@ pub struct UndoOptions {
     pub actor: String,
 }
 
-/// Where a new file goes if nobody says where: `<data>/restored/<id>.sqlite`.
+/// Where a new file goes if nobody says where: `<data>/restored/<id>.sqlite`, or `.dump` of a server's database.
 pub fn default_target(vault: &Vault, backup: &BackupId) -> PathBuf {
-    vault.restored_dir().join(format!("{backup}.sqlite"))
+    let engine = databases::database(vault, &backup.database()).map_or(Engine::Sqlite, |database| database.engine);
+    let form = driver::of(engine).form(&ImageOptions::default());
+    vault.restored_dir().join(format!("{backup}.{}", form.ending()))
 }
 
 /// Whether a browser may name this path for a new file: in the vault's `restored` folder or in the folder of the live database. A path of

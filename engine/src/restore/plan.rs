@@ -12,14 +12,14 @@ use keepstone_model::{
     human,
     id::DatabaseId,
     metadata::{Metadata, Table},
-    restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
+    restore::{Binding, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
 };
 
 use super::{PlanOptions, RestoreReport, lies_inside};
 use crate::{
     Error, Result, Vault, backups,
     catalog::JobRow,
-    databases, durable,
+    databases, driver, durable,
     sqlite::{
         self,
         live::{LiveState, live_state},
@@ -33,6 +33,9 @@ const WORST_RATE_BYTES_PER_S: u64 = 100_000_000;
 
 /// Says what a restore would do. Changes nothing; this is the dry run and the page that is confirmed.
 pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
+    if let Target::PutBack { .. } = &options.target {
+        return plan_put_back(vault, options);
+    }
     let backup = backups::backup(vault, &options.backup)?;
     let path = match backup.state {
         BackupState::Complete => vault.archive_path(&backup.id),
@@ -54,15 +57,18 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
         Verdict::Unproven => warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned()),
     }
+    if matches!(options.target, Target::Replace | Target::PutBack { .. }) && database.never_replace {
+        return Err(Error::NeverReplace { database: database.id.clone() });
+    }
     let goal = match &options.target {
         Target::NewFile { path } => plan_new_file(vault, Path::new(path), metadata)?,
-        Target::Replace => plan_replace(vault, &database, metadata, &mut warnings)?,
+        target => driver::of(database.engine).plan(vault, &database, Some(metadata), target, options.safety_backup, &mut warnings)?,
     };
     if goal.space_free_bytes < goal.space_needed_bytes {
         let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
         warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
     }
-    let replaces = options.target == Target::Replace;
+    let replaces = matches!(options.target, Target::Replace | Target::PutBack { .. });
     if replaces && !options.safety_backup {
         warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
     }
@@ -80,21 +86,56 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         space_needed_bytes: goal.space_needed_bytes,
         space_free_bytes: goal.space_free_bytes,
         writers_wait_ms: goal.writers_wait_ms,
+        sessions: goal.sessions,
+        ownership: Ownership::default(),
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
 }
 
-/// What planning finds out about the place that is written to.
-struct Goal {
-    live: Option<BTreeMap<String, Table>>,
-    space_needed_bytes: u64,
-    space_free_bytes: u64,
-    writers_wait_ms: Option<u64>,
-    binding: Binding,
+/// The plan of an undo that needs no archive: the server kept what was there.
+fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
+    let database = databases::database(vault, &options.backup.database())?;
+    if database.never_replace {
+        return Err(Error::NeverReplace { database: database.id.clone() });
+    }
+    let mut warnings = Vec::new();
+    let goal = driver::of(database.engine).plan(vault, &database, None, &options.target, options.safety_backup, &mut warnings)?;
+    let now = Timestamp::now();
+    Ok(RestorePlan {
+        backup: options.backup.clone(),
+        database: database.id,
+        target: options.target.clone(),
+        backup_taken_at: options.backup.time(),
+        planned_at: now,
+        expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
+        safety_backup: true,
+        tables: Vec::new(),
+        size_bytes: 0,
+        space_needed_bytes: goal.space_needed_bytes,
+        space_free_bytes: goal.space_free_bytes,
+        writers_wait_ms: goal.writers_wait_ms,
+        sessions: goal.sessions,
+        ownership: Ownership::default(),
+        warnings,
+        binding: goal.binding,
+    })
 }
 
-const NO_BINDING: Binding = Binding {
+/// What planning finds out about the place that is written to.
+#[derive(Debug)]
+pub(crate) struct Goal {
+    pub(crate) live: Option<BTreeMap<String, Table>>,
+    /// Both 0 where that cannot be told.
+    pub(crate) space_needed_bytes: u64,
+    pub(crate) space_free_bytes: u64,
+    pub(crate) writers_wait_ms: Option<u64>,
+    /// How many sessions are ended; none: they stay.
+    pub(crate) sessions: Option<u64>,
+    pub(crate) binding: Binding,
+}
+
+pub(crate) const NO_BINDING: Binding = Binding {
     payload_hash: String::new(),
     target_identity: None,
     target_schema_hash: None,
@@ -118,6 +159,7 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
         space_needed_bytes: metadata.original_size,
         space_free_bytes: durable::free_bytes(existing)?,
         writers_wait_ms: None,
+        sessions: None,
         binding: NO_BINDING,
     })
 }
@@ -144,10 +186,8 @@ pub(super) fn check_new_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warnings: &mut Vec<String>) -> Result<Goal> {
-    if database.never_replace {
-        return Err(Error::NeverReplace { database: database.id.clone() });
-    }
+/// Over the live database of SQLite.
+pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: &Metadata, warnings: &mut Vec<String>) -> Result<Goal> {
     let path = sqlite::location::path_of(&database.location)?;
     let last_restore = last_restore(vault, &database.id)?;
     let size = metadata.original_size;
@@ -166,6 +206,7 @@ fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warning
                 space_needed_bytes: size.saturating_mul(2),
                 space_free_bytes: free,
                 writers_wait_ms: None,
+                sessions: None,
                 binding: Binding { last_restore, ..NO_BINDING },
             });
         }
@@ -187,6 +228,7 @@ fn plan_replace(vault: &Vault, database: &Database, metadata: &Metadata, warning
         // The plain image in the backups folder, and the safety backup at its worst; or what the live disk lacks, if it is that.
         space_needed_bytes: if enough_for_live { size.saturating_add(live_bytes) } else { live_needed },
         space_free_bytes: if enough_for_live { free } else { live_free },
+        sessions: None,
         binding: binding_of(&state, last_restore),
         live: Some(state.schema),
     })
@@ -204,7 +246,7 @@ fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
 }
 
 /// The last restore that replaced this database.
-fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
+pub(crate) fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
     let restores = vault.catalog().restores_of(database)?;
     Ok(restores.iter().find(|(_, row)| replacing_report(row).is_some()).map(|(_, row)| row.job.id.to_string()))
 }

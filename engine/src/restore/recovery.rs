@@ -17,7 +17,7 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, JobId, Kind},
     job::Step,
     metadata::Metadata,
-    restore::{Binding, PLAN_LIFETIME_SECS, RestorePlan, Target},
+    restore::{Binding, Ownership, PLAN_LIFETIME_SECS, RestorePlan, Target},
 };
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +203,7 @@ fn act(
         hash_equal: true,
         after: None,
         rows_since_plan: Vec::new(),
+        kept: None,
     };
     running.note(&to_json(&report)?)?;
     monitor.step(Step::Write);
@@ -276,6 +277,8 @@ fn plan(backup: &Backup, database: &Database, finding: &str) -> Result<RestorePl
         space_needed_bytes: backup.original_size_bytes,
         space_free_bytes: backup.original_size_bytes,
         writers_wait_ms: None,
+        sessions: None,
+        ownership: Ownership::default(),
         warnings: vec![format!("The database is corrupt ({finding}): its files are kept aside, whole.")],
         binding: Binding {
             payload_hash: backup.payload_hash.clone().unwrap_or_default(),

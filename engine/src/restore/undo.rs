@@ -19,18 +19,21 @@ use crate::{
 
 /// The plan of an undo: the restore of that restore's safety backup. `UndoRefused` if there is none or it was undone already.
 pub fn plan_undo(vault: &Vault, restore: &JobId) -> Result<RestorePlan> {
-    let backup = safety_of(vault, restore)?;
-    plan_restore(vault, &PlanOptions { backup, target: Target::Replace, safety_backup: true })
+    let (backup, target) = way_back(vault, restore)?;
+    plan_restore(vault, &PlanOptions { backup, target, safety_backup: true })
 }
 
-/// The safety backup of a restore that may be undone.
-fn safety_of(vault: &Vault, restore: &JobId) -> Result<BackupId> {
+/// What brings back the state before a restore that may be undone: its safety backup, or what the server kept.
+fn way_back(vault: &Vault, restore: &JobId) -> Result<(BackupId, Target)> {
     let row = vault.catalog().get_job(restore)?.ok_or_else(|| Error::UnknownJob { id: restore.to_string() })?;
     if let Some(reason) = undo_refusal(vault, &row)? {
         return Err(Error::UndoRefused { reason });
     }
-    let safety = report_of(&row).and_then(|report| report.safety_backup);
-    safety.ok_or_else(|| Error::UndoRefused { reason: format!("restore {restore} made no safety backup") })
+    let way = report_of(&row).and_then(|report| match (report.kept, report.safety_backup) {
+        (Some(kept), _) => Some((report.backup, Target::PutBack { name: kept.name })),
+        (None, safety) => Some((safety?, Target::Replace)),
+    });
+    way.ok_or_else(|| Error::UndoRefused { reason: format!("restore {restore} made no safety backup") })
 }
 
 /// Brings back the state before a restore; makes a safety backup itself, so an undo can be undone.
@@ -50,8 +53,8 @@ pub(crate) fn run_undo(running: &Running<'_>, options: &UndoOptions, monitor: &d
 
 /// The plan that was confirmed is the undo of this restore, which is still open to one.
 fn check_undo(vault: &Vault, options: &UndoOptions) -> Result<()> {
-    let safety = safety_of(vault, &options.restore)?;
-    if options.plan.backup != safety || options.plan.target != Target::Replace {
+    let (backup, target) = way_back(vault, &options.restore)?;
+    if options.plan.backup != backup || options.plan.target != target {
         return Err(Error::StalePlan { reason: "it is the plan of something else".to_owned() });
     }
     Ok(())
@@ -75,7 +78,7 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
     if !report.replaced {
         return Ok(Some(format!("restore {id} made a new file and left the live database as it was: remove {}", report.path.display())));
     }
-    if report.safety_backup.is_none() {
+    if report.safety_backup.is_none() && report.kept.is_none() {
         return Ok(Some(format!("restore {id} made no safety backup")));
     }
     let filter = JobFilter { state: Some(JobState::Done), database: row.job.database.clone(), ..JobFilter::default() };

@@ -13,6 +13,7 @@ pub mod snapshot;
 pub mod unopenable;
 
 pub(crate) mod content;
+pub(crate) mod driver;
 mod fault;
 pub(crate) mod load;
 pub(crate) mod pace;

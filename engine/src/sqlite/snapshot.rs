@@ -71,7 +71,7 @@ pub(super) fn snapshot_by(
         if method == Method::Dbpage && taken.geometry.is_wal() {
             // Nobody waits for us: the sink may take its time, within the limits.
             let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot)?;
-            return Ok(Outcome::Streamed(facts));
+            return Ok(Outcome::Streamed(Box::new(facts)));
         }
         // Writers wait for the lock (or there are no pages to stream): out of the database as fast as the disk takes it.
         let spool = spool(method, &live.connection, path, &taken.geometry, options)?;
@@ -86,7 +86,7 @@ pub(super) fn snapshot_by(
     match taken {
         Outcome::Streamed(mut facts) => {
             facts.source.hold_ms = held_ms;
-            Ok(facts)
+            Ok(*facts)
         }
         Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, spool.path(), sink, monitor),
     }
@@ -108,7 +108,7 @@ pub(crate) fn stream_image(image: &Path, origin: &Path, sink: &mut dyn ImageSink
 }
 
 enum Outcome<'a> {
-    Streamed(ImageFacts),
+    Streamed(Box<ImageFacts>),
     Spooled(Taken<'a>, Scratch),
 }
 
@@ -188,6 +188,7 @@ impl Taken<'_> {
                 sqlite_version: rusqlite::version().to_owned(),
                 method: self.method.as_str().to_owned(),
                 hold_ms: self.hold_ms,
+                postgres: None,
             },
         })
     }

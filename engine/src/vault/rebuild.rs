@@ -17,7 +17,9 @@ use crate::{
     databases, durable, guard,
     jobs::ignore_missing,
     keys::Keys,
-    layout, schedules,
+    layout,
+    postgres::Surroundings,
+    schedules,
 };
 
 /// The new catalog while it is made. A process that dies meanwhile leaves it; the next rebuild begins anew.
@@ -51,8 +53,14 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     let backups = place::of_rebuild(&data, &marker, wished)?;
     let unfinished = data.join(UNFINISHED);
     remove_all(&unfinished)?;
-    let vault =
-        Vault { catalog: Catalog::open(&unfinished)?, live: Live::open(&data.join("live.sqlite"))?, keys: Keys::new(&data), data, backups };
+    let vault = Vault {
+        catalog: Catalog::open(&unfinished)?,
+        live: Live::open(&data.join("live.sqlite"))?,
+        keys: Keys::new(&data),
+        surroundings: Surroundings::default(),
+        data,
+        backups,
+    };
     let taken_up = databases::take_up_all(&vault, actor)?;
     schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
     let mut report = RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped };

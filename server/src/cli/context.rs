@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use keepstone_engine::{
     Error, Vault, backups,
     databases::{self, AddDatabaseOptions},
+    driver,
     jobs::{self, JobFilter},
     keys,
+    location::{self, Location},
     model::{backup::Backup, database::Database, job::JobState},
     sqlite,
     vault::{OpenMode, VaultOptions},
@@ -42,7 +44,8 @@ impl Context {
     /// The vault for a location that is to be added. A location that does not open leaves no new vault behind.
     pub(crate) fn vault_for(&self, location: &str) -> Result<Vault, Fault> {
         if !self.settings.data.join("vault.toml").is_file() {
-            sqlite::open::probe(&sqlite::location::path_of(location)?, sqlite::BUSY_WAIT)?;
+            let environment = environment::postgres();
+            driver::probe(&Location::of(location, &environment)?, &environment, sqlite::BUSY_WAIT)?;
         }
         self.vault_or_new()
     }
@@ -78,6 +81,7 @@ impl Context {
         let encryption = environment::encryption()?;
         let vault = Vault::open(&options)?;
         self.logs.write_to(&data);
+        vault.surroundings().set(environment::postgres());
         vault.keys().prefer(encryption.password, encryption.forced);
         if let Err(error) = keys::find_lost(&vault) {
             tracing::warn!(%error, code = error.code(), "whether every archive can be opened could not be looked at");
@@ -126,7 +130,7 @@ pub(crate) fn databases_of(vault: &Vault, db: Option<&str>) -> Result<Vec<Databa
 
 /// The database that is named; a location that nobody knows yet is added once it opens, without a schedule.
 pub(crate) fn database_or_new(db: &str, cx: &Context) -> Result<(Vault, Database), Fault> {
-    if !sqlite::location::is_location(db) {
+    if !location::is_location(db) {
         let vault = cx.vault()?;
         let database = databases::find_database(&vault, db)?;
         return Ok((vault, database));

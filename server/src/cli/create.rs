@@ -8,9 +8,10 @@ use keepstone_engine::{
     cleanup::{self, Consent},
     create::{self, CreateOptions, CreateReport},
     databases::{self, AddDatabaseOptions},
-    keys,
+    driver::ImageOptions,
+    keys, location,
     model::{
-        backup::{Encryption, Level, SuspectCause},
+        backup::{Encryption, Level, Proof, SuspectCause},
         database::Database,
         human,
         id::Kind,
@@ -18,7 +19,6 @@ use keepstone_engine::{
         metadata::{Compression, Kdf},
         validate,
     },
-    sqlite,
 };
 use serde_json::json;
 
@@ -64,6 +64,9 @@ pub(crate) struct Create {
     /// How hard to compress: zstd 1 to 19, gzip 1 to 9
     #[arg(long, value_name = "N")]
     level: Option<i32>,
+    /// PostgreSQL: keep plain SQL instead of the custom format
+    #[arg(long)]
+    plain_sql: bool,
     /// Encrypt the archive, whatever the environment and the database say
     #[arg(long)]
     encrypt: bool,
@@ -164,6 +167,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         pin: args.pin,
         compression,
         level: args.level,
+        image: ImageOptions { plain_sql: args.plain_sql },
         // A password file is a wish for encryption.
         encrypt: if args.no_encrypt { Some(false) } else { (args.encrypt || args.password_file.is_some()).then_some(true) },
         verify,
@@ -175,7 +179,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
 /// The vault and the databases to back up. Only a location can make a vault; an id in a folder without one is simply not found.
 fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault> {
     let location = match &args.db {
-        Some(db) => sqlite::location::is_location(db).then(|| db.clone()),
+        Some(db) => location::is_location(db).then(|| db.clone()),
         None => environment::database_url(),
     };
     let Some(location) = location else {
@@ -269,11 +273,13 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Cont
 
 /// A backup is there, but not every check could run: no success, as nobody knows whether it restores.
 pub(crate) fn unproven(backup: &keepstone_engine::model::backup::Backup) -> Fault {
-    let reason = backup
-        .proof
-        .iter()
-        .flat_map(|proof| &proof.checks)
-        .find(|check| check.result == keepstone_engine::model::backup::CheckResult::CouldNotRun);
+    let none = Proof { checked_at: backup.created_at, checks: Vec::new() };
+    unproven_by(backup, backup.proof.as_ref().unwrap_or(&none))
+}
+
+/// The same by a proof that the backup's row may not have taken over.
+pub(crate) fn unproven_by(backup: &keepstone_engine::model::backup::Backup, proof: &Proof) -> Fault {
+    let reason = proof.checks.iter().find(|check| check.result == keepstone_engine::model::backup::CheckResult::CouldNotRun);
     let reason = reason.map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));
     Fault::Here {
         code: "unproven",

@@ -5,15 +5,17 @@ use jiff::Timestamp;
 use keepstone_engine::{
     cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions, FirstSchedules},
+    driver,
+    location::Location,
     model::{anomaly::LossPolicy, database::Database, human, schedule::Preset},
-    schedules,
+    postgres, schedules,
 };
 use serde_json::{Value, json};
 
 use super::{
     Context, Fault,
     confirm::confirm,
-    context, environment,
+    context, environment, password,
     table::{Cell, Table},
     values::{Yes, duration_secs},
     words,
@@ -26,6 +28,7 @@ use crate::shape;
 Examples:
   keepstone db add /srv/shop/shop.db
   keepstone db add sqlite:////srv/shop/shop.db --name shop --preset half-daily
+  keepstone db add --url-file url.txt       a PostgreSQL URL with its password, which is kept sealed
   keepstone db list
   keepstone db edit shop --objective 6h --never-replace
   keepstone db edit shop --auto-recovery
@@ -39,7 +42,7 @@ pub(crate) struct Db {
 enum DbVerb {
     /// Protect a database, with the standard schedules unless others are named; makes the vault if there is none
     Add {
-        /// A path, or a `sqlite:` URL
+        /// A path, or a `sqlite:` or `postgresql:` URL
         #[arg(value_name = "LOCATION", required_unless_present = "url_file")]
         location: Option<String>,
         /// The id; else it follows from the file's name
@@ -48,6 +51,9 @@ enum DbVerb {
         /// Read the location from this file, so that no password stands on the command line
         #[arg(long, value_name = "F", conflicts_with = "location")]
         url_file: Option<std::path::PathBuf>,
+        /// PostgreSQL: a file with the URL of a role that may make and rename databases, for restores
+        #[arg(long, value_name = "F")]
+        admin_url_file: Option<std::path::PathBuf>,
         /// Its first schedules, with the retention and the recovery that go with them (`keepstone schedule preset` shows all)
         #[arg(long, value_name = "NAME", default_value = "standard", value_parser = super::schedule::preset())]
         preset: Preset,
@@ -103,6 +109,15 @@ enum DbVerb {
         /// Encrypt its backups from now on
         #[arg(long, group = "change")]
         encrypt: bool,
+        /// It is at another place now, or is reached with another password: read the location from this file
+        #[arg(long, value_name = "F", group = "change")]
+        url_file: Option<std::path::PathBuf>,
+        /// PostgreSQL: a file with the URL of a role that may make and rename databases, for restores
+        #[arg(long, value_name = "F", group = "change")]
+        admin_url_file: Option<std::path::PathBuf>,
+        /// PostgreSQL: restore by the role that makes the backups
+        #[arg(long, group = "change", conflicts_with = "admin_url_file")]
+        no_admin: bool,
         /// Do not encrypt its backups any more
         #[arg(long, group = "change", conflicts_with = "encrypt")]
         no_encrypt: bool,
@@ -118,9 +133,9 @@ enum DbVerb {
 
 pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
     match &args.verb {
-        DbVerb::Add { location, name, url_file, preset, cron, zone, no_schedule } => {
+        DbVerb::Add { location, name, url_file, admin_url_file, preset, cron, zone, no_schedule } => {
             let first = FirstSchedules { preset: *preset, cron: cron.clone(), time_zone: zone.clone() };
-            add(location.as_deref(), name.as_deref(), url_file.as_deref(), (!no_schedule).then_some(first), cx)
+            add(location.as_deref(), name.as_deref(), (url_file.as_deref(), admin_url_file.as_deref()), (!no_schedule).then_some(first), cx)
         }
         DbVerb::List => list(cx),
         DbVerb::Show { db } => show(db, cx),
@@ -137,6 +152,9 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
             tables,
             encrypt,
             no_encrypt,
+            url_file,
+            admin_url_file,
+            no_admin,
         } => {
             let objective_secs = match objective.as_deref() {
                 None => None,
@@ -154,6 +172,8 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
                 auto_recovery: either(*auto_recovery, *no_auto_recovery),
                 loss: if changed { Some(loss_policy(database.loss, loss_share.as_deref(), tables)?) } else { None },
                 encrypt: either(*encrypt, *no_encrypt),
+                location: url_file.as_deref().map(url_in).transpose()?,
+                admin: admin_url_file.as_deref().map(url_in).transpose()?.map(Some).or_else(|| no_admin.then_some(None)),
                 actor: context::actor(),
             };
             databases::edit_database(&vault, &id, &options)?;
@@ -182,20 +202,29 @@ fn loss_policy(mut policy: LossPolicy, share: Option<&str>, tables: &[String]) -
 fn add(
     location: Option<&str>,
     name: Option<&str>,
-    url_file: Option<&std::path::Path>,
+    (url_file, admin_url_file): (Option<&std::path::Path>, Option<&std::path::Path>),
     first: Option<FirstSchedules>,
     cx: &Context,
 ) -> Result<(), Fault> {
     let location = match (location, url_file) {
         (Some(location), _) => location.to_owned(),
-        (None, Some(file)) => std::fs::read_to_string(file).map_err(|error| keepstone_engine::Error::io(file, error))?.trim().to_owned(),
+        (None, Some(file)) => url_in(file)?,
         (None, None) => return Err(Fault::usage("no location given", "Name the database's file.")),
     };
+    if url_file.is_none() && password_in(&location) {
+        cx.out.note("note: a password on the command line is seen by others of this machine; --url-file reads it from a file");
+    }
+    let location = with_password(location, cx)?;
     let vault = cx.vault_for(&location)?;
     let known = databases::find_database(&vault, &location).is_ok();
     let options = AddDatabaseOptions { location, name: name.map(str::to_owned), schedules: first, actor: context::actor() };
     let retention = environment::retention()?;
+    let admin = admin_url_file.map(url_in).transpose()?;
     let mut database = databases::add_database(&vault, &options)?;
+    if let Some(admin) = admin {
+        let edit = EditDatabaseOptions { admin: Some(Some(admin)), actor: context::actor(), ..EditDatabaseOptions::default() };
+        database = databases::edit_database(&vault, &database.id, &edit)?;
+    }
     if let Some(policy) = retention.filter(|_| !known) {
         database =
             cleanup::set_policy(&vault, &database.id, &policy, Consent::Later, environment::count_by()?, &context::actor())?.database;
@@ -218,6 +247,35 @@ fn add(
         cx.out.note(format_args!("No backup has been made yet: `keepstone create {}`", database.id));
     }
     Ok(())
+}
+
+/// The URL in a file, without the space around it.
+fn url_in(file: &std::path::Path) -> Result<String, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|error| keepstone_engine::Error::io(file, error))?;
+    Ok(text.trim().to_owned())
+}
+
+fn password_in(location: &str) -> bool {
+    postgres::location::is_url(location)
+        && postgres::location::Location::of(location, &environment::postgres()).is_ok_and(|location| location.password.is_some())
+}
+
+/// Asks for the password that a server wants, if someone sits there.
+fn with_password(location: String, cx: &Context) -> Result<String, Fault> {
+    if !postgres::location::is_url(&location) || !password::can_ask(cx) {
+        return Ok(location);
+    }
+    let environment = environment::postgres();
+    let place = Location::of(&location, &environment)?;
+    match driver::probe(&place, &environment, std::time::Duration::from_secs(30)) {
+        Err(error) if error.code() == "password_needed" => {
+            let Location::Postgres(mut wanted) = place else { return Ok(location) };
+            wanted.password = Some(password::ask(&format!("The password of {} at {}: ", wanted.user, wanted.server()))?);
+            Ok(wanted.url_with_password().to_string())
+        }
+        // Whatever else is wrong is said when it is added.
+        _ => Ok(location),
+    }
 }
 
 fn list(cx: &Context) -> Result<(), Fault> {

@@ -4,12 +4,12 @@ use clap::Args;
 use keepstone_engine::{
     databases,
     doctor::{self, CheckOptions, Outcome},
+    location::{self, Location},
     model::{database::Database, human, job::Verb},
-    sqlite,
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, installation, look::Child, progress::Follow, words};
+use super::{Context, Fault, context, environment, installation, look::Child, progress::Follow, words};
 
 /// Check a database before its application starts, and bring it back if it is corrupt; or check the installation
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Doctor, cx: &Context) -> Result<(), Fault> {
 
 /// Checks one database. `None`: there is none yet at this location.
 pub(crate) fn one(db: &str, recover: bool, cx: &Context) -> Result<Option<Outcome>, Fault> {
-    if sqlite::location::is_location(db) && is_new(db, cx)? {
+    if location::is_location(db) && is_new(db, cx)? {
         cx.out.result(json!({ "status": "new", "location": db }));
         cx.out.note(format_args!("There is no database at {db} yet: nothing to check. Its application may make it."));
         return Ok(None);
@@ -100,7 +100,8 @@ pub(crate) fn verdict(database: &Database, outcome: &Outcome, asked: bool) -> Re
 
 /// Whether a location names a database that is still to be made: nothing is there or an empty file, and no vault knows of it.
 pub(crate) fn is_new(location: &str, cx: &Context) -> Result<bool, Fault> {
-    let path = sqlite::location::path_of(location)?;
+    // A server's database is made by whoever runs the server.
+    let Location::Sqlite(path) = Location::of(location, &environment::postgres())? else { return Ok(false) };
     let empty = match std::fs::metadata(&path) {
         Ok(found) => found.is_file() && found.len() == 0,
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,

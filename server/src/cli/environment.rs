@@ -6,6 +6,7 @@ use keepstone_engine::{
     Error, import,
     keys::Password,
     model::retention::{CountBy, RetentionPolicy},
+    postgres,
 };
 
 use super::{Fault, password, variables};
@@ -106,6 +107,32 @@ pub(crate) fn ask_import_password() -> Result<Option<import::Password>, Fault> {
     let password = rpassword::read_password().map_err(|error| Error::io("the terminal", error))?;
     Ok((!password.is_empty()).then(|| import::Password::new(password)))
 }
+
+/// What PostgreSQL's own tools take from the environment, as libpq has it.
+pub(crate) fn postgres() -> postgres::Environment {
+    let home = text("HOME").map(PathBuf::from);
+    let in_home = |name: &str| home.as_ref().map(|home| home.join(name));
+    let services = [text("PGSERVICEFILE").map(PathBuf::from).or_else(|| in_home(".pg_service.conf"))];
+    let system = text("PGSYSCONFDIR").map(|folder| PathBuf::from(folder).join("pg_service.conf"));
+    let user = super::context::actor();
+    postgres::Environment {
+        host: text("PGHOST"),
+        port: text("PGPORT"),
+        user: text("PGUSER"),
+        database: text("PGDATABASE"),
+        ssl_mode: text("PGSSLMODE"),
+        ssl_root_cert: text("PGSSLROOTCERT").map(PathBuf::from),
+        service: text("PGSERVICE"),
+        password: std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty()).map(Password::new),
+        pass_file: text("PGPASSFILE").map(PathBuf::from).or_else(|| in_home(".pgpass")),
+        service_files: services.into_iter().flatten().chain(system).collect(),
+        os_user: user.strip_prefix("cli:").map(str::to_owned),
+        home,
+        lent: Vec::new(),
+        tool_dirs: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+    }
+}
+
 const PASSWORD: &str = "BACKUP_ENCRYPTION_PASSWORD";
 const PASSWORD_FILE: &str = "BACKUP_ENCRYPTION_PASSWORD_FILE";
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use keepstone_engine::{
     Error, Vault, databases,
     export::{self, ExportOptions, ExportReport, ExportSource},
+    location,
     model::{export::ExportFormat, human, job::Step},
-    sqlite,
 };
 use serde_json::json;
 
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Export, cx: &Context) -> Result<(), Fault> {
 fn source(vault: &Vault, what: &str) -> Result<ExportSource, Fault> {
     match databases::find_database(vault, what) {
         Ok(database) => Ok(ExportSource::Database(database.id)),
-        Err(Error::UnknownDatabase { .. }) if !sqlite::location::is_location(what) => {
+        Err(Error::UnknownDatabase { .. }) if !location::is_location(what) => {
             let backup = context::backup_of(vault, &BackupArg { id: what.to_owned(), db: None });
             match backup {
                 Ok(backup) => Ok(ExportSource::Backup(backup.id)),

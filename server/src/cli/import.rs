@@ -6,6 +6,7 @@ use clap::Args;
 use keepstone_engine::{
     Error, Vault, databases,
     import::{self, ImportOptions, ImportReport, Outcome, Password},
+    location,
     model::{
         database::Database,
         human,
@@ -15,7 +16,6 @@ use keepstone_engine::{
         },
         job::{Step, Verb},
     },
-    sqlite,
 };
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn needs_password(file: &PlannedFile) -> bool {
 
 /// The vault and the database that is meant. Which of several it is nobody guesses.
 fn target(db: Option<&str>, cx: &Context) -> Result<(Vault, Database), Fault> {
-    if let Some(location) = db.filter(|db| sqlite::location::is_location(db)) {
+    if let Some(location) = db.filter(|db| location::is_location(db)) {
         let vault = cx.vault_for(location)?;
         let database = match databases::find_database(&vault, location) {
             Err(Error::UnknownDatabase { .. }) => {

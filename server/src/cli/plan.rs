@@ -15,7 +15,11 @@ use super::{
 pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
     let into = match &plan.target {
         Target::NewFile { path } => format!("into the new file {}", printable(path)),
+        Target::NewDatabase { location } => format!("into the new database {}", printable(location)),
         Target::Replace => format!("over the live database {}", printable(live.unwrap_or(plan.database.as_str()))),
+        Target::PutBack { name } => {
+            format!("over the live database {}: put back what the server keeps as {}", printable(live.unwrap_or("")), printable(name))
+        }
     };
     cx.out.line(format_args!(
         "Restore {}, taken {} ({}),",
@@ -30,21 +34,31 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
         cx.out.line(format_args!("You will lose what changed since then ({age}):"));
         impact(&plan.tables, cx);
         cx.out.line("");
-        cx.out.line(if plan.safety_backup {
-            "Safety backup: yes, of the moment before; an undo brings that back."
-        } else {
-            "Safety backup: NO. What is there now cannot be brought back."
+        cx.out.line(match (plan.safety_backup, plan.sessions) {
+            (true, None) => "Safety backup: yes, of the moment before; an undo brings that back.",
+            (true, Some(_)) => "The database that makes way is kept on the server; an undo puts it back.",
+            (false, _) => "Safety backup: NO. What is there now cannot be brought back.",
         });
         if let Some(wait) = plan.writers_wait_ms {
             cx.out.line(format_args!("Writers will wait about {}; applications stay connected.", human::duration_ms(wait)));
         }
     }
-    cx.out.line(format_args!(
-        "Space: {} for a database of {}, {} free.",
-        human::bytes(plan.space_needed_bytes),
-        human::bytes(plan.size_bytes),
-        human::bytes(plan.space_free_bytes)
-    ));
+    if let Some(sessions) = plan.sessions {
+        let sessions = if sessions == 1 { "1 session is".to_owned() } else { format!("{} sessions are", human::count(sessions)) };
+        cx.out.line(format_args!("{sessions} ended when the names change; applications connect again to the restored database."));
+    }
+    // Of a server's disk nothing is known here.
+    let known = plan.space_free_bytes > 0 || plan.space_needed_bytes > 0;
+    if known {
+        cx.out.line(format_args!(
+            "Space: {} for a database of {}, {} free.",
+            human::bytes(plan.space_needed_bytes),
+            human::bytes(plan.size_bytes),
+            human::bytes(plan.space_free_bytes)
+        ));
+    } else if plan.size_bytes > 0 {
+        cx.out.line(format_args!("The dump has {}; how much room the server has is not known here.", human::bytes(plan.size_bytes)));
+    }
     for warning in &plan.warnings {
         cx.out.line(format_args!("{} {}", Tone::Warn.paint(cx.out.colour, "▲"), printable(warning)));
     }

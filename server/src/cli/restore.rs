@@ -4,8 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use keepstone_engine::{
-    Error, databases, import,
-    model::{human, job::Verb, restore::Target},
+    Error, Vault,
+    archive::Archive,
+    databases, import,
+    model::{
+        backup::Backup,
+        database::Engine,
+        human,
+        job::Verb,
+        restore::{Ownership, Target},
+    },
+    postgres,
     restore::{self, PlanOptions, RestoreOptions, RestoreReport},
 };
 use serde_json::{Value, json};
@@ -31,6 +40,7 @@ Examples:
   keepstone restore latest:daily --to /tmp/look.sqlite
   keepstone restore shop_daily_20261120T030000Z_k3f9 --replace
   keepstone restore latest --replace --dry-run      only show what it would do
+  keepstone restore latest --db crm --to crm_look   PostgreSQL: into a new database on the same server
   keepstone restore --path /mnt/usb/shop.zip        an archive file, without a vault
   keepstone restore --path shop.zip --password-file pw.txt      an encrypted one
   keepstone restore --path backup_20231116_143022.db.gz.enc --password-file old.txt     what another system left")]
@@ -47,12 +57,18 @@ pub(crate) struct Restore {
     /// Look only among the backups of this database
     #[arg(long, value_name = "DB")]
     db: Option<String>,
-    /// The new file [default: ./<id>.sqlite]
-    #[arg(long, value_name = "PATH")]
+    /// The new file [default: ./<id>.sqlite]; of PostgreSQL the new database, by its name or URL [default: <database>_<time>_<id>], or a .dump file
+    #[arg(long, value_name = "PATH|URL")]
     to: Option<String>,
-    /// Write over the live database, through SQLite, with its applications connected
+    /// Write over the live database, with its applications connected (PostgreSQL: a new one takes its name, and its sessions are ended)
     #[arg(long, conflicts_with = "to")]
     replace: bool,
+    /// On a server: everything belongs to the restoring role, and no rights are given to others
+    #[arg(long)]
+    no_owner: bool,
+    /// On a server: owners and rights as in the backup, or it fails [default: as in the backup where that is possible]
+    #[arg(long, conflicts_with = "no_owner")]
+    keep_owner: bool,
     /// Do not check the whole archive before (its hash always is)
     #[arg(long)]
     no_verify: bool,
@@ -78,10 +94,14 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let backup = context::backup_of(&vault, &BackupArg { id: id.clone(), db: args.db.clone() })?;
     password::for_backup(&vault, &backup, &args.password, cx)?;
+    let target = target(&vault, args, &backup)?;
     let backup = backup.id;
-    let target =
-        if args.replace { Target::Replace } else { Target::NewFile { path: text(&target_file(args.to.as_deref(), backup.as_str())?) } };
-    let plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
+    let mut plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
+    plan.ownership = match (args.no_owner, args.keep_owner) {
+        (true, _) => Ownership::Discard,
+        (_, true) => Ownership::Keep,
+        _ => Ownership::Auto,
+    };
     let live = databases::database(&vault, &plan.database).map(|database| database.location).ok();
     let result = json!({ "ok": false, "dry_run": args.dry_run, "plan": plan });
     if args.dry_run {
@@ -137,6 +157,7 @@ pub(crate) fn told(
     result["elapsed_ms"] = json!(report.elapsed_ms);
     result["hash_equal"] = json!(report.hash_equal);
     result["after"] = json!(report.after);
+    result["kept"] = json!(report.kept);
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
@@ -156,12 +177,21 @@ pub(crate) fn told(
             let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
             cx.out.note(format_args!("Since the plan {} went from {planned} to {rows} rows.", printable(&since.table)));
         }
-        cx.out.note(format_args!(
-            "{} pages were written; writers waited {}.",
-            human::count(report.pages_written),
-            human::duration_ms(report.held_ms)
-        ));
+        if report.pages_written > 0 {
+            cx.out.note(format_args!(
+                "{} pages were written; writers waited {}.",
+                human::count(report.pages_written),
+                human::duration_ms(report.held_ms)
+            ));
+        } else {
+            cx.out.note(format_args!("The names were exchanged in {}; sessions were ended.", human::duration_ms(report.held_ms)));
+        }
+        if let (Some(kept), Some(job)) = (&report.kept, &report.job) {
+            let until = kept.until.map_or_else(String::new, |until| format!(" until {}", words::time(until)));
+            cx.out.note(format_args!("The one before is kept on the server as {}{until}: keepstone undo {job}", kept.name));
+        }
         match (&report.safety_backup, &report.job) {
+            _ if report.kept.is_some() => {}
             (Some(safety), Some(job)) => cx.out.note(format_args!("Back to the state before ({safety}): keepstone undo {job}")),
             _ => cx.out.note("There is no safety backup, so this cannot be undone."),
         }
@@ -177,6 +207,9 @@ pub(crate) fn told(
             }
         }
     } else {
+        if let Some(after) = &report.after {
+            cx.out.note(format_args!("Looked at afterwards: {}.", after.words()));
+        }
         match live {
             Some(live) => cx.out.note(format_args!("The live database {live} is unchanged.")),
             None => cx.out.note("The live database is unchanged."),
@@ -197,7 +230,8 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
         return Err(Fault::Here { code: "archive_missing", message, hint: Some("Check the path.".to_owned()), exit: 3 });
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let target = target_file(args.to.as_deref(), &stem)?;
+    let ending = Archive::open(file).map_or("sqlite", |archive| archive.form().ending());
+    let target = target_file(args.to.as_deref(), &stem, ending)?;
     if target.exists() {
         return Err(Error::TargetExists { path: target }.into());
     }
@@ -237,12 +271,40 @@ fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(
     super::import::restore_file(file, target, &passwords, cx)
 }
 
+/// What is written to: a new file or a new database, as the backup is of the one or the other, unless it is said.
+fn target(vault: &Vault, args: &Restore, backup: &Backup) -> Result<Target, Fault> {
+    if args.replace {
+        return Ok(Target::Replace);
+    }
+    let database = databases::database(vault, &backup.database)?;
+    let to = args.to.as_deref();
+    let ending = match (database.engine, to) {
+        (_, Some(url)) if postgres::location::is_url(url) => {
+            let target = postgres::new_database_at(vault, url)?;
+            return Ok(target);
+        }
+        (Engine::Postgres, None) => return Ok(postgres::new_database(vault, &database, &backup.id, None)?),
+        (Engine::Postgres, Some(name)) if !is_file_name(name) => {
+            return Ok(postgres::new_database(vault, &database, &backup.id, Some(name))?);
+        }
+        _ => "sqlite",
+    };
+    Ok(Target::NewFile { path: text(&target_file(to, backup.id.as_str(), ending)?) })
+}
+
+/// A path, or what looks like the name of a dump.
+fn is_file_name(text: &str) -> bool {
+    let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
+    text.contains('/') || matches!(extension, Some("dump" | "sql"))
+}
+
 /// Where a restore into a new file goes, as an absolute path.
-fn target_file(to: Option<&str>, id: &str) -> Result<PathBuf, Fault> {
+fn target_file(to: Option<&str>, id: &str, ending: &str) -> Result<PathBuf, Fault> {
     let path = match to {
-        None => format!("./{id}.sqlite"),
-        Some(url) if url.starts_with("postgres") && url.contains("://") => {
-            return Err(Error::Unsupported { what: "restoring into PostgreSQL".to_owned() }.into());
+        None => format!("./{id}.{ending}"),
+        Some(url) if postgres::location::is_url(url) => {
+            let message = "an archive file into a server";
+            return Err(Fault::usage(message, "Restore it into a file first, then load that with pg_restore; or import it into a vault."));
         }
         // As SQLAlchemy has it: three slashes and a relative path, four and an absolute one.
         Some(to) => to.strip_prefix("sqlite:///").unwrap_or(to).to_owned(),

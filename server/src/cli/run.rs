@@ -20,8 +20,8 @@ use keepstone_engine::{
     create::{self, CreateOptions},
     databases,
     doctor::{self, CheckOptions, Outcome},
+    location,
     model::{database::Database, human, id::Kind, schedule::UNCHANGED_WITHIN_SECS},
-    sqlite,
 };
 use rustix::{
     fs::Mode,
@@ -97,7 +97,7 @@ fn code_of_signal(signal: i32) -> u8 {
 fn protected(args: &Run, cx: &Context) -> Result<Vec<(Vault, Database)>, Fault> {
     let named = args.db.clone().or_else(environment::database_url);
     if let Some(db) = named {
-        if sqlite::location::is_location(&db) && checked::is_new(&db, cx)? {
+        if location::is_location(&db) && checked::is_new(&db, cx)? {
             cx.out.note(format_args!("There is no database at {db} yet; its application may make it."));
             return Ok(Vec::new());
         }

@@ -11,7 +11,7 @@ use keepstone_engine::{
     databases,
     model::{human, id::Kind, job::Verb, retention::Manual},
     scheduler::{Firing, Scheduler as Running, SchedulerOptions},
-    schedules, sqlite,
+    schedules,
 };
 use serde_json::json;
 
@@ -187,8 +187,7 @@ fn test_one(
 ) -> Result<(), Fault> {
     let database = &status.database;
     let mut found = Vec::new();
-    let opened = sqlite::location::path_of(&database.location).and_then(|path| sqlite::open::probe(&path, sqlite::BUSY_WAIT));
-    if let Err(error) = opened {
+    if let Err(error) = databases::probe(vault, database) {
         found.push(format!("{}: {error}", database.id));
     }
     if status.size_bytes.is_some_and(|size| size > free_bytes) {

@@ -89,7 +89,11 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     if let Some(metadata) = &detail.metadata {
         optional("came from", metadata.origin.clone());
         optional("source", Some(metadata.source.location.clone()));
-        optional("made with", Some(format!("{} {}, SQLite {}", metadata.tool.name, metadata.tool.version, metadata.source.sqlite_version)));
+        let engine = match &metadata.source.postgres {
+            None => format!("SQLite {}", metadata.source.sqlite_version),
+            Some(source) => format!("pg_dump {} of PostgreSQL {}", source.client_version, source.server_version),
+        };
+        optional("made with", Some(format!("{} {}, {engine}", metadata.tool.name, metadata.tool.version)));
         if metadata.encrypted {
             let kdfs: Vec<&str> = metadata.slots.iter().map(|slot| slot.kdf.as_str()).collect();
             let locked = if detail.locked { "; no known password opens it" } else { "" };

@@ -33,6 +33,7 @@ use super::{
 Examples:
   keepstone verify latest
   keepstone verify --all --db shop
+  keepstone verify latest --test-restore                 also restores it somewhere, compares, and removes that again
   keepstone verify --all --older-than 7d --rate 20MB     gently, what was not checked for a week
   keepstone verify /mnt/usb/shop_daily_20261120T030000Z_k3f9.zip     a file, without a vault
   keepstone verify backup_20231116_143022.db.gz.enc     also one of another backup system")]
@@ -52,6 +53,9 @@ pub(crate) struct Verify {
     /// Read back no more than this in a second, e.g. 20MB
     #[arg(long, value_name = "SIZE")]
     rate: Option<String>,
+    /// Try a restore, too: into a scratch file, or a scratch database on the server, which is removed again
+    #[arg(long)]
+    test_restore: bool,
     #[command(flatten)]
     password: PasswordArg,
 }
@@ -90,12 +94,12 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
         }
         stale
     };
-    cx.each(&ids, |id| one(&vault, id, args.all, rate_bytes_per_s, cx))
+    cx.each(&ids, |id| one(&vault, id, args.all, rate_bytes_per_s, args.test_restore, cx))
 }
 
-fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
+fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>, test_restore: bool, cx: &Context) -> Result<(), Fault> {
     let follow = Follow::new(cx, Verb::Verify, id);
-    let options = VerifyOptions { rate_bytes_per_s, ..VerifyOptions::new(id.clone(), context::actor()) };
+    let options = VerifyOptions { rate_bytes_per_s, test_restore, ..VerifyOptions::new(id.clone(), context::actor()) };
     let outcome = verify::verify(vault, &options, &follow);
     drop(follow);
     let report = match outcome {
@@ -116,8 +120,8 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
     }
     let fault = if report.proof.failed() {
         Some(failed(id.as_str(), &report.proof))
-    } else if report.proof.level() < Level::Opened {
-        Some(create::unproven(backup))
+    } else if report.proof.level() < if test_restore { Level::Restored } else { Level::Opened } {
+        Some(create::unproven_by(backup, &report.proof))
     } else {
         None
     };

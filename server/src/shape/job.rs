@@ -35,6 +35,8 @@ pub(crate) struct JobDetail {
     /// For a restore: the file it wrote, and the backup of what was there before.
     pub(crate) restored_path: Option<String>,
     pub(crate) safety_backup: Option<BackupId>,
+    /// How the database that was there before is called now, where a server keeps it.
+    pub(crate) kept: Option<String>,
     /// The live database right after a restore.
     pub(crate) after: Option<AfterRestore>,
 }
@@ -47,6 +49,7 @@ impl From<&jobs::JobDetail> for JobDetail {
             can_undo: detail.can_undo,
             restored_path: detail.restored_path.clone(),
             safety_backup: detail.safety_backup.clone(),
+            kept: detail.kept.as_ref().map(|kept| kept.name.clone()),
             after: detail.after.clone(),
         }
     }

@@ -11,6 +11,7 @@ mod expect;
 mod export;
 mod faults;
 mod import;
+mod postgres;
 mod python;
 mod refusals;
 mod rescue;

@@ -288,13 +288,24 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
         mono("Location", source.location.clone()),
         text("Host", source.host.clone()),
         text("Rows", format!("{} in {} tables", human::count(metadata.total_records), metadata.schema.len())),
-        text("Pages", format!("{} of {} bytes", human::count(source.page_count), human::count(u64::from(source.page_size)))),
         text("Encoding", source.encoding.clone()),
-        text("Journal", source.journal_mode.clone()),
-        text("Schema version", metadata.schema_version.to_string()),
         text("Read in", human::duration_ms(source.hold_ms)),
-        text("SQLite", source.sqlite_version.clone()),
     ];
+    match &source.postgres {
+        None => of_source.extend([
+            text("Pages", format!("{} of {} bytes", human::count(source.page_count), human::count(u64::from(source.page_size)))),
+            text("Journal", source.journal_mode.clone()),
+            text("Schema version", metadata.schema_version.to_string()),
+            text("SQLite", source.sqlite_version.clone()),
+        ]),
+        Some(server) => of_source.extend([
+            text("PostgreSQL", server.server_version.clone()),
+            text("pg_dump", server.client_version.clone()),
+            text("On the server", human::bytes(server.database_size_bytes)),
+            text("Extensions", server.extensions.join(", ")),
+            text("Large objects", human::count(server.large_objects)),
+        ]),
+    }
     if let Some(version) = &metadata.migration_version {
         of_source.push(mono("Migration", version.clone()));
     }

@@ -1,4 +1,4 @@
-//! Adding a database by the path of its file.
+//! Adding a database by the path of its file, or by the URL of its server.
 
 use keepstone_model::{access::Role, schedule::Preset};
 use leptos::prelude::*;
@@ -26,19 +26,27 @@ pub fn AddDatabasePage() -> impl IntoView {
             <ActionForm action=add>
                 <div class="form">
                 <Field
-                    label="Path of the SQLite file on this machine"
+                    label="Path of the SQLite file on this machine, or URL of the PostgreSQL database"
                     name="location"
                     required=true
                     mono=true
                     placeholder="/var/lib/shop/shop.db"
                     autocomplete="off"
-                    help="The file stays where it is; applications keep using it. Keepstone opens it once to see that it is a database."
+                    help="It stays where it is; applications keep using it. Keepstone opens it once to see that it can be backed up. A URL looks like postgresql://user@host/database."
                     error=field_fault(value, "location")
+                />
+                <Field
+                    label="Password of the URL's user"
+                    name="password"
+                    kind="password"
+                    autocomplete="off"
+                    help="Only for PostgreSQL; kept sealed. Without one the server's PGPASSWORD or .pgpass is used."
+                    error=field_fault(value, "password")
                 />
                 <Field
                     label="Name"
                     name="name"
-                    placeholder="from the file's name"
+                    placeholder="from the name of the file or the database"
                     autocomplete="off"
                     help="Optional. Lower-case letters, digits and hyphens; backups are named after it."
                     error=field_fault(value, "name")

@@ -112,22 +112,31 @@ pub async fn show_database(id: String) -> Result<DatabaseView, AppError> {
 
 /// Puts a database under protection and goes to its page. `preset` names its first schedules; without one it gets none.
 #[server(prefix = "/fn", endpoint = "databases/add")]
-pub async fn add_database(location: String, #[server(default)] name: String, #[server(default)] preset: String) -> Result<(), AppError> {
+pub async fn add_database(
+    location: String,
+    #[server(default)] password: String,
+    #[server(default)] name: String,
+    #[server(default)] preset: String,
+) -> Result<(), AppError> {
     use keepstone_engine::databases::{AddDatabaseOptions, FirstSchedules, add_database};
     use keepstone_model::access::Role;
 
     let person = crate::server::person_with(Role::Admin)?;
     let location = location.trim().to_owned();
     if location.is_empty() {
-        return Err(AppError::invalid("location", "Give the path of the database file on this machine."));
+        return Err(AppError::invalid("location", "Give the path of the database file on this machine, or a URL."));
     }
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     let schedules = match preset.as_str() {
         "" => None,
         name => Some(FirstSchedules::of(name.parse()?)),
     };
-    let options = AddDatabaseOptions { location, name, schedules, actor: person.name };
-    let added = crate::server::blocking(move |vault| add_database(vault, &options)).await.map_err(on_the_server::at_its_field)?;
+    let actor = person.name;
+    let added = crate::server::blocking(move |vault| {
+        let location = on_the_server::with_password(vault, location, password)?;
+        add_database(vault, &AddDatabaseOptions { location, name, schedules, actor })
+    });
+    let added = added.await.map_err(on_the_server::at_its_field)?;
     leptos_axum::redirect(&format!("/databases/{}", added.id));
     Ok(())
 }
@@ -176,6 +185,8 @@ pub async fn edit_database(
             auto_recovery: Some(auto_recovery),
             loss: Some(loss),
             encrypt: Some(encrypt),
+            location: None,
+            admin: None,
             actor: person.name,
         };
         edit_database(vault, &id, &options)
@@ -201,6 +212,7 @@ pub async fn remove_database(id: String) -> Result<(), AppError> {
 mod on_the_server {
     use jiff::tz::TimeZone;
     use keepstone_engine::{
+        Vault,
         backups::{self, BackupFilter},
         databases::{DatabaseStatus, status},
         jobs::{JobFilter, jobs},
@@ -273,10 +285,23 @@ mod on_the_server {
         percent.map_or_else(|| "off".to_owned(), |percent| format!("{percent}%"))
     }
 
+    /// The URL with the password of its field, which has a place of its own so that the URL can be seen while it is typed.
+    pub(super) fn with_password(vault: &Vault, location: String, password: String) -> keepstone_engine::Result<String> {
+        use keepstone_engine::{keys::Password, postgres::location};
+        if password.is_empty() || !location::is_url(&location) {
+            return Ok(location);
+        }
+        let mut place = location::Location::of(&location, &vault.surroundings().get())?;
+        place.password = Some(Password::new(password));
+        Ok(place.url_with_password().to_string())
+    }
+
     /// What is wrong with the database's file is said at the field that names it.
     pub(super) fn at_its_field(error: AppError) -> AppError {
         let field = match error.code.as_str() {
             "already_exists" => "name",
+            "password_needed" | "login_refused" => "password",
+            code if code.starts_with("server_") || matches!(code, "database_missing" | "tls_failed" | "rights_missing") => "location",
             code if code.starts_with("source_") || matches!(code, "not_a_database" | "unsupported") => "location",
             _ => return error,
         };

@@ -162,7 +162,12 @@ fn restored(job: &JobDetail) -> AnyView {
     let row = &job.row;
     let said = row.said.clone();
     let path = job.restored_path.clone().filter(|_| job.safety_backup.is_none());
-    let path = path.map(|path| view! { <p>"The new file: "<code class="path">{path}</code></p> });
+    let what = if path.as_ref().is_some_and(|path| path.contains("://")) { "The database: " } else { "The new file: " };
+    let path = path.map(|path| view! { <p>{what}<code class="path">{path}</code></p> });
+    let kept = job.kept.clone().map(|(name, until)| {
+        let until = until.map(|until| view! { ", until "<When moment=until/> });
+        view! { <p>"The one before is kept on the server as "<code>{name}</code>{until}</p> }
+    });
     let safety = job.safety_backup.clone().map(|id| {
         view! { <p>"The state before is kept: "<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
     });
@@ -180,6 +185,7 @@ fn restored(job: &JobDetail) -> AnyView {
             <p>{said}</p>
             {path}
             {safety}
+            {kept}
             <div class="alert-actions">{undo}{backup}</div>
         </Alert>
     }

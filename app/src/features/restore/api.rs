@@ -39,6 +39,10 @@ pub struct PlanView {
     pub space_free_bytes: u64,
     /// e.g. `0.4 s`; none for a new file.
     pub writers_wait: Option<String>,
+    /// On a server: a database, where else it would be a file.
+    pub server: bool,
+    /// How many sessions are ended when the names change.
+    pub sessions: Option<u64>,
     pub warnings: Vec<String>,
     pub planned: Moment,
     pub expires: Moment,
@@ -69,9 +73,11 @@ pub struct RestoreView {
     pub backup: String,
     pub database: String,
     pub taken: Moment,
-    /// A file in the vault's `restored` folder that does not exist yet.
+    /// A file in the vault's `restored` folder that does not exist yet, or a name for a new database.
     pub suggested_path: String,
     pub live_path: String,
+    /// The database is one of a server: a restore makes another one there.
+    pub server: bool,
     pub never_replace: bool,
     /// Why this backup cannot be restored, if it cannot.
     pub refusal: Option<String>,
@@ -112,13 +118,20 @@ pub async fn plan(
     }
     let target = match into.as_str() {
         "replace" => Target::Replace,
-        "file" => Target::NewFile { path: if path.trim().is_empty() { view.suggested_path.clone() } else { path.trim().to_owned() } },
+        "file" | "database" => {
+            Target::NewFile { path: if path.trim().is_empty() { view.suggested_path.clone() } else { path.trim().to_owned() } }
+        }
         _ => return Ok(view),
     };
     let options = PlanOptions { backup: facts::backup_id(&id)?, target, safety_backup: safety != "off" };
+    let name = (into == "database").then(|| path.trim().to_owned());
     // A plan that cannot be made is an answer, not a broken page: the form above it stays, and says what is wrong.
     let live = PathBuf::from(&view.live_path);
     let planned = facts::on_a_thread(move |vault| {
+        let mut options = options;
+        if let Some(name) = name {
+            options.target = facts::new_database(vault, &options.backup, &name)?;
+        }
         if let Target::NewFile { path } = &options.target {
             restore::refuse_outside_roots(vault, &live, Path::new(path))?;
         }

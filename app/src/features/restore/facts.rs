@@ -6,6 +6,7 @@ use keepstone_engine::{Vault, backups, databases, restore};
 use keepstone_model::{
     Timestamp,
     backup::{BackupState, Verdict},
+    database::Engine,
     human,
     id::{BackupId, DatabaseId, JobId},
     restore::{RestorePlan, RowsSince, Target},
@@ -35,11 +36,14 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
             (BackupState::Running, _) => Some("it is still being made"),
             (BackupState::Failed | BackupState::Interrupted | BackupState::Missing, _) => Some("there is no archive of it"),
         };
+        let server = database.engine == Engine::Postgres;
+        let suggested_path = if server { String::new() } else { suggested_path(&restore::default_target(vault, &backup.id), Path::exists) };
         Ok(RestoreView {
+            server,
             backup: id.to_string(),
             database: database.id.to_string(),
             taken: Moment::new(backup.created_at, now, &zone),
-            suggested_path: suggested_path(&restore::default_target(vault, &backup.id), Path::exists),
+            suggested_path,
             live_path: database.location,
             never_replace: database.never_replace,
             refusal: refusal.map(sentence),
@@ -49,6 +53,12 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
         })
     })
     .await
+}
+
+/// A new database on the server of the one that a backup is of; without a name it gets one.
+pub(super) fn new_database(vault: &Vault, backup: &BackupId, name: &str) -> keepstone_engine::Result<Target> {
+    let database = databases::database(vault, &backup.database())?;
+    keepstone_engine::postgres::new_database(vault, &database, backup, Some(name).filter(|name| !name.is_empty()))
 }
 
 /// The place for it in the vault's `restored` folder; with a number where that exists.
@@ -113,10 +123,11 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
     let age_ms = u64::try_from(now.duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0);
     PlanView {
         plan: name,
-        replaces: plan.target == Target::Replace,
+        replaces: matches!(plan.target, Target::Replace | Target::PutBack { .. }),
         path: match &plan.target {
             Target::NewFile { path } => path.clone(),
-            Target::Replace => live_path.to_owned(),
+            Target::NewDatabase { location } => location.clone(),
+            Target::Replace | Target::PutBack { .. } => live_path.to_owned(),
         },
         safety_backup: plan.safety_backup,
         age: human::duration_ms(age_ms),
@@ -126,6 +137,8 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
         space_needed_bytes: plan.space_needed_bytes,
         space_free_bytes: plan.space_free_bytes,
         writers_wait: plan.writers_wait_ms.map(human::duration_ms),
+        server: plan.sessions.is_some() || matches!(plan.target, Target::NewDatabase { .. } | Target::PutBack { .. }),
+        sessions: plan.sessions,
         warnings: plan.warnings.iter().map(|warning| sentence(warning)).collect(),
         planned: Moment::new(plan.planned_at, now, &zone),
         expires: Moment::new(plan.expires_at, now, &zone),

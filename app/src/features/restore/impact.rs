@@ -33,14 +33,27 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
     });
     let wait = plan.writers_wait.clone().map(|wait| view! { <Fact term="Writers wait">"about "{wait}", once"</Fact> });
     let safety = plan.replaces.then(|| {
-        let text =
-            if plan.safety_backup { "yes: of exactly the moment before, so that it can be undone" } else { "no: this cannot be undone" };
+        let text = match (plan.safety_backup, plan.server) {
+            (true, false) => "yes: of exactly the moment before, so that it can be undone",
+            (true, true) => "the database before stays on the server for a day, so that it can be undone",
+            (false, _) => "no: this cannot be undone",
+        };
         view! { <Fact term="Safety backup">{text}</Fact> }
     });
     let tables = tables(plan);
-    let target = if plan.replaces { "Writes over" } else { "Writes the new file" };
+    let target = match (plan.replaces, plan.server) {
+        (true, false) => "Writes over",
+        (true, true) => "Takes the place of",
+        (false, false) => "Writes the new file",
+        (false, true) => "Makes the new database",
+    };
+    let sessions =
+        plan.sessions.map(|sessions| view! { <Fact term="Sessions ended">{human::count(sessions)}", when the names change"</Fact> });
     let (path, planned, expires) = (plan.path.clone(), plan.planned.clone(), plan.expires.clone());
     let (size, needed, free) = (plan.size_bytes, plan.space_needed_bytes, plan.space_free_bytes);
+    // Of a server's disk nothing is known here.
+    let space = (needed > 0 || free > 0)
+        .then(|| view! { <Fact term="Space">"needs "<Size bytes=Some(needed)/>", "<Size bytes=Some(free)/>" are free"</Fact> });
     view! {
         {headline(plan)}
         {warnings}
@@ -51,8 +64,9 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
                 <DefinitionList>
                     <Fact term=target><span class="path mono">{path}</span></Fact>
                     <Fact term="Size after"><Size bytes=Some(size)/></Fact>
-                    <Fact term="Space">"needs "<Size bytes=Some(needed)/>", "<Size bytes=Some(free)/>" are free"</Fact>
+                    {space}
                     {wait}
+                    {sessions}
                     {safety}
                     <Fact term="Planned"><When moment=planned/>", to be confirmed until "<When moment=expires/></Fact>
                 </DefinitionList>
@@ -92,9 +106,14 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
 
 fn headline(plan: &PlanView) -> AnyView {
     if !plan.replaces {
+        let what = if plan.server {
+            "The backup is restored into a new database beside it, and its rows are counted."
+        } else {
+            "The backup is written into a new file and compared with what was backed up."
+        };
         return view! {
             <Alert kind=AlertKind::Info title="The live database stays as it is">
-                <p>"The backup is written into a new file and compared with what was backed up."</p>
+                <p>{what}</p>
             </Alert>
         }
         .into_any();

@@ -138,6 +138,16 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     let action = format!("/backups/{}/restore", view.backup);
     let cancel = format!("/backups/{}", view.backup);
     let (off, show_class) = (safety == "off", if into.is_empty() { "button primary" } else { "button" });
+    let how = if view.server {
+        "A new database is made and proven beside it; then sessions are ended and both change names at once."
+    } else {
+        "Through SQLite: applications keep their connections and need no restart; writers wait for a moment."
+    };
+    let (into_new, new, new_label) = if view.server {
+        ("database", "A new database on the same server", "Name of the new database; empty: one is made up")
+    } else {
+        ("file", "A new file", "Path of the new file, on the server")
+    };
     let can_replace = if view.never_replace {
         view! { <p class="help">{format!("{} is marked \"never replace\": take the mark off on its page first.", view.database)}</p> }
             .into_any()
@@ -147,7 +157,7 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                 <input type="radio" name="into" value="replace" checked=replace/>
                 <span>
                     <strong>{format!("Replace the live database {}", view.database)}</strong>
-                    <span class="help">"Through SQLite: applications keep their connections and need no restart; writers wait for a moment."</span>
+                    <span class="help">{how}</span>
                 </span>
             </label>
             <label class="check option-detail">
@@ -166,14 +176,14 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                 <fieldset class="options">
                     <legend class="visually-hidden">"Restore into"</legend>
                     <label class="option">
-                        <input type="radio" name="into" value="file" checked=!replace/>
+                        <input type="radio" name="into" value=into_new checked=!replace/>
                         <span>
-                            <strong>"A new file"</strong>
+                            <strong>{new}</strong>
                             <span class="help">"The live database stays as it is."</span>
                         </span>
                     </label>
                     <label class="option-detail">
-                        <span class="visually-hidden">"Path of the new file, on the server"</span>
+                        <span class="visually-hidden">{new_label}</span>
                         <input class="mono" type="text" name="path" value=path autocapitalize="none" spellcheck="false" maxlength="4000"/>
                     </label>
                     {can_replace}
@@ -199,12 +209,22 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
             <Field label=format!("Type {database} to replace it") name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
         }
     });
-    let (label, tone) =
-        if plan.replaces { (format!("Replace {database}"), "danger") } else { ("Restore into the new file".to_owned(), "primary") };
-    let text = if plan.replaces {
-        "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing."
-    } else {
-        "The backup is checked fully, then written and compared. The file appears under its name only when it is whole."
+    let (label, tone) = match (plan.replaces, plan.server) {
+        (true, _) => (format!("Replace {database}"), "danger"),
+        (false, true) => ("Restore into the new database".to_owned(), "primary"),
+        (false, false) => ("Restore into the new file".to_owned(), "primary"),
+    };
+    let text = match (plan.replaces, plan.server) {
+        (true, false) => {
+            "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing."
+        }
+        (true, true) => {
+            "The backup is checked fully and restored beside the live database; only when that is whole are sessions ended and the names changed, both at once."
+        }
+        (false, true) => {
+            "The backup is checked fully, then restored and counted. The database appears under its name only when it is whole."
+        }
+        (false, false) => "The backup is checked fully, then written and compared. The file appears under its name only when it is whole.",
     };
     let name = plan.plan.clone();
     let enough = plan.space_free_bytes >= plan.space_needed_bytes;

@@ -24,19 +24,29 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
     let value = move || undo.value().get();
     let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
     let job = view.job.clone();
-    let lead = view! {
-        "Back to the state before, kept in "
-        <a class="mono" href=format!("/backups/{}", view.backup)>{view.backup.clone()}</a>
-        ", taken "
-        <When moment=view.taken.clone()/>
-    }
-    .into_any();
+    let server = view.plan.server;
+    let kept = if server {
+        "What is there now stays on the server for a day, so that this can be undone as well."
+    } else {
+        "The present state is kept in a safety backup of its own, so that this can be undone as well."
+    };
+    let lead = if server {
+        view! { "Back to the database that the restore kept on the server" }.into_any()
+    } else {
+        view! {
+            "Back to the state before, kept in "
+            <a class="mono" href=format!("/backups/{}", view.backup)>{view.backup.clone()}</a>
+            ", taken "
+            <When moment=view.taken.clone()/>
+        }
+        .into_any()
+    };
     let crumbs = vec![crumb("Jobs", "/jobs"), crumb("The restore", format!("/jobs/{job}"))];
     view! {
         <PageHeader title=format!("Undo the restore of {}", view.database) breadcrumbs=crumbs lead=lead/>
         {impact(&view.plan)}
         <Panel title="Confirm">
-            <p>"The present state is kept in a safety backup of its own, so that this can be undone as well."</p>
+            <p>{kept}</p>
             <FormError error=fault_of(value)/>
             {way_on(code, format!("/jobs/{job}/undo"))}
             <ActionForm action=undo attr:class="form">

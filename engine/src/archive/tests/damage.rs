@@ -87,20 +87,15 @@ fn a_newer_version_with_more_entries_is_still_a_newer_version() {
 }
 
 #[test]
-fn what_is_reserved_is_not_called_damaged() {
-    for (entry, metadata) in [
-        ("database.dump.enc", r#"{"format_version": 1, "encrypted": true}"#),
-        ("database.dump", r#"{"format_version": 1}"#),
-        ("database.sql.gz", r#"{"format_version": 1}"#),
-    ] {
-        let (_folder, path) = forge(entry, b"?", metadata);
-        let outcome = Archive::open(&path).unwrap_err();
-        assert!(matches!(outcome, Error::Unsupported { .. }), "{entry}: {outcome:?}");
-    }
+fn a_name_that_does_not_fit_the_metadata_is_damage() {
     for (entry, metadata) in [
         ("database.sqlite.zst.enc", r#"{"format_version": 1}"#),
         ("database.sqlite.zst.enc", r#"{"format_version": 1, "encrypted": true}"#),
         ("database.sqlite.zst", r#"{"format_version": 1, "encrypted": true}"#),
+        ("database.dump.enc", r#"{"format_version": 1, "encrypted": true}"#),
+        ("database.dump", r#"{"format_version": 1}"#),
+        ("database.sql.gz", r#"{"format_version": 1}"#),
+        ("database.sql.zip", r#"{"format_version": 1}"#),
     ] {
         let (_folder, path) = forge(entry, b"?", metadata);
         assert!(matches!(Archive::open(&path), Err(Error::ArchiveCorrupt { .. })), "{entry}");
@@ -176,7 +171,7 @@ fn claim(compression: Compression, payload: &[u8], original_size: u64, change: i
     };
     let mut metadata = metadata_of(&facts, compression);
     change(&mut metadata);
-    forge(compression.sqlite_entry(), payload, &serde_json::to_string(&metadata).unwrap())
+    forge(keepstone_model::metadata::Form::Sqlite.entry(compression), payload, &serde_json::to_string(&metadata).unwrap())
 }
 
 #[test]

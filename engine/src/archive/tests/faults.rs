@@ -94,7 +94,9 @@ fn a_file_that_fails_midway_stops_everything() {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let file = fs::File::from(std::os::fd::OwnedFd::from(writer));
         let container = Container::begin(file, "database.sqlite").unwrap();
-        let mut pipeline = Pipeline::start(Path::new("/disk/a.zip"), container, codec, key, Priority::Normal).unwrap();
+        let mut pipeline =
+            Pipeline::start(Path::new("/disk/a.zip"), container, codec, keepstone_model::metadata::Form::Sqlite, key, Priority::Normal)
+                .unwrap();
         let reading = std::thread::spawn(move || reader.read_exact(&mut vec![0; 300_000]));
         let outcome = (0..10_000).find_map(|seed| pipeline.push(image(BLOCK_BYTES, seed)).err()).unwrap();
         assert!(

@@ -118,7 +118,7 @@ proptest! {
         let names: Vec<String> = metadata.as_object().unwrap().keys().cloned().collect();
         let name = &names[field.index(names.len())];
         metadata[name] = value;
-        let entry = archive.metadata().compression.sqlite_entry();
+        let entry = archive.form().entry(archive.metadata().compression);
         let bytes = fs::read(&path).unwrap();
         let size_bytes = archive.metadata().compressed_size;
         let any_crc = |name| Entry { name, size_bytes, crc: 0 };

@@ -139,6 +139,7 @@ fn add_exhibits() {
             sqlite_version: rusqlite::version().to_owned(),
             method: "dbpage".to_owned(),
             hold_ms: 1,
+            postgres: None,
         };
         drop(connection);
         let counts = table_counts(&database);

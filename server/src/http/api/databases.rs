@@ -171,6 +171,7 @@ async fn edit(
             loss: edit.loss.map(Loss::policy).transpose()?,
             encrypt: edit.encrypt,
             actor: caller.actor(),
+            ..EditDatabaseOptions::default()
         };
         databases::edit_database(vault, &id, &options)?;
         Ok(Json((&databases::status(vault, &id, Timestamp::now())?).into()))

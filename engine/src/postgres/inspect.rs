@@ -1,0 +1,134 @@
+//! Looking into a dump, of either form: what it holds and whether it is whole. Needs no server and no tool.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use crossbeam_channel::{Sender, bounded};
+use keepstone_model::{
+    backup::{CheckName, CheckResult},
+    metadata::{Form, Metadata},
+};
+
+use super::{
+    plain,
+    snapshot::Chunks,
+    toc::{self, Contents},
+};
+use crate::{Error, Monitor, Result, driver::Inside, proof::Checks};
+
+/// What a dump was found to hold.
+#[derive(Debug, Clone)]
+pub(super) struct Inspected {
+    /// By the table's name in metadata; none where the dump's own compression hides them.
+    pub(super) counts: Option<BTreeMap<String, u64>>,
+    /// None where the form does not tell.
+    pub(super) large_objects: Option<u64>,
+    /// A sentence's worth.
+    pub(super) words: String,
+    /// Of the custom format.
+    pub(super) contents: Option<Contents>,
+}
+
+/// Reads a dump to its end. `begun` hears of every table whose data begins.
+pub(super) fn read(form: Form, dump: &mut dyn Read, begun: &mut dyn FnMut(String)) -> io::Result<Inspected> {
+    if form == Form::Sql {
+        let found = plain::read(dump, &mut |piece| {
+            if let plain::Piece::Copy(statement) = piece {
+                begun(statement.split_whitespace().nth(1).unwrap_or_default().to_owned());
+            }
+            Ok(())
+        })?;
+        if !found.complete {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it lacks the line that pg_dump writes last"));
+        }
+        let words = format!(
+            "{} statements, {} tables with data, by pg_dump {} of a server {}",
+            found.statements,
+            found.counts.len(),
+            found.dump_version,
+            found.server_version
+        );
+        return Ok(Inspected { counts: Some(found.counts), large_objects: None, words, contents: None });
+    }
+    let contents = toc::read(dump, &mut |entry| {
+        if entry.kind == "TABLE DATA" {
+            begun(super::names::shown(&entry.schema, &entry.name));
+        }
+    })?;
+    let large_objects = Some(contents.large_objects());
+    Ok(Inspected { counts: contents.counts(), large_objects, words: contents.words(), contents: Some(contents) })
+}
+
+/// A dump that is looked into while it is read back.
+#[derive(Debug)]
+pub(super) struct Look<'a> {
+    pub(super) metadata: &'a Metadata,
+    pub(super) form: Form,
+    pub(super) found: Option<io::Result<Inspected>>,
+}
+
+impl Inside for Look<'_> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut dyn Write, &Path) -> Result<()>) -> Result<()> {
+        let form = self.form;
+        let (chunks, dump) = bounded::<Vec<u8>>(8);
+        let (extracted, found) = std::thread::scope(|scope| {
+            let reading = scope.spawn(move || {
+                let mut dump = Chunks { source: dump, now: Vec::new(), at: 0 };
+                let found = read(form, &mut dump, &mut |_| ());
+                // The bytes are all to be hashed, whatever they are.
+                drop(io::copy(&mut dump, &mut io::sink()));
+                found
+            });
+            let mut sink = Sending(chunks);
+            let extracted = extract(&mut sink, Path::new("the dump"));
+            drop(sink);
+            (extracted, reading.join())
+        });
+        self.found = found.ok();
+        extracted
+    }
+
+    fn look(&mut self, checks: &mut Checks, _: &dyn Monitor) -> Result<()> {
+        let found = self.found.take().ok_or_else(|| Error::Internal("a dump was not read".to_owned()))?;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                checks.add(CheckName::DumpContents, CheckResult::Failed, &error.to_string());
+                return Ok(());
+            }
+        };
+        checks.add(CheckName::DumpContents, CheckResult::Passed, &found.words);
+        match found.counts {
+            Some(counts) => checks.add_counts(Ok(of_backup(counts, self.metadata)), self.metadata),
+            None => checks.add(
+                CheckName::RowCounts,
+                CheckResult::NotApplicable,
+                "the dump is compressed within, so its rows are not counted here",
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// Only the tables that were counted: extensions have tables of their own, of which a dump holds what was added.
+pub(super) fn of_backup(mut counts: BTreeMap<String, u64>, metadata: &Metadata) -> BTreeMap<String, u64> {
+    counts.retain(|table, _| metadata.table_counts.contains_key(table));
+    counts
+}
+
+/// What is written goes to another thread.
+struct Sending(Sender<Vec<u8>>);
+
+impl Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.to_vec()).map_err(|_| io::Error::other("the reader of the dump ended early"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Plain SQL given to a server, statement by statement, by our own connection: no psql takes part, so nothing in a script is a command to it.
+
+use std::{io, path::Path};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use keepstone_model::job::Step;
+
+use super::{
+    fault::Fault,
+    location::Location,
+    open::Connection,
+    plain::{self, Piece},
+    restore::failed,
+    settings::Environment,
+    snapshot::Chunks,
+};
+use crate::{Error, Monitor, Result, archive::Archive};
+
+/// A piece on its way from the reader to the server.
+enum Owned {
+    Statement(String),
+    Copy(String),
+    Data(Vec<u8>),
+    EndOfData,
+}
+
+/// Data goes in portions of this size, not in lines.
+const PORTION_BYTES: usize = 64 << 10;
+
+/// Loads the script of an archive into an empty database. `keep`: with the owners and rights that it names.
+pub(super) fn load(archive: &Archive, location: &Location, environment: &Environment, keep: bool, monitor: &dyn Monitor) -> Result<()> {
+    let mut connection = Connection::open(location, environment)?;
+    connection.run("SET statement_timeout = 0; SET client_min_messages = warning")?;
+    let (chunks, script) = bounded::<Vec<u8>>(8);
+    let (pieces, read) = bounded::<Owned>(64);
+    std::thread::scope(|scope| {
+        let extracting = scope.spawn(move || {
+            let mut sink = Sending(chunks);
+            archive.extract(&mut sink, Path::new("the script"), Step::Write, monitor)
+        });
+        let reading = scope.spawn(move || {
+            let mut script = Chunks { source: script, now: Vec::new(), at: 0 };
+            let found = plain::read(&mut script, &mut sender(pieces));
+            // Else the extraction would wait for ever.
+            drop(io::copy(&mut script, &mut io::sink()));
+            found
+        });
+        let loaded = send(&mut connection, &read, keep, monitor);
+        drop(read);
+        let extracted = extracting.join().unwrap_or_else(|_| Err(Error::Internal("a thread panicked".to_owned())));
+        let found = reading.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+        let detail = |detail: String| Error::from(failed(archive.metadata(), detail, location));
+        match (loaded, extracted, found) {
+            (Err(error @ Error::CancelledHere), ..) | (_, Err(error), _) => Err(error),
+            (Err(error), ..) => Err(detail(error.to_string())),
+            (_, _, Err(error)) if error.to_string().contains("command for psql") => {
+                Err(Fault::UnsafeScript { reason: error.to_string() }.into())
+            }
+            (_, _, Err(error)) => Err(detail(error.to_string())),
+            (Ok(()), Ok(()), Ok(_)) => Ok(()),
+        }
+    })
+}
+
+/// Makes pieces owned, and data into portions.
+fn sender(pieces: Sender<Owned>) -> impl FnMut(Piece<'_>) -> io::Result<()> {
+    let mut portion = Vec::new();
+    move |piece| {
+        let gone = |_| io::Error::other("the server takes no more");
+        match piece {
+            Piece::Statement(text) => pieces.send(Owned::Statement(text.to_owned())).map_err(gone),
+            Piece::Copy(text) => pieces.send(Owned::Copy(text.to_owned())).map_err(gone),
+            Piece::Data(line) => {
+                portion.extend_from_slice(line);
+                if portion.len() < PORTION_BYTES {
+                    return Ok(());
+                }
+                pieces.send(Owned::Data(std::mem::take(&mut portion))).map_err(gone)
+            }
+            Piece::EndOfData => {
+                pieces.send(Owned::Data(std::mem::take(&mut portion))).map_err(gone)?;
+                pieces.send(Owned::EndOfData).map_err(gone)
+            }
+        }
+    }
+}
+
+fn send(connection: &mut Connection, pieces: &Receiver<Owned>, keep: bool, monitor: &dyn Monitor) -> Result<()> {
+    let fault = connection.fault();
+    while let Ok(piece) = pieces.recv() {
+        if monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        match piece {
+            Owned::Statement(statement) if !keep && is_about_roles(&statement) => {}
+            Owned::Statement(statement) => match connection.client.batch_execute(&statement) {
+                Ok(()) => {}
+                // A newer pg_dump sets what an older server does not know.
+                Err(error) if is_setting(&statement) && error.code() == Some(&postgres::error::SqlState::UNDEFINED_OBJECT) => {
+                    monitor.log(&format!("passed over: {statement}"));
+                }
+                Err(error) => return Err(fault(error)),
+            },
+            Owned::Copy(statement) => {
+                use io::Write;
+                let mut copy = connection.client.copy_in(&statement).map_err(&fault)?;
+                loop {
+                    match pieces.recv() {
+                        Ok(Owned::Data(data)) => copy.write_all(&data).map_err(|error| Error::io("the server", error))?,
+                        Ok(Owned::EndOfData) => break,
+                        // Not ended: dropping the copy takes back what it brought.
+                        Ok(Owned::Statement(_) | Owned::Copy(_)) | Err(_) => return Ok(()),
+                    }
+                }
+                copy.finish().map_err(&fault)?;
+            }
+            Owned::Data(_) | Owned::EndOfData => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_setting(statement: &str) -> bool {
+    statement.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("SET "))
+}
+
+/// Statements that give things to roles, or rights to them.
+fn is_about_roles(statement: &str) -> bool {
+    let upper: String = statement.chars().take(4096).collect::<String>().to_ascii_uppercase();
+    let words: Vec<&str> = upper.split_whitespace().collect();
+    matches!(
+        words.as_slice(),
+        ["GRANT" | "REVOKE", ..]
+            | ["ALTER", "DEFAULT", "PRIVILEGES", ..]
+            | ["SET", "SESSION", "AUTHORIZATION", ..]
+            | ["ALTER", .., "OWNER", "TO", _]
+    )
+}
+
+/// What is written goes to another thread.
+struct Sending(Sender<Vec<u8>>);
+
+impl io::Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.to_vec()).map_err(|_| io::Error::other("the reader of the script ended early"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_roles_is_told_from_what_is_about_tables() {
+        for (statement, roles) in [
+            ("ALTER TABLE public.orders OWNER TO app", true),
+            ("ALTER FUNCTION f(integer) OWNER TO \"app\"", true),
+            ("GRANT SELECT ON TABLE orders TO reader", true),
+            ("REVOKE ALL ON SCHEMA public FROM PUBLIC", true),
+            ("ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO reader", true),
+            ("ALTER TABLE public.orders ADD CONSTRAINT o_pkey PRIMARY KEY (id)", false),
+            ("CREATE TABLE grant_log (owner text)", false),
+        ] {
+            assert_eq!(is_about_roles(statement), roles, "{statement}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Everything that touches a PostgreSQL server: naming and reaching it, dumping it through `pg_dump`, reading what was dumped without any tool,
+//! restoring into a new database, and putting that in the live one's place. A password is only ever in the vault's sealed file, in memory, and
+//! in a file of mode 0600 that a child reads while it runs.
+
+pub mod location;
+pub mod toc;
+pub mod tools;
+
+mod child;
+mod content;
+pub(crate) mod driver;
+mod fault;
+mod inspect;
+mod live;
+mod load;
+mod names;
+mod open;
+mod plain;
+mod plan;
+mod replace;
+mod restore;
+mod sealed;
+mod settings;
+mod snapshot;
+mod tls;
+
+pub use fault::Fault;
+pub use settings::{Environment, Surroundings};
+
+pub use plan::{new_database, new_database_at};
+pub(crate) use restore::test_restore;
+
+/// How this program is called in `pg_stat_activity`.
+const APPLICATION_NAME: &str = "keepstone";
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;

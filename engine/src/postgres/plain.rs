@@ -1,0 +1,444 @@
+//! Plain SQL as `pg_dump` writes it, taken apart into statements and the data of COPY. Whoever loads it sends each to the server as it is:
+//! no psql reads it, so no line of it can be a command of psql's (`\!` there is a shell); one that looks like such a command is refused.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, BufReader, Read},
+};
+
+use super::names;
+
+/// A statement that is longer is refused: it is held in memory.
+const LONGEST_BYTES: usize = 256 << 20;
+/// The last words of every dump that came to its end.
+const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
+const COMPLETE_CLUSTER: &[u8] = b"-- PostgreSQL database cluster dump complete";
+
+/// A piece of a script, in its order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Without its semicolon.
+    Statement(&'a str),
+    /// A `COPY … FROM stdin`, whose data follows.
+    Copy(&'a str),
+    /// Some whole lines of data, or a part of a long one.
+    Data(&'a [u8]),
+    EndOfData,
+}
+
+/// What a script was found to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    pub(super) statements: u64,
+    /// The rows of every COPY, by the table's name in metadata.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Whether `pg_dump` wrote its last line.
+    pub(super) complete: bool,
+    /// From the comments at the beginning; empty where they are not there.
+    pub(super) server_version: String,
+    pub(super) dump_version: String,
+    pub(super) size_bytes: u64,
+}
+
+/// Reads a script to its end. A fault of the script is `InvalidData` with a sentence; what `take` or the source says is passed on.
+pub(super) fn read(script: &mut dyn Read, take: &mut dyn FnMut(Piece<'_>) -> io::Result<()>) -> io::Result<Found> {
+    Reader { script: BufReader::with_capacity(256 << 10, script), line: 1, size_bytes: 0, found: Found::default() }.whole(take)
+}
+
+struct Reader<R> {
+    script: BufReader<R>,
+    line: u64,
+    size_bytes: u64,
+    found: Found,
+}
+
+/// A statement while it grows.
+#[derive(Default)]
+struct Growing {
+    text: Vec<u8>,
+    /// Anything but space and comments.
+    begun: bool,
+    depth: u32,
+    /// The last two words outside of parentheses, in upper case, and whether something else followed.
+    words: [String; 2],
+    first: String,
+}
+
+impl<R: Read> Reader<R> {
+    fn damage(&self, what: &str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{what} (line {})", self.line))
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.script.fill_buf()?.first().copied())
+    }
+
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        let Some(byte) = self.peek()? else { return Ok(None) };
+        self.script.consume(1);
+        self.size_bytes += 1;
+        self.line += u64::from(byte == b'\n');
+        Ok(Some(byte))
+    }
+
+    fn push(&self, growing: &mut Growing, byte: u8) -> io::Result<()> {
+        if growing.text.len() >= LONGEST_BYTES {
+            return Err(self.damage("a statement is longer than 256 MB"));
+        }
+        growing.text.push(byte);
+        Ok(())
+    }
+
+    fn whole(mut self, take: &mut dyn FnMut(Piece<'_>) -> io::Result<()>) -> io::Result<Found> {
+        let mut growing = Growing::default();
+        while let Some(byte) = self.next()? {
+            match byte {
+                b'\0' => return Err(self.damage("it holds a zero byte")),
+                b'\\' => self.command(&growing)?,
+                b'-' if self.peek()? == Some(b'-') => self.comment()?,
+                b'/' if self.peek()? == Some(b'*') => {
+                    self.block_comment()?;
+                    self.push(&mut growing, b' ')?;
+                }
+                b'\'' => {
+                    let escapes = is_escape_prefix(&growing.text);
+                    self.push(&mut growing, byte)?;
+                    self.quoted(&mut growing, b'\'', escapes)?;
+                }
+                b'"' => {
+                    self.push(&mut growing, byte)?;
+                    self.quoted(&mut growing, b'"', false)?;
+                    growing.word(String::new());
+                }
+                b'$' if !growing.text.last().is_some_and(|last| is_word(*last)) => {
+                    self.push(&mut growing, byte)?;
+                    self.dollar(&mut growing)?;
+                }
+                b';' if growing.begun => {
+                    let is_copy = growing.first == "COPY" && growing.words == ["FROM", "STDIN"];
+                    let statement = self.text(std::mem::take(&mut growing.text))?;
+                    growing = Growing::default();
+                    self.found.statements += 1;
+                    if is_copy {
+                        self.rest_of_line()?;
+                        take(Piece::Copy(statement.trim()))?;
+                        let rows = self.data(take)?;
+                        if let Some(table) = table_of(&statement) {
+                            *self.found.counts.entry(table).or_default() += rows;
+                        }
+                    } else {
+                        take(Piece::Statement(statement.trim()))?;
+                    }
+                }
+                b';' => {}
+                byte if byte.is_ascii_whitespace() => {
+                    if growing.begun {
+                        self.push(&mut growing, byte)?;
+                    }
+                }
+                byte if is_word(byte) => self.word(&mut growing, byte)?,
+                byte => {
+                    match byte {
+                        b'(' => growing.depth += 1,
+                        b')' => growing.depth = growing.depth.saturating_sub(1),
+                        _ => {}
+                    }
+                    growing.begun = true;
+                    if growing.depth == 0 && byte != b')' {
+                        growing.word(String::new());
+                    }
+                    self.push(&mut growing, byte)?;
+                }
+            }
+        }
+        if growing.begun {
+            return Err(self.damage("it ends in the midst of a statement"));
+        }
+        self.found.size_bytes = self.size_bytes;
+        Ok(self.found)
+    }
+
+    fn text(&self, text: Vec<u8>) -> io::Result<String> {
+        String::from_utf8(text).map_err(|_| self.damage("it is not UTF-8"))
+    }
+
+    fn word(&mut self, growing: &mut Growing, first: u8) -> io::Result<()> {
+        let from = growing.text.len();
+        self.push(growing, first)?;
+        while self.peek()?.is_some_and(is_word) {
+            if let Some(byte) = self.next()? {
+                self.push(growing, byte)?;
+            }
+        }
+        let length = growing.text.len() - from;
+        // No word of SQL that matters here is longer.
+        let word = if length <= 16 { String::from_utf8_lossy(&growing.text[from..]).to_ascii_uppercase() } else { String::new() };
+        growing.begun = true;
+        if growing.first.is_empty() {
+            growing.first = if word.is_empty() { "?".to_owned() } else { word.clone() };
+        }
+        if growing.depth == 0 {
+            growing.word(word);
+        }
+        Ok(())
+    }
+
+    /// Only what `pg_dump` itself writes for psql, and only where it writes it; it means nothing to a server.
+    fn command(&mut self, growing: &Growing) -> io::Result<()> {
+        let mut line = Vec::new();
+        while self.peek()?.is_some_and(|byte| byte != b'\n') && line.len() < 256 {
+            line.extend(self.next()?);
+        }
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split_ascii_whitespace();
+        let known = matches!(words.next(), Some("restrict" | "unrestrict"));
+        let key = words.next().is_some_and(|key| key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if growing.begun || !known || !key || words.next().is_some() {
+            let shown: String = line.chars().take(40).filter(|char| !char.is_control()).collect();
+            return Err(self.damage(&format!("it holds a command for psql: \\{shown}")));
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self) -> io::Result<()> {
+        let mut line = vec![b'-'];
+        while let Some(byte) = self.next()? {
+            if byte == b'\n' {
+                break;
+            }
+            if line.len() < 256 {
+                line.push(byte);
+            }
+        }
+        let line = line.trim_ascii_end();
+        let after = |words: &str| line.strip_prefix(words.as_bytes()).map(|rest| String::from_utf8_lossy(rest).trim().to_owned());
+        self.found.complete |= line == COMPLETE || line == COMPLETE_CLUSTER;
+        if let Some(version) = after("-- Dumped from database version") {
+            self.found.server_version = version;
+        }
+        if let Some(version) = after("-- Dumped by pg_dump version") {
+            self.found.dump_version = version;
+        }
+        Ok(())
+    }
+
+    fn block_comment(&mut self) -> io::Result<()> {
+        let (mut depth, mut before) = (0_u64, b'/');
+        while let Some(byte) = self.next()? {
+            match (before, byte) {
+                (b'/', b'*') => depth += 1,
+                (b'*', b'/') if depth == 1 => return Ok(()),
+                (b'*', b'/') => depth -= 1,
+                _ => {
+                    before = byte;
+                    continue;
+                }
+            }
+            before = 0;
+        }
+        Err(self.damage("it ends in the midst of a comment"))
+    }
+
+    /// Up to and with the closing quote. What is doubled closes and opens again, which comes to the same.
+    fn quoted(&mut self, growing: &mut Growing, quote: u8, escapes: bool) -> io::Result<()> {
+        growing.begun = true;
+        while let Some(byte) = self.next()? {
+            self.push(growing, byte)?;
+            if byte == quote {
+                return Ok(());
+            }
+            if escapes
+                && byte == b'\\'
+                && let Some(next) = self.next()?
+            {
+                self.push(growing, next)?;
+            }
+        }
+        Err(self.damage("it ends in the midst of a text"))
+    }
+
+    /// After a `$`: a text between `$tag$` and the same again, or a parameter.
+    fn dollar(&mut self, growing: &mut Growing) -> io::Result<()> {
+        growing.begun = true;
+        let mut tag = vec![b'$'];
+        while self.peek()?.is_some_and(|byte| is_word(byte) && byte != b'$') {
+            tag.extend(self.next()?);
+        }
+        for byte in &tag[1..] {
+            self.push(growing, *byte)?;
+        }
+        if self.peek()? != Some(b'$') || tag.get(1).is_some_and(u8::is_ascii_digit) {
+            return Ok(());
+        }
+        self.next()?;
+        self.push(growing, b'$')?;
+        tag.push(b'$');
+        let from = growing.text.len();
+        while let Some(byte) = self.next()? {
+            self.push(growing, byte)?;
+            if byte == b'$' && growing.text.len() - from >= tag.len() && growing.text.ends_with(&tag) {
+                return Ok(());
+            }
+        }
+        Err(self.damage("it ends in the midst of a text"))
+    }
+
+    fn rest_of_line(&mut self) -> io::Result<()> {
+        loop {
+            match self.next()? {
+                Some(b'\n') => return Ok(()),
+                Some(byte) if byte.is_ascii_whitespace() => {}
+                Some(_) => return Err(self.damage("something follows a COPY on its line")),
+                None => return Err(self.damage("it ends before the data of a COPY")),
+            }
+        }
+    }
+
+    /// The lines up to `\.`; how many there are.
+    fn data(&mut self, take: &mut dyn FnMut(Piece<'_>) -> io::Result<()>) -> io::Result<u64> {
+        let mut rows = 0;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = (&mut self.script).take(LONGEST_BYTES as u64).read_until(b'\n', &mut line)?;
+            self.size_bytes += read as u64;
+            if line.last() != Some(&b'\n') {
+                return Err(self.damage("it ends in the midst of the data of a COPY, or a row is longer than 256 MB"));
+            }
+            self.line += 1;
+            if line == b"\\.\n" || line == b"\\.\r\n" {
+                take(Piece::EndOfData)?;
+                return Ok(rows);
+            }
+            rows += 1;
+            take(Piece::Data(&line))?;
+        }
+    }
+}
+
+impl Growing {
+    fn word(&mut self, word: String) {
+        self.words = [std::mem::take(&mut self.words[1]), word];
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+/// Whether a text that begins here knows escapes: `E'…'`.
+fn is_escape_prefix(text: &[u8]) -> bool {
+    let mut back = text.iter().rev();
+    matches!(back.next(), Some(b'e' | b'E')) && !back.next().is_some_and(|byte| is_word(*byte))
+}
+
+/// The name in `COPY name (…) FROM stdin`, as metadata has it.
+fn table_of(statement: &str) -> Option<String> {
+    let rest = statement.trim().get(4..)?.trim_start();
+    let (first, rest) = identifier(rest)?;
+    match rest.strip_prefix('.') {
+        Some(rest) => identifier(rest).map(|(second, _)| names::shown(&first, &second)),
+        None => Some(names::shown("public", &first)),
+    }
+}
+
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(rest) = text.strip_prefix('"') else {
+        let end = text.find(|char: char| char.is_whitespace() || char == '.' || char == '(').unwrap_or(text.len());
+        return (end > 0).then(|| (text[..end].to_ascii_lowercase(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut chars = rest.char_indices().peekable();
+    while let Some((at, char)) = chars.next() {
+        if char == '"' {
+            if chars.peek().is_none_or(|(_, next)| *next != '"') {
+                return Some((name, &rest[at + 1..]));
+            }
+            chars.next();
+        }
+        name.push(char);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pieces(script: &str) -> io::Result<(Vec<String>, Found)> {
+        let mut pieces = Vec::new();
+        let found = read(&mut script.as_bytes(), &mut |piece| {
+            pieces.push(match piece {
+                Piece::Statement(text) => text.to_owned(),
+                Piece::Copy(text) => format!("copy: {text}"),
+                Piece::Data(line) => format!("data: {}", String::from_utf8_lossy(line).trim_end()),
+                Piece::EndOfData => "end".to_owned(),
+            });
+            Ok(())
+        })?;
+        Ok((pieces, found))
+    }
+
+    #[test]
+    fn statements_and_data_are_told_apart() {
+        let script = "--\n-- PostgreSQL database dump\n--\n-- Dumped from database version 15.8 (Debian)\n\\restrict abc123\n\nSET x = 'a;b';\n\
+            CREATE FUNCTION f() RETURNS text AS $body$ SELECT ';$x$ \\! id'; $body$ LANGUAGE sql;\nSELECT E'it\\'s; \\\\', \"a;\"\"b\", $1; /* a ; /* b */ ; */;\n\
+            COPY public.orders (id, \"from\") FROM stdin;\n1\t\\N\n2\tCOPY x FROM stdin;\n\\.\n\nCOPY audit.\"Lo\"\"g\" FROM stdin;\n\\.\nCOPY (SELECT 1 FROM stdin) TO stdout;\n\
+            -- PostgreSQL database dump complete\n\\unrestrict abc123\n";
+        let (pieces, found) = pieces(script).unwrap();
+        assert_eq!(
+            pieces,
+            [
+                "SET x = 'a;b'",
+                "CREATE FUNCTION f() RETURNS text AS $body$ SELECT ';$x$ \\! id'; $body$ LANGUAGE sql",
+                "SELECT E'it\\'s; \\\\', \"a;\"\"b\", $1",
+                "copy: COPY public.orders (id, \"from\") FROM stdin",
+                "data: 1\t\\N",
+                "data: 2\tCOPY x FROM stdin;",
+                "end",
+                "copy: COPY audit.\"Lo\"\"g\" FROM stdin",
+                "end",
+                "COPY (SELECT 1 FROM stdin) TO stdout",
+            ]
+        );
+        assert_eq!(found.counts, BTreeMap::from([("orders".to_owned(), 2), ("audit.\"Lo\"\"g\"".to_owned(), 0)]));
+        assert!(found.complete);
+        assert_eq!(found.server_version, "15.8 (Debian)");
+        assert_eq!(found.size_bytes, script.len() as u64);
+    }
+
+    #[test]
+    fn commands_of_psql_are_refused_wherever_they_stand() {
+        for script in [
+            "\\! rm -rf /\n",
+            "SELECT 1 \\! id\n;",
+            "SELECT 1; \\gexec\n",
+            "\\connect other\n",
+            "\\restrict abc; \\! id\n",
+            "\\restrict abc \\! id\n",
+            "SELECT '\\'; \\! id\n",
+            "COPY t FROM stdin;\n\\.\n\\! id\n",
+            "COPY t FROM stdin; \\! id\n",
+        ] {
+            let error = pieces(script).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_off_is_not_whole() {
+        for script in ["SELECT 1", "SELECT 'x", "SELECT $a$ x", "/* x", "COPY t FROM stdin;\n1\n", "COPY t FROM stdin;\n1", "SELECT \0;"] {
+            assert!(pieces(script).is_err(), "{script}");
+        }
+        assert!(!pieces("SELECT 1;\n").unwrap().1.complete);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(script in "[ \\n;'\"$a-c\\\\\\-/*().eECOPYFROMstdin]{0,200}") {
+            drop(pieces(&script));
+        }
+    }
+}

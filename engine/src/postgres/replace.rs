@@ -1,0 +1,299 @@
+//! A new database in the live one's place: made and proven beside it first, then both get other names in one transaction. The old one stays on
+//! the server, so that undo is the same exchange again. A process that dies at any point leaves the old names or the new ones.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keepstone_model::{
+    database::Database,
+    job::Step,
+    restore::{AfterRestore, RestorePlan},
+};
+
+use super::{
+    fault::Fault,
+    live,
+    location::Location,
+    names::{literal, quoted, with_ending},
+    open::{Connection, reach_for_restore},
+    plan,
+    restore::{Building, checked, drop_database, report},
+    settings::Environment,
+};
+use crate::{
+    Error, Monitor, Result, Vault, checkup,
+    jobs::{Running, to_json},
+    restore::{KeptDatabase, RestoreReport},
+    sqlite::pace::millis,
+};
+
+/// How long the database that made way is kept.
+pub(super) const KEPT_FOR_SECS: i64 = 24 * 3600;
+/// What the comment of a kept database begins with; then the database's uid and until when.
+const KEPT: &str = "keepstone: kept for undo, database ";
+const UNTIL: &str = " until ";
+/// How often sessions that come again are ended while the names change, and how often that is tried in all: each try waits five seconds.
+const END_EVERY: Duration = Duration::from_millis(30);
+const TRIES: u32 = 5;
+
+/// Restores a backup and puts it in the live database's place.
+pub(super) fn replace(
+    running: &Running<'_>,
+    plan: &RestorePlan,
+    database: &Database,
+    verify: bool,
+    monitor: &dyn Monitor,
+) -> Result<RestoreReport> {
+    let vault = running.vault;
+    let (location, environment) = reach_for_restore(vault, database)?;
+    let archive = checked(running, plan, verify, monitor)?;
+    let mut maintenance = plan::maintenance(&location, &environment)?;
+    let present = plan::oid(&mut maintenance, &location.database)?.is_some();
+    if let Err(error) = remove_kept(vault, database, Timestamp::now()) {
+        tracing::warn!(database = %database.id, %error, "what an earlier restore kept could not be removed");
+    }
+    let like = present.then_some(location.database.as_str());
+    let building = Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, like };
+    let built = building.build(&mut maintenance, &location, monitor)?;
+    let swapped = (|| {
+        if monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        let mut report =
+            RestoreReport { path: database.location.clone().into(), after: Some(built.after), ..report(archive.metadata(), true) };
+        if !present {
+            let (built, live) = (quoted(&built.name), quoted(&location.database));
+            maintenance.run(&format!("ALTER DATABASE {built} RENAME TO {live}; COMMENT ON DATABASE {live} IS NULL"))?;
+            return Ok(report);
+        }
+        copy_settings(&mut maintenance, &location.database, &built.name)?;
+        let kept = Kept::of(database, &location.database, "before", plan.safety_backup);
+        report.kept = plan.safety_backup.then(|| kept.told());
+        // If the process dies after the exchange and before the end is written down, this is what undo goes by.
+        running.note(&to_json(&report)?)?;
+        report.held_ms = exchange(&mut maintenance, &environment, &location, &built.name, &kept, monitor)?;
+        if !plan.safety_backup {
+            drop_database(&mut maintenance, &kept.name);
+        }
+        Ok(report)
+    })();
+    match swapped {
+        Ok(report) => {
+            if let Err(error) = checkup::all_is_well(vault, &database.id) {
+                tracing::warn!(database = %database.id, %error, "what the last look found could not be taken back");
+            }
+            Ok(report)
+        }
+        Err(error) => {
+            // Only if it still has its temporary name: then it is not in the live one's place.
+            drop_database(&mut maintenance, &built.name);
+            Err(error)
+        }
+    }
+}
+
+/// Puts the database that a replacement kept back in its place. What makes way is kept in its turn.
+pub(super) fn put_back(
+    running: &Running<'_>,
+    plan: &RestorePlan,
+    database: &Database,
+    name: &str,
+    monitor: &dyn Monitor,
+) -> Result<RestoreReport> {
+    let (location, environment) = reach_for_restore(running.vault, database)?;
+    let mut maintenance = plan::maintenance(&location, &environment)?;
+    if plan::oid(&mut maintenance, name)?.is_none() {
+        return Err(Error::UndoRefused { reason: format!("the server does not keep {name} any more, so there is nothing to go back to") });
+    }
+    let kept = Kept::of(database, &location.database, "undone", true);
+    let mut report = RestoreReport {
+        job: None,
+        backup: plan.backup.clone(),
+        path: database.location.clone().into(),
+        replaced: true,
+        safety_backup: None,
+        pages_written: 0,
+        size_bytes: 0,
+        held_ms: 0,
+        elapsed_ms: 0,
+        hash_equal: false,
+        rows_since_plan: Vec::new(),
+        after: None,
+        kept: Some(kept.told()),
+    };
+    running.note(&to_json(&report)?)?;
+    monitor.step(Step::Write);
+    report.held_ms = exchange(&mut maintenance, &environment, &location, name, &kept, monitor)?;
+    monitor.step(Step::Check);
+    let state = live::state(&location, &environment)?;
+    let rows = state.tables.values().map(|table| table.row_count).sum();
+    report.size_bytes = state.size_bytes;
+    let integrity = "put back as it was".to_owned();
+    report.after = Some(AfterRestore { sound: true, integrity, rows, backup_rows: rows, differing: Vec::new() });
+    Ok(report)
+}
+
+/// The name and the mark of a database that makes way.
+struct Kept {
+    name: String,
+    until: Timestamp,
+    comment: String,
+}
+
+impl Kept {
+    fn of(database: &Database, live: &str, why: &str, keep: bool) -> Self {
+        let now = Timestamp::now();
+        let until = if keep { now.checked_add(SignedDuration::from_secs(KEPT_FOR_SECS)).unwrap_or(now) } else { now };
+        let name = with_ending(live, &format!("_{why}_{}_{:04x}", now.strftime("%Y%m%dt%H%M%S"), crate::jobs::random() & 0xffff));
+        let comment = format!("{KEPT}{}{UNTIL}{}", database.uid, until.strftime("%Y-%m-%dT%H:%M:%SZ"));
+        Self { name, until, comment }
+    }
+
+    fn told(&self) -> KeptDatabase {
+        KeptDatabase { name: self.name.clone(), until: Some(self.until) }
+    }
+}
+
+/// `incoming` gets the live name, and what has it now another one, at once. How long applications could not connect, in milliseconds.
+fn exchange(
+    maintenance: &mut Connection,
+    environment: &Environment,
+    live: &Location,
+    incoming: &str,
+    kept: &Kept,
+    monitor: &dyn Monitor,
+) -> Result<u64> {
+    let (live_oid, incoming_oid) = (plan::oid(maintenance, &live.database)?, plan::oid(maintenance, incoming)?);
+    let comment: Option<String> = maintenance
+        .row(&format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}", literal(&live.database)))?
+        .get(0);
+    let comment = comment.map_or_else(|| "NULL".to_owned(), |comment| literal(&comment));
+    let (name, incoming, aside) = (quoted(&live.database), quoted(incoming), quoted(&kept.name));
+    let sql = format!(
+        "SET lock_timeout = '10s'; BEGIN; ALTER DATABASE {name} RENAME TO {aside}; ALTER DATABASE {incoming} RENAME TO {name}; \
+         COMMENT ON DATABASE {aside} IS {}; COMMENT ON DATABASE {name} IS {comment}; COMMIT",
+        literal(&kept.comment)
+    );
+    // Renaming locks the name: nobody connects from then on. It waits five seconds for those who are connected, whom the other connection ends
+    // meanwhile.
+    let mut ender = plan::maintenance(live, environment)?;
+    let done = AtomicBool::new(false);
+    let began = Instant::now();
+    let result = std::thread::scope(|scope| {
+        let database = live.database.clone();
+        let done = &done;
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                if let Err(error) = end_sessions(&mut ender, &database) {
+                    tracing::debug!(%error, "sessions could not be ended");
+                }
+                std::thread::sleep(END_EVERY);
+            }
+        });
+        let mut result = Ok(());
+        for attempt in 1..=TRIES {
+            result = maintenance.run(&sql);
+            let busy = matches!(&result, Err(Error::Postgres(fault)) if matches!(&**fault, Fault::Sql { code, .. } if code == "55006" || code == "55P03"));
+            if result.is_err() {
+                drop(maintenance.run("ROLLBACK"));
+            }
+            if !busy || monitor.cancelled() {
+                break;
+            }
+            monitor.log(&format!("the database is still in use, try {attempt} of {TRIES}"));
+        }
+        done.store(true, Ordering::Relaxed);
+        result
+    });
+    let held_ms = millis(began.elapsed());
+    if let Err(error) = result {
+        // A connection that was lost at the very end may have committed.
+        let mut again = plan::maintenance(live, environment)?;
+        if incoming_oid.is_none() || plan::oid(&mut again, &live.database)? != incoming_oid || live_oid == incoming_oid {
+            return Err(match error {
+                Error::Postgres(fault) => match *fault {
+                    Fault::Sql { code, detail, .. } if code == "55006" => Fault::NotReplaceable { detail }.into(),
+                    fault => fault.into(),
+                },
+                error => error,
+            });
+        }
+    }
+    monitor.log(&format!("{} is the restored one now; the one before is {}", live.database, kept.name));
+    Ok(held_ms)
+}
+
+/// Ends what this role may end; a superuser's sessions only a superuser may.
+fn end_sessions(connection: &mut Connection, database: &str) -> Result<()> {
+    connection
+        .rows(&format!(
+            "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid \
+             WHERE a.datname = {} AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' \
+               AND (NOT coalesce(r.rolsuper, false) OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))",
+            literal(database)
+        ))
+        .map(drop)
+}
+
+/// What belongs to the database itself and not to what is in it: settings, rights to connect, limits. A dump does not carry them.
+fn copy_settings(connection: &mut Connection, from: &str, to: &str) -> Result<()> {
+    let target = quoted(to);
+    let mut statements = Vec::new();
+    for row in connection.rows(&format!(
+        "SELECT r.rolname::text, unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase \
+         LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE d.datname = {}",
+        literal(from)
+    ))? {
+        let (role, setting): (Option<String>, String) = (row.get(0), row.get(1));
+        let Some((key, value)) = setting.split_once('=') else { continue };
+        // Lists are kept quoted already, as `SET` takes them.
+        let lists = ["local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"];
+        let value = if lists.contains(&key) { value.to_owned() } else { literal(value) };
+        let whose = role.map_or_else(|| format!("DATABASE {target}"), |role| format!("ROLE {} IN DATABASE {target}", quoted(&role)));
+        let key = key.split('.').map(quoted).collect::<Vec<_>>().join(".");
+        statements.push(format!("ALTER {whose} SET {key} TO {value}"));
+    }
+    let limit: i32 = connection.row(&format!("SELECT datconnlimit FROM pg_database WHERE datname = {}", literal(from)))?.get(0);
+    if limit >= 0 {
+        statements.push(format!("ALTER DATABASE {target} CONNECTION LIMIT {limit}"));
+    }
+    let rights = connection.rows(&format!(
+        "SELECT CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type::text, a.is_grantable \
+         FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {}",
+        literal(from)
+    ))?;
+    if !rights.is_empty() {
+        statements.push(format!("REVOKE ALL ON DATABASE {target} FROM PUBLIC"));
+    }
+    for row in rights {
+        let (role, right, grantable): (Option<String>, String, bool) = (row.get(0), row.get(1), row.get(2));
+        let role = role.map_or_else(|| "PUBLIC".to_owned(), |role| quoted(&role));
+        statements.push(format!("GRANT {right} ON DATABASE {target} TO {role}{}", if grantable { " WITH GRANT OPTION" } else { "" }));
+    }
+    if statements.is_empty() { Ok(()) } else { connection.run(&statements.join("; ")) }
+}
+
+/// Removes what was kept of a database and has had its time. Only what says so of itself, with this database's uid.
+pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) -> Result<u64> {
+    let (location, environment) = reach_for_restore(vault, database)?;
+    let mut maintenance = plan::maintenance(&location, &environment)?;
+    let rows = maintenance.rows(&format!(
+        "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE {}",
+        literal(&format!("{KEPT}%"))
+    ))?;
+    let mut removed = 0;
+    for row in rows {
+        let (name, comment): (String, String) = (row.get(0), row.get(1));
+        let said = comment.strip_prefix(KEPT).and_then(|rest| rest.split_once(UNTIL));
+        let Some((uid, until)) = said else { continue };
+        let over = until.parse::<Timestamp>().is_ok_and(|until| until <= now);
+        if uid == database.uid.as_str() && over && name != location.database {
+            drop_database(&mut maintenance, &name);
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

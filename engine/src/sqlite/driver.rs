@@ -1,0 +1,212 @@
+//! SQLite as the verbs see it: each of them calls what stands in the files beside this one.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use keepstone_model::{
+    backup::{Check, CheckName, CheckResult},
+    database::Database,
+    human,
+    metadata::{Form, Metadata, Table},
+    restore::{RestorePlan, Target},
+};
+
+use super::{
+    BUSY_WAIT,
+    inspect::{ImageReport, inspect_image},
+    live::live_state,
+    location::path_of,
+    open,
+    snapshot::{SnapshotLimits, SnapshotOptions, snapshot},
+};
+use crate::{
+    Error, Monitor, Result, Vault,
+    archive::Archive,
+    driver::{Driver, ImageOptions, Inside, Source},
+    durable,
+    image::{ImageFacts, ImageSink, RestoreHasher},
+    jobs::{Running, ignore_missing},
+    location::Location,
+    postgres::Environment,
+    proof::{Checks, create_private, verdict},
+    restore::{self, Goal, RestoreReport},
+};
+
+/// Left free beside a scratch copy, so that a check never fills the disk.
+const SCRATCH_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Sqlite;
+
+impl Sqlite {
+    fn options<'a>(source: &Source<'a>) -> SnapshotOptions<'a> {
+        SnapshotOptions { spool_dir: source.staging, busy_wait: BUSY_WAIT, limits: SnapshotLimits::default() }
+    }
+}
+
+impl Driver for Sqlite {
+    fn probe_new(&self, location: &Location, _: &Environment, wait: Duration) -> Result<()> {
+        let Location::Sqlite(path) = location else { return Err(Error::Internal("a location of another engine".to_owned())) };
+        open::probe(path, wait).map(drop)
+    }
+
+    fn probe(&self, _: &Vault, database: &Database, wait: Duration) -> Result<String> {
+        let source = open::probe(&path_of(&database.location)?, wait)?;
+        Ok(format!("{}, journal mode {}", human::bytes(source.page_count * u64::from(source.page_size)), source.journal_mode))
+    }
+
+    fn keep_admin(&self, _: &Vault, _: &Database, _: Option<&str>) -> Result<()> {
+        Err(Error::Unsupported { what: "another user for restores of SQLite".to_owned() })
+    }
+
+    fn test_restore(&self, running: &Running<'_>, _: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
+        restore::test_restore_sqlite(&running.staging, archive, monitor)
+    }
+
+    fn file(&self, database: &Database) -> Result<Option<PathBuf>> {
+        path_of(&database.location).map(Some)
+    }
+
+    fn form(&self, _: &ImageOptions) -> Form {
+        Form::Sqlite
+    }
+
+    fn snapshot(&self, source: &Source<'_>, _: &ImageOptions, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        snapshot(&path_of(&source.database.location)?, &Self::options(source), sink, monitor)
+    }
+
+    /// Reads the database once, through SQLite, as a snapshot does; writes nothing.
+    fn equals(&self, source: &Source<'_>, archive: &Archive, monitor: &dyn Monitor) -> Result<bool> {
+        let (expected_bytes, expected_hash) = (archive.metadata().original_size, &archive.metadata().restore_hash);
+        let mut sink = Compare { expected_bytes, other_size: false, hasher: RestoreHasher::default() };
+        match snapshot(&path_of(&source.database.location)?, &Self::options(source), &mut sink, monitor) {
+            Ok(facts) if facts.suspect.is_some() => Ok(false),
+            Ok(_) => Ok(!expected_hash.is_empty() && sink.hasher.finish() == *expected_hash),
+            Err(_) if sink.other_size => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tables(&self, _: &Vault, database: &Database) -> Result<BTreeMap<String, Table>> {
+        Ok(live_state(&path_of(&database.location)?, BUSY_WAIT)?.schema)
+    }
+
+    fn inner_checks(&self) -> &'static [CheckName] {
+        &[CheckName::SqliteIntegrityCheck, CheckName::ForeignKeyCheck, CheckName::RowCounts]
+    }
+
+    fn inside<'a>(&self, metadata: &'a Metadata, _: Form, scratch_dir: &'a Path) -> Result<Result<Box<dyn Inside + 'a>, String>> {
+        if durable::free_bytes(scratch_dir)? < metadata.original_size.saturating_add(SCRATCH_MARGIN_BYTES) {
+            return Ok(Err(format!("no space for a scratch copy of {}", human::bytes(metadata.original_size))));
+        }
+        Ok(Ok(Box::new(Scratch { path: scratch_dir.join("scratch.sqlite"), metadata })))
+    }
+
+    fn plan(
+        &self,
+        vault: &Vault,
+        database: &Database,
+        metadata: Option<&Metadata>,
+        target: &Target,
+        _: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Goal> {
+        match (target, metadata) {
+            (Target::Replace, Some(metadata)) => restore::plan_replace_sqlite(vault, database, metadata, warnings),
+            _ => Err(Error::Unsupported { what: "restoring a backup of SQLite into a server".to_owned() }),
+        }
+    }
+
+    fn restore(
+        &self,
+        running: &Running<'_>,
+        plan: &RestorePlan,
+        database: &Database,
+        verify: bool,
+        actor: &str,
+        monitor: &dyn Monitor,
+    ) -> Result<RestoreReport> {
+        restore::replace_sqlite(running, plan, database, verify, actor, monitor)
+    }
+}
+
+/// Hashes an image as a restore compares it; one of another size is not read at all.
+struct Compare {
+    expected_bytes: u64,
+    other_size: bool,
+    hasher: RestoreHasher,
+}
+
+impl ImageSink for Compare {
+    fn begin(&mut self, size_bytes: u64) -> Result<()> {
+        self.other_size = size_bytes != self.expected_bytes;
+        if self.other_size { Err(Error::Internal("the image has another size than the backup".to_owned())) } else { Ok(()) }
+    }
+
+    fn write(&mut self, pages: &[u8]) -> Result<()> {
+        self.hasher.update(pages);
+        Ok(())
+    }
+}
+
+/// A scratch copy that is opened and looked into; gone when this is, whatever happens.
+struct Scratch<'a> {
+    path: PathBuf,
+    metadata: &'a Metadata,
+}
+
+impl Inside for Scratch<'_> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut dyn Write, &Path) -> Result<()>) -> Result<()> {
+        fs::remove_file(&self.path).or_else(ignore_missing).map_err(|error| Error::io(&self.path, error))?;
+        let mut sink = BufWriter::with_capacity(1 << 20, create_private(&self.path)?);
+        extract(&mut sink, &self.path)?;
+        sink.flush().map_err(|error| Error::io(&self.path, error))
+    }
+
+    fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()> {
+        let report = checks.run(CheckName::SqliteIntegrityCheck, || match inspect_image(&self.path, monitor) {
+            Ok(report) => {
+                let (result, detail) = match &report.integrity {
+                    Ok(()) => (CheckResult::Passed, String::new()),
+                    Err(damage) => (CheckResult::Failed, damage.clone()),
+                };
+                Ok((result, detail, Some(report)))
+            }
+            Err(error) => verdict(error).map(|(result, detail)| (result, detail, None)),
+        })?;
+        let Some(report) = report else { return Ok(()) };
+        match &report.foreign_keys {
+            Ok(()) => checks.add(CheckName::ForeignKeyCheck, CheckResult::Passed, ""),
+            // The bytes are the source's, so the source has them too: SQLite enforces foreign keys only where the application asks for it.
+            Err(violations) => {
+                checks.add(CheckName::ForeignKeyCheck, CheckResult::NotApplicable, &format!("as in the source: {violations}"));
+            }
+        }
+        checks.add_counts(counts(&report), self.metadata);
+        Ok(())
+    }
+}
+
+fn counts(report: &ImageReport) -> Result<BTreeMap<String, u64>, String> {
+    match &report.schema {
+        Ok(schema) => Ok(schema.iter().map(|(name, table)| (name.clone(), table.row_count)).collect()),
+        Err(detail) => Err(format!("the schema cannot be read: {detail}")),
+    }
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
+                tracing::warn!(path = %path.display(), %error, "a scratch copy could not be removed");
+            }
+        }
+    }
+}

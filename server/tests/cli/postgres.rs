@@ -1,0 +1,117 @@
+//! PostgreSQL by the command line: the story of one database, and what a person gets wrong. Skipped, and said, where the machine has none.
+
+use crate::support::Host;
+
+#[path = "../../../engine/src/postgres/tests/server.rs"]
+mod server;
+
+#[test]
+fn a_server_s_database_is_protected_lost_and_brought_back() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    let url = server.shop("told");
+    std::fs::write(host.path("url.txt"), format!("{url}\n")).unwrap();
+
+    let added = &host.results(&["db", "add", "--url-file", "url.txt", "--name", "shop"])[0];
+    assert_eq!(added["location"], format!("postgresql://postgres@127.0.0.1:{}/told", server.port));
+    let again = host.run(&["db", "add", &url]);
+    assert!(again.exit == 0 && again.stderr.contains("--url-file") && again.stdout.contains("already"), "{again:?}");
+    assert!(host.ok(&["doctor", "shop"]).contains("sound"));
+
+    let made = &host.results(&["create", "shop"])[0];
+    assert_eq!(
+        (made["verdict"].as_str(), made["level"].as_str(), made["total_records"].as_u64()),
+        (Some("good"), Some("opened"), Some(1003))
+    );
+    let id = made["id"].as_str().unwrap();
+    let shown = host.ok(&["show", id]);
+    assert!(shown.contains("dump_contents") && shown.contains("row_counts"), "{shown}");
+    let verified = &host.results(&["verify", id, "--test-restore"])[0];
+    assert_eq!(verified["level"], "restored", "{verified}");
+    // An archive file is checked without a vault and without a server.
+    let archive = made["path"].as_str().unwrap();
+    assert_eq!(host.results(&["verify", archive, "--data", "nowhere"])[0]["level"], "opened");
+    host.ok(&["restore", "--path", archive, "--to", "told.dump"]);
+    assert!(std::fs::read(host.path("told.dump")).unwrap().starts_with(b"PGDMP"));
+
+    // Into a new database, by default and by name
+    let restored = &host.results(&["restore", id])[0];
+    assert!(restored["path"].as_str().unwrap().contains("/told_2") && restored["live_unchanged"] == true, "{restored}");
+    host.ok(&["restore", id, "--to", "told_again"]);
+    assert_eq!(server.psql("told_again", "SELECT count(*) FROM orders"), "1000");
+    host.fails(&["restore", id, "--to", "told_again"], "target_exists", 7);
+    host.ok(&["restore", id, "--to", &server.url("told_by_url")]);
+    assert_eq!(server.psql("told_by_url", "SELECT count(*) FROM orders"), "1000");
+
+    // In its place, and back
+    server.psql("told", "DELETE FROM orders WHERE id > 5");
+    let plan = host.ok(&["restore", id, "--replace", "--dry-run"]);
+    assert!(
+        plan.contains("orders") && plan.contains("995 rows more") && plan.contains("kept on the server") && plan.contains("names change"),
+        "{plan}"
+    );
+    host.fails(&["restore", id, "--replace"], "not_confirmed", 7);
+    let replaced = &host.results(&["restore", id, "--replace", "--yes"])[0];
+    assert_eq!(server.psql("told", "SELECT count(*) FROM orders"), "1000");
+    assert!(replaced["kept"]["name"].as_str().unwrap().starts_with("told_before_"), "{replaced}");
+    host.ok(&["undo", replaced["job"].as_str().unwrap(), "--yes"]);
+    assert_eq!(server.psql("told", "SELECT count(*) FROM orders"), "5");
+
+    // What is lost shows, as for any database
+    let lost = host.run(&["create", "shop"]);
+    assert_eq!(lost.exit, 4, "{lost:?}");
+    for file in walk(host.dir.path()) {
+        let text = std::fs::read(&file).unwrap();
+        let clear = text.windows(6).any(|window| window == b"s3cret");
+        assert!(!clear || file.ends_with("url.txt"), "{}", file.display());
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_url_is_said_and_makes_no_vault() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    server.shop("wrong");
+    for (url, code, exit) in [
+        (server.url("no_such"), "database_missing", 3),
+        (server.url_of("postgres", "hunter2", "wrong"), "login_refused", 8),
+        (format!("postgresql://postgres@127.0.0.1:{}/wrong", server.port), "password_needed", 8),
+        ("postgresql://app:hunter2@127.0.0.1:1/wrong".to_owned(), "server_unreachable", 1),
+        ("postgresql://app:hunter2%zz@127.0.0.1/wrong".to_owned(), "invalid", 2),
+    ] {
+        host.fails(&["db", "add", &url], code, exit);
+        let run = host.run(&["db", "add", &url]);
+        assert!(!run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"), "{run:?}");
+        let run = host.run(&["create", &url]);
+        assert!(run.exit == exit && !run.stderr.contains("hunter2"), "{run:?}");
+        assert!(!host.path("keepstone-data").exists(), "{url}");
+    }
+    host.ok(&["db", "add", &server.url("wrong")]);
+    let unknown = host.run(&["list", "postgresql://app:hunter2@127.0.0.1/elsewhere"]);
+    assert!(unknown.exit == 3 && !unknown.stderr.contains("hunter2"), "{unknown:?}");
+}
+
+/// Nothing but the machine's own folders is looked at for tools: without them everything else works, and what is missing is said.
+#[test]
+fn the_environment_is_read_as_libpq_reads_it() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    server.shop("environment");
+    let run = crate::support::run(
+        host.command(&["create", "postgresql:///environment"])
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", server.port.to_string())
+            .env("PGUSER", "postgres")
+            .env("PGPASSWORD", server::PASSWORD),
+    );
+    assert_eq!(run.exit, 0, "{run:?}");
+    // Not kept: the next one needs it, too.
+    host.fails(&["create", "environment"], "password_needed", 8);
+    let run = crate::support::run(host.command(&["create", "environment"]).env("PGPASSWORD", server::PASSWORD));
+    assert_eq!(run.exit, 0, "{run:?}");
+}
