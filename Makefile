@@ -30,7 +30,7 @@ fuzz: ## Feeds the readers of archives, metadata and databases with mutations (2
 build: ## Makes target/release/keepstone, one binary with everything inside (first time: about 10 minutes)
 	@exec scripts/build.sh
 
-bench: ## Compares create, verify and restore with cp, sqlite3 .backup, gzip, zstd and restic (20 minutes; BENCH_MB="256 2048")
+bench: ## Compares create, verify and restore with cp, sqlite3 .backup, gzip, zstd and restic (20 minutes; BENCH_MB="256")
 	@exec scripts/bench.sh
 
 screenshots: ## Writes every page, light, dark and phone, to end2end/screenshots (3 minutes)

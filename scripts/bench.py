@@ -7,7 +7,7 @@ otherwise. The writer is another process that commits as fast as it can; its lon
 import json, os, platform, shutil, sqlite3, statistics, subprocess, sys, tempfile, threading, time
 
 KEEPSTONE = os.path.abspath(sys.argv[1])
-SIZES_MB = [int(size) for size in os.environ.get("BENCH_MB", "256 2048").split()]
+SIZES_MB = [int(size) for size in os.environ.get("BENCH_MB", "16 256 2048").split()]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 MEMORY_LIMIT_MIB = 128
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the optimised binary beside cp, `sqlite3 .backup`, that with gzip, with zstd, and with restic, in one run. BENCH_MB (default
-# "256 2048") are the sizes, BENCH_ROUNDS (default 3) how often, BENCH_DIR where (four times the largest size must be free there).
+# "16 256 2048") are the sizes, BENCH_ROUNDS (default 3) how often, BENCH_DIR where (four times the largest size must be free there).
 source "$(dirname "$0")/common.sh"
 for tool in sqlite3 python3 zstd; do
   command -v $tool >/dev/null || apt_install $tool || die "$tool is missing (Debian: apt install $tool)"
