@@ -19,7 +19,7 @@ for (const javaScriptEnabled of [true, false]) {
       await done(admin);
       const [backup] = await keepstone.ok("list", "shop");
       await admin.goto(`/backups/${backup.id}`);
-      await expect(admin.getByText(`yes: AES-256-GCM, key ${key.id} (pbkdf2)`)).toBeVisible();
+      await expect(admin.getByText(`yes: AES-256-GCM, key ${key.id} (pbkdf2-hmac-sha256)`)).toBeVisible();
 
       // Over the live database, and its safety backup is what the database's own setting says.
       await sqlite.execute(path, "DELETE FROM orders");

@@ -1,6 +1,6 @@
 //! The environment variables of a predecessor's deployment, as far as verbs of the command line mind them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keepstone_engine::{
     Error, import,
