@@ -192,6 +192,15 @@ class Keepstone:
     def list_schedules(self, database=None):
         return self.request("GET", "/schedules", query={"database": database or self.database})["results"]
 
+    def cleanup_schedule(self, database=None, **wish):
+        """When cleanup looks at a database by itself; with a wish (cron, time_zone, every_secs, after_backups, paused) it is set."""
+        path = "/databases/%s/cleanup/schedule" % self._database(database)
+        return self.request("PUT", path, wish) if wish else self.request("GET", path)
+
+    def limits(self, **wish):
+        """What holds for all jobs; with a wish (max_running, hung_after_secs, stop_within_secs) it is set."""
+        return self.request("PUT", "/limits", wish) if wish else self.request("GET", "/limits")
+
     def add_schedule(self, cron=None, time_zone=None, every_secs=None, database=None, **more):
         wish = dict(more, cron=cron, time_zone=time_zone, every_secs=every_secs)
         return self.request("POST", "/databases/%s/schedules" % self._database(database), wish)

@@ -280,6 +280,7 @@ pub const OBJECTIVE_SLACK_SECS: u64 = 2 * 3600;
 
 /// What holds for all jobs of a vault, in whichever process they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct JobLimits {
     /// So many queued backups run at once, and so many verifications; restores and cleanups are not held back. What a person begins at a

@@ -47,6 +47,8 @@ pub const API_POLICY: &[ApiRule] = &[
     rule("GET", "/stats", Read, Filtered),
     rule("GET", "/doctor", Admin, Vault),
     rule("GET", "/keys", Admin, Vault),
+    rule("GET", "/limits", Read, Vault),
+    rule("PUT", "/limits", Admin, Vault),
     // Databases
     rule("GET", "/databases", Read, Filtered),
     rule("POST", "/databases", Admin, Vault),
@@ -63,6 +65,8 @@ pub const API_POLICY: &[ApiRule] = &[
     rule("PUT", "/databases/{database}/retention", Admin, One),
     rule("POST", "/databases/{database}/retention/preview", Read, One),
     rule("POST", "/databases/{database}/cleanup", Delete, One),
+    rule("GET", "/databases/{database}/cleanup/schedule", Read, One),
+    rule("PUT", "/databases/{database}/cleanup/schedule", Admin, One),
     // Backups
     rule("GET", "/backups", Read, Filtered),
     rule("GET", "/backups/{backup}", Read, One),

@@ -12,10 +12,12 @@ mod extract;
 pub(super) mod gate;
 mod import;
 mod jobs;
+mod limits;
 mod metrics;
 mod once;
 mod problem;
 mod restores;
+mod rhythm;
 mod schedules;
 mod trash;
 mod vault;
@@ -129,8 +131,10 @@ pub(super) fn router(api: Api) -> (Router, OpenApi) {
         .merge(databases::router())
         .merge(export::router())
         .merge(jobs::router())
+        .merge(limits::router())
         .merge(metrics::router())
         .merge(restores::router())
+        .merge(rhythm::router())
         .merge(schedules::router())
         .merge(trash::router())
         .merge(vault::router())

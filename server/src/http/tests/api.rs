@@ -275,6 +275,28 @@ async fn schedules_and_retention_are_changed_and_what_does_not_fit_is_told() {
     let (_, set) = server.call(&token, "PUT", "/databases/shop/retention", Some(&json!({ "policy": { "daily": 3 } })), &[]).await;
     assert_eq!((&set["set"], set["before"]["daily"].as_u64(), set["policy"]["daily"].as_u64()), (&json!(true), Some(7), Some(3)), "{set}");
 
+    let rhythm = async |wish: Value| server.call(&token, "PUT", "/databases/shop/cleanup/schedule", Some(&wish), &[]).await;
+    let (_, set) = rhythm(json!({ "cron": "30 4 * * *", "time_zone": "Europe/Berlin" })).await;
+    assert_eq!((set["schedule"]["cron"].as_str(), &set["schedule"]["after_backups"]), (Some("30 4 * * *"), &json!(true)), "{set}");
+    let (_, moved) = rhythm(json!({ "time_zone": "UTC", "paused": true })).await;
+    assert_eq!((moved["schedule"]["time_zone"].as_str(), &moved["cleanup"]["next_at"]), (Some("UTC"), &Value::Null), "{moved}");
+    let (_, every) = rhythm(json!({ "every_secs": 7200, "paused": false, "after_backups": false })).await;
+    assert_eq!(every["cleanup"]["rhythm"], "every 2 h", "{every}");
+    assert_eq!(server.call(&token, "GET", "/databases/shop/cleanup/schedule", None, &[]).await.1["schedule"], every["schedule"]);
+    for refused in [
+        json!({ "time_zone": "UTC" }),
+        json!({ "every_secs": 60 }),
+        json!({ "cron": "0 4 31 2 *" }),
+        json!({ "cron": "0 4 * * *", "every_secs": 7200 }),
+    ] {
+        assert_eq!(rhythm(refused.clone()).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+    }
+    let limits = async |wish: Value| server.call(&token, "PUT", "/limits", Some(&wish), &[]).await;
+    let (_, set) = limits(json!({ "max_running": 3 })).await;
+    assert_eq!(set, json!({ "max_running": 3, "hung_after_secs": 900, "stop_within_secs": 30 }));
+    assert_eq!(server.call(&token, "GET", "/limits", None, &[]).await.1, set);
+    assert_eq!(limits(json!({ "max_running": 0 })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+
     let post = async |body: Value| {
         let (status, problem) = server.call(&token, "POST", "/databases/shop/schedules", Some(&body), &[]).await;
         (status.as_u16(), problem["code"].as_str().unwrap_or_default().to_owned(), problem["field"].as_str().map(str::to_owned))
