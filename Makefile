@@ -18,7 +18,7 @@ run: ## Builds and starts the console with a demo database on http://127.0.0.1:8
 dev: ## The same, and builds again whenever a file is saved
 	@exec scripts/dev.sh
 
-test: ## Installs what the tests need and runs all: format, lints, unit, HTTP, CLI and browser tests (first time: 15 to 25 minutes)
+test: ## Installs what the tests need and runs all: format, lints, unit, HTTP, CLI and browser tests (first time: about 36 minutes; then 12)
 	@exec scripts/test.sh
 
 torture: ## Kills, faults, damage, full disks and malformed databases in large, with figures (20 minutes; MINUTES=120)

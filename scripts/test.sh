@@ -23,7 +23,7 @@ native=(-p keepstone-model -p keepstone-cipher -p keepstone-engine -p keepstone-
 
 rust_tests() {
   local began=$SECONDS log=$logs/rust.log status=0
-  say "Rust tests: unit, property, HTTP, command line, tidy (cold 6 minutes, warm 2)"
+  say "Rust tests: unit, property, HTTP, command line, tidy (cold 12 minutes, warm 5)"
   set +e
   cargo test --locked --quiet --no-fail-fast "${native[@]}" 2>&1 | tee "$log" |
     grep -vE '^(running [0-9]+ tests?|[.i]+( [0-9]+/[0-9]+)?|test result: ok.*|)$'
@@ -38,7 +38,7 @@ rust_tests() {
 
 browser_tests() {
   local began=$SECONDS report=$logs/playwright.json status=0
-  say "Browser tests: Playwright against the packaged binary (5 minutes)"
+  say "Browser tests: Playwright against the packaged binary (7 minutes)"
   rm -f "$report"
   (cd end2end && KEEPSTONE_BIN="$binary" CHROMIUM="$chromium" PLAYWRIGHT_JSON_OUTPUT_NAME="$report" KEEPSTONE_CACHE="$CACHE" \
     npx --no-install playwright test --reporter=line,json) || status=$?
@@ -51,7 +51,7 @@ browser_tests() {
 
 not_run() { say "$1: not run, because $2"; count "$1 (not run)" 0 1 0 0; }
 
-say "Keepstone's tests. From nothing 15 to 25 minutes on two cores, otherwise about 5."
+say "Keepstone's tests. From nothing about 36 minutes on two cores, otherwise 12."
 scripts/setup.sh
 scripts/setup-npm.sh
 scripts/setup-faketime.sh
