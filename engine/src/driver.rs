@@ -125,7 +125,7 @@ pub(crate) trait Driver: Debug + Sync {
 /// A look into an image.
 pub(crate) trait Inside {
     /// Takes the plain image in: `extract` streams it into the writer that it is given (the path is for faults).
-    fn take(&mut self, extract: &mut dyn FnMut(&mut dyn Write, &Path) -> Result<()>) -> Result<()>;
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()>;
 
     /// Adds the checks of what was taken in, which was found whole.
     fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()>;

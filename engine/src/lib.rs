@@ -18,6 +18,7 @@ pub mod convert;
 pub mod create;
 pub mod databases;
 pub mod delete;
+mod direct;
 pub mod doctor;
 pub mod driver;
 pub mod durable;

@@ -3,13 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use keepstone_model::{
     job::{Progress, Step},
     metadata::{Form, Metadata},
@@ -22,7 +21,7 @@ use super::{
     codec,
     hashes::{self, Block},
 };
-use crate::{Error, Monitor, Result, image::hex, keys::Key};
+use crate::{Error, Monitor, Result, direct::DirectReader, image::hex, keys::Key};
 
 /// Where the payload stands in the file, and what it must be.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +32,8 @@ pub(super) struct Place {
 }
 
 /// The stored bytes, in order, hashed as they are read.
-struct StoredPayload<'a> {
-    file: &'a File,
+struct StoredPayload {
+    file: DirectReader,
     place: Place,
     done_bytes: u64,
     hasher: Sha256,
@@ -43,15 +42,16 @@ struct StoredPayload<'a> {
     fault: Option<io::Error>,
 }
 
-impl<'a> StoredPayload<'a> {
-    fn new(file: &'a File, place: Place) -> Self {
-        Self { file, place, done_bytes: 0, hasher: Sha256::new(), crc: flate2::Crc::new(), fault: None }
+impl StoredPayload {
+    fn new(file: &File, place: Place) -> io::Result<Self> {
+        let file = DirectReader::new(file, place.start)?;
+        Ok(Self { file, place, done_bytes: 0, hasher: Sha256::new(), crc: flate2::Crc::new(), fault: None })
     }
 
-    /// What is wrong with the bytes, all of which must have been read.
-    fn verdict(self, payload_hash: &str) -> std::result::Result<(), String> {
-        if self.done_bytes != self.place.size_bytes {
-            return Err(format!("the image ends after {} of {} payload bytes", self.done_bytes, self.place.size_bytes));
+    /// What is wrong with the bytes, all of which must have been used.
+    fn verdict(self, used_bytes: u64, payload_hash: &str) -> std::result::Result<(), String> {
+        if used_bytes != self.place.size_bytes || self.done_bytes != self.place.size_bytes {
+            return Err(format!("the image ends after {used_bytes} of {} payload bytes", self.place.size_bytes));
         }
         if hex(&self.hasher.finalize()) != payload_hash {
             return Err("the payload is not the one that was written (payload_hash)".to_owned());
@@ -63,11 +63,11 @@ impl<'a> StoredPayload<'a> {
     }
 }
 
-impl Read for StoredPayload<'_> {
+impl Read for StoredPayload {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.place.size_bytes - self.done_bytes).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
-        let read = match self.file.read_at(&mut buffer[..wanted], self.place.start + self.done_bytes) {
+        let read = match self.file.read(&mut buffer[..wanted]) {
             Ok(read) => read,
             Err(fault) if fault.kind() == io::ErrorKind::Interrupted => return Err(fault),
             Err(fault) => {
@@ -80,6 +80,56 @@ impl Read for StoredPayload<'_> {
         self.crc.update(&buffer[..read]);
         self.done_bytes += read as u64;
         Ok(read)
+    }
+}
+
+/// Blocks that may wait at one place.
+const AHEAD: usize = 4;
+
+/// Reads the stored bytes before they are asked for: the disk and the hash of the one do not wait for the decoder of the other. Ends with the
+/// last byte, a fault (which `stored` keeps) or when nobody asks any more.
+fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Vec<u8>>) -> StoredPayload {
+    loop {
+        let mut block = vec![0; BLOCK_BYTES];
+        match fill(&mut stored, &mut block) {
+            Err(fault) => {
+                stored.fault.get_or_insert(fault);
+                return stored;
+            }
+            Ok(0) => return stored,
+            Ok(read) => block.truncate(read),
+        }
+        if blocks.send(block).is_err() {
+            return stored;
+        }
+    }
+}
+
+/// The stored bytes as [`read_ahead`] hands them over. After a fault there they end early.
+struct Ahead {
+    blocks: Receiver<Vec<u8>>,
+    block: Vec<u8>,
+    at: usize,
+    used_bytes: u64,
+}
+
+impl Ahead {
+    fn new(blocks: Receiver<Vec<u8>>) -> Self {
+        Self { blocks, block: Vec::new(), at: 0, used_bytes: 0 }
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.block.len() {
+            let Ok(block) = self.blocks.recv() else { return Ok(0) };
+            (self.block, self.at) = (block, 0);
+        }
+        let count = buffer.len().min(self.block.len() - self.at);
+        buffer[..count].copy_from_slice(&self.block[self.at..self.at + count]);
+        self.at += count;
+        self.used_bytes += count as u64;
+        Ok(count)
     }
 }
 
@@ -139,7 +189,7 @@ impl Stored<'_> {
     /// Reads every stored byte and compares the hash.
     pub(super) fn check(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
         let pace = Pace::new(monitor, step, self.place.size_bytes);
-        let mut stored = StoredPayload::new(self.file, self.place);
+        let mut stored = StoredPayload::new(self.file, self.place).map_err(|fault| Error::io(self.path, fault))?;
         let mut block = vec![0; BLOCK_BYTES];
         loop {
             pace.at(stored.done_bytes)?;
@@ -147,48 +197,55 @@ impl Stored<'_> {
                 break;
             }
         }
-        stored.verdict(&self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))
+        let used_bytes = stored.done_bytes;
+        stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))
     }
 
     /// Writes the image into `sink`, at most as many bytes as the metadata says, and compares all hashes.
-    pub(super) fn extract(&self, sink: &mut dyn Write, sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
-        let mut stored = StoredPayload::new(self.file, self.place);
-        let hashes = std::thread::scope(|scope| {
-            // The two hashes run beside the decoder: each takes about as long as it does.
-            let (backup, blocks) = bounded::<Block>(4);
+    pub(super) fn extract(&self, sink: &mut (dyn Write + Send), sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        let stored = StoredPayload::new(self.file, self.place).map_err(|fault| Error::io(self.path, fault))?;
+        let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
+            // Both disks and the two hashes run beside the decoder: each takes about as long as it does.
+            let (ahead, blocks) = bounded(AHEAD);
+            let reader = scope.spawn(move || read_ahead(stored, &ahead));
+            let mut stored = Ahead::new(blocks);
+            let (backup, blocks) = bounded::<Block>(AHEAD);
             let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
-            let (restore, blocks) = bounded::<Block>(4);
+            let (restore, blocks) = bounded::<Block>(AHEAD);
             let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, &blocks));
+            let (written, blocks) = bounded::<Block>(AHEAD);
+            let writer = scope.spawn(move || blocks.iter().try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush()));
             let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
-                sink.write_all(&block).map_err(|fault| Error::io(sink_path, fault))?;
-                let hashed = backup.send(Arc::clone(&block)).is_ok() && restore.send(block).is_ok();
-                if hashed { Ok(()) } else { Err(Error::Internal("a hashing thread ended early".to_owned())) }
+                let taken = [&written, &backup, &restore].iter().all(|to| to.send(Arc::clone(&block)).is_ok());
+                // The writer, of a fault that it tells; or one that panicked.
+                if taken { Ok(()) } else { Err(Error::Internal("a thread of the archive reader ended early".to_owned())) }
             });
-            drop((backup, restore));
-            let joined = (backup_hash.join(), restore_hash.join());
-            decoded.map(|()| joined)
+            let used_bytes = stored.used_bytes;
+            // Nobody asks any more, and no more comes: the threads end.
+            drop((stored, written, backup, restore));
+            (decoded, used_bytes, (reader.join(), writer.join(), backup_hash.join(), restore_hash.join()))
         });
-        let (Ok(backup_hash), Ok(restore_hash)) = hashes? else {
-            return Err(Error::Internal("a hashing thread panicked".to_owned()));
+        let (Ok(mut stored), Ok(written), Ok(backup_hash), Ok(restore_hash)) = joined else {
+            return Err(Error::Internal("a thread of the archive reader panicked".to_owned()));
         };
-        stored.verdict(&self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
+        written.map_err(|fault| Error::io(sink_path, fault))?;
+        // The file's own fault first: to the decoder it looked like damage.
+        if let Some(fault) = stored.fault.take() {
+            return Err(Error::io(self.path, fault));
+        }
+        decoded?;
+        stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
         if backup_hash != self.metadata.backup_hash {
             return Err(self.corrupt("the image is not the one that was backed up (backup_hash)"));
         }
         if restore_hash != self.metadata.restore_hash {
             return Err(self.corrupt("the image does not fit its restore_hash"));
         }
-        sink.flush().map_err(|fault| Error::io(sink_path, fault))
+        Ok(())
     }
 
     /// Decompresses block by block, up to the declared size and not a byte further.
-    fn decode(
-        &self,
-        stored: &mut StoredPayload<'_>,
-        step: Step,
-        monitor: &dyn Monitor,
-        each: &mut dyn FnMut(Block) -> Result<()>,
-    ) -> Result<()> {
+    fn decode(&self, stored: &mut Ahead, step: Step, monitor: &dyn Monitor, each: &mut dyn FnMut(Block) -> Result<()>) -> Result<()> {
         let size_bytes = self.metadata.original_size;
         let pace = Pace::new(monitor, step, size_bytes);
         let mut done_bytes = 0;
@@ -219,10 +276,7 @@ impl Stored<'_> {
         match outcome {
             Ok(None) => Ok(()),
             Ok(Some(detail)) => Err(self.corrupt(detail)),
-            Err(fault) => match stored.fault.take() {
-                Some(fault) => Err(Error::io(self.path, fault)),
-                None => Err(self.corrupt(format!("the payload cannot be read after {done_bytes} bytes of the image: {fault}"))),
-            },
+            Err(fault) => Err(self.corrupt(format!("the payload cannot be read after {done_bytes} bytes of the image: {fault}"))),
         }
     }
 }

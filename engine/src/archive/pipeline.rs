@@ -4,7 +4,6 @@
 //! Every queue is bounded, so a slow disk holds up the caller instead of filling memory: at most [`QUEUE`] blocks stand between the two ends.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -24,7 +23,7 @@ use super::{
     container::Container,
     hashes::{self, Block},
 };
-use crate::{Error, Result, image::hex, keys::Key, priority::Priority};
+use crate::{Error, Result, direct::DirectFile, image::hex, keys::Key, priority::Priority};
 
 /// Blocks that may wait at one place.
 const QUEUE: usize = 8;
@@ -47,7 +46,7 @@ enum Next {
 
 /// The payload as it stands in the file.
 pub(super) struct Payload {
-    pub(super) container: Container<File>,
+    pub(super) container: Container<DirectFile>,
     pub(super) size_bytes: u64,
     pub(super) stored_hash: String,
     pub(super) backup_hash: String,
@@ -55,7 +54,7 @@ pub(super) struct Payload {
 }
 
 struct Stored {
-    container: Container<File>,
+    container: Container<DirectFile>,
     size_bytes: u64,
     hash: String,
 }
@@ -87,7 +86,7 @@ impl Pipeline {
     /// Starts the threads that fill `container`, which is the file at `path`.
     pub(super) fn start(
         path: &Path,
-        container: Container<File>,
+        container: Container<DirectFile>,
         codec: Codec,
         form: Form,
         key: Option<Key>,
@@ -251,7 +250,7 @@ fn encrypt(mut encryptor: Encryptor, blocks: &Receiver<Next>, sealed: &Sender<Ve
 
 /// Writes the bytes in order. Ends with the file's first fault; its queue is closed by that, which the caller meets at the next block.
 fn store<B: AsRef<[u8]>>(
-    mut container: Container<File>,
+    mut container: Container<DirectFile>,
     stored: impl Iterator<Item = io::Result<B>>,
     abandoned: &AtomicBool,
 ) -> io::Result<Stored> {

@@ -167,7 +167,7 @@ impl Archive {
     /// Streams the plain image into `sink`, never more than the declared size, and checks `payload_hash`, size, `backup_hash` and
     /// `restore_hash` on the way: what the sink got is only to be trusted once this returned `Ok`. Progress is in image bytes. `sink_path`
     /// is named where the sink fails. A locked archive is refused with `WrongPassword`.
-    pub fn extract(&self, sink: &mut dyn Write, sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+    pub fn extract(&self, sink: &mut (dyn Write + Send), sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
         if self.is_locked() {
             return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
         }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    direct::DirectFile,
     image::ImageSink,
     keys::{DataKey, Stretched},
     priority::Priority,
@@ -100,7 +101,7 @@ impl ArchiveWriter {
             std::io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
             _ => Error::io(path, source),
         })?;
-        let container = Container::begin(file, payload_entry).map_err(|source| Error::io(path, source))?;
+        let container = Container::begin(DirectFile::new(file), payload_entry).map_err(|source| Error::io(path, source))?;
         let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
         let pipeline = Pipeline::start(path, container, codec, options.form, payload_key, options.priority)?;
         Ok(Self {
@@ -151,7 +152,7 @@ impl ArchiveWriter {
         if text.len() as u64 > METADATA_LIMIT_BYTES {
             return Err(Error::Internal(format!("metadata of {} bytes is larger than a reader accepts", text.len())));
         }
-        let file = payload.container.finish(&text).map_err(|source| Error::io(&self.path, source))?;
+        let file = payload.container.finish(&text).and_then(DirectFile::into_file).map_err(|source| Error::io(&self.path, source))?;
         let archive_size_bytes =
             settle(&file, &facts, self.payload_entry, text.len() as u64).map_err(|source| Error::io(&self.path, source))?;
         Ok(Written { metadata, archive_size_bytes })

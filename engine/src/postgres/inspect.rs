@@ -71,7 +71,7 @@ pub(super) struct Look<'a> {
 }
 
 impl Inside for Look<'_> {
-    fn take(&mut self, extract: &mut dyn FnMut(&mut dyn Write, &Path) -> Result<()>) -> Result<()> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
         let form = self.form;
         let (chunks, dump) = bounded::<Vec<u8>>(8);
         let (extracted, found) = std::thread::scope(|scope| {

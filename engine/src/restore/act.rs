@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -27,7 +27,9 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    backups, checkup, databases, driver, durable,
+    backups, checkup, databases,
+    direct::DirectReader,
+    driver, durable,
     image::RestoreHasher,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
     keys::{self, Passwords, Stretched},
@@ -140,12 +142,10 @@ fn new_file(
         durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes())?;
     }
     monitor.step(Step::Write);
-    extract(archive, &temporary.0, Step::Write, monitor)?;
+    write_durably(archive, &temporary.0, Step::Write, monitor)?;
     monitor.step(Step::Check);
-    read_back(&temporary.0, archive.form(), &metadata, monitor)?;
-    if verify && archive.form() == Form::Sqlite {
-        check_image(&temporary.0, &metadata, Damage::Refused, monitor)?;
-    }
+    let look = if verify && archive.form() == Form::Sqlite { Look::Inside } else { Look::AtBytes };
+    check_written(&temporary.0, archive.form(), &metadata, look, monitor)?;
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
         job: None,
@@ -259,9 +259,8 @@ pub(crate) fn replace_sqlite(
 pub(crate) fn test_restore_sqlite(staging: &Path, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
     let begun = Instant::now();
     let scratch = Temporary(staging.join("test.sqlite"));
-    let tried = extract(archive, &scratch.0, Step::Verify, monitor)
-        .and_then(|()| read_back(&scratch.0, archive.form(), archive.metadata(), monitor))
-        .and_then(|()| check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor));
+    let tried = write_durably(archive, &scratch.0, Step::Verify, monitor)
+        .and_then(|()| check_written(&scratch.0, archive.form(), archive.metadata(), Look::Inside, monitor));
     let (result, detail) = match tried {
         Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
         Err(error) => verdict(error)?,
@@ -357,13 +356,61 @@ pub(super) fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn 
     sink.flush().map_err(|error| Error::io(path, error))
 }
 
-/// Makes the file durable, drops it from the page cache, and compares what the disk gives back with the backup.
+/// So much is written before it is sent to the disk, while the next is being decoded: the last sync has little left to do.
+const SYNC_EVERY_BYTES: usize = 16 << 20;
+
+/// A new file whose bytes are on their way to the disk soon after they are written.
+struct Steady {
+    file: fs::File,
+    unsynced_bytes: usize,
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced_bytes += written;
+        if self.unsynced_bytes >= SYNC_EVERY_BYTES {
+            self.unsynced_bytes = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The image as a new file, durable on return.
+fn write_durably(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+    let mut sink = Steady { file: create_private(path)?, unsynced_bytes: 0 };
+    archive.extract(&mut sink, path, step, monitor)?;
+    sink.file.sync_all().map_err(|error| Error::io(path, error))
+}
+
+/// How closely a restored file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    AtBytes,
+    /// And it is opened, checked and counted.
+    Inside,
+}
+
+/// Compares what the disk gives back with the backup, past the page cache where that can be done, and looks inside meanwhile.
+fn check_written(path: &Path, form: Form, metadata: &Metadata, look: Look, monitor: &dyn Monitor) -> Result<()> {
+    std::thread::scope(|scope| {
+        let inside = (look == Look::Inside).then(|| scope.spawn(|| check_image(path, metadata, Damage::Refused, monitor)));
+        let bytes = read_back(path, form, metadata, monitor);
+        let inside = inside.map_or(Ok(Ok(())), std::thread::ScopedJoinHandle::join);
+        // Bytes that are not the backup's explain whatever was found inside.
+        bytes?;
+        inside.map_err(|_| Error::Internal("a checking thread panicked".to_owned()))?
+    })
+}
+
 fn read_back(path: &Path, form: Form, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
     let fault = |error| Error::io(path, error);
-    let mut file = fs::File::open(path).map_err(fault)?;
-    file.sync_all().map_err(fault)?;
-    // Advice only: where it is not taken, this reads memory instead of the disk.
-    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    let mut file = fs::File::open(path).and_then(|file| DirectReader::new(&file, 0)).map_err(fault)?;
     let (mut hasher, mut block, mut seen) = (RestoreHasher::of(form), vec![0; 1 << 20], 0_u64);
     let mut told = Progress { step: Step::Check, done_bytes: 0, total_bytes: metadata.original_size, elapsed_ms: 0 };
     let begun = Instant::now();

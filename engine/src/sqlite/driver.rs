@@ -161,7 +161,7 @@ struct Scratch<'a> {
 }
 
 impl Inside for Scratch<'_> {
-    fn take(&mut self, extract: &mut dyn FnMut(&mut dyn Write, &Path) -> Result<()>) -> Result<()> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
         fs::remove_file(&self.path).or_else(ignore_missing).map_err(|error| Error::io(&self.path, error))?;
         let mut sink = BufWriter::with_capacity(1 << 20, create_private(&self.path)?);
         extract(&mut sink, &self.path)?;

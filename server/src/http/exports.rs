@@ -83,7 +83,7 @@ fn options(source: ExportSource, person: &Person, query: &str) -> Result<ExportO
 }
 
 /// Flushing small pieces through would make many small ones on the wire.
-struct Whole<'a>(&'a mut dyn Write);
+struct Whole<'a>(&'a mut (dyn Write + Send));
 
 impl Write for Whole<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -24,7 +24,7 @@ pub(super) fn archive(archive: Archive) -> ReceiverStream<io::Result<Bytes>> {
 /// for whole.
 pub(super) fn stream(
     what: String,
-    write: impl FnOnce(&mut dyn Write, &dyn Monitor) -> Result<()> + Send + 'static,
+    write: impl FnOnce(&mut (dyn Write + Send), &dyn Monitor) -> Result<()> + Send + 'static,
 ) -> ReceiverStream<io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
