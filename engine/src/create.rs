@@ -37,7 +37,9 @@ pub struct CreateOptions {
     pub tags: Vec<String>,
     pub app_label: Option<String>,
     pub pin: bool,
-    pub compression: Compression,
+    /// None: what the vault's [`Defaults`](crate::Defaults) say, zstd as a rule.
+    #[serde(default)]
+    pub compression: Option<Compression>,
     /// zstd 1–19 or gzip 1–9; none: the default of the compression.
     pub level: Option<i32>,
     /// How the database is read, where its engine has more than one way.
@@ -46,8 +48,9 @@ pub struct CreateOptions {
     /// Whether the archive is encrypted; none: what the environment and the database say.
     #[serde(default)]
     pub encrypt: Option<bool>,
-    /// Whether the archive is read back, opened and checked before it counts.
-    pub verify: bool,
+    /// Whether the archive is read back, opened and checked before it counts; none: what the vault's [`Defaults`](crate::Defaults) say, yes as a rule.
+    #[serde(default)]
+    pub verify: Option<bool>,
     /// Make none if the newest good backup is younger than this and holds the same content already: what starts and stops ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless_equal_within_secs: Option<u64>,
@@ -65,11 +68,11 @@ impl CreateOptions {
             tags: Vec::new(),
             app_label: None,
             pin: false,
-            compression: Compression::Zstd,
+            compression: None,
             level: None,
             image: ImageOptions::default(),
             encrypt: None,
-            verify: true,
+            verify: None,
             unless_equal_within_secs: None,
             actor: actor.into(),
         }
@@ -115,6 +118,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let _lock = running.lock_database(&database.id)?;
     // Before anything is read: a wish for encryption that cannot be met ends it here.
     let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
+    let defaults = running.vault.defaults();
     let driver = driver::of(database.engine);
     let source = Source { vault: running.vault, database: &database, staging: &running.staging };
     if let Some(secs) = options.unless_equal_within_secs
@@ -132,11 +136,11 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         tags: &options.tags,
         app_label: options.app_label.as_deref(),
         pin: options.pin,
-        compression: options.compression,
+        compression: options.compression.unwrap_or(defaults.compression),
         level: options.level,
         loss: &|facts| compared(facts).loss,
         encrypt,
-        proof: options.verify.then_some(Depth::Opened),
+        proof: options.verify.unwrap_or(defaults.verify).then_some(Depth::Opened),
         actor: &options.actor,
         past: None,
     };

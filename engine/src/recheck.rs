@@ -10,7 +10,7 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result, Vault, databases,
+    Defaults, Result, Vault, databases,
     jobs::{self, JobFilter, JobRequest},
     verify::VerifyOptions,
 };
@@ -47,7 +47,7 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
     for database in databases::databases(vault)? {
         backups.extend(vault.catalog().backups_of(&database.id)?);
     }
-    for backup in due(backups, older_than, now) {
+    for backup in due(backups, older_than, vault.defaults(), now) {
         // One key a day: what was tried today in vain is not due again before tomorrow.
         let key = format!("recheck:{}:{}", backup.id, now.strftime("%Y%m%d"));
         let verify = VerifyOptions { rate_bytes_per_s: options.rate_bytes_per_s, ..VerifyOptions::new(backup.id, ACTOR) };
@@ -60,9 +60,11 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
 }
 
 /// The complete backups whose last proof is too old, or that have none; those first, then the oldest proof. A proof from the future says that
-/// a clock was wrong, and nothing else.
-fn due(backups: Vec<Backup>, older_than: SignedDuration, now: Timestamp) -> Vec<Backup> {
-    let checked_at = |backup: &Backup| backup.proof.as_ref().map(|proof| proof.checked_at).filter(|at| *at <= now);
+/// a clock was wrong, and nothing else. Where backups are left unproven on purpose, one without a proof has its time from when it was made.
+fn due(backups: Vec<Backup>, older_than: SignedDuration, defaults: Defaults, now: Timestamp) -> Vec<Backup> {
+    let proven_at = |backup: &Backup| backup.proof.as_ref().map(|proof| proof.checked_at);
+    let made_at = |backup: &Backup| (!defaults.verify).then_some(backup.created_at);
+    let checked_at = |backup: &Backup| proven_at(backup).or_else(|| made_at(backup)).filter(|at| *at <= now);
     let is_due =
         |backup: &Backup| backup.state == BackupState::Complete && checked_at(backup).is_none_or(|at| now.duration_since(at) >= older_than);
     let mut due: Vec<Backup> = backups.into_iter().filter(is_due).collect();
@@ -126,9 +128,23 @@ mod tests {
         let shop = database(&fixture.vault, "shop");
         let backup = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
         let week = SignedDuration::from_hours(7 * 24);
-        assert_eq!(due(vec![backup.clone()], week, at("2026-11-21T03:00:00Z")).len(), 0);
-        assert_eq!(due(vec![backup.clone()], week, at("2026-11-19T03:00:00Z")).len(), 1);
+        assert_eq!(due(vec![backup.clone()], week, Defaults::default(), at("2026-11-21T03:00:00Z")).len(), 0);
+        assert_eq!(due(vec![backup.clone()], week, Defaults::default(), at("2026-11-19T03:00:00Z")).len(), 1);
         let gone = Backup { state: BackupState::Missing, ..backup };
-        assert_eq!(due(vec![gone], week, at("2026-12-21T03:00:00Z")).len(), 0);
+        assert_eq!(due(vec![gone], week, Defaults::default(), at("2026-12-21T03:00:00Z")).len(), 0);
+    }
+
+    #[test]
+    fn what_is_left_unproven_on_purpose_has_its_week() {
+        let fixture = vault();
+        let shop = database(&fixture.vault, "shop");
+        let made = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
+        let unproven = Backup { proof: None, ..made };
+        let week = SignedDuration::from_hours(7 * 24);
+        let on_purpose = Defaults { verify: false, ..Defaults::default() };
+        let due_at = |defaults, now| due(vec![unproven.clone()], week, defaults, at(now)).len();
+        assert_eq!(due_at(Defaults::default(), "2026-11-01T04:00:00Z"), 1);
+        assert_eq!(due_at(on_purpose, "2026-11-01T04:00:00Z"), 0);
+        assert_eq!(due_at(on_purpose, "2026-11-08T04:00:00Z"), 1);
     }
 }

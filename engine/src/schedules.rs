@@ -6,7 +6,6 @@ use keepstone_model::{
     database::Database,
     event::EventResult,
     id::{DatabaseId, JobId, Kind},
-    retention::CountBy,
     schedule::{IfMissed, JobLimits, Preset, SCHEDULES_MAX, Schedule, Trigger, suggested_kind},
 };
 
@@ -271,7 +270,8 @@ pub fn apply_preset(vault: &Vault, options: &PresetOptions, now: Timestamp) -> R
         return Ok(PresetReport { schedules: list(vault, Some(&database.id), now)?, database, would_remove: 0 });
     }
     // Where it would remove many at once, cleanup waits until a person confirms that.
-    let kept = cleanup::set_policy(vault, &database.id, &options.preset.retention(), Consent::Later, CountBy::Good, &options.actor)?;
+    let kept =
+        cleanup::set_policy(vault, &database.id, &options.preset.retention(), Consent::Later, vault.defaults().count_by(), &options.actor)?;
     Ok(PresetReport { database: kept.database, schedules: list(vault, Some(&database.id), now)?, would_remove: kept.would_remove })
 }
 

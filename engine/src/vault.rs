@@ -5,13 +5,14 @@ use std::{
     io::ErrorKind,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Defaults, Error, Result,
     catalog::{Catalog, Live, give_up_reserve},
     delete, durable, guard,
     image::hex,
@@ -60,6 +61,7 @@ pub struct Vault {
     live: Live,
     keys: Keys,
     surroundings: Surroundings,
+    defaults: Mutex<Defaults>,
 }
 
 /// `vault.toml`.
@@ -103,7 +105,7 @@ impl Vault {
             let backups = place::settle(&data, marker, wished, &catalog)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
             let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
-            Self { keys: Keys::new(&data), data, backups, catalog, live, surroundings: Surroundings::default() }
+            Self { keys: Keys::new(&data), data, backups, catalog, live, surroundings: Surroundings::default(), defaults: Mutex::default() }
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;
@@ -129,6 +131,16 @@ impl Vault {
     /// What of the environment matters to PostgreSQL's clients; whoever opened the vault sets it.
     pub fn surroundings(&self) -> &Surroundings {
         &self.surroundings
+    }
+
+    /// How backups are made whose options leave it open.
+    pub fn defaults(&self) -> Defaults {
+        *self.defaults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says so, for as long as this vault is open.
+    pub fn set_defaults(&self, defaults: Defaults) {
+        *self.defaults.lock().unwrap_or_else(PoisonError::into_inner) = defaults;
     }
 
     pub(crate) fn live(&self) -> &Live {

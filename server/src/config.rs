@@ -1,6 +1,5 @@
-//! What the environment says, as a predecessor's deployment has it. What cannot be honoured yet stops the start with a sentence: a setting is
-//! never silently ignored. `KEEPSTONE_DATA`, `BACKUP_DIR` and
-//! what is about encryption are read where the command line is.
+//! What the environment says, as a predecessor's deployment has it. What cannot be honoured stops the start with a sentence: a setting is never
+//! silently ignored. `KEEPSTONE_DATA`, `BACKUP_DIR`, and what is about encryption, compression and checks, is read where the command line is.
 
 use anyhow::{Context, Result, bail};
 use keepstone_engine::{
@@ -92,9 +91,7 @@ fn retention(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Retenti
 fn check(variable: impl Fn(&str) -> Option<String>) -> Result<Environment> {
     let retention = retention(&variable)?;
     for name in ["BACKUP_COMPRESSION_ENABLED", "BACKUP_VERIFY_AFTER_CREATE"] {
-        if is_on(name, &variable)? == Some(false) {
-            bail!("{name}=false cannot be honoured by this version yet. Unset it to start.");
-        }
+        is_on(name, &variable)?;
     }
     let database = variable("DATABASE_URL");
     let cron = variable("BACKUP_SCHEDULE").map(|cron| cron.trim().to_owned());
@@ -151,7 +148,8 @@ mod tests {
             ("BACKUP_RETENTION_DAYS", "a month"),
             ("BACKUP_MAX_BACKUPS", "0"),
             ("BACKUP_ENABLED", "perhaps"),
-            ("BACKUP_VERIFY_AFTER_CREATE", "0"),
+            ("BACKUP_VERIFY_AFTER_CREATE", "later"),
+            ("BACKUP_COMPRESSION_ENABLED", "9"),
         ] {
             let refusal = with(&[(name, value)]).unwrap_err().to_string();
             assert!(refusal.contains(name), "{refusal}");

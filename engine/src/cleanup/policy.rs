@@ -56,7 +56,7 @@ pub(crate) fn set_managed_with(vault: &Vault, id: &DatabaseId, by: &str, policy:
     let own = present.retention_managed_by.as_deref() == Some(by);
     match policy {
         Some(policy) if own && present.retention == *policy => Ok(()),
-        Some(policy) => set(vault, id, policy, Some(by), consent, CountBy::Good, by).map(drop),
+        Some(policy) => set(vault, id, policy, Some(by), consent, vault.defaults().count_by(), by).map(drop),
         None if own => databases::set_retention(vault, id, &present.retention, None, by).map(drop),
         None => Ok(()),
     }

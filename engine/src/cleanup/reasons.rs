@@ -24,7 +24,8 @@ pub struct Reason {
 
 /// Of every backup that is not in the trash, by the database's own policy and what the catalog says alone.
 pub fn reasons(vault: &Vault, database: &DatabaseId, now: Timestamp) -> Result<BTreeMap<BackupId, Reason>> {
-    let plan = plan_by_catalog(vault, &PlanOptions::new(database.clone()), now)?;
+    let options = PlanOptions { count_by: vault.defaults().count_by(), ..PlanOptions::new(database.clone()) };
+    let plan = plan_by_catalog(vault, &options, now)?;
     let mut ahead = Ahead::of(vault, database, plan.database.paused, now)?;
     let mut rule = |rule, nth| ahead.nth(rule, nth);
     Ok(plan

@@ -47,7 +47,7 @@ impl Shop {
             description: "before the move".to_owned(),
             tags: vec!["kept".to_owned()],
             pin: true,
-            compression: Compression::Gzip,
+            compression: Some(Compression::Gzip),
             kind: Kind::Daily,
             ..CreateOptions::new(self.database.id.clone(), "alice")
         };

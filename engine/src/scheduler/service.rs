@@ -10,7 +10,6 @@ use std::{
 use jiff::Timestamp;
 use keepstone_model::{
     id::{DatabaseId, JobId},
-    retention::CountBy,
     schedule::{JobLimits, Trigger},
 };
 
@@ -275,8 +274,7 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
         if let Err(error) = housekeep(vault, Timestamp::now()) {
             tracing::error!(%error, "what expired in the trash could not be removed");
         }
-        // Backups of a scheduler are proven: a setting that says otherwise stops its start.
-        if let Err(error) = cleanup::tick(vault, Timestamp::now(), CountBy::Good) {
+        if let Err(error) = cleanup::tick(vault, Timestamp::now(), vault.defaults().count_by()) {
             tracing::error!(%error, "what is to be cleaned up could not be found out");
         }
         stop.sleep(TICK);

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use jiff::Timestamp;
@@ -58,6 +59,7 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
         live: Live::open(&data.join("live.sqlite"))?,
         keys: Keys::new(&data),
         surroundings: Surroundings::default(),
+        defaults: Mutex::default(),
         data,
         backups,
     };

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use super::{
     Context, Fault,
+    context::Scratch,
     table::{Cell, Table, Tone},
     values::Yes,
 };
@@ -115,10 +116,12 @@ struct Kept {
 pub(crate) fn run(args: &Apply, cx: &Context) -> Result<(), Fault> {
     let now = Timestamp::now();
     let wanted = read(args, now)?;
-    // A file without a mistake may make the vault; with one it leaves nothing behind.
-    let vault = match wanted.first() {
-        Some(first) => cx.vault_for(&first.location)?,
-        None => cx.vault()?,
+    // A file without a mistake may make the vault; with one, or to see what would be done, it leaves nothing behind.
+    let scratch = if args.dry_run && !cx.has_vault() && !wanted.is_empty() { Some(Scratch::new()?) } else { None };
+    let vault = match (&scratch, wanted.first()) {
+        (Some(scratch), _) => Context::empty_vault(scratch)?,
+        (None, Some(first)) => cx.vault_for(&first.location)?,
+        (None, None) => cx.vault()?,
     };
     let plan = apply::plan_apply(&vault, &wanted, now)?;
     print(&plan.changes, cx);

@@ -1,6 +1,6 @@
 //! What every verb has at hand: the flags, the output, the vault, and who is acting.
 
-use std::path::PathBuf;
+use std::{os::unix::fs::DirBuilderExt, path::PathBuf};
 
 use jiff::Timestamp;
 use keepstone_engine::{
@@ -11,7 +11,7 @@ use keepstone_engine::{
     keys,
     location::{self, Location},
     model::{backup::Backup, database::Database, job::JobState},
-    sqlite,
+    sqlite, tokens,
     vault::{OpenMode, VaultOptions},
 };
 
@@ -43,11 +43,21 @@ impl Context {
 
     /// The vault for a location that is to be added. A location that does not open leaves no new vault behind.
     pub(crate) fn vault_for(&self, location: &str) -> Result<Vault, Fault> {
-        if !self.settings.data.join("vault.toml").is_file() {
+        if !self.has_vault() {
             let environment = environment::postgres();
             driver::probe(&Location::of(location, &environment)?, &environment, sqlite::BUSY_WAIT)?;
         }
         self.vault_or_new()
+    }
+
+    /// Whether there is a vault where this process looks for it.
+    pub(crate) fn has_vault(&self) -> bool {
+        self.settings.data.join("vault.toml").is_file()
+    }
+
+    /// An empty vault, for a look at what would be done in a new one.
+    pub(crate) fn empty_vault(scratch: &Scratch) -> Result<Vault, Fault> {
+        Self::furnished(&VaultOptions { data: scratch.0.join("data"), backups: None, mode: OpenMode::Create })
     }
 
     /// Whether the vault has passwords of its own.
@@ -78,15 +88,22 @@ impl Context {
         }
         let options = VaultOptions { data: data.clone(), backups: self.settings.backups.clone(), mode };
         let before = Timestamp::now();
-        let encryption = environment::encryption()?;
-        let vault = Vault::open(&options)?;
+        let vault = Self::furnished(&options)?;
         self.logs.write_to(&data);
-        vault.surroundings().set(environment::postgres());
-        vault.keys().prefer(encryption.password, encryption.forced);
         if let Err(error) = keys::find_lost(&vault) {
             tracing::warn!(%error, code = error.code(), "whether every archive can be opened could not be looked at");
         }
         self.say_what_was_interrupted(&vault, before)?;
+        Ok(vault)
+    }
+
+    /// A vault that knows what the environment says.
+    fn furnished(options: &VaultOptions) -> Result<Vault, Fault> {
+        let (encryption, defaults) = (environment::encryption()?, environment::defaults()?);
+        let vault = Vault::open(options)?;
+        vault.set_defaults(defaults);
+        vault.surroundings().set(environment::postgres());
+        vault.keys().prefer(encryption.password, encryption.forced);
         Ok(vault)
     }
 
@@ -117,6 +134,27 @@ impl Context {
             }
         }
         first.map_or(Ok(()), Err)
+    }
+}
+
+/// A folder for nobody but this process, which goes with the value.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let path = std::env::temp_dir().join(format!("keepstone-{}", tokens::random_name()?));
+        // Fails if somebody has made it before.
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| Error::io(&path, error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "a folder for a look could not be removed");
+        }
     }
 }
 

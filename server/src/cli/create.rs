@@ -138,12 +138,8 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
 fn options(args: &Create) -> Result<CreateOptions, Fault> {
     validate::description(&args.description)?;
     let tags = validate::tags(&args.tags.join(","))?;
-    let compress_by_default = environment::switch("BACKUP_COMPRESSION_ENABLED")?.unwrap_or(true);
-    let compression = match args.compress {
-        Some(compression) => compression,
-        None if args.no_compress || !compress_by_default => Compression::None,
-        None => Compression::Zstd,
-    };
+    let said = if args.no_compress { Some(Compression::None) } else { args.compress };
+    let compression = said.unwrap_or(environment::defaults()?.compression);
     let most = match compression {
         Compression::Zstd => 19,
         Compression::Gzip => 9,
@@ -157,7 +153,6 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         };
         return Err(Fault::usage(message, "Leave --level out for a good default."));
     }
-    let verify = args.verify || (!args.no_verify && environment::switch("BACKUP_VERIFY_AFTER_CREATE")?.unwrap_or(true));
     Ok(CreateOptions {
         database: "x".parse().expect("a slug"),
         kind: args.kind,
@@ -165,12 +160,12 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         tags,
         app_label: args.app_label.clone(),
         pin: args.pin,
-        compression,
+        compression: said,
         level: args.level,
         image: ImageOptions { plain_sql: args.plain_sql },
         // A password file is a wish for encryption.
         encrypt: if args.no_encrypt { Some(false) } else { (args.encrypt || args.password_file.is_some()).then_some(true) },
-        verify,
+        verify: if args.no_verify { Some(false) } else { args.verify.then_some(true) },
         unless_equal_within_secs: args.unless_unchanged.as_deref().map(values::duration_secs).transpose()?,
         actor: args.user.clone().unwrap_or_else(context::actor),
     })
@@ -216,7 +211,7 @@ fn targets(args: &Create, cx: &Context) -> Result<(Vault, Vec<Database>), Fault>
     if args.db.is_some() { Ok((vault, vec![database])) } else { context::databases_of(&vault, None).map(|all| (vault, all)) }
 }
 
-pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Context) -> Result<(), Fault> {
+pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: Option<bool>, cx: &Context) -> Result<(), Fault> {
     let backup = &report.backup;
     let path = backups::detail(vault, &backup.id)?.archive_path;
     let mut result = words::backup_json(backup);
@@ -258,7 +253,7 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: bool, cx: &Cont
             }),
             exit: 4,
         })
-    } else if verify && backup.level() < Level::Opened {
+    } else if verify.unwrap_or(vault.defaults().verify) && backup.level() < Level::Opened {
         Some(unproven(backup))
     } else {
         None

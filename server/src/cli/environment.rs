@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use keepstone_engine::{
-    Error, import,
+    Defaults, Error, import,
     keys::Password,
-    model::retention::{CountBy, RetentionPolicy},
+    model::{
+        metadata::Compression,
+        retention::{CountBy, RetentionPolicy},
+    },
     postgres,
 };
 
@@ -39,9 +42,15 @@ pub(crate) fn retention() -> Result<Option<RetentionPolicy>, Fault> {
     Ok((!policy.is_empty()).then_some(policy))
 }
 
+/// `BACKUP_COMPRESSION_ENABLED` and `BACKUP_VERIFY_AFTER_CREATE`: how backups are made where nobody says otherwise.
+pub(crate) fn defaults() -> Result<Defaults, Fault> {
+    let compression = if switch("BACKUP_COMPRESSION_ENABLED")? == Some(false) { Compression::None } else { Compression::Zstd };
+    Ok(Defaults { compression, verify: switch("BACKUP_VERIFY_AFTER_CREATE")?.unwrap_or(true) })
+}
+
 /// Whether the rules count complete backups, as those of a vault whose backups are not proven on purpose.
 pub(crate) fn count_by() -> Result<CountBy, Fault> {
-    Ok(if switch("BACKUP_VERIFY_AFTER_CREATE")? == Some(false) { CountBy::Complete } else { CountBy::Good })
+    Ok(defaults()?.count_by())
 }
 
 /// What the environment says of encryption.

@@ -108,7 +108,7 @@ fn run_once(kind: Kind, cx: &Context) -> Result<(), Fault> {
         let report = create::create(&vault, &options, &follow);
         drop(follow);
         match report {
-            Ok(report) => create_verb::told(&vault, &report, true, cx),
+            Ok(report) => create_verb::told(&vault, &report, None, cx),
             Err(error) => {
                 let fault = Fault::from(error);
                 cx.out.result(json!({ "ok": false, "database": database.id, "error": fault.json() }));

@@ -110,3 +110,17 @@ fn a_unit_is_one_that_systemd_takes() {
     assert!(fs::read_to_string(&path).unwrap().contains("serve --demo"));
     assert_eq!(host.run(&["service", "print", "--user", "a b"]).exit, 2);
 }
+
+#[test]
+fn a_look_at_what_a_file_would_do_makes_no_vault() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    fs::write(host.path("wanted.toml"), "[databases.shop]\nlocation = \"shop.db\"\npreset = \"standard\"\n").unwrap();
+    let plan = &host.results(&["apply", "-f", "wanted.toml", "--dry-run"])[0];
+    assert_eq!((plan["applied"].as_bool(), plan["changes"][0]["act"].as_str()), (Some(false), Some("add")), "{plan}");
+    assert!(!host.path("keepstone-data").exists(), "a look leaves nothing behind");
+    fs::write(host.path("wrong.toml"), "[databases.till]\nlocation = \"till.db\"\n").unwrap();
+    host.fails(&["apply", "-f", "wrong.toml", "--dry-run"], "source_missing", 3);
+    let done = &host.results(&["apply", "-f", "wanted.toml"])[0];
+    assert_eq!(done["changes"], plan["changes"], "what was told is what is done");
+}

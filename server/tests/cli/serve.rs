@@ -60,13 +60,36 @@ fn it_serves_beside_the_command_line_and_stops_when_told_to() {
 }
 
 #[test]
-fn it_protects_the_database_of_the_environment() {
+fn it_protects_the_database_of_the_environment_as_that_says() {
     let host = Host::new();
     drop(shop(&host.path("shop.db"), 10));
-    let mut command = host.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut child = command.env("DATABASE_URL", "sqlite:///shop.db").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let mut command = host.command(&["serve", "--listen", "127.0.0.1:0", "--recheck-after", "7d"]);
+    command.envs([("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_COMPRESSION_ENABLED", "false"), ("BACKUP_VERIFY_AFTER_CREATE", "false")]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     assert_eq!(host.results(&["db", "list"])[0]["id"], "shop");
     assert_eq!(host.results(&["schedule", "list"]).len(), 3);
+
+    // What is made here goes by the environment unless somebody says otherwise; what it did not check, it does not call good.
+    let address = said.rsplit_once("http://").unwrap().1;
+    let token = host.ok(&["token", "create", "try", "--scope", "create", "-q"]);
+    let create = |body: &str| {
+        let head = format!(
+            "POST /api/v1/databases/shop/backups HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json"
+        );
+        let answer =
+            send(address, &format!("{head}\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}", token.trim(), body.len()));
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        while !host.results(&["job", "list", "--state", "queued"]).is_empty()
+            || !host.results(&["job", "list", "--state", "running"]).is_empty()
+        {
+            std::thread::yield_now();
+        }
+        let shown = host.results(&["list", "--limit", "1"])[0].clone();
+        let metadata = host.results(&["show", shown["id"].as_str().unwrap()])[0]["metadata"].clone();
+        [shown["verdict"].clone(), shown["level"].clone(), metadata["compression"].clone()]
+    };
+    assert_eq!(create("{}"), ["unproven", "none", "none"]);
+    assert_eq!(create(r#"{"compression": "gzip", "verify": true}"#), ["good", "opened", "gzip"]);
     stop(child);
 }

@@ -26,6 +26,7 @@ use {
     keepstone_model::{
         access::Role,
         id::{BackupId, DatabaseId},
+        metadata::Compression,
         validate,
     },
     leptos_axum::redirect,
@@ -142,6 +143,10 @@ pub struct TableLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewBackupForm {
     pub databases: Vec<String>,
+    /// The environment says: not compressed, unless the form says otherwise.
+    pub uncompressed: bool,
+    /// The environment says: not read back.
+    pub unproven: bool,
     /// Makes a form that is sent twice one job.
     pub key: String,
 }
@@ -172,9 +177,10 @@ pub async fn show(id: String) -> Result<BackupDetail, AppError> {
 #[server(prefix = "/fn", endpoint = "backups/form")]
 pub async fn form() -> Result<NewBackupForm, AppError> {
     person_with(Role::Operator)?;
-    let databases = blocking(keepstone_engine::databases::databases).await?;
+    let (databases, defaults) = blocking(|vault| Ok((keepstone_engine::databases::databases(vault)?, vault.defaults()))).await?;
     let databases = databases.into_iter().map(|database| database.id.to_string()).collect();
-    Ok(NewBackupForm { databases, key: facts::random_key() })
+    let (uncompressed, unproven) = (defaults.compression == Compression::None, !defaults.verify);
+    Ok(NewBackupForm { databases, uncompressed, unproven, key: facts::random_key() })
 }
 
 /// Queues a backup and leads to its job.

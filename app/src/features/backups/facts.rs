@@ -363,18 +363,20 @@ pub(super) async fn is_trashed(id: &str) -> bool {
     blocking(move |vault| Ok(delete::trash(vault)?.iter().any(|backup| backup.id == id))).await.unwrap_or(false)
 }
 
-pub(super) fn compression(text: &str) -> Result<Compression, AppError> {
+/// Empty: as the environment says.
+pub(super) fn compression(text: &str) -> Result<Option<Compression>, AppError> {
     match text {
-        "" | "zstd" => Ok(Compression::Zstd),
-        "gzip" => Ok(Compression::Gzip),
-        "none" => Ok(Compression::None),
+        "" => Ok(None),
+        "zstd" => Ok(Some(Compression::Zstd)),
+        "gzip" => Ok(Some(Compression::Gzip)),
+        "none" => Ok(Some(Compression::None)),
         _ => Err(AppError::invalid("compression", "Choose zstd, gzip or none.")),
     }
 }
 
 /// Empty: the default of the compression.
-pub(super) fn level(text: &str, compression: Compression) -> Result<Option<i32>, AppError> {
-    let most = match compression {
+pub(super) fn level(text: &str, compression: Option<Compression>) -> Result<Option<i32>, AppError> {
+    let most = match compression.unwrap_or_default() {
         Compression::Zstd => 19,
         Compression::Gzip => 9,
         Compression::None => 0,

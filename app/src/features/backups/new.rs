@@ -44,6 +44,14 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
             view! { <option value=value selected=selected>{id}</option> }
         })
         .collect();
+    let by_environment = form.uncompressed.then(|| view! { <option value="">"none (set by the environment)"</option> });
+    let zstd = if form.uncompressed { "zstd: fast and small" } else { "zstd: fast and small (default)" };
+    let course = if form.unproven {
+        "The application keeps running. The environment of this server says that backups are not read back after they are made: this one stays \
+         unproven until you verify it."
+    } else {
+        "The application keeps running. The backup is read back and checked before it counts, and you see how far it is."
+    };
     view! {
         <Panel title="A manual backup, taken now">
             <ActionForm action=create attr:class="form">
@@ -57,7 +65,8 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                 <Field label="Tags" name="tags" error=field_fault(value, "tags") help="Separated by commas, e.g. before-upgrade, v2.4"/>
                 <FieldBox label="Compression" name="compression" error=field_fault(value, "compression")>
                     <select id="f-compression" name="compression">
-                        <option value="zstd">"zstd: fast and small (default)"</option>
+                        {by_environment}
+                        <option value="zstd">{zstd}</option>
                         <option value="gzip">"gzip: opens everywhere, slower"</option>
                         <option value="none">"none"</option>
                     </select>
@@ -75,9 +84,7 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                     <input type="checkbox" name="pin" value="true"/>
                     <span>"Pin it: no cleanup ever deletes it"</span>
                 </label>
-                <p class="help">
-                    "The application keeps running. The backup is read back and checked before it counts, and you see how far it is."
-                </p>
+                <p class="help">{course}</p>
                 <div class="form-actions">
                     <SubmitButton label="Create backup" pending=create.pending()/>
                     <a class="button" href="/backups">"Cancel"</a>

@@ -51,6 +51,9 @@ pub struct DatabaseView {
     pub encrypt: bool,
     /// The environment has every backup encrypted, whatever this database says.
     pub encrypt_forced: bool,
+    /// How backups are made where nobody says otherwise; and whether that is the environment's word.
+    pub defaults: String,
+    pub defaults_by_environment: bool,
     /// When a backup of it is suspect: in words, and as the form takes it.
     pub loss: String,
     pub loss_share: String,
@@ -212,7 +215,7 @@ pub async fn remove_database(id: String) -> Result<(), AppError> {
 mod on_the_server {
     use jiff::tz::TimeZone;
     use keepstone_engine::{
-        Vault,
+        Defaults, Vault,
         backups::{self, BackupFilter},
         databases::{DatabaseStatus, status},
         jobs::{JobFilter, jobs},
@@ -228,7 +231,7 @@ mod on_the_server {
     pub(super) async fn show(id: DatabaseId) -> Result<DatabaseView, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (status, latest, month, schedules, open, forced, managed) = server::blocking(move |vault| {
+        let (status, latest, month, schedules, open, forced, managed, defaults) = server::blocking(move |vault| {
             let of = || BackupFilter { database: Some(id.clone()), ..BackupFilter::default() };
             Ok((
                 status(vault, &id, now)?,
@@ -238,6 +241,7 @@ mod on_the_server {
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
                 keys::is_forced(vault),
                 managed::managed(vault, &id)?,
+                vault.defaults(),
             ))
         })
         .await?;
@@ -250,6 +254,8 @@ mod on_the_server {
             auto_recovery: database.auto_recovery,
             encrypt: database.encrypt,
             encrypt_forced: forced,
+            defaults: defaults.words(),
+            defaults_by_environment: defaults != Defaults::default(),
             loss: database.loss.words(),
             loss_share: share(database.loss.share_percent),
             loss_tables: tables(&database.loss),

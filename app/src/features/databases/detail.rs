@@ -159,6 +159,7 @@ fn about(view: &DatabaseView) -> AnyView {
         (false, true) => "on: its backups are encrypted",
         (false, false) => "off",
     };
+    let defaults = if view.defaults_by_environment { format!("{} (set by the environment)", view.defaults) } else { view.defaults.clone() };
     let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title="About">
@@ -169,6 +170,7 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
                 <Fact term="Auto-recovery">{recovery}</Fact>
                 <Fact term="Encryption">{encryption}</Fact>
+                <Fact term="New backups">{defaults}</Fact>
                 <Fact term="A backup is suspect if it lost">{loss}</Fact>
             </DefinitionList>
         </Panel>

@@ -136,19 +136,19 @@ pub async fn clean_up(id: String, seen: String, #[server(default)] key: String) 
         cleanup::CleanupOptions,
         jobs::{self, JobRequest},
     };
-    use keepstone_model::{
-        access::Role,
-        retention::{CountBy, Manual},
-    };
+    use keepstone_model::{access::Role, retention::Manual};
 
     let person = crate::server::require_recent(Role::Operator)?;
     let database: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
     let seen = seen.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>();
     let seen = seen.map_err(|_| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
     let key = crate::server::form_key(&person.name, &key)?;
-    let (policy, manual, count_by) = (None, Manual::Kept, CountBy::Good);
-    let options = CleanupOptions { database, policy, manual, count_by, confirmed: Some(seen), actor: person.name };
-    let job = crate::server::blocking(move |vault| jobs::submit(vault, &JobRequest::Cleanup(options), key.as_deref())).await?;
+    let job = crate::server::blocking(move |vault| {
+        let (policy, manual, count_by) = (None, Manual::Kept, vault.defaults().count_by());
+        let options = CleanupOptions { database, policy, manual, count_by, confirmed: Some(seen), actor: person.name };
+        jobs::submit(vault, &JobRequest::Cleanup(options), key.as_deref())
+    })
+    .await?;
     leptos_axum::redirect(&format!("/jobs/{job}"));
     Ok(())
 }
@@ -163,7 +163,7 @@ mod on_the_server {
     use keepstone_model::{
         access::Role,
         id::DatabaseId,
-        retention::{CountBy, PolicyText, RetentionPolicy},
+        retention::{PolicyText, RetentionPolicy},
     };
 
     use super::{AppError, Dot, Moment, PolicyFields, RetentionView, Timestamp};
@@ -175,7 +175,7 @@ mod on_the_server {
     pub(super) async fn show(id: DatabaseId, query: &str, role: Role) -> Result<RetentionView, AppError> {
         let (now, zone) = (Timestamp::now(), zone());
         let (plan, rates, status) = blocking(move |vault| {
-            let options = PlanOptions::new(id.clone());
+            let options = PlanOptions { count_by: vault.defaults().count_by(), ..PlanOptions::new(id.clone()) };
             Ok((
                 cleanup::plan_cleanup(vault, &options, now)?,
                 cleanup::rates(vault, &id, now)?,
@@ -232,7 +232,7 @@ mod on_the_server {
             &id,
             &policy,
             consent,
-            CountBy::Good,
+            vault.defaults().count_by(),
             &actor,
         ) {
             Ok(_) => Ok(true),

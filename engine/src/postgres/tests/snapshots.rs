@@ -49,7 +49,12 @@ fn every_compression_and_encryption_and_plain_sql() {
         [(Compression::Zstd, true, true), (Compression::Gzip, false, false), (Compression::None, true, false)].into_iter().enumerate()
     {
         let image = ImageOptions { plain_sql };
-        let options = CreateOptions { compression, encrypt: Some(encrypt), image, ..CreateOptions::new(database.id.clone(), "alice") };
+        let options = CreateOptions {
+            compression: Some(compression),
+            encrypt: Some(encrypt),
+            image,
+            ..CreateOptions::new(database.id.clone(), "alice")
+        };
         let made = create(vault, &options, &Silent).unwrap();
         assert!(made.backup.is_good(), "{:?}", made.backup.proof);
         assert_eq!(archive_of(vault, &made).form(), if plain_sql { Form::Sql } else { Form::Dump });

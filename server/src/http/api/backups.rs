@@ -196,14 +196,14 @@ struct NewBackup {
     app_label: Option<String>,
     /// Never delete it.
     pin: bool,
-    /// `zstd` where it is not said.
+    /// What the server's environment says where it is not said, and else `zstd`.
     compression: Option<Compression>,
     /// How hard to compress: zstd 1 to 19, gzip 1 to 9.
     #[schema(minimum = 1, maximum = 19)]
     level: Option<i32>,
     /// None: what the environment and the database say.
     encrypt: Option<bool>,
-    /// Read back and checked before it counts, unless this says no.
+    /// Read back and checked before it counts, unless this says no, or says nothing and the server's environment says no.
     verify: Option<bool>,
 }
 
@@ -218,8 +218,7 @@ impl NewBackup {
         if self.app_label.as_ref().is_some_and(|label| label.chars().count() > 200) {
             return Err(Problem::invalid("app_label", "A label has at most 200 characters."));
         }
-        let compression = self.compression.unwrap_or_default();
-        let most = match compression {
+        let most = match self.compression.unwrap_or_default() {
             Compression::Zstd => 19,
             Compression::Gzip => 9,
             Compression::None => 0,
@@ -233,10 +232,10 @@ impl NewBackup {
             tags,
             app_label: self.app_label.clone(),
             pin: self.pin,
-            compression,
+            compression: self.compression,
             level: self.level,
             encrypt: self.encrypt,
-            verify: self.verify.unwrap_or(true),
+            verify: self.verify,
             ..CreateOptions::new(database, actor)
         })
     }

@@ -15,7 +15,7 @@ use keepstone_engine::{
 use keepstone_model::{
     Timestamp,
     id::{BackupId, DatabaseId},
-    retention::{CountBy, Manual, Pass, RetentionPolicy},
+    retention::{Manual, Pass, RetentionPolicy},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,8 +33,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(show, set)).routes(routes!(preview)).routes(routes!(act))
 }
 
-fn options(database: DatabaseId, policy: Option<RetentionPolicy>, manual: Manual) -> PlanOptions {
-    PlanOptions { policy, manual, count_by: CountBy::Good, pass: Pass::Person, ..PlanOptions::new(database) }
+fn options(vault: &Vault, database: DatabaseId, policy: Option<RetentionPolicy>, manual: Manual) -> PlanOptions {
+    PlanOptions { policy, manual, count_by: vault.defaults().count_by(), pass: Pass::Person, ..PlanOptions::new(database) }
 }
 
 /// How many backups of each kind are kept, and limits over all of them; what is left out is no rule.
@@ -82,7 +82,7 @@ fn tried(vault: &Vault, database: DatabaseId, policy: Option<RetentionPolicy>) -
         policy.check()?;
     }
     let (now, own) = (Timestamp::now(), policy.is_none());
-    let plan = cleanup::plan_cleanup(vault, &options(database.clone(), policy, Manual::Kept), now)?;
+    let plan = cleanup::plan_cleanup(vault, &options(vault, database.clone(), policy, Manual::Kept), now)?;
     let outlook = cleanup::outlook(vault, &plan, now)?;
     let status = if own { Some((&databases::status(vault, &database, now)?.cleanup).into()) } else { None };
     Ok(RetentionDetail { plan: CleanupPlan::of(&plan, true, false), in_30_days: (&outlook).into(), cleanup: status })
@@ -130,7 +130,7 @@ async fn set(State(api): State<Api>, caller: Caller, Path(id): Path<String>, Bod
     api.run(move |vault| {
         let before = databases::database(vault, &parsed(&id)?)?;
         let consent = if new.confirm { Consent::Given } else { Consent::Ask };
-        cleanup::set_policy(vault, &before.id, &new.policy.into(), consent, CountBy::Good, &caller.actor())?;
+        cleanup::set_policy(vault, &before.id, &new.policy.into(), consent, vault.defaults().count_by(), &caller.actor())?;
         Ok(Json(PolicySet { detail: tried(vault, before.id, None)?, set: true, before: before.retention }))
     })
     .await
@@ -173,7 +173,7 @@ async fn act(
         }
         let manual = if asked.include_manual { Manual::Included } else { Manual::Kept };
         if asked.dry_run {
-            let plan = cleanup::plan_cleanup(vault, &options(database, policy, manual), Timestamp::now())?;
+            let plan = cleanup::plan_cleanup(vault, &options(vault, database, policy, manual), Timestamp::now())?;
             return Ok(Json(CleanupPlan::of(&plan, true, false)).into_response());
         }
         let Some(confirmed) = &asked.confirm else {
@@ -187,7 +187,7 @@ async fn act(
                 database,
                 policy,
                 manual,
-                count_by: CountBy::Good,
+                count_by: vault.defaults().count_by(),
                 confirmed: Some(confirmed),
                 actor: caller.actor(),
             }))
