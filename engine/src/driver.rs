@@ -53,6 +53,11 @@ pub(crate) trait Driver: Debug + Sync {
     /// Opens a database once and says in a few words what it is, e.g. "412.0 MB, journal mode wal".
     fn probe(&self, vault: &Vault, database: &Database, wait: Duration) -> Result<String>;
 
+    /// Which tools of others its backups and restores need and whether they are here, in a few words; none where they need nothing.
+    fn tools(&self, _: &Vault, _: &Database) -> Option<Result<String>> {
+        None
+    }
+
     /// Keeps what a location holds that the catalog must not: sealed.
     fn keep(&self, _: &Vault, _: &Database, _: &Location) -> Result<()> {
         Ok(())

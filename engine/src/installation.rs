@@ -1,26 +1,21 @@
 //! Doctor, for the whole installation: everything around the databases that could keep a backup from being made, found or restored, each with
 //! how to mend it. Looks only; what opening a vault mends by itself is mended by then.
 
+mod archives;
+mod keys;
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use keepstone_model::{
-    backup::{Backup, BackupState},
-    database::Database,
-    human,
-    id::{BackupId, Kind},
-    job::JobState,
-};
+use keepstone_model::{backup::Backup, database::Database, human, job::JobState};
 use serde::Serialize;
 
 use crate::{
     Error, Result, Vault,
     activity::{self, EventFilter},
-    archive::Archive,
     databases::{self, DatabaseStatus},
     driver, durable,
     error::Kind as FaultKind,
@@ -72,15 +67,18 @@ pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
     chain(vault, &mut found);
     queue(vault, now, &mut found)?;
     staging(vault, &mut found);
+    keys::keys(vault, &mut found);
     if statuses.is_empty() {
         found.add("databases", Severity::Warning, "no database is protected", "Add one: `keepstone db add LOCATION`.", 1);
     }
     for status in &statuses {
         let of = vault.catalog().backups_of(&status.database.id)?;
         database(vault, &status.database, &mut found);
+        tools(vault, &status.database, &mut found);
         protection(status, &of, &mut found);
-        archives(vault, &status.database, &of, &mut found);
-        latest_link(vault, &status.database, &mut found)?;
+        archives::archives(vault, &status.database, &of, &mut found);
+        keys::opened(vault, &of, &mut found);
+        archives::latest_link(vault, &status.database, &mut found)?;
         schedules(vault, &status.database, now, &mut found)?;
     }
     foreign_folders(vault, &statuses, &mut found);
@@ -241,7 +239,7 @@ fn staging(vault: &Vault, found: &mut Findings) {
     let mut others = Vec::new();
     for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = name == "claim.lock" || name.parse::<keepstone_model::id::JobId>().is_ok();
+        let ours = matches!(name.as_str(), "claim.lock" | "rewrap") || name.parse::<keepstone_model::id::JobId>().is_ok();
         if !ours {
             others.push(name);
         }
@@ -269,6 +267,18 @@ fn database(vault: &Vault, database: &Database, found: &mut Findings) {
     }
 }
 
+/// What its backups need of others: without it none can be made, or restored.
+fn tools(vault: &Vault, database: &Database, found: &mut Findings) {
+    match driver::of(database.engine).tools(vault, database) {
+        None => {}
+        Some(Ok(what)) => found.well("tools", format!("{}: {what}", database.id)),
+        Some(Err(error)) => {
+            let remedy = error.hint().unwrap_or_else(|| "Install the client tools of the server's version.".to_owned());
+            found.add("tools", Severity::Failed, format!("{}: {error}", database.id), remedy, error.kind().exit_code());
+        }
+    }
+}
+
 fn protection(status: &DatabaseStatus, of: &[Backup], found: &mut Findings) {
     let id = &status.database.id;
     for concern in &status.concerns {
@@ -285,82 +295,6 @@ fn protection(status: &DatabaseStatus, of: &[Backup], found: &mut Findings) {
         let message = format!("{id}: {holding} suspect hold older good backups, so cleanup keeps them");
         found.add("protection", Severity::Warning, message, "Look at them, then acknowledge them: `keepstone ack ID`.", 1);
     }
-}
-
-/// The catalog beside the folder, both ways.
-fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
-    let id = &database.id;
-    let before = found.0.len();
-    let missing: Vec<&BackupId> = of.iter().filter(|backup| backup.state == BackupState::Missing).map(|backup| &backup.id).collect();
-    if let Some(first) = missing.first() {
-        let message = format!("{id}: {} archives are missing, e.g. {first}", missing.len());
-        found.add("archives", Severity::Failed, message, "Put the files back, or delete those backups.", 3);
-    }
-    let (mut unknown, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    for kind in Kind::ALL {
-        for entry in fs::read_dir(vault.database_dir(id).join(kind.as_str())).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(archive) = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok()) else { continue };
-            if of.iter().any(|backup| backup.id == archive) {
-                continue;
-            }
-            match Archive::open(&path) {
-                Ok(opened) if opened.metadata().database_uid != database.uid => foreign.push(name),
-                Ok(_) => unknown.push(name),
-                Err(_) => unreadable.push(name),
-            }
-        }
-    }
-    let mut tell = |names: &[String], severity, what: &str, remedy: &str, exit| {
-        if let Some(first) = names.first() {
-            found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);
-        }
-    };
-    let rebuild = "Stop every keepstone, then `keepstone catalog rebuild` takes them up.";
-    tell(&unknown, Severity::Warning, "archives are not in the catalog", rebuild, 1);
-    tell(
-        &foreign,
-        Severity::Warning,
-        "archives are of another database",
-        "They are left alone; move them away if nobody needs them here.",
-        1,
-    );
-    tell(
-        &unreadable,
-        Severity::Failed,
-        "archives are not in the catalog and cannot be read",
-        "Keep them aside; they may come from a failing disk.",
-        4,
-    );
-    if found.0.len() == before {
-        let complete = of.iter().filter(|backup| backup.state == BackupState::Complete).count();
-        found.well("archives", format!("{id}: catalog and folder agree on {complete}"));
-    }
-}
-
-fn latest_link(vault: &Vault, database: &Database, found: &mut Findings) -> Result<()> {
-    let id = &database.id;
-    let link = vault.latest_link(id);
-    let points_to = fs::read_link(&link).ok();
-    let newest = vault.catalog().newest_good(id, None)?;
-    let wanted = newest.map(|backup| Path::new(backup.kind.as_str()).join(format!("{}.zip", backup.id)));
-    if points_to == wanted {
-        found.well(
-            "latest",
-            match wanted {
-                Some(_) => format!("{id}: latest.zip is the newest good backup"),
-                None => format!("{id}: no good backup, and no latest.zip"),
-            },
-        );
-    } else if link.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()) {
-        let message = format!("{} is not the link that Keepstone makes", link.display());
-        found.add("latest", Severity::Warning, message, "Move it away; the next backup makes the link.", 1);
-    } else {
-        let message = format!("{id}: latest.zip does not point to the newest good backup");
-        found.add("latest", Severity::Warning, message, format!("The next backup mends it: `keepstone create {id}`."), 1);
-    }
-    Ok(())
 }
 
 fn schedules(vault: &Vault, database: &Database, now: Timestamp, found: &mut Findings) -> Result<()> {

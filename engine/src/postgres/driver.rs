@@ -15,7 +15,7 @@ use keepstone_model::{
     restore::{RestorePlan, Target},
 };
 
-use super::{inspect::Look, live, open, plan, replace, restore, sealed, snapshot};
+use super::{inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
@@ -40,6 +40,15 @@ impl Driver for Postgres {
         let (location, environment) = open::reach(vault, database)?;
         let probed = open::probe(&location, &environment)?;
         Ok(format!("{} of {}, PostgreSQL {}", human::bytes(probed.size_bytes), probed.encoding, probed.version))
+    }
+
+    fn tools(&self, vault: &Vault, database: &Database) -> Option<Result<String>> {
+        let found = open::reach(vault, database).and_then(|(location, environment)| {
+            // Which there are is worth knowing also while the server is down.
+            let server = open::Connection::open(&location, &environment).and_then(|mut connection| connection.version()).ok();
+            tools::told(&tools::clients(&environment), server)
+        });
+        Some(found)
     }
 
     fn keep(&self, vault: &Vault, database: &Database, location: &Location) -> Result<()> {

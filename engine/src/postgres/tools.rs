@@ -127,6 +127,21 @@ pub fn choose(clients: &[Client], server: Version, tool: &'static str) -> Result
     }
 }
 
+/// Whether the tools for a server are here, in words; where its version is not known, which there are. `pg_dump` alone makes backups that cannot be
+/// restored here.
+pub(super) fn told(clients: &[Client], server: Option<Version>) -> Result<String> {
+    let Some(server) = server else {
+        let versions: Vec<String> = clients.iter().map(|client| client.version.to_string()).collect();
+        let none = Fault::NoClient { tool: "pg_dump" };
+        return if versions.is_empty() { Err(none.into()) } else { Ok(format!("client tools {}", versions.join(", "))) };
+    };
+    let client = choose(clients, server, "pg_dump")?;
+    if !client.tool("pg_restore").is_file() {
+        return Err(Fault::NoClient { tool: "pg_restore" }.into());
+    }
+    Ok(format!("pg_dump and pg_restore {} in {}, for a server {server}", client.version, client.folder.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +171,21 @@ mod tests {
         ] {
             assert_eq!(chosen(versions, server).unwrap_err().code(), code, "{versions:?}");
         }
+    }
+
+    #[test]
+    fn both_tools_have_to_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = [Client { folder: folder.path().to_owned(), version: Version { major: 17, minor: 6 } }];
+        let server = Some(Version { major: 16, minor: 1 });
+        assert_eq!(told(&[], None).unwrap_err().code(), "client_missing");
+        assert_eq!(told(&[], server).unwrap_err().code(), "client_missing");
+        assert_eq!(told(&here, None).unwrap(), "client tools 17.6");
+        let without = told(&here, server).unwrap_err();
+        assert!(without.to_string().contains("pg_restore"), "{without}");
+        std::fs::write(folder.path().join("pg_restore"), "").unwrap();
+        assert!(told(&here, server).unwrap().ends_with("for a server 16.1"));
+        assert_eq!(told(&here, Some(Version { major: 18, minor: 0 })).unwrap_err().code(), "client_too_old");
     }
 
     #[test]

@@ -177,3 +177,26 @@ fn a_kit_and_what_help_promises() {
     );
     drop(Connection::open(host.path("shop.db")));
 }
+
+#[test]
+fn the_doctor_says_whether_the_known_passwords_open_what_is_encrypted() {
+    let host = encrypting();
+    let newest = host.create(&["shop"]);
+    let keys = |exit: i32| {
+        let (found, document) = host.json(&["doctor"]);
+        let findings: Vec<_> =
+            document["results"].as_array().unwrap().iter().filter(|finding| finding["area"] == "keys").cloned().collect();
+        assert_eq!(findings.iter().filter_map(|finding| finding["exit"].as_i64()).max(), Some(i64::from(exit)), "{document}");
+        assert!(exit == 0 || found != 0, "{document}");
+        findings
+    };
+    let well = keys(0);
+    assert!(well.len() == 2 && well[1]["message"].as_str().unwrap().contains("opens the newest"), "{well:?}");
+    fs::rename(host.path("keepstone-data/keys"), host.path("keys-lost")).unwrap();
+    let lost = keys(8);
+    let finding = lost.iter().find(|finding| finding["exit"] == 8).unwrap();
+    assert!(finding["message"].as_str().unwrap().contains(&newest), "{finding}");
+    assert!(finding["remedy"].as_str().unwrap().contains("keepstone key add"), "{finding}");
+    host.ok(&["key", "add", "--password-file", "pw", "--kdf", "pbkdf2"]);
+    keys(0);
+}

@@ -1,0 +1,88 @@
+//! The archives in the folders beside what the catalog knows of them, and the link to the newest good one.
+
+use std::{fs, path::Path};
+
+use keepstone_model::{
+    backup::{Backup, BackupState},
+    database::Database,
+    id::{BackupId, Kind},
+};
+
+use super::{Findings, Severity};
+use crate::{Result, Vault, archive::Archive};
+
+/// The catalog beside the folder, both ways.
+pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
+    let id = &database.id;
+    let before = found.0.len();
+    let missing: Vec<&BackupId> = of.iter().filter(|backup| backup.state == BackupState::Missing).map(|backup| &backup.id).collect();
+    if let Some(first) = missing.first() {
+        let message = format!("{id}: {} archives are missing, e.g. {first}", missing.len());
+        found.add("archives", Severity::Failed, message, "Put the files back, or delete those backups.", 3);
+    }
+    let (mut unknown, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for kind in Kind::ALL {
+        for entry in fs::read_dir(vault.database_dir(id).join(kind.as_str())).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(archive) = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok()) else { continue };
+            if of.iter().any(|backup| backup.id == archive) {
+                continue;
+            }
+            match Archive::open(&path) {
+                Ok(opened) if opened.metadata().database_uid != database.uid => foreign.push(name),
+                Ok(_) => unknown.push(name),
+                Err(_) => unreadable.push(name),
+            }
+        }
+    }
+    let mut tell = |names: &[String], severity, what: &str, remedy: &str, exit| {
+        if let Some(first) = names.first() {
+            found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);
+        }
+    };
+    let rebuild = "Stop every keepstone, then `keepstone catalog rebuild` takes them up.";
+    tell(&unknown, Severity::Warning, "archives are not in the catalog", rebuild, 1);
+    tell(
+        &foreign,
+        Severity::Warning,
+        "archives are of another database",
+        "They are left alone; move them away if nobody needs them here.",
+        1,
+    );
+    tell(
+        &unreadable,
+        Severity::Failed,
+        "archives are not in the catalog and cannot be read",
+        "Keep them aside; they may come from a failing disk.",
+        4,
+    );
+    if found.0.len() == before {
+        let complete = of.iter().filter(|backup| backup.state == BackupState::Complete).count();
+        found.well("archives", format!("{id}: catalog and folder agree on {complete}"));
+    }
+}
+
+pub(super) fn latest_link(vault: &Vault, database: &Database, found: &mut Findings) -> Result<()> {
+    let id = &database.id;
+    let link = vault.latest_link(id);
+    let points_to = fs::read_link(&link).ok();
+    let newest = vault.catalog().newest_good(id, None)?;
+    let wanted = newest.map(|backup| Path::new(backup.kind.as_str()).join(format!("{}.zip", backup.id)));
+    if points_to == wanted {
+        found.well(
+            "latest",
+            match wanted {
+                Some(_) => format!("{id}: latest.zip is the newest good backup"),
+                None => format!("{id}: no good backup, and no latest.zip"),
+            },
+        );
+    } else if link.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()) {
+        let message = format!("{} is not the link that Keepstone makes", link.display());
+        found.add("latest", Severity::Warning, message, "Move it away; the next backup makes the link.", 1);
+    } else {
+        let message = format!("{id}: latest.zip does not point to the newest good backup");
+        found.add("latest", Severity::Warning, message, format!("The next backup mends it: `keepstone create {id}`."), 1);
+    }
+    Ok(())
+}
