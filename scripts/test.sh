@@ -65,6 +65,8 @@ stage "Bundle (Trunk)" "cold 3 minutes" scripts/bundle.sh || true
 stage "Lints, server side (clippy)" "cold 3 minutes" cargo clippy --locked "${native[@]}" --all-targets "${lints[@]}" || true
 stage "Lints, browser side (clippy)" "cold 1 minute" \
   bash -c 'source scripts/common.sh; use_tools bundle; cargo clippy --locked -p keepstone-frontend -p keepstone-app --features keepstone-app/hydrate --target $WASM "$@"' - "${lints[@]}" || true
+stage "Documentation (cargo doc)" "cold half a minute" env RUSTDOCFLAGS="-D warnings" \
+  cargo doc --locked --quiet --no-deps -p keepstone-model -p keepstone-cipher -p keepstone-engine || true
 rust_tests
 if binary=$(scripts/server.sh); then browser_tests; else not_run "Browser tests" "the server did not build"; fi
 
