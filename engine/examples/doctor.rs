@@ -51,7 +51,7 @@ fn main() -> shop::Outcome {
     fs::write(&database, bytes)?;
     match check(&vault, &options, &Child, &Silent)? {
         Outcome::Recovered { finding, backup, kept, .. } => {
-            println!("{finding}: restored from {backup}, damaged files in {}", kept.display())
+            println!("{finding}: restored from {backup}, damaged files in {}", kept.display());
         }
         other => return Err(format!("{other:?}").into()),
     }

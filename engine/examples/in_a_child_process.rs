@@ -1,4 +1,4 @@
-//! For an application that links a SQLite of its own: it leaves the work to a child, because two SQLites in one process do not see each
+//! For an application that links a SQLite of its own: it leaves the work to a child, because two copies of SQLite in one process do not see each
 //! other's locks, and closing a file in one drops the locks of the other.
 //!
 //! Here the program calls itself; an application calls the `keepstone` command, whose `--json` gives one document.

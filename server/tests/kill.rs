@@ -190,3 +190,55 @@ fn a_killed_restore_leaves_the_old_or_the_new() {
     host.ok(&args);
     assert!(content(&file) == old);
 }
+
+#[test]
+fn a_killed_convert_leaves_the_old_archive_or_the_new() {
+    let host = Host::new();
+    let file = host.path("shop.db");
+    drop(shop(&file, ORDERS / 4));
+    host.ok(&["db", "add", "shop.db"]);
+    host.create(&["shop", "--description", "converted"]);
+    host.create(&["shop"]);
+    let held = content(&file);
+    let of_it = || -> Vec<String> {
+        let all = host.results(&["list", "--state", "complete"]);
+        let of_it = all.iter().filter(|backup| backup["description"] == "converted" && backup["verdict"] == "good");
+        of_it.map(|backup| backup["id"].as_str().unwrap().to_owned()).collect()
+    };
+    // Each round has something to do: into the other form.
+    let other_form = |id: &str| {
+        let gzip = host.results(&["show", id])[0]["metadata"]["compression"] == "gzip";
+        if gzip { "--compress=none" } else { "--compress=gzip" }
+    };
+    let id = of_it().remove(0);
+    let mut aim = Aim::by(|| drop(host.ok(&["convert", &id, "--compress=gzip"])));
+    let kills = kills().div_ceil(2);
+    let (mut kills_that_hit, mut kept, mut converted) = (0, 0, 0);
+    while kills_that_hit < kills && aim.round < 3 * kills {
+        let before = of_it();
+        let was_killed = aim.kill(&host, &["convert", &before[0], other_form(&before[0])]);
+        kills_that_hit += u32::from(was_killed);
+        next_start(&host);
+        let after = of_it();
+        // Between the publishing of the new one and the putting away of the old there are both; never none.
+        assert!(after.len() == 1 || (was_killed && after.len() == 2), "{before:?} became {after:?}, in round {}", aim.round);
+        kept += u32::from(after.contains(&before[0]));
+        converted += u32::from(after.iter().any(|id| !before.contains(id)));
+        for (number, id) in after.iter().enumerate() {
+            host.ok(&["verify", id]);
+            let back = host.path(&format!("back-{}-{number}.db", aim.round));
+            host.ok(&["restore", id, "--to", back.to_str().unwrap()]);
+            assert!(content(&back) == held, "{id} holds something else");
+            fs::remove_file(back).unwrap();
+        }
+        for id in &after[1..] {
+            host.ok(&["delete", id, "--yes"]);
+        }
+        host.ok(&["trash", "empty", "--yes"]);
+    }
+    eprintln!("convert: {kills_that_hit} of {} kills hit it running; {kept} left the old, {converted} the new", aim.round);
+    assert!(kills_that_hit == kills, "the kills came too late to show anything");
+    assert!(kept > 0, "no kill hit the middle");
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+}

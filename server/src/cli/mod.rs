@@ -9,6 +9,8 @@ mod cleanup;
 mod completions;
 mod confirm;
 mod context;
+#[cfg(test)]
+mod contract;
 mod convert;
 mod create;
 mod db;

@@ -56,7 +56,13 @@ pub(super) fn router(parts: &Parts) -> Router {
     };
     let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
     let downloads = Downloads::new(vault.clone());
-    let calls = Api { vault: vault.clone(), live: live.clone(), stopping: stopping.clone(), downloads: downloads.clone() };
+    let calls = Api {
+        vault: vault.clone(),
+        live: live.clone(),
+        stopping: stopping.clone(),
+        downloads: downloads.clone(),
+        upload_limit_bytes: *upload_limit_bytes,
+    };
     let ready = vault.clone();
     let mut csrf = CsrfLayer::new();
     if let Some(origin) = site.public_origin() {

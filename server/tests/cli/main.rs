@@ -11,6 +11,8 @@ mod expect;
 mod export;
 mod faults;
 mod import;
+mod json;
+mod pages;
 mod postgres;
 mod python;
 mod refusals;

@@ -25,8 +25,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, Api, Caller, Problem, extract::Query};
 
-/// The largest file that may be sent.
-const LARGEST_UPLOAD: u64 = 4_000_000_000;
 /// Left free on the disk of the vault.
 const MARGIN_BYTES: u64 = 256 << 20;
 /// How many bytes come in between two looks at the free space.
@@ -129,7 +127,7 @@ async fn upload(
         })
         .await?;
     let path = folder.0.join(name);
-    receive(&api.vault, request.into_body(), &path).await?;
+    receive(&api, request.into_body(), &path).await?;
     let options = ImportOptions { path, database, time_zone: asked.timezone, passwords, actor: caller.actor() };
     api.run(move |vault| {
         // What lies there is removed when this is over, however it ends and whoever still waits for it.
@@ -176,7 +174,7 @@ fn file_name(name: &str) -> Answer<String> {
 }
 
 /// Writes the body down, as far as it may go.
-async fn receive(vault: &Vault, body: Body, path: &FilePath) -> Answer<()> {
+async fn receive(api: &Api, body: Body, path: &FilePath) -> Answer<()> {
     let failed = |error: std::io::Error| Problem::from(Error::io(path, error));
     let mut file = tokio::fs::File::from_std(durable::create_private(path)?);
     let mut stream = body.into_data_stream();
@@ -186,14 +184,14 @@ async fn receive(vault: &Vault, body: Body, path: &FilePath) -> Answer<()> {
             Problem::new(StatusCode::BAD_REQUEST, "broken_off", "The upload broke off.", "Send the file again; nothing was imported.")
         })?;
         received += piece.len() as u64;
-        if received > LARGEST_UPLOAD {
-            let detail = format!("An upload has at most {}.", keepstone_model::human::bytes(LARGEST_UPLOAD));
+        if received > api.upload_limit_bytes {
+            let detail = format!("An upload has at most {}.", keepstone_model::human::bytes(api.upload_limit_bytes));
             let hint = "Copy the file to the server's machine, and import it there with `keepstone import`.";
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail, hint));
         }
         if received > look_at {
             // An upload never fills the disk of the vault.
-            if durable::free_bytes(vault.data_dir())? < MARGIN_BYTES {
+            if durable::free_bytes(api.vault.data_dir())? < MARGIN_BYTES {
                 return Err(Error::NoSpace { path: path.to_owned() }.into());
             }
             look_at = received + LOOK_EVERY;

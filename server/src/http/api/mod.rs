@@ -54,6 +54,8 @@ pub(super) struct Api {
     pub(super) live: watch::Receiver<LiveState>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) downloads: Downloads,
+    /// The largest file that may be sent for an import.
+    pub(super) upload_limit_bytes: u64,
 }
 
 type Answer<T> = Result<T, Problem>;
@@ -156,5 +158,5 @@ pub(super) fn router(api: Api) -> (Router, OpenApi) {
 #[cfg(test)]
 pub(super) fn document_of(vault: &Arc<Vault>) -> OpenApi {
     let (live, stopping) = (watch::channel(LiveState::default()).1, watch::channel(false).1);
-    router(Api { vault: vault.clone(), live, stopping, downloads: Downloads::new(vault.clone()) }).1
+    router(Api { vault: vault.clone(), live, stopping, downloads: Downloads::new(vault.clone()), upload_limit_bytes: 0 }).1
 }
