@@ -97,14 +97,15 @@ fn an_old_archive_is_encrypted_in_its_place() {
     assert_eq!(backups::find(&shop.vault, "latest", None).unwrap().id, newer.id);
     assert_eq!(backups::backup(&shop.vault, &old.id).unwrap().state, BackupState::Trashed);
     assert!(shop.convert(&new.id).unwrap().unchanged, "done twice it does nothing");
-    // What was put back stands among the imports, and a rebuilt catalog prefers what is in its folder.
+    // In a rebuilt catalog, too, the new one has the place, and the old one lies in the trash.
     let Shop { vault, database, dir, .. } = shop;
     drop(vault);
     let options = VaultOptions { data: dir.path().join("vault"), backups: None, mode: OpenMode::Existing };
     rebuild(&options, "alice").unwrap();
     let vault = Vault::open(&options).unwrap();
     let all = vault.catalog().backups_of(&database.id).unwrap();
-    assert_eq!(all.iter().map(|backup| backup.id.clone()).collect::<Vec<_>>(), [newer.id, new.id, first.id]);
+    assert_eq!(all.iter().map(|backup| backup.id.clone()).collect::<Vec<_>>(), [newer.id, new.id, first.id, old.id]);
+    assert_eq!(all[3].state, BackupState::Trashed);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
-use std::{cmp::Reverse, fs, io::ErrorKind, path::Path};
+use std::{cmp::Reverse, collections::HashSet, fs, io::ErrorKind, path::Path};
 
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
     database::Database,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
+    import::sequence_of,
     schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
@@ -219,8 +220,25 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>
     // Two archives of one number cannot both keep it; the catalog would refuse all. What is in its folder goes before what is in the trash
     // (a converted one and the one that it was made of), then the later one by time.
     found.sort_by_key(|backup| Reverse((backup.sequence, backup.state == BackupState::Complete, backup.created_at)));
-    found.dedup_by_key(|backup| backup.sequence);
+    settle_numbers(&mut found);
     Ok(found)
+}
+
+/// Who lost its number to another (a catalog was set back, and gave it out again) goes to where imports of its time are: listed, restored and put
+/// back like any other, and never removed by a policy.
+fn settle_numbers(found: &mut [Backup]) {
+    let mut taken: HashSet<i64> = found.iter().map(|backup| backup.sequence).collect();
+    let mut before = None;
+    for backup in found {
+        if before.replace(backup.sequence) == Some(backup.sequence) {
+            let mut number = sequence_of(backup.created_at);
+            while !taken.insert(number) {
+                number += 1;
+            }
+            tracing::warn!(id = %backup.id, "another backup has its number: it is taken up before all that were made here");
+            backup.sequence = number;
+        }
+    }
 }
 
 fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {

@@ -61,13 +61,13 @@ pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, mon
 
 fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
-    if report.replaced && report.pages_written == 0 {
-        let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
-        let kept = report.kept.as_ref().map(|kept| format!("; the one before is kept as {}", kept.name)).unwrap_or_default();
-        format!("put in the live database's place in {time}, names exchanged in {}{kept}{after}", human::duration_ms(report.held_ms))
+    let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
+    if let (true, Some(kept)) = (report.replaced, &report.kept) {
+        let exchanged = human::duration_ms(report.held_ms);
+        let name = &kept.name;
+        format!("put in the live database's place in {time}, names exchanged in {exchanged}; the one before is kept as {name}{after}")
     } else if report.replaced {
         let pages = human::count(report.pages_written);
-        let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
         format!(
             "restored over the live database in {time}: {pages} pages written, writers waited {}{after}",
             human::duration_ms(report.held_ms)

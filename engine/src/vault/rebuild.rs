@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use keepstone_model::event::EventResult;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
-use super::{Error, Result, Vault, VaultOptions, absolute, place, read_marker, refuse_foreign};
+use super::{Error, OpenMode, Result, Vault, VaultOptions, absolute, make, place, read_marker, refuse_foreign};
 use crate::{
     activity::{self, NewEvent},
     catalog::{Catalog, Live},
@@ -43,12 +43,20 @@ pub struct RebuildReport {
 ///
 /// The old catalog is moved aside only when the new one is whole and durable. If the process dies between that and the last rename there is no
 /// catalog, which every start notices, and the next rebuild makes one.
+///
+/// Where the whole data directory is lost and the backups folder holds databases, a new vault is made around it.
 pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     let (data, wished) = absolute(options)?;
-    read_marker(&data)?;
+    let lost = is_lost_whole(&data, wished.as_deref())?;
+    if lost {
+        durable::make_dir(&data)?;
+    }
     refuse_foreign(&data)?;
     let _guard = guard::lock_dir(&data)?;
-    let marker = read_marker(&data)?;
+    let marker = match read_marker(&data) {
+        Err(Error::NoVault { .. }) if lost => make(&data, OpenMode::CreateAnywhere, wished.as_deref())?,
+        found => found?,
+    };
     let catalog = data.join(layout::CATALOG);
     refuse_open(&catalog)?;
     let backups = place::of_rebuild(&data, &marker, wished)?;
@@ -78,6 +86,14 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     durable::publish(&unfinished, &catalog)?;
     remove_all(&unfinished)?;
     Ok(report)
+}
+
+/// Whether the data directory is gone with its marker, but the backups are there: out of them a new vault is begun.
+fn is_lost_whole(data: &Path, wished: Option<&Path>) -> Result<bool> {
+    match read_marker(data) {
+        Err(Error::NoVault { .. }) if databases::any_folder_in(wished.unwrap_or(&data.join("backups")))? => Ok(true),
+        found => found.map(|_| false),
+    }
 }
 
 /// SQLite holds a lock on the -shm of a database in WAL mode for as long as it has it open; locks of this process do not count.

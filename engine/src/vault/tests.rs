@@ -221,6 +221,85 @@ fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
 }
 
 #[test]
+fn a_vault_of_which_only_the_backups_are_left_is_begun_anew() {
+    use crate::{backups, databases};
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let source = dir.path().join("shop.db");
+    rusqlite::Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+    let add = databases::AddDatabaseOptions {
+        location: source.to_str().unwrap().to_owned(),
+        name: None,
+        schedules: None,
+        actor: "alice".to_owned(),
+    };
+    let shop = databases::add_database(&vault, &add).unwrap();
+    let options = crate::create::CreateOptions::new(shop.id.clone(), "alice");
+    let backup = crate::create::create(&vault, &options, &crate::Silent).unwrap().backup;
+    let (old, saved) = (vault.data_dir().to_owned(), dir.path().join("saved"));
+    drop(vault);
+    fs::rename(old.join("backups"), &saved).unwrap();
+    fs::remove_dir_all(&old).unwrap();
+    let at = |data: &str, backups: Option<&Path>| VaultOptions {
+        data: dir.path().join(data),
+        backups: backups.map(Path::to_owned),
+        mode: OpenMode::Existing,
+    };
+
+    let nothing = super::rebuild(&at("elsewhere", None), "alice");
+    assert!(matches!(nothing, Err(Error::NoVault { .. })) && !dir.path().join("elsewhere").exists(), "no backups, no vault");
+    let (named, own) = (at("named", Some(&saved)), at("own", None));
+    fs::create_dir(&own.data).unwrap();
+    fs::write(own.data.join("a file of somebody"), "").unwrap();
+    for (options, backup_count) in [(&named, 1), (&own, 2)] {
+        if options.backups.is_none() {
+            fs::rename(&saved, options.data.join("backups")).unwrap();
+        }
+        let report = super::rebuild(options, "alice").unwrap();
+        assert_eq!((report.databases, report.backups, report.kept), (1, backup_count, None));
+        let vault = Vault::open(&VaultOptions { backups: None, ..options.clone() }).unwrap();
+        assert_eq!(backups::backup(&vault, &backup.id).unwrap().payload_hash, backup.payload_hash);
+        assert!(create_next(&vault, &shop.id) > backup.sequence);
+    }
+}
+
+/// An older binary was put back with the catalog that it can read: what was made meanwhile is not in it, and its number is given out again.
+#[test]
+fn a_backup_that_a_catalog_of_before_does_not_know_is_taken_up_beside_the_one_that_has_its_number() {
+    use crate::{backups, databases};
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let source = dir.path().join("shop.db");
+    rusqlite::Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+    let add = databases::AddDatabaseOptions {
+        location: source.to_str().unwrap().to_owned(),
+        name: None,
+        schedules: None,
+        actor: "alice".to_owned(),
+    };
+    let shop = databases::add_database(&vault, &add).unwrap().id;
+    let create = |vault: &Vault| {
+        crate::create::create(vault, &crate::create::CreateOptions::new(shop.clone(), "alice"), &crate::Silent).unwrap().backup
+    };
+    let first = create(&vault);
+    let options = VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    let (catalog, copy) = (options.data.join("catalog.sqlite"), dir.path().join("copy.sqlite"));
+    drop(vault);
+    fs::copy(&catalog, &copy).unwrap();
+    let meanwhile = create(&Vault::open(&options).unwrap());
+    fs::rename(&copy, &catalog).unwrap();
+    let after = create(&Vault::open(&options).unwrap());
+    assert_eq!(meanwhile.sequence, after.sequence);
+
+    assert_eq!(super::rebuild(&options, "alice").unwrap().backups, 3);
+    let vault = Vault::open(&options).unwrap();
+    let taken_up = backups::backup(&vault, &meanwhile.id).unwrap();
+    assert!(taken_up.sequence < first.sequence && taken_up.is_good() && taken_up.is_imported(), "{taken_up:?}");
+    assert_eq!(backups::backup(&vault, &after.id).unwrap().sequence, after.sequence);
+    assert!(create_next(&vault, &shop) > after.sequence);
+}
+
+#[test]
 fn what_was_set_comes_back_with_the_catalog() {
     use keepstone_model::{
         anomaly::LossPolicy,

@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
 use keepstone_engine::{
+    backups::{self, BackupFilter},
     cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions, FirstSchedules},
     driver,
@@ -244,7 +245,12 @@ fn add(
     }
     if !known {
         cx.out.note(format_args!("  keeps {}", database.retention.words()));
-        cx.out.note(format_args!("No backup has been made yet: `keepstone create {}`", database.id));
+        let filter = BackupFilter { database: Some(database.id.clone()), limit: Some(1), ..BackupFilter::default() };
+        match backups::list(&vault, &filter)?.total {
+            0 => cx.out.note(format_args!("No backup has been made yet: `keepstone create {}`", database.id)),
+            1 => cx.out.note("1 backup lay in its folder and is taken up."),
+            count => cx.out.note(format_args!("{} backups lay in its folder and are taken up.", human::count(count))),
+        }
     }
     Ok(())
 }

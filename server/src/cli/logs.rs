@@ -73,7 +73,6 @@ impl Logs {
             .filename_prefix("keepstone")
             .filename_suffix("log")
             .latest_symlink("keepstone.log")
-            .max_log_files(KEPT_DAYS)
             .build(&folder);
         match appender {
             Ok(appender) => _ = self.0.set(Rolling { appender, folder: folder.clone(), looked_on: AtomicU64::new(today()) }),
@@ -91,7 +90,7 @@ fn today() -> u64 {
 }
 
 impl Rolling {
-    /// A server that runs for months looks after the size, too: with the first line of a day.
+    /// A server that runs for months looks after the old ones, too: with the first line of a day.
     fn look_after(&self) {
         let today = today();
         if self.looked_on.swap(today, Ordering::Relaxed) != today {
@@ -122,7 +121,8 @@ fn own_logs(folder: &Path) -> Vec<(PathBuf, u64)> {
     entries.flatten().filter(own).filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect()
 }
 
-/// Removes the oldest logs beyond the size that is kept.
+/// Removes the oldest logs beyond the days and the size that are kept. By the dates in their names: the files of a data directory that was copied
+/// are all of one time.
 fn keep_small(folder: &Path) {
     let mut logs = own_logs(folder);
     // The date in the name sorts them; the newest is the one being written and stays whatever its size.
@@ -130,7 +130,7 @@ fn keep_small(folder: &Path) {
     let mut bytes = 0;
     for (at, (path, size)) in logs.into_iter().enumerate() {
         bytes += size;
-        if at > 0 && bytes > KEPT_BYTES && fs::remove_file(&path).is_ok() {
+        if at > 0 && (at >= KEPT_DAYS || bytes > KEPT_BYTES) && fs::remove_file(&path).is_ok() {
             tracing::info!(path = %path.display(), "removed an old log");
         }
     }
@@ -184,6 +184,20 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["keepstone.2026-11-20.log", "keepstone.my-own-no.log"]);
+    }
+
+    #[test]
+    fn the_newest_logs_by_name_stay_whatever_the_dates_of_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for day in (1..=31).rev() {
+            for month in ["09", "10"] {
+                fs::write(folder.path().join(format!("keepstone.2026-{month}-{day:02}.log")), "a line").unwrap();
+            }
+        }
+        keep_small(folder.path());
+        let mut left: Vec<_> = own_logs(folder.path()).into_iter().map(|(path, _)| path.file_name().unwrap().to_owned()).collect();
+        left.sort();
+        assert_eq!((left.len(), left[0].to_str()), (KEPT_DAYS, Some("keepstone.2026-10-02.log")));
     }
 
     #[test]

@@ -29,8 +29,6 @@ mod list;
 mod logs;
 pub(crate) mod look;
 mod man;
-#[cfg(test)]
-mod migrating;
 mod output;
 mod password;
 mod pin;

@@ -177,7 +177,7 @@ pub(crate) fn told(
             let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
             cx.out.note(format_args!("Since the plan {} went from {planned} to {rows} rows.", printable(&since.table)));
         }
-        if report.pages_written > 0 {
+        if report.kept.is_none() {
             cx.out.note(format_args!(
                 "{} pages were written; writers waited {}.",
                 human::count(report.pages_written),

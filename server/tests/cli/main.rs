@@ -12,6 +12,8 @@ mod export;
 mod faults;
 mod import;
 mod json;
+mod migrating;
+mod operations;
 mod pages;
 mod postgres;
 mod python;

@@ -3,7 +3,7 @@
 use crate::support::Host;
 
 #[path = "../../../engine/src/postgres/tests/server.rs"]
-mod server;
+pub(crate) mod server;
 
 #[test]
 fn a_server_s_database_is_protected_lost_and_brought_back() {

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -196,6 +197,28 @@ fn a_night_on_which_the_clock_goes_forward_has_its_run() {
     assert_eq!(stop(child).status.code(), Some(0));
     let taken = at(&host, &library, &["list", "shop"]).remove(0);
     assert!(taken["created_at"].as_str().unwrap().starts_with("2026-03-29T01:00:"), "{taken}");
+}
+
+#[test]
+fn who_runs_over_midnight_begins_a_new_log_and_old_ones_go() {
+    let Some(library) = faketime() else { return };
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 5));
+    set_clock(&host, "2027-03-20T12:00:00Z");
+    at(&host, &library, &["db", "add", "shop.db", "--preset", "cron", "--cron", "0 2 * * *", "--zone", "UTC"]);
+    let log = |day: &str| host.path("keepstone-data/logs").join(format!("keepstone.{day}.log"));
+    let mut child = spawn_at(&host, &library, &["scheduler", "--log-format", "json"]);
+    let first = BufReader::new(child.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
+    assert!(first.contains("next run 2027-03-21"), "{first}");
+    for day in 1..=30 {
+        fs::write(log(&format!("2027-01-{day:02}")), "an old one").unwrap();
+    }
+    set_clock(&host, "2027-03-21T02:00:01Z");
+    eventually("the next day has its log", || fs::read_to_string(log("2027-03-21")).is_ok_and(|text| text.contains("came due")));
+    let text = fs::read_to_string(host.path("keepstone-data/logs/keepstone.log")).unwrap();
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
+    assert!(!log("2027-01-01").exists() && log("2027-01-30").exists(), "the oldest of more than 30 are gone");
+    assert_eq!(stop(child).status.code(), Some(0));
 }
 
 #[test]
