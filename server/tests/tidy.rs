@@ -196,6 +196,38 @@ fn the_documents_name_what_exists() {
 }
 
 #[test]
+fn the_container_takes_what_the_build_makes_and_asks_what_the_server_answers() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (dockerfile, taken, compose) = (read("deploy/Dockerfile"), read("deploy/Dockerfile.dockerignore"), read("deploy/compose.yaml"));
+    let made = [read("scripts/build.sh"), read("scripts/server.sh"), read("Makefile")].concat();
+    for copy in dockerfile.lines().filter(|line| line.starts_with("COPY ")) {
+        let from = copy.split(' ').rev().nth(1).unwrap();
+        assert!(taken.lines().any(|line| line.strip_prefix('!') == Some(from)), "{from} does not get into the build");
+        let name = from.strip_prefix("target/").unwrap_or_else(|| panic!("{from} is not what a build makes"));
+        assert!(made.contains(name), "no script makes {from}");
+    }
+    for part in ["postgresql-client", "ca-certificates", "tzdata", "\nVOLUME /var/lib/keepstone\n", "\nSTOPSIGNAL SIGTERM\n"] {
+        assert!(dockerfile.contains(part), "{part}");
+    }
+    let user = dockerfile.lines().find_map(|line| line.strip_prefix("USER ")).unwrap();
+    assert!(!user.starts_with("root") && !user.starts_with('0'), "it runs as a user of its own");
+    let checked = dockerfile.lines().find_map(|line| line.strip_prefix("HEALTHCHECK ")).unwrap();
+    let path = checked.split(":8181").nth(1).unwrap().split('"').next().unwrap();
+    let rule = keepstone_model::access::rule_for(path).unwrap_or_else(|| panic!("{path} is not answered"));
+    assert_eq!(rule.access, keepstone_model::access::Access::Open, "{path}");
+    // Every variable is one that the product reads.
+    let product: String = rust().into_iter().filter(|(path, _)| path.starts_with("server/src")).map(|(_, text)| text).collect();
+    let set = compose.lines().filter_map(|line| line.trim().split_once(": ").map(|(name, _)| name));
+    let set = set.chain(dockerfile.split(['\n', ' ']).filter_map(|word| word.split_once('=').map(|(name, _)| name)));
+    let set = set.filter(|name| ["KEEPSTONE_", "BACKUP_", "DATABASE_"].iter().any(|start| name.starts_with(start)));
+    let set: Vec<&str> = set.collect();
+    assert!(set.len() >= 8, "{set:?}");
+    for name in set {
+        assert!(product.contains(&format!("\"{name}\"")), "nothing reads {name}");
+    }
+}
+
+#[test]
 fn the_bundle_tools_have_one_version_each() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let lock = read("Cargo.lock");

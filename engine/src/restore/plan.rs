@@ -266,7 +266,11 @@ pub fn recount(vault: &Vault, plan: &RestorePlan) -> Result<Vec<RowsSince>> {
     let options = PlanOptions { backup: plan.backup.clone(), target: plan.target.clone(), safety_backup: plan.safety_backup };
     let fresh = plan_restore(vault, &options)?;
     if fresh.space_free_bytes < fresh.space_needed_bytes {
-        return Err(Error::NoSpace { path: vault.backups_dir().to_owned() });
+        let path = match &plan.target {
+            Target::NewFile { path } => PathBuf::from(path),
+            _ => vault.backups_dir().to_owned(),
+        };
+        return Err(Error::NoSpace { path });
     }
     let now = fresh.binding;
     let then = &plan.binding;
