@@ -115,3 +115,23 @@ fn the_environment_is_read_as_libpq_reads_it() {
     let run = crate::support::run(host.command(&["create", "environment"]).env("PGPASSWORD", server::PASSWORD));
     assert_eq!(run.exit, 0, "{run:?}");
 }
+
+/// In a mount namespace of its own, where PostgreSQL's folder is empty.
+#[test]
+fn a_machine_without_client_tools_says_so() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    let script = "mount -t tmpfs tmpfs /usr/lib/postgresql || exit 77; PATH=/nowhere; exec \"$K\" create \"$URL\" --json";
+    let mut command = std::process::Command::new("unshare");
+    host.furnish(command.args(["--mount", "--map-root-user", "sh", "-c", script]));
+    let told = command.env("K", crate::support::KEEPSTONE).env("URL", server.shop("clientless")).output();
+    match told {
+        Ok(told) if told.status.code() != Some(77) && !String::from_utf8_lossy(&told.stderr).contains("unshare:") => {
+            let document: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+            assert_eq!(document["error"]["code"], "client_missing", "{document}");
+            assert!(document["error"]["hint"].as_str().unwrap().contains("postgresql-client"), "{document}");
+            assert!(!host.path("keepstone-data").exists(), "no vault is made for it");
+        }
+        refused => eprintln!("skipped: no mount namespace on this machine: {refused:?}"),
+    }
+}

@@ -164,6 +164,18 @@ fn spawn_at(host: &Host, library: &PathBuf, args: &[&str]) -> Child {
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
+/// A process that does not outlive its test, however that ends.
+struct Ended(Option<Child>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// Sets the clock of the host's processes: a time in UTC, which goes on from there.
 fn set_clock(host: &Host, time: &str) {
     // Renamed, so that no process reads half of it. The file's clock goes on from when a process reads it first, so it is told as an offset.
@@ -207,8 +219,8 @@ fn who_runs_over_midnight_begins_a_new_log_and_old_ones_go() {
     set_clock(&host, "2027-03-20T12:00:00Z");
     at(&host, &library, &["db", "add", "shop.db", "--preset", "cron", "--cron", "0 2 * * *", "--zone", "UTC"]);
     let log = |day: &str| host.path("keepstone-data/logs").join(format!("keepstone.{day}.log"));
-    let mut child = spawn_at(&host, &library, &["scheduler", "--log-format", "json"]);
-    let first = BufReader::new(child.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
+    let mut running = Ended(Some(spawn_at(&host, &library, &["scheduler", "--log-format", "json"])));
+    let first = BufReader::new(running.0.as_mut().unwrap().stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
     assert!(first.contains("next run 2027-03-21"), "{first}");
     for day in 1..=30 {
         fs::write(log(&format!("2027-01-{day:02}")), "an old one").unwrap();
@@ -218,7 +230,7 @@ fn who_runs_over_midnight_begins_a_new_log_and_old_ones_go() {
     let text = fs::read_to_string(host.path("keepstone-data/logs/keepstone.log")).unwrap();
     assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
     assert!(!log("2027-01-01").exists() && log("2027-01-30").exists(), "the oldest of more than 30 are gone");
-    assert_eq!(stop(child).status.code(), Some(0));
+    assert_eq!(stop(running.0.take().unwrap()).status.code(), Some(0));
 }
 
 #[test]

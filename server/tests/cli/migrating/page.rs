@@ -91,7 +91,7 @@ impl Row {
                 self.items.push(Item { what, text: quoted, printed: Vec::new(), exit: 0 });
             }
         }
-        let end = parts.last().copied().unwrap_or_default();
+        let end = parts.last().copied().unwrap_or_default().trim();
         if let (Some(exit), Some(last)) = (exit_in(end), self.items.last_mut()) {
             last.exit = exit;
         }
