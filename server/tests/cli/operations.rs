@@ -255,8 +255,7 @@ fn emergency(mut bare: Machine, blocks: &mut std::vec::IntoIter<Block>, before: 
     let url = server.shop("emergency");
     let archive = bare.ok(&format!("K={KEEPSTONE}; $K create '{url}' --json | sed -n 's/.*\"path\": *\"\\([^\"]*\\.zip\\)\".*/\\1/p'"));
     fs::rename(archive.trim(), bare.path("home/archive.zip")).unwrap();
-    let connection = [("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", server.port.to_string()), ("PGUSER", "postgres".to_owned())];
-    let connection = connection.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect::<String>();
+    let connection = format!("export PGHOST=127.0.0.1 PGPORT={} PGUSER=postgres\n", server.port);
     let tools = format!("export PGPASSWORD='{}' PATH=\"{}:$PATH\"\n", server::PASSWORD, server.bin.display());
     let text = format!("{connection}{tools}{}", block.text);
     bare.follow(&Block { text, ..block });
