@@ -32,9 +32,12 @@ torture=$(program test torture) kill=$(program test kill) engine=$(program lib k
 # SQLite's malformed databases: by apt into a folder of our own, whatever sources this machine has.
 malformed=$CACHE/malformed-databases
 fetch_malformed() {
-  local at=$CACHE/malformed-databases.part apt
+  local at=$CACHE/malformed-databases.part apt uri
   rm -rf "$at"; mkdir -p "$at"/{lists/partial,cache/archives/partial}
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main" > "$at/sources.list"
+  # From where this machine has its packages.
+  uri=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -1)
+  [ -n "$uri" ] || return 1
+  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri bookworm main" > "$at/sources.list"
   apt=(apt-get -qq -o "Dir::Etc::sourcelist=$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$at/lists" -o "Dir::Cache=$at/cache")
   "${apt[@]}" update && (cd "$at" && "${apt[@]}" source --download-only sqlite3) || return 1
   tar xf "$at"/sqlite3_*.orig.tar.xz -C "$at" --wildcards '*/test/fuzzdata3.db' '*/test/fuzzdata7.db' || return 1
