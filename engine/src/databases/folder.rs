@@ -201,27 +201,42 @@ pub(super) fn random_uid() -> Result<DatabaseUid> {
     Ok(hex(&bytes).parse().expect("32 hexadecimal digits"))
 }
 
+/// What the folders of a database and the trash hold of it.
+#[derive(Debug, Default)]
+pub(super) struct Adopted {
+    pub(super) backups: Vec<Backup>,
+    /// Archives that bear a backup's name and could not be read, each with the reason: what a disk refuses today may be there tomorrow.
+    pub(super) unread: Vec<String>,
+}
+
 /// The backups whose archives carry this database's uid, in their folders or in the trash. Others are left alone.
-pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Vec<Backup>> {
-    let mut found = Vec::new();
+pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    let mut take = |id: &BackupId, path: &Path, state| match read_archive(vault, database, id, path, state) {
+        Ok(backup) => found.extend(backup),
+        Err(cause) => {
+            tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
+            unread.push(format!("{id}: {cause}"));
+        }
+    };
     for kind in Kind::ALL {
         let folder = vault.database_dir(&database.id).join(kind.as_str());
         for id in ids_in(&folder)? {
             if id.database() == database.id && id.kind() == kind {
-                found.extend(read_archive(vault, database, &id, &vault.archive_path(&id), BackupState::Complete));
+                take(&id, &vault.archive_path(&id), BackupState::Complete);
             }
         }
     }
     for id in ids_in(&vault.trash_dir())? {
         if id.database() == database.id {
-            found.extend(read_archive(vault, database, &id, &vault.trash_path(&id), BackupState::Trashed));
+            take(&id, &vault.trash_path(&id), BackupState::Trashed);
         }
     }
     // Two archives of one number cannot both keep it; the catalog would refuse all. What is in its folder goes before what is in the trash
     // (a converted one and the one that it was made of), then the later one by time.
     found.sort_by_key(|backup| Reverse((backup.sequence, backup.state == BackupState::Complete, backup.created_at)));
     settle_numbers(&mut found);
-    Ok(found)
+    Ok(Adopted { backups: found, unread })
 }
 
 /// Who lost its number to another (a catalog was set back, and gave it out again) goes to where imports of its time are: listed, restored and put
@@ -247,28 +262,24 @@ fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io(folder, error)),
     };
+    let entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|error| Error::io(folder, error))?;
     let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".zip")?.parse().ok();
-    Ok(entries.flatten().filter_map(id).collect())
+    Ok(entries.into_iter().filter_map(id).collect())
 }
 
-fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Option<Backup> {
-    let opened = Archive::open(path).and_then(|mut archive| keys::settle(vault, &mut archive).map(|encryption| (archive, encryption)));
-    let (archive, encryption) = match opened {
-        Ok(opened) => opened,
-        Err(cause) => {
-            tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
-            return None;
-        }
-    };
+/// None: it is another database's.
+fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Backup>> {
+    let mut archive = Archive::open(path)?;
+    let encryption = keys::settle(vault, &mut archive)?;
     if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
-        return None;
+        return Ok(None);
     }
     // Notes that cannot be read may say that it is pinned: then it is.
     let notes = notes::read(vault, id).unwrap_or_else(|cause| {
         tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
         Notes { pinned: true, ..Notes::empty(id) }
     });
-    Some(described(&archive, encryption, notes, state))
+    Ok(Some(described(&archive, encryption, notes, state)))
 }
 
 /// The row of a backup as its archive and notes tell it.

@@ -3,7 +3,7 @@
 mod folder;
 mod latest;
 
-use std::{path::Path, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -156,12 +156,15 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     // Before the row: no run of a schedule meets a database without its password.
     driver::of(database.engine).keep(vault, &database, &place)?;
     let adopted = folder::archives(vault, &database)?;
-    let message = match adopted.len() {
-        0 => format!("added {} at {location}", database.id),
-        count => format!("added {} at {location}, backups found in its folder: {count}", database.id),
-    };
+    let mut message = format!("added {} at {location}", database.id);
+    if !adopted.backups.is_empty() {
+        let _ = write!(message, ", backups found in its folder: {}", adopted.backups.len());
+    }
+    if !adopted.unread.is_empty() {
+        let _ = write!(message, "; not taken up: {}", adopted.unread.join("; "));
+    }
     let event = event("database.added", &options.actor, &database.id, message);
-    let added = vault.catalog().add_database(&database, &schedules, &adopted, &event)?;
+    let added = vault.catalog().add_database(&database, &schedules, &adopted.backups, &event)?;
     update_latest_link(vault, &added.id)?;
     Ok(added)
 }
@@ -186,19 +189,20 @@ pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
             // A file of a version that kept no schedules there leaves the default ones.
             let schedules = left.schedules(now).map_or_else(|| FirstSchedules::of(Preset::Standard).rows(&id, now), Ok)?;
             let adopted = folder::archives(vault, database)?;
-            let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.len());
+            let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.backups.len());
             let event = event("database.added", actor, &id, message);
-            let added = vault.catalog().add_database(database, &schedules, &adopted, &event)?;
+            let added = vault.catalog().add_database(database, &schedules, &adopted.backups, &event)?;
             if added.id != id {
                 return Err(Error::AlreadyExists { what: "database of the same location", name: added.id.to_string() });
             }
             update_latest_link(vault, &id)?;
-            Ok(adopted.len() as u64)
+            Ok(adopted)
         })();
         match taken {
-            Ok(backups) => {
+            Ok(adopted) => {
                 taken_up.databases += 1;
-                taken_up.backups += backups;
+                taken_up.backups += adopted.backups.len() as u64;
+                taken_up.skipped.extend(adopted.unread);
             }
             Err(error) => taken_up.skipped.push(format!("{id}: {error}")),
         }

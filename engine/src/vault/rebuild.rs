@@ -34,7 +34,7 @@ pub struct RebuildReport {
     pub backups: u64,
     /// Where the old catalog is kept; none if there was none.
     pub kept: Option<PathBuf>,
-    /// Folders of databases that could not be taken up, each with the reason.
+    /// Databases and archives that could not be read and taken up, each with the reason. The next rebuild takes them up if it can read them.
     pub skipped: Vec<String>,
 }
 
@@ -114,8 +114,7 @@ fn refuse_open(catalog: &Path) -> Result<()> {
 /// Moves the old catalog aside under a name of its own, with its side files, which must not come to lie beside the new one. The main file first:
 /// without it every start says that the catalog is lost, while without its -wal it would pass for a sound one of an earlier time.
 fn set_aside(catalog: &Path) -> Result<Option<PathBuf>> {
-    let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let kept = catalog.with_file_name(format!("catalog.damaged-{time}.sqlite"));
+    let kept = name_aside(catalog)?;
     let mut any = false;
     for suffix in SIDES {
         let from = super::beside(catalog, suffix);
@@ -125,6 +124,25 @@ fn set_aside(catalog: &Path) -> Result<Option<PathBuf>> {
         }
     }
     Ok(any.then_some(kept))
+}
+
+/// e.g. `catalog.damaged-20261120T030000Z.sqlite`; with a number where that was taken within the same second.
+fn name_aside(catalog: &Path) -> Result<PathBuf> {
+    let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut number = 1_u32;
+    loop {
+        let more = if number == 1 { String::new() } else { format!("-{number}") };
+        let kept = catalog.with_file_name(format!("catalog.damaged-{time}{more}.sqlite"));
+        let mut taken = false;
+        for suffix in SIDES {
+            let path = super::beside(&kept, suffix);
+            taken |= fs::exists(&path).map_err(|error| Error::io(&path, error))?;
+        }
+        if !taken {
+            return Ok(kept);
+        }
+        number += 1;
+    }
 }
 
 fn remove_all(database: &Path) -> Result<()> {

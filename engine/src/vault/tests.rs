@@ -218,6 +218,20 @@ fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
     assert!(create_next(&vault, &shop.id) > backups::backup(&vault, &trashed).unwrap().sequence);
     let names: Vec<_> = fs::read_dir(&options.data).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(!names.iter().any(|name| name.contains("rebuilding")), "{names:?}");
+
+    // An archive that cannot be read is told, and no other waits for it; what was set aside within the same second stays too.
+    let (archive, readable) = (vault.trash_path(&trashed), fs::read(vault.trash_path(&trashed)).unwrap());
+    drop(vault);
+    fs::write(&archive, "no archive").unwrap();
+    let report = super::rebuild(&options, "alice").unwrap();
+    assert!(report.skipped.iter().any(|told| told.starts_with(trashed.as_str())), "{report:?}");
+    fs::write(&archive, readable).unwrap();
+    assert_eq!(super::rebuild(&options, "alice").unwrap().backups, report.backups + 1);
+    let kept = fs::read_dir(&options.data).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+        name.starts_with("catalog.damaged-") && name.ends_with(".sqlite")
+    });
+    assert_eq!(kept.count(), 3);
 }
 
 #[test]
