@@ -6,6 +6,7 @@ import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { NO_POSTGRES, Postgres } from "./postgres.ts";
 import { Sqlite } from "./sqlite.ts";
 
 export { expect };
@@ -99,7 +100,7 @@ function environment() {
   return { ...env, TZ: "UTC", NO_COLOR: "1" };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise(done => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
       const { port } = probe.address() as { port: number };
@@ -154,6 +155,8 @@ interface Fixtures {
   keepstone: Keepstone;
   watch: Watch;
   sqlite: Sqlite;
+  /** A PostgreSQL server; the test is skipped where the machine has none. */
+  postgres: Postgres;
   /** A page signed in as the admin. */
   admin: Page;
 }
@@ -186,6 +189,13 @@ export const test = base.extend<Options & Fixtures>({
     const sqlite = new Sqlite(keepstone.folder);
     await use(sqlite);
     await sqlite.stop();
+  },
+
+  postgres: async ({}, use, info) => {
+    const postgres = await Postgres.start();
+    if (!postgres) return info.skip(true, NO_POSTGRES);
+    await use(postgres);
+    await postgres.stop();
   },
 
   admin: async ({ page, keepstone }, use) => {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, Result, Vault,
-    restore::{Goal, NO_BINDING, last_restore},
+    restore::{Goal, NO_BINDING, PutBack, last_restore},
 };
 
 /// A database that can be connected to while another is made or renamed.
@@ -125,21 +125,15 @@ pub(super) fn plan(
                 .push("What was written since the restore is in the database that makes way; it is kept under another name.".to_owned());
             let binding = binding(&now, last_restore(vault, &database.id)?);
             let sessions = Some(tell_sessions(&mut connection, &location.database, warnings)?);
-            let space_needed_bytes = 0;
-            // What is put back stands in for the backup: the impact is told against it.
-            warnings.push(format!("It has {} rows now, the one that is put back {}.", rows(&now), rows(&old)));
-            Ok(Goal { live: Some(now.tables), space_needed_bytes, sessions, ..nothing_known(binding) })
+            let put_back = Some(PutBack { tables: old.tables, size_bytes: old.size_bytes });
+            Ok(Goal { live: Some(now.tables), sessions, put_back, ..nothing_known(binding) })
         }
         Target::NewFile { .. } => Err(Error::Internal("a file is no database".to_owned())),
     }
 }
 
-fn rows(state: &live::State) -> String {
-    human::count(state.tables.values().map(|table| table.row_count).sum())
-}
-
 fn nothing_known(binding: Binding) -> Goal {
-    Goal { live: None, space_needed_bytes: 0, space_free_bytes: 0, writers_wait_ms: None, sessions: None, binding }
+    Goal { live: None, space_needed_bytes: 0, space_free_bytes: 0, writers_wait_ms: None, sessions: None, put_back: None, binding }
 }
 
 fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_backup: bool, warnings: &mut Vec<String>) -> Result<Goal> {

@@ -63,9 +63,13 @@ fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
     let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
     if let (true, Some(kept)) = (report.replaced, &report.kept) {
-        let exchanged = human::duration_ms(report.held_ms);
-        let name = &kept.name;
-        format!("put in the live database's place in {time}, names exchanged in {exchanged}; the one before is kept as {name}{after}")
+        let (exchanged, name) = (human::duration_ms(report.held_ms), &kept.name);
+        let what = if report.after.is_some() {
+            "restored and put in the live database's place"
+        } else {
+            "the database before was put back in its place"
+        };
+        format!("{what} in {time}, of which names changed for {exchanged}{after}; the one that made way is kept as {name}")
     } else if report.replaced {
         let pages = human::count(report.pages_written);
         format!(

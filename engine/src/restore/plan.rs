@@ -82,7 +82,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
         safety_backup: replaces && options.safety_backup,
         tables: goal.live.map(|live| table_impacts(&live, &metadata.schema)).unwrap_or_default(),
-        size_bytes: metadata.original_size,
+        size_bytes: size_after(metadata, &options.target),
         space_needed_bytes: goal.space_needed_bytes,
         space_free_bytes: goal.space_free_bytes,
         writers_wait_ms: goal.writers_wait_ms,
@@ -91,6 +91,12 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
+}
+
+/// On a server a database is larger than its dump: it has indexes.
+fn size_after(metadata: &Metadata, target: &Target) -> u64 {
+    let on_server = metadata.source.postgres.as_ref().map(|source| source.database_size_bytes);
+    on_server.filter(|size| *size > 0 && !matches!(target, Target::NewFile { .. })).unwrap_or(metadata.original_size)
 }
 
 /// The plan of an undo that needs no archive: the server kept what was there.
@@ -110,8 +116,8 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
         planned_at: now,
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
         safety_backup: true,
-        tables: Vec::new(),
-        size_bytes: 0,
+        tables: goal.live.zip(goal.put_back.as_ref()).map(|(live, old)| table_impacts(&live, &old.tables)).unwrap_or_default(),
+        size_bytes: goal.put_back.as_ref().map_or(0, |old| old.size_bytes),
         space_needed_bytes: goal.space_needed_bytes,
         space_free_bytes: goal.space_free_bytes,
         writers_wait_ms: goal.writers_wait_ms,
@@ -132,7 +138,16 @@ pub(crate) struct Goal {
     pub(crate) writers_wait_ms: Option<u64>,
     /// How many sessions are ended; none: they stay.
     pub(crate) sessions: Option<u64>,
+    /// What is put back where no backup is restored.
+    pub(crate) put_back: Option<PutBack>,
     pub(crate) binding: Binding,
+}
+
+/// A database that a server kept.
+#[derive(Debug)]
+pub(crate) struct PutBack {
+    pub(crate) tables: BTreeMap<String, Table>,
+    pub(crate) size_bytes: u64,
 }
 
 pub(crate) const NO_BINDING: Binding = Binding {
@@ -160,6 +175,7 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
         space_free_bytes: durable::free_bytes(existing)?,
         writers_wait_ms: None,
         sessions: None,
+        put_back: None,
         binding: NO_BINDING,
     })
 }
@@ -207,6 +223,7 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
                 space_free_bytes: free,
                 writers_wait_ms: None,
                 sessions: None,
+                put_back: None,
                 binding: Binding { last_restore, ..NO_BINDING },
             });
         }
@@ -229,6 +246,7 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
         space_needed_bytes: if enough_for_live { size.saturating_add(live_bytes) } else { live_needed },
         space_free_bytes: if enough_for_live { free } else { live_free },
         sessions: None,
+        put_back: None,
         binding: binding_of(&state, last_restore),
         live: Some(state.schema),
     })
@@ -277,7 +295,7 @@ pub fn recount(vault: &Vault, plan: &RestorePlan) -> Result<Vec<RowsSince>> {
     let reason = if now.payload_hash != then.payload_hash {
         "the archive is another one"
     } else if now.target_identity != then.target_identity {
-        "another file is in the database's place"
+        "another one is in the database's place"
     } else if now.target_schema_hash != then.target_schema_hash {
         "the schema of the live database has changed"
     } else if now.target_page_size != then.target_page_size || now.target_journal_mode != then.target_journal_mode {

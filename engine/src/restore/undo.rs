@@ -20,7 +20,12 @@ use crate::{
 /// The plan of an undo: the restore of that restore's safety backup. `UndoRefused` if there is none or it was undone already.
 pub fn plan_undo(vault: &Vault, restore: &JobId) -> Result<RestorePlan> {
     let (backup, target) = way_back(vault, restore)?;
-    plan_restore(vault, &PlanOptions { backup, target, safety_backup: true })
+    let mut plan = plan_restore(vault, &PlanOptions { backup, target, safety_backup: true })?;
+    // What a server kept is of the moment of the exchange.
+    if let (Target::PutBack { .. }, Some(row)) = (&plan.target, vault.catalog().get_job(restore)?) {
+        plan.backup_taken_at = row.job.finished_at.unwrap_or(plan.backup_taken_at);
+    }
+    Ok(plan)
 }
 
 /// What brings back the state before a restore that may be undone: its safety backup, or what the server kept.

@@ -161,17 +161,16 @@ pub(crate) fn told(
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
-    let equal = if report.hash_equal { "equal to the backup" } else { "written" };
-    cx.out.outcome(
-        report.path.display(),
-        format_args!(
-            "✔ restored {} into {}: {}, {equal}, {}",
-            report.backup,
-            report.path.display(),
-            human::bytes(report.size_bytes),
-            human::duration_ms(report.elapsed_ms)
-        ),
-    );
+    let (path, time) = (report.path.display(), human::duration_ms(report.elapsed_ms));
+    let said = match &report.after {
+        _ if report.hash_equal => {
+            format!("✔ restored {} into {path}: {}, equal to the backup, {time}", report.backup, human::bytes(report.size_bytes))
+        }
+        // A server's database: it has rows, and no bytes to compare.
+        Some(_) => format!("✔ restored {} into {path} in {time}", report.backup),
+        None => format!("✔ put the database before back as {path} in {time}"),
+    };
+    cx.out.outcome(&path, format_args!("{said}"));
     if replaced {
         for since in &report.rows_since_plan {
             let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
@@ -184,7 +183,7 @@ pub(crate) fn told(
                 human::duration_ms(report.held_ms)
             ));
         } else {
-            cx.out.note(format_args!("The names were exchanged in {}; sessions were ended.", human::duration_ms(report.held_ms)));
+            cx.out.note(format_args!("The names changed in {}, and the sessions were ended.", human::duration_ms(report.held_ms)));
         }
         if let (Some(kept), Some(job)) = (&report.kept, &report.job) {
             let until = kept.until.map_or_else(String::new, |until| format!(" until {}", words::time(until)));
@@ -230,7 +229,7 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
         return Err(Fault::Here { code: "archive_missing", message, hint: Some("Check the path.".to_owned()), exit: 3 });
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let ending = Archive::open(file).map_or("sqlite", |archive| archive.form().ending());
+    let ending = Archive::open(file).map_or_else(|_| import::ending_of(file), |archive| archive.form().ending());
     let target = target_file(args.to.as_deref(), &stem, ending)?;
     if target.exists() {
         return Err(Error::TargetExists { path: target }.into());

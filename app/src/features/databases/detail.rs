@@ -154,6 +154,8 @@ fn about(view: &DatabaseView) -> AnyView {
     };
     let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
     let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
+    // A server looks after its databases itself.
+    let recovery = (view.row.engine == Engine::Sqlite).then(|| view! { <Fact term="Auto-recovery">{recovery}</Fact> });
     let encryption = match (view.encrypt_forced, view.encrypt) {
         (true, _) => "on: set by the environment for every backup",
         (false, true) => "on: its backups are encrypted",
@@ -168,7 +170,7 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term="Size when last backed up"><Size bytes=size/></Fact>
                 <Fact term="Added"><When moment=added/></Fact>
                 <Fact term="Replacing it by a restore">{replacing}</Fact>
-                <Fact term="Auto-recovery">{recovery}</Fact>
+                {recovery}
                 <Fact term="Encryption">{encryption}</Fact>
                 <Fact term="New backups">{defaults}</Fact>
                 <Fact term="A backup is suspect if it lost">{loss}</Fact>
@@ -205,6 +207,7 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         ("auto_recovery", auto_recovery, "Auto-recovery: at the start, restore the newest good backup if the database is corrupt"),
     ]
     .into_iter()
+    .filter(|(name, ..)| *name != "auto_recovery" || view.row.engine == Engine::Sqlite)
     .map(|(name, on, words)| {
         let managed = set_by(name).is_some();
         // What cannot be changed is not sent by the browser; its value is all the same.
@@ -298,7 +301,7 @@ fn Remove(id: String) -> impl IntoView {
                 <p class="muted">"Its schedules end. The archives stay in the backup folder and can still be restored."</p>
             </div>
             <ConfirmDialog name="remove" label=format!("Remove {id}…") title=format!("Remove {id}?") class="button danger-outline">
-                <p>"From now on nothing of this database is backed up. Its archives stay where they are, and adding the same file again finds them."</p>
+                <p>"From now on nothing of this database is backed up. Its archives stay where they are, and adding the same database again finds them."</p>
                 <form method="post" action="/fn/databases/remove">
                     <input type="hidden" name="id" value=id.clone()/>
                     <SubmitButton label=format!("Remove {id}") tone="danger"/>

@@ -63,6 +63,8 @@ pub struct JobDetail {
     pub safety_backup: Option<String>,
     /// For a restore in a live database's place on a server: how the one before is called now, and until when it is kept.
     pub kept: Option<(String, Option<Moment>)>,
+    /// What a server kept is in its place again; no backup was restored.
+    pub put_back: bool,
     /// For a restore over the live database that was not found sound afterwards: what was found.
     pub unsound: Option<String>,
     pub may_operate: bool,
@@ -107,6 +109,7 @@ pub async fn show(id: String) -> Result<JobDetail, AppError> {
         restored_path: found.restored_path.clone(),
         safety_backup: found.safety_backup.as_ref().map(ToString::to_string),
         kept: found.kept.as_ref().map(|kept| (kept.name.clone(), kept.until.map(|until| Moment::new(until, now, &zone)))),
+        put_back: found.kept.is_some() && found.after.is_none() && job.state == JobState::Done,
         unsound: found.after.as_ref().filter(|after| !after.sound).map(|after| sentence(&after.integrity)),
         may_operate: person.role >= Role::Operator,
         log: found.log,

@@ -177,6 +177,7 @@ fn restored(job: &JobDetail) -> AnyView {
     let backup =
         row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
     let (kind, title) = match job.unsound {
+        None if job.put_back => (AlertKind::Good, "Undone: the database before is in its place again"),
         None => (AlertKind::Good, "Restored, and compared with the backup"),
         Some(_) => (AlertKind::Failure, "Restored, but the database is not sound: check the disk, and restore another backup"),
     };

@@ -47,8 +47,10 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
         (false, false) => "Writes the new file",
         (false, true) => "Makes the new database",
     };
-    let sessions =
-        plan.sessions.map(|sessions| view! { <Fact term="Sessions ended">{human::count(sessions)}", when the names change"</Fact> });
+    let sessions = plan
+        .sessions
+        .filter(|sessions| *sessions > 0)
+        .map(|sessions| view! { <Fact term="Sessions ended">{human::count(sessions)}", when the names change"</Fact> });
     let (path, planned, expires) = (plan.path.clone(), plan.planned.clone(), plan.expires.clone());
     let (size, needed, free) = (plan.size_bytes, plan.space_needed_bytes, plan.space_free_bytes);
     // Of a server's disk nothing is known here.

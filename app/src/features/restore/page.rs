@@ -143,10 +143,11 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     } else {
         "Through SQLite: applications keep their connections and need no restart; writers wait for a moment."
     };
-    let (into_new, new, new_label) = if view.server {
-        ("database", "A new database on the same server", "Name of the new database; empty: one is made up")
+    let (into_new, new, new_label, placeholder) = if view.server {
+        let placeholder = "its name; empty: after the database and the backup";
+        ("database", "A new database on the same server", "Name of the new database; empty: one is made up", placeholder)
     } else {
-        ("file", "A new file", "Path of the new file, on the server")
+        ("file", "A new file", "Path of the new file, on the server", "")
     };
     let can_replace = if view.never_replace {
         view! { <p class="help">{format!("{} is marked \"never replace\": take the mark off on its page first.", view.database)}</p> }
@@ -184,7 +185,7 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                     </label>
                     <label class="option-detail">
                         <span class="visually-hidden">{new_label}</span>
-                        <input class="mono" type="text" name="path" value=path autocapitalize="none" spellcheck="false" maxlength="4000"/>
+                        <input class="mono" type="text" name="path" value=path placeholder=placeholder autocapitalize="none" spellcheck="false" maxlength="4000"/>
                     </label>
                     {can_replace}
                 </fieldset>
