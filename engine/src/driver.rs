@@ -20,6 +20,7 @@ use keepstone_model::{
 use crate::{
     Monitor, Result, Vault,
     archive::Archive,
+    export::{Asked, Exported, Sink},
     image::{ImageFacts, ImageSink},
     jobs::Running,
     location::Location,
@@ -97,6 +98,9 @@ pub(crate) trait Driver: Debug + Sync {
 
     /// The tables of the live database.
     fn tables(&self, vault: &Vault, database: &Database) -> Result<BTreeMap<String, Table>>;
+
+    /// Writes the rows of a live database or of a backup in the form that was asked for.
+    fn export(&self, vault: &Vault, asked: &Asked<'_>, sink: &mut Sink<'_>, monitor: &dyn Monitor) -> Result<Exported>;
 
     /// The checks of what is in an image, in their order.
     fn inner_checks(&self) -> &'static [CheckName];

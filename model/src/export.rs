@@ -14,7 +14,7 @@ pub enum ExportFormat {
     Json,
     /// A zip with one file per table.
     Csv,
-    /// One script that `sqlite3` loads.
+    /// One script that `sqlite3` loads, or `psql` for a database of PostgreSQL.
     Sql,
 }
 

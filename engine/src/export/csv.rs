@@ -5,11 +5,9 @@
 
 use std::io::{self, Write};
 
-use rusqlite::types::ValueRef;
-
 use super::{
-    shape::Table,
-    writing::{Writing, select},
+    table::Table,
+    writing::{Value, Writing},
 };
 use crate::Result;
 
@@ -27,24 +25,27 @@ pub(super) fn table(writing: &Writing<'_>, table: &Table, out: &mut dyn Write) -
     };
     head().map_err(fault)?;
     let mut not_text = 0_u64;
-    let count = writing.rows(&table.name, &select(table, table.exported()), &mut |row| {
+    let count = writing.each(table, &mut |values| {
         let mut write_row = || -> io::Result<()> {
-            for column in 0..columns.len() {
+            for (column, value) in values.iter().enumerate() {
                 if column > 0 {
                     out.write_all(b",")?;
                 }
-                match row.get_ref(column).map_err(io::Error::other)? {
+                match *value {
                     // A line of nothing would be no row to some readers.
-                    ValueRef::Null if columns.len() == 1 => out.write_all(b"NULL")?,
-                    ValueRef::Null => {}
-                    ValueRef::Integer(number) => write!(out, "{number}")?,
-                    ValueRef::Real(number) => write!(out, "{number:?}")?,
-                    ValueRef::Text(bytes) => {
+                    Value::Null if values.len() == 1 => out.write_all(b"NULL")?,
+                    Value::Null => {}
+                    Value::Boolean(truth) => write!(out, "{truth}")?,
+                    Value::Integer(number) => write!(out, "{number}")?,
+                    Value::Real(number) => write!(out, "{number:?}")?,
+                    Value::Number(number) => out.write_all(number.as_bytes())?,
+                    Value::Document(document) => text(document.as_bytes(), out)?,
+                    Value::Text(bytes) => {
                         let readable = String::from_utf8_lossy(bytes);
                         not_text += u64::from(matches!(readable, std::borrow::Cow::Owned(_)));
                         text(readable.as_bytes(), out)?;
                     }
-                    ValueRef::Blob(bytes) => {
+                    Value::Blob(bytes) => {
                         out.write_all(b"\\x")?;
                         hexadecimal(bytes, out)?;
                     }

@@ -1,17 +1,17 @@
 //! A table as one JSON document: `{"table", "columns", "left_out", "rows": [{…}, …]}`, a row a line.
 //!
 //! What JSON cannot say is an object with one member, which no plain value ever is: `{"$integer": "9007199254740993"}` beyond ±2^53 (programs
-//! that read numbers as doubles would change it), `{"$blob": "base64"}`, `{"$text": "base64"}` for text that is not UTF-8, `{"$real": "inf"}`.
+//! that read numbers as doubles would change it), `{"$number": "1.00000000000000000001"}` for decimals of more than 15 digits, `{"$blob": "base64"}`,
+//! `{"$text": "base64"}` for text that is not UTF-8, `{"$real": "inf"}`. A value that is a JSON document itself stands as it is.
 
 use std::io::{self, Write};
 
 use base64::{engine::general_purpose::STANDARD, write::EncoderWriter};
-use rusqlite::types::ValueRef;
 use serde_json::json;
 
 use super::{
-    shape::Table,
-    writing::{Writing, select},
+    table::Table,
+    writing::{Value, Writing},
 };
 use crate::Result;
 
@@ -28,16 +28,16 @@ pub(super) fn table(writing: &Writing<'_>, table: &Table, out: &mut dyn Write) -
     head(out).map_err(fault)?;
     let names: Vec<String> = table.exported().map(|column| json!(column.name).to_string()).collect();
     let mut first = true;
-    let count = writing.rows(&table.name, &select(table, table.exported()), &mut |row| {
+    let count = writing.each(table, &mut |values| {
         let mut write_row = || -> io::Result<()> {
             out.write_all(if first { b"\n{" } else { b",\n{" })?;
             first = false;
-            for (column, name) in names.iter().enumerate() {
+            for (column, (name, value)) in names.iter().zip(values).enumerate() {
                 if column > 0 {
                     out.write_all(b", ")?;
                 }
                 write!(out, "{name}: ")?;
-                value(row.get_ref(column).map_err(io::Error::other)?, out)?;
+                write_value(*value, out)?;
             }
             out.write_all(b"}")
         };
@@ -50,19 +50,34 @@ pub(super) fn table(writing: &Writing<'_>, table: &Table, out: &mut dyn Write) -
     Ok(())
 }
 
-fn value(value: ValueRef<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write_value(value: Value<'_>, out: &mut dyn Write) -> io::Result<()> {
     match value {
-        ValueRef::Null => out.write_all(b"null"),
-        ValueRef::Integer(number) if number.unsigned_abs() > SAFE_INTEGER => write!(out, "{{\"$integer\": \"{number}\"}}"),
-        ValueRef::Integer(number) => write!(out, "{number}"),
-        ValueRef::Real(number) if number.is_finite() => serde_json::to_writer(out, &number).map_err(io::Error::from),
-        ValueRef::Real(number) => write!(out, "{{\"$real\": \"{number}\"}}"),
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+        Value::Null => out.write_all(b"null"),
+        Value::Boolean(truth) => write!(out, "{truth}"),
+        Value::Integer(number) if number.unsigned_abs() > SAFE_INTEGER => write!(out, "{{\"$integer\": \"{number}\"}}"),
+        Value::Integer(number) => write!(out, "{number}"),
+        Value::Real(number) if number.is_finite() => serde_json::to_writer(out, &number).map_err(io::Error::from),
+        Value::Real(number) => write!(out, "{{\"$real\": \"{number}\"}}"),
+        Value::Number(number) if is_exact(number) => out.write_all(number.as_bytes()),
+        Value::Number(number) => write!(out, "{{\"$number\": {}}}", json!(number)),
+        // Where it breaks a line, that is between its parts: within a text it would be escaped.
+        Value::Document(document) => out.write_all(document.replace(['\n', '\r'], " ").as_bytes()),
+        Value::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => serde_json::to_writer(out, text).map_err(io::Error::from),
             Err(_) => packed("$text", bytes, out),
         },
-        ValueRef::Blob(bytes) => packed("$blob", bytes, out),
+        Value::Blob(bytes) => packed("$blob", bytes, out),
     }
+}
+
+/// Whether a decimal number is kept by programs that read numbers as doubles, and is one of JSON's at all.
+fn is_exact(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let leads_with_zero = whole.len() > 1 && whole.starts_with('0');
+    let ends_well = !digits.ends_with('.');
+    !whole.is_empty() && is_number(whole) && is_number(fraction) && ends_well && !leads_with_zero && whole.len() + fraction.len() <= 15
 }
 
 /// Base64 as it goes, so that a value of a gigabyte costs no second one.

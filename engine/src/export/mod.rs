@@ -4,12 +4,11 @@
 mod csv;
 mod json;
 mod package;
-mod shape;
-mod source;
-mod sql;
+pub(crate) mod sqlite;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod writing;
+pub(crate) mod writing;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -19,6 +18,7 @@ use std::{
 
 use jiff::Timestamp;
 use keepstone_model::{
+    backup::BackupState,
     event::EventResult,
     export::{ExportFormat, looks_sensitive, sensitive_words},
     human,
@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
+    archive::Archive,
     backups, databases, driver, durable,
     jobs::Workplace,
     proof::create_private,
@@ -67,7 +68,7 @@ impl ExportSource {
 pub struct ExportOptions {
     pub source: ExportSource,
     pub format: ExportFormat,
-    /// Only these; none: every table. Names as SQLite takes them, without case.
+    /// Only these; none: every table. Names of SQLite as it takes them, without case; of PostgreSQL as they stand in the metadata, or with their schema.
     pub tables: Vec<String>,
     /// Whether columns whose names look sensitive are exported, too.
     pub include_sensitive: bool,
@@ -223,42 +224,96 @@ fn run(
 ) -> Result<ExportReport> {
     let begun = Instant::now();
     let words = words(vault)?;
+    let left_out = |column: &str| !options.include_sensitive && looks_sensitive(column, &words);
+    let asked = Asked { source: &options.source, format: options.format, form, tables: &options.tables, left_out: &left_out, sink_path };
+    let engine = match &options.source {
+        ExportSource::Database(id) => databases::database(vault, id)?.engine,
+        ExportSource::Backup(id) => archive_of(vault, id)?.metadata().engine,
+    };
     let mut counted = Counted { sink, bytes: 0 };
-    let (tables, warnings) = source::read(vault, &options.source, monitor, &mut |reading, taken_at| {
-        monitor.step(Step::Export);
-        let left_out = |column: &str| !options.include_sensitive && looks_sensitive(column, &words);
-        let tables = shape::read(reading, options.format, &options.tables, &left_out)?;
-        let writing = Writing::new(reading, &options.source, taken_at, tables, sink_path, monitor);
-        write(&writing, options.format, form, &mut counted)?;
-        Ok(writing.finish())
-    })?;
+    let Exported { tables, warnings } = driver::of(engine).export(vault, &asked, &mut counted, monitor)?;
     counted.flush().map_err(|error| Error::io(sink_path, error))?;
     Ok(ExportReport { path: None, tables, warnings, size_bytes: counted.bytes, elapsed_ms: millis(begun.elapsed()) })
 }
 
-fn write(writing: &Writing<'_>, format: ExportFormat, form: Form, sink: &mut Counted<'_>) -> Result<()> {
-    let fault = |error: io::Error| Error::io(writing.sink_path, error);
-    match (format, form) {
+/// What an engine is asked to export.
+pub(crate) struct Asked<'a> {
+    pub(crate) source: &'a ExportSource,
+    pub(crate) format: ExportFormat,
+    form: Form,
+    /// None: every table.
+    pub(crate) tables: &'a [String],
+    /// Whether a column of this name is left out.
+    pub(crate) left_out: &'a dyn Fn(&str) -> bool,
+    /// What is named where the sink fails.
+    pub(crate) sink_path: &'a Path,
+}
+
+/// What came of it: tables, and a sentence for each thing that could not be exported as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Exported {
+    pub(crate) tables: Vec<ExportedTable>,
+    pub(crate) warnings: Vec<String>,
+}
+
+pub(crate) type Sink<'a> = dyn Write + 'a;
+
+/// Writes in the form that was asked for; `script` is how the engine writes SQL.
+pub(crate) fn write(
+    writing: &Writing<'_>,
+    asked: &Asked<'_>,
+    mut sink: &mut Sink<'_>,
+    script: &dyn Fn(&Writing<'_>, &mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let fault = |error: io::Error| writing.io(error);
+    match (asked.format, asked.form) {
         (ExportFormat::Json, Form::OneTable) => writing.only_table().map_or(Ok(()), |table| json::table(writing, table, sink)),
         (ExportFormat::Csv, Form::OneTable) => writing.only_table().map_or(Ok(()), |table| csv::table(writing, table, sink)),
-        (ExportFormat::Json, _) => package::write(writing, format, sink, &json::table),
-        (ExportFormat::Csv, _) => package::write(writing, format, sink, &csv::table),
+        (ExportFormat::Json, _) => package::write(writing, asked.format, sink, &json::table),
+        (ExportFormat::Csv, _) => package::write(writing, asked.format, sink, &csv::table),
         (ExportFormat::Sql, Form::SqlGzip) => {
             let mut packed = flate2::write::GzEncoder::new(sink, flate2::Compression::default());
-            sql::write(writing, &mut packed)?;
+            script(writing, &mut packed)?;
             packed.finish().map(drop).map_err(fault)
         }
         (ExportFormat::Sql, Form::SqlZstd) => {
             let mut packed = zstd::stream::Encoder::new(sink, 0).map_err(fault)?;
-            sql::write(writing, &mut packed)?;
+            script(writing, &mut packed)?;
             packed.finish().map(drop).map_err(fault)
         }
         (ExportFormat::Sql, _) => {
-            let mut buffered = BufWriter::with_capacity(64 << 10, sink);
-            sql::write(writing, &mut buffered)?;
+            let mut buffered = BufWriter::with_capacity(64 << 10, &mut sink);
+            script(writing, &mut buffered)?;
             buffered.flush().map_err(fault)
         }
     }
+}
+
+/// The archive of a backup that is there, in the trash, too.
+pub(crate) fn archive_of(vault: &Vault, id: &BackupId) -> Result<Archive> {
+    let backup = backups::backup(vault, id)?;
+    match backup.state {
+        BackupState::Trashed => vault.open_archive(&vault.trash_path(id)),
+        BackupState::Complete => vault.open_archive(&vault.archive_path(id)),
+        _ => Err(Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) }),
+    }
+}
+
+/// Left free beside a scratch copy.
+const SCRATCH_MARGIN_BYTES: u64 = 64 << 20;
+
+/// A scratch copy of what a backup holds, checked by its hashes on the way; it goes with the workplace.
+pub(crate) fn unpacked(archive: &Archive, workplace: &Workplace, monitor: &dyn Monitor) -> Result<PathBuf> {
+    let image = workplace.path().join(format!("export.{}", archive.form().ending()));
+    let needed = archive.metadata().original_size.saturating_add(SCRATCH_MARGIN_BYTES);
+    if durable::free_bytes(workplace.path())? < needed {
+        return Err(Error::NoSpace { path: workplace.path().to_owned() });
+    }
+    monitor.step(Step::Verify);
+    let mut sink = BufWriter::with_capacity(1 << 20, create_private(&image)?);
+    archive.extract(&mut sink, &image, Step::Verify, monitor)?;
+    sink.flush().map_err(|error| Error::io(&image, error))?;
+    Ok(image)
 }
 
 /// How many bytes went through.

@@ -12,7 +12,7 @@ use keepstone_model::export::ExportFormat;
 use serde_json::{Value, json};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
-use super::{ExportSource, shape::Table, writing::Writing};
+use super::{ExportSource, table::Table, writing::Writing};
 use crate::Result;
 
 /// Writes every table with `table`, then the list of them.

@@ -36,27 +36,31 @@ pub(super) struct Child {
 pub(super) struct Tool<'a> {
     pub(super) client: &'a Client,
     pub(super) name: &'static str,
-    pub(super) location: &'a Location,
+    /// What it connects to; none: it only reads a file.
+    pub(super) location: Option<&'a Location>,
     /// Where its password file lies meanwhile: a folder of the job's own.
     pub(super) staging: &'a Path,
     pub(super) home: Option<&'a Path>,
 }
 
 impl Child {
-    /// Starts it, connected by `--dbname`. `pipes`: whether it is fed (else it has no input).
+    /// Starts it, connected by `--dbname`. `fed`: whether it has an input.
     pub(super) fn start(tool: &Tool<'_>, arguments: &[OsString], fed: bool) -> Result<Self> {
         let path = tool.client.tool(tool.name);
         if !path.is_file() {
             return Err(Fault::NoClient { tool: tool.name }.into());
         }
-        let pass_file = tool.location.password.as_ref().map(|password| -> Result<PathBuf> {
+        let pass_file = tool.location.and_then(|location| location.password.as_ref()).map(|password| -> Result<PathBuf> {
             let file = tool.staging.join(format!("pgpass.{:08x}", crate::jobs::random()));
             write_pass_file(&file, password)?;
             Ok(file)
         });
         let pass_file = pass_file.transpose()?;
         let mut command = Command::new(&path);
-        command.arg("--no-password").arg("--dbname").arg(tool.location.conninfo()).args(arguments);
+        if let Some(location) = tool.location {
+            command.arg("--no-password").arg("--dbname").arg(location.conninfo());
+        }
+        command.args(arguments);
         // Nothing of our environment but what it needs: no PG… variable changes what was decided, and its messages are in English.
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
         if let Some(home) = tool.home.filter(|home| fs::read_dir(home).is_ok()) {

@@ -15,11 +15,12 @@ use keepstone_model::{
     restore::{RestorePlan, Target},
 };
 
-use super::{inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
+use super::{export, inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
     driver::{Driver, ImageOptions, Inside, Source},
+    export::{Asked, Exported, Sink},
     image::{ImageFacts, ImageSink},
     jobs::Running,
     location::Location,
@@ -109,6 +110,10 @@ impl Driver for Postgres {
     fn tables(&self, vault: &Vault, database: &Database) -> Result<BTreeMap<String, Table>> {
         let (location, environment) = open::reach(vault, database)?;
         Ok(live::state(&location, &environment)?.tables)
+    }
+
+    fn export(&self, vault: &Vault, asked: &Asked<'_>, sink: &mut Sink<'_>, monitor: &dyn Monitor) -> Result<Exported> {
+        export::export(vault, asked, sink, monitor)
     }
 
     fn inner_checks(&self) -> &'static [CheckName] {

@@ -45,6 +45,8 @@ pub enum Fault {
     NotReplaceable { detail: String },
     #[error("the dump cannot be given to psql: {reason}")]
     UnsafeScript { reason: String },
+    #[error("its rows cannot be read out of the dump: {detail}")]
+    NotReadable { detail: String },
     #[error("{server}: {detail}")]
     Sql { server: String, code: String, detail: String },
 }
@@ -70,6 +72,7 @@ impl Fault {
             Self::DatabaseExists { .. } => "target_exists",
             Self::NotReplaceable { .. } => "not_replaceable",
             Self::UnsafeScript { .. } => "unsafe_script",
+            Self::NotReadable { .. } => "dump_not_readable",
             Self::Sql { .. } => "server_error",
         }
     }
@@ -80,7 +83,9 @@ impl Fault {
             Self::PasswordNeeded { .. } | Self::LoginRefused { by_password: true, .. } => Kind::WrongPassword,
             Self::Full { .. } => Kind::Busy,
             Self::DumpIncomplete { .. } => Kind::Corrupt,
-            Self::DatabaseExists { .. } | Self::NotReplaceable { .. } | Self::UnsafeScript { .. } => Kind::Refused,
+            Self::NotReadable { .. } | Self::DatabaseExists { .. } | Self::NotReplaceable { .. } | Self::UnsafeScript { .. } => {
+                Kind::Refused
+            }
             Self::Unreachable { .. }
             | Self::LoginRefused { .. }
             | Self::Tls { .. }
@@ -127,6 +132,7 @@ impl Fault {
             Self::DatabaseExists { .. } => "Name one that does not exist; only --replace takes the place of a live database.".to_owned(),
             Self::NotReplaceable { .. } => "Nothing was changed. Restore into a new database instead, or end what it names first.".to_owned(),
             Self::UnsafeScript { .. } => "Nothing was run. Look at the file with an editor: pg_dump writes no such line.".to_owned(),
+            Self::NotReadable { .. } => "Restore it into a new database, and export that one.".to_owned(),
             Self::Sql { .. } => return None,
         })
     }

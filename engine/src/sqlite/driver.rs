@@ -29,6 +29,7 @@ use crate::{
     archive::Archive,
     driver::{Driver, ImageOptions, Inside, Source},
     durable,
+    export::{self, Asked, Exported, Sink},
     image::{ImageFacts, ImageSink, RestoreHasher},
     jobs::{Running, ignore_missing},
     location::Location,
@@ -94,6 +95,10 @@ impl Driver for Sqlite {
 
     fn tables(&self, _: &Vault, database: &Database) -> Result<BTreeMap<String, Table>> {
         Ok(live_state(&path_of(&database.location)?, BUSY_WAIT)?.schema)
+    }
+
+    fn export(&self, vault: &Vault, asked: &Asked<'_>, sink: &mut Sink<'_>, monitor: &dyn Monitor) -> Result<Exported> {
+        export::sqlite::export(vault, asked, sink, monitor)
     }
 
     fn inner_checks(&self) -> &'static [CheckName] {

@@ -22,6 +22,7 @@ Examples:
   keepstone export latest --format csv --table orders --table customers -o orders.zip
   keepstone export shop --format csv --table orders -o orders.csv       one table, no zip around it
   keepstone export shop --format sql -o shop.sql.gz   a script; `gunzip -c shop.sql.gz | sqlite3 new.db` loads it
+                                                      (of PostgreSQL: `| psql -v ON_ERROR_STOP=1 new`)
 
 Columns whose names look sensitive (password, token, secret, hash, …) are left out, and the output says which. The words are those of \
 <data>/export.toml, if there is one: `sensitive = [\"…\"]` in place of the built-in list, `also_sensitive = [\"…\"]` beside it.")]

@@ -21,7 +21,7 @@ fn words(format: ExportFormat) -> &'static str {
     match format {
         ExportFormat::Json => "JSON: a zip with one document per table",
         ExportFormat::Csv => "CSV: a zip with one file per table",
-        ExportFormat::Sql => "SQL: one script that sqlite3 loads",
+        ExportFormat::Sql => "SQL: one script that sqlite3 or psql loads, as its database is",
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
     verify::{VerifyOptions, verify},
 };
 
+mod exports;
 mod refusals;
 mod restores;
 mod snapshots;

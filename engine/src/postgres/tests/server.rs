@@ -99,30 +99,39 @@ impl Server {
 
     /// What psql prints, without frames.
     pub(crate) fn psql(&self, database: &str, sql: &str) -> String {
-        let said = Command::new(self.bin.join("psql"))
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                "127.0.0.1",
-                "-U",
-                "postgres",
-                "-p",
-                &self.port.to_string(),
-                "-d",
-                database,
-                "-c",
-                sql,
-            ])
-            .env("PGPASSWORD", PASSWORD)
-            .output()
-            .expect("psql runs");
+        let said = self.client(database).args(["-c", sql]).output().expect("psql runs");
         assert!(said.status.success(), "{sql}: {}", String::from_utf8_lossy(&said.stderr));
         String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    }
+
+    fn client(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-p",
+            &self.port.to_string(),
+            "-d",
+            database,
+        ]);
+        psql.env("PGPASSWORD", PASSWORD);
+        psql
+    }
+
+    /// Runs a script, as a person would: each fault ends it.
+    pub(crate) fn load(&self, database: &str, script: &str) {
+        let mut psql = self.client(database).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("psql runs");
+        psql.stdin.take().expect("it is piped").write_all(script.as_bytes()).expect("psql reads");
+        let said = psql.wait_with_output().expect("psql ends");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     }
 
     /// A new database with a small shop in it.

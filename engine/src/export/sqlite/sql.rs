@@ -8,15 +8,21 @@ use std::io::{self, Write};
 use rusqlite::{Row, types::ValueRef};
 
 use super::{
-    ExportSource,
-    csv::hexadecimal,
-    shape::{Column, Table, TableKind, is_shadow_of, text},
-    writing::Writing,
+    rows,
+    shape::{is_shadow_of, text},
 };
-use crate::{Result, sqlite::content::quoted};
+use crate::{
+    Result,
+    export::{
+        csv::hexadecimal,
+        table::{Column, Table, TableKind},
+        writing::Writing,
+    },
+    sqlite::{content::quoted, reading::Reading},
+};
 
-pub(super) fn write(writing: &Writing<'_>, out: &mut dyn Write) -> Result<()> {
-    let script = Script { writing, whole: writing.tables.len() == all_tables(writing)? };
+pub(super) fn write(writing: &Writing<'_>, reading: &Reading<'_>, out: &mut dyn Write) -> Result<()> {
+    let script = Script { writing, reading, whole: writing.tables.len() == all_tables(reading)? };
     let left_whole: Vec<&Table> =
         writing.tables.iter().filter(|table| table.kind == TableKind::Virtual && !table.left_out().is_empty()).collect();
     for table in &left_whole {
@@ -41,33 +47,24 @@ pub(super) fn write(writing: &Writing<'_>, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "{writable}COMMIT;").map_err(|error| writing.io(error))
 }
 
-fn all_tables(writing: &Writing<'_>) -> Result<usize> {
+fn all_tables(reading: &Reading<'_>) -> Result<usize> {
     let count = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    let count: i64 = writing.reading.connection.query_row(count, [], |row| row.get(0)).map_err(|error| writing.reading.fault(error))?;
+    let count: i64 = reading.connection.query_row(count, [], |row| row.get(0)).map_err(|error| reading.fault(error))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 struct Script<'a> {
     writing: &'a Writing<'a>,
+    reading: &'a Reading<'a>,
     /// Every table is exported: then the views are, too.
     whole: bool,
 }
 
 impl Script<'_> {
     fn head(&self, tables: &[&Table], out: &mut dyn Write) -> Result<()> {
-        let (writing, reading) = (self.writing, self.writing.reading);
-        let of = match writing.source {
-            ExportSource::Database(id) => format!("database {id}"),
-            ExportSource::Backup(id) => format!("backup {id}"),
-        };
+        let (writing, reading) = (self.writing, self.reading);
         let mut head = || -> io::Result<()> {
-            writeln!(out, "-- {of} as of {}, exported by keepstone {}", writing.taken_at, env!("CARGO_PKG_VERSION"))?;
-            for table in tables {
-                for column in table.left_out() {
-                    // Escaped, so that no name ends its comment.
-                    writeln!(out, "-- left out, as it looks sensitive: {:?} of {:?}", column, table.name)?;
-                }
-            }
+            writing.comments(tables.iter().copied(), out)?;
             writeln!(out, "PRAGMA foreign_keys=OFF;\nPRAGMA ignore_check_constraints=ON;\nPRAGMA encoding='{}';", reading.encoding)?;
             writeln!(out, "PRAGMA page_size={};\nPRAGMA auto_vacuum={};\nBEGIN TRANSACTION;", reading.page_size, reading.auto_vacuum)?;
             if reading.user_version != 0 {
@@ -87,15 +84,15 @@ impl Script<'_> {
     fn table(&self, table: &Table, out: &mut dyn Write) -> Result<()> {
         let writing = self.writing;
         let sql = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1";
-        let sql = writing.reading.connection.query_row(sql, [&table.name], |row| text(row, 0));
-        let sql = sql.map_err(|error| writing.reading.fault(error))?;
+        let sql = self.reading.connection.query_row(sql, [&table.name], |row| text(row, 0));
+        let sql = sql.map_err(|error| self.reading.fault(error))?;
         if table.kind == TableKind::Virtual {
             let name = literal(&table.name);
             writeln!(out, "INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('table',{name},{name},0,{});", literal(&sql))
                 .map_err(|error| writing.io(error))?;
             let count = format!("SELECT count(*) FROM main.{}", quoted(&table.name));
             // Its rows are in its own tables; where its module is not known here, they cannot be counted.
-            let count = writing.reading.connection.query_row(&count, [], |row| row.get::<_, u64>(0)).unwrap_or(0);
+            let count = self.reading.connection.query_row(&count, [], |row| row.get::<_, u64>(0)).unwrap_or(0);
             writing.exported(table, count);
             return Ok(());
         }
@@ -112,7 +109,7 @@ impl Script<'_> {
     fn rows(&self, table: &Table, out: &mut dyn Write) -> Result<Option<u64>> {
         let writing = self.writing;
         let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
-        let wide = writing.reading.encoding != "UTF-8";
+        let wide = self.reading.encoding != "UTF-8";
         let mut wanted: Vec<String> = table.rowid.iter().map(|&alias| alias.to_owned()).collect();
         wanted.extend(columns.iter().map(|column| if column.left_out { "NULL".to_owned() } else { quoted(&column.name) }));
         let values = wanted.len();
@@ -128,8 +125,8 @@ impl Script<'_> {
         let left_out: Vec<Option<&Column>> =
             table.rowid.iter().map(|_| None).chain(columns.iter().map(|&column| column.left_out.then_some(column))).collect();
         let mut number = 0_u64;
-        let reals = Reals::new(writing)?;
-        let count = writing.rows(&table.name, &sql, &mut |row| {
+        let reals = Reals::new(self.reading)?;
+        let count = rows(self.reading, writing, &table.name, &sql, &mut |row| {
             number += 1;
             let mut write_row = || -> io::Result<()> {
                 out.write_all(head.as_bytes())?;
@@ -158,20 +155,20 @@ impl Script<'_> {
         let fault = |error| writing.io(error);
         // Where none of its tables is there any more, SQLite has to be brought to make it.
         let any = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'";
-        let any = writing.reading.connection.prepare(any).and_then(|mut statement| statement.exists([]));
-        if self.whole && !any.map_err(|error| writing.reading.fault(error))? {
+        let any = self.reading.connection.prepare(any).and_then(|mut statement| statement.exists([]));
+        if self.whole && !any.map_err(|error| self.reading.fault(error))? {
             writeln!(out, "CREATE TABLE \"sequences again\"(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE \"sequences again\";")
                 .map_err(fault)?;
         } else if !self.whole && !self.any_autoincrement(tables)? {
             return Ok(());
         }
         writeln!(out, "DELETE FROM sqlite_sequence;").map_err(fault)?;
-        writing.rows("sqlite_sequence", "SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid", &mut |row| {
-            let name = text(row, 0).map_err(|error| writing.reading.fault(error))?;
+        rows(self.reading, writing, "sqlite_sequence", "SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid", &mut |row| {
+            let name = text(row, 0).map_err(|error| self.reading.fault(error))?;
             if !self.whole && !tables.iter().any(|table| table.name.eq_ignore_ascii_case(&name)) {
                 return Ok(());
             }
-            let seq = match row.get_ref(1).map_err(|error| writing.reading.fault(error))? {
+            let seq = match row.get_ref(1).map_err(|error| self.reading.fault(error))? {
                 ValueRef::Integer(number) => number.to_string(),
                 ValueRef::Text(bytes) => literal(&String::from_utf8_lossy(bytes)),
                 _ => "NULL".to_owned(),
@@ -184,8 +181,8 @@ impl Script<'_> {
     fn any_autoincrement(&self, tables: &[&Table]) -> Result<bool> {
         let sql = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE '%AUTOINCREMENT%'";
         for table in tables {
-            let found = self.writing.reading.connection.prepare_cached(sql).and_then(|mut statement| statement.exists([&table.name]));
-            if found.map_err(|error| self.writing.reading.fault(error))? {
+            let found = self.reading.connection.prepare_cached(sql).and_then(|mut statement| statement.exists([&table.name]));
+            if found.map_err(|error| self.reading.fault(error))? {
                 return Ok(true);
             }
         }
@@ -200,17 +197,17 @@ impl Script<'_> {
         }
         let fault = |error| writing.io(error);
         writeln!(out, "ANALYZE sqlite_schema;").map_err(fault)?;
-        writing.rows("sqlite_stat1", "SELECT tbl, idx, stat FROM main.sqlite_stat1", &mut |row| {
+        rows(self.reading, writing, "sqlite_stat1", "SELECT tbl, idx, stat FROM main.sqlite_stat1", &mut |row| {
             let field = |column: usize| match row.get_ref(column)? {
                 ValueRef::Null => Ok("NULL".to_owned()),
                 _ => text(row, column).map(|text| literal(&text)),
             };
-            let name = text(row, 0).map_err(|error| writing.reading.fault(error))?;
+            let name = text(row, 0).map_err(|error| self.reading.fault(error))?;
             if !tables.iter().any(|table| table.name.eq_ignore_ascii_case(&name)) {
                 return Ok(());
             }
             let fields = [0, 1, 2].into_iter().map(field).collect::<rusqlite::Result<Vec<_>>>();
-            let fields = fields.map_err(|error| writing.reading.fault(error))?;
+            let fields = fields.map_err(|error| self.reading.fault(error))?;
             writeln!(out, "INSERT INTO sqlite_stat1(tbl,idx,stat)VALUES({});", fields.join(",")).map_err(fault)
         })?;
         Ok(())
@@ -220,8 +217,8 @@ impl Script<'_> {
     fn rest(&self, tables: &[&Table], out: &mut dyn Write) -> Result<()> {
         let writing = self.writing;
         let sql = "SELECT type, tbl_name, sql FROM main.sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY rowid";
-        writing.rows("sqlite_schema", sql, &mut |row| {
-            let read = |column| text(row, column).map_err(|error| writing.reading.fault(error));
+        rows(self.reading, writing, "sqlite_schema", sql, &mut |row| {
+            let read = |column| text(row, column).map_err(|error| self.reading.fault(error));
             let (kind, of, sql) = (read(0)?, read(1)?, read(2)?);
             let on_exported = tables.iter().any(|table| table.name.eq_ignore_ascii_case(&of));
             let on_view = kind == "view" || (kind == "trigger" && !writing.tables.iter().any(|table| table.name.eq_ignore_ascii_case(&of)));
@@ -234,10 +231,10 @@ impl Script<'_> {
     }
 
     fn has(&self, table: &str) -> Result<bool> {
-        let connection = self.writing.reading.connection;
+        let connection = self.reading.connection;
         let found =
             connection.prepare("SELECT 1 FROM main.sqlite_schema WHERE name = ?1").and_then(|mut statement| statement.exists([table]));
-        found.map_err(|error| self.writing.reading.fault(error))
+        found.map_err(|error| self.reading.fault(error))
     }
 }
 
@@ -317,8 +314,8 @@ struct Reals<'a> {
 }
 
 impl<'a> Reals<'a> {
-    fn new(writing: &'a Writing<'_>) -> Result<Self> {
-        let read = writing.reading.connection.prepare("SELECT CAST(?1 AS REAL)").map_err(|error| writing.reading.fault(error))?;
+    fn new(reading: &'a Reading<'_>) -> Result<Self> {
+        let read = reading.connection.prepare("SELECT CAST(?1 AS REAL)").map_err(|error| reading.fault(error))?;
         Ok(Self { read: std::cell::RefCell::new(read) })
     }
 

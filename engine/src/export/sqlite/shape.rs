@@ -5,46 +5,9 @@ use rusqlite::{Row, types::ValueRef};
 
 use crate::{
     Error, Result,
+    export::table::{Column, Table, TableKind},
     sqlite::{content_hash::rowid_alias, reading::Reading},
 };
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TableKind {
-    Ordinary,
-    Virtual,
-    /// Where a virtual table keeps its content.
-    Shadow,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) declared_type: String,
-    pub(super) generated: bool,
-    pub(super) not_null: bool,
-    pub(super) key: bool,
-    /// Because its name looks sensitive, or because it is made of such a one.
-    pub(super) left_out: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Table {
-    pub(super) name: String,
-    pub(super) kind: TableKind,
-    pub(super) columns: Vec<Column>,
-    /// By which name the rowid is reached, where it is not a column already; only for SQL.
-    pub(super) rowid: Option<&'static str>,
-}
-
-impl Table {
-    pub(super) fn left_out(&self) -> Vec<String> {
-        self.columns.iter().filter(|column| column.left_out).map(|column| column.name.clone()).collect()
-    }
-
-    pub(super) fn exported(&self) -> impl Iterator<Item = &Column> {
-        self.columns.iter().filter(|column| !column.left_out)
-    }
-}
 
 /// The tables in the order in which the schema has them. For JSON and CSV those that a person sees; for SQL what makes them up, too.
 pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String], left_out: &dyn Fn(&str) -> bool) -> Result<Vec<Table>> {
