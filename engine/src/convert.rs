@@ -15,11 +15,10 @@ use std::{
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption, SuspectCause, Verdict, held_by},
-    database::Engine,
     human,
     id::{BackupId, JobId, Kind},
     job::Step,
-    metadata::{Compression, FORMAT_VERSION},
+    metadata::{Compression, FORMAT_VERSION, Form},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,7 +27,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     backups::{self, EditBackupOptions},
     databases, delete, durable,
-    image::{ImageSink, hex},
+    image::{ImageFacts, ImageSink, hex, stream_file},
     jobs::{JobMonitor, JobRequest, Running, ignore_missing},
     keys, notes,
     proof::{Depth, create_private},
@@ -101,9 +100,6 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     let encrypt = keys::for_new(vault, &database, options.encrypt)?;
     let archive = vault.open_archive(&vault.archive_path(id))?;
     let metadata = archive.metadata().clone();
-    if metadata.engine != Engine::Sqlite {
-        return Err(Error::Unsupported { what: format!("converting an archive of {}", metadata.engine.as_str()) });
-    }
     let compression = options.compression.unwrap_or(metadata.compression);
     let kept = metadata.format_version == FORMAT_VERSION && metadata.encrypted == encrypt.is_some() && metadata.compression == compression;
     if kept && options.level.is_none() {
@@ -115,18 +111,19 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     if durable::free_bytes(&running.staging)? < metadata.original_size.saturating_mul(2) {
         return Err(Error::NoSpace { path: running.staging.clone() });
     }
-    let image = Image(running.staging.join("convert.sqlite"));
+    let image = Image(running.staging.join("convert.image"));
     let mut plain = BufWriter::with_capacity(1 << 20, create_private(&image.0)?);
     // Every hash is compared on the way.
     archive.extract(&mut plain, &image.0, Step::Snapshot, monitor)?;
     plain.flush().map_err(|error| Error::io(&image.0, error))?;
+    let form = archive.form();
     drop((plain, archive));
 
     let suspect = old.suspect.clone();
     let loss = (old.suspect_cause == SuspectCause::Loss).then(|| suspect.clone()).flatten();
     let take_options = TakeOptions {
         database: &database,
-        form: keepstone_model::metadata::Form::Sqlite,
+        form,
         kind: old.kind,
         description: &old.description,
         tags: &old.tags,
@@ -145,7 +142,18 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
         &take_options,
         &mut |sink| {
             let mut equal = Equal { sink, hasher: Sha256::new() };
-            let mut facts = stream_image(&image.0, &image.0, &mut equal, monitor)?;
+            let mut facts = match form {
+                Form::Sqlite => stream_image(&image.0, &image.0, &mut equal, monitor)?,
+                // A dump is the same to the byte, so it holds what the old archive says.
+                Form::Dump | Form::Sql => ImageFacts {
+                    size_bytes: stream_file(&image.0, Step::Snapshot, &mut equal, monitor)?,
+                    source: metadata.source.clone(),
+                    schema: metadata.schema.clone(),
+                    schema_version: metadata.schema_version,
+                    migration_version: metadata.migration_version.clone(),
+                    suspect: None,
+                },
+            };
             let hash = hex(&equal.hasher.finalize());
             if hash != metadata.backup_hash {
                 return Err(Error::RestoreMismatch { detail: format!("the image has SHA-256 {hash}, not {}", metadata.backup_hash) });

@@ -310,7 +310,6 @@ impl Error {
             }
             Self::NotImportable { code, .. } => match *code {
                 "checksum_mismatch" | "damaged" | "counts_differ" | "too_large" | "empty" => Kind::Corrupt,
-                "postgres_not_supported" => Kind::Usage,
                 _ => Kind::Refused,
             },
             Self::Postgres(fault) => fault.kind(),
@@ -412,8 +411,11 @@ impl Error {
             Self::KeysBusy => "Wait until it is done, then try again.",
             Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
             Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
-            Self::NotImportable { code: "postgres_not_supported", .. } => {
-                "Keep the file; `psql` and `pg_restore` load it, and a later version of keepstone will take it in."
+            Self::NotImportable { code: "other_engine", .. } => {
+                "Name a database of the same engine with --db; `keepstone db add` takes a URL, too."
+            }
+            Self::NotImportable { code: "unsafe_script", .. } => {
+                "Nothing was run. Look at the file with an editor: pg_dump writes no such line."
             }
             Self::NotImportable { code: "in_use", .. } => "Back it up through SQLite instead: `keepstone create` with its path.",
             Self::NotImportable { .. } => "It stays where it is, unchanged.",

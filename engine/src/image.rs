@@ -1,11 +1,14 @@
 //! The plain image of a database on its way through the engine: what a snapshot produces and an archive takes in. Not how either does it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
-use keepstone_model::metadata::{Form, Source, Table};
+use keepstone_model::{
+    job::Step,
+    metadata::{Form, Source, Table},
+};
 use sha2::{Digest, Sha256};
 
-use crate::Result;
+use crate::{Error, Monitor, Result, sqlite::pace::Pace};
 
 /// Takes in the bytes of an image, in order, from the first to the last.
 pub trait ImageSink {
@@ -13,6 +16,25 @@ pub trait ImageSink {
     fn begin(&mut self, size_bytes: u64) -> Result<()>;
     /// Some whole pages, or some bytes of a dump.
     fn write(&mut self, pages: &[u8]) -> Result<()>;
+}
+
+/// Streams a file that nobody writes. How many bytes it had.
+pub(crate) fn stream_file(path: &Path, step: Step, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<u64> {
+    let fault = |error| Error::io(path, error);
+    let mut file = File::open(path).map_err(fault)?;
+    let size_bytes = file.metadata().map_err(fault)?.len();
+    sink.begin(size_bytes)?;
+    let pace = Pace::new(monitor, step, size_bytes);
+    let (mut block, mut done_bytes) = (vec![0; 256 << 10], 0);
+    loop {
+        let count = file.read(&mut block).map_err(fault)?;
+        if count == 0 {
+            return Ok(done_bytes);
+        }
+        sink.write(&block[..count])?;
+        done_bytes += count as u64;
+        pace.advance(count)?;
+    }
 }
 
 /// What is known of an image besides its bytes; all of it of the same moment as they are.

@@ -54,11 +54,15 @@ pub(crate) fn plain_event(action: &str) -> NewEvent<'_> {
 
 /// A row and a folder, without a file to protect.
 pub(crate) fn database(vault: &Vault, name: &str) -> Database {
+    database_of(vault, name, Engine::Sqlite, &format!("/nowhere/{name}.db"))
+}
+
+pub(crate) fn database_of(vault: &Vault, name: &str, engine: Engine, location: &str) -> Database {
     let database = Database {
         id: name.parse().unwrap(),
         uid: format!("{:032x}", u128::from(random())).parse().unwrap(),
-        engine: Engine::Sqlite,
-        location: format!("/nowhere/{name}.db"),
+        engine,
+        location: location.to_owned(),
         added_at: at("2026-01-01T00:00:00Z"),
         objective_secs: None,
         never_replace: false,

@@ -9,22 +9,23 @@ use std::{
 
 use keepstone_model::{
     backup::{BackupState, Encryption},
-    database::Database,
+    database::{Database, Engine},
     id::BackupId,
     import::{
         Content,
         plan::{Adoption, Decision, PlannedFile, TimeFrom},
     },
     job::Step,
-    metadata::Compression,
+    metadata::{Compression, Form},
     validate::TAGS_MAX,
 };
 
 use super::{ImportOptions, ImportReport, ImportedFile, Outcome, Password, find::Found, survey, unpack::unpack};
 use crate::{
     Error, Monitor, Result, Vault, backups, databases,
+    image::ImageFacts,
     jobs::{JobMonitor, Running, ignore_missing, to_json},
-    keys,
+    keys, postgres,
     proof::Depth,
     sqlite::{pace::millis, snapshot::stream_image},
     take::{Past, TakeOptions, take},
@@ -183,7 +184,14 @@ impl Importing<'_> {
         if unpacked.unauthenticated && labelled.tags.len() < TAGS_MAX && !labelled.tags.iter().any(|tag| tag == UNAUTHENTICATED) {
             labelled.tags.push(UNAUTHENTICATED.to_owned());
         }
-        let taken = self.take(found, &labelled, &origin, &image.0)?;
+        if unpacked.form.engine() != self.database.engine {
+            let reason = format!("it is of {}, and {} is not", engine_name(unpacked.form.engine()), self.database.id);
+            return Err(Error::NotImportable { path: found.path.clone(), code: "other_engine", reason });
+        }
+        if unpacked.dumped.as_ref().is_some_and(|facts| facts.schema.is_empty()) {
+            notes.push("its rows cannot be counted before it is restored".to_owned());
+        }
+        let taken = self.take(found, &labelled, &origin, &image.0, unpacked.form, unpacked.dumped.as_ref())?;
         if unpacked.unauthenticated && backups::backup(self.running.vault, &taken)?.encryption == Encryption::None {
             notes.push(format!(
                 "it was encrypted there and is not here: give the vault a password with `keepstone key add`, then `keepstone convert {taken} \
@@ -199,11 +207,19 @@ impl Importing<'_> {
         self.present.iter().find(|one| one.origin.as_deref() == Some(origin) && one.backup_hash == hash).map(|one| one.id.clone())
     }
 
-    fn take(&self, found: &Found, adoption: &Adoption, origin: &str, image: &Path) -> Result<BackupId> {
+    fn take(
+        &self,
+        found: &Found,
+        adoption: &Adoption,
+        origin: &str,
+        image: &Path,
+        form: Form,
+        dumped: Option<&ImageFacts>,
+    ) -> Result<BackupId> {
         let options = TakeOptions {
             database: self.database,
             kind: adoption.kind,
-            form: keepstone_model::metadata::Form::Sqlite,
+            form,
             description: &adoption.description,
             tags: &adoption.tags,
             app_label: None,
@@ -213,7 +229,8 @@ impl Importing<'_> {
             encrypt: keys::for_new(self.running.vault, self.database, None)?,
             proof: Some(Depth::Opened),
             actor: &adoption.created_by,
-            loss: &|facts| holds_nothing(&facts.schema),
+            // A dump is whole or is none; where its rows cannot be counted it names no table.
+            loss: &|facts| if dumped.is_none() { holds_nothing(&facts.schema) } else { None },
             past: Some(Past { created_at: adoption.created_at, origin: Some(origin), instead_of: None }),
         };
         self.monitor.step(Step::Snapshot);
@@ -221,7 +238,10 @@ impl Importing<'_> {
             self.running,
             &options,
             &mut |sink| {
-                let mut facts = stream_image(image, &found.path, sink, self.monitor)?;
+                let mut facts = match dumped {
+                    None => stream_image(image, &found.path, sink, self.monitor)?,
+                    Some(facts) => postgres::incoming::stream(facts, image, &found.path, sink, self.monitor)?,
+                };
                 facts.suspect = adoption.suspect.clone().or(facts.suspect);
                 Ok(facts)
             },
@@ -237,6 +257,13 @@ fn holds_nothing(schema: &std::collections::BTreeMap<String, keepstone_model::me
     schema.is_empty().then(|| "it holds no table: a database that was copied while it was in use may have lost all".to_owned())
 }
 
+fn engine_name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    }
+}
+
 /// What is no fault of one file.
 fn ends_all(error: &Error) -> bool {
     matches!(
@@ -248,8 +275,7 @@ fn ends_all(error: &Error) -> bool {
 /// The exit code of a refusal that was planned; what only belongs to others is no failure.
 fn exit_of(code: &str) -> u8 {
     match code {
-        "other_application" | "not_a_backup" => 0,
-        "postgres_not_supported" => 2,
+        "other_application" | "other_engine" | "not_a_backup" => 0,
         "empty" | "damaged" => 4,
         _ => 7,
     }

@@ -12,6 +12,7 @@ use keepstone_model::{
     human,
     import::{Content, Layout},
     job::Step,
+    metadata::Form,
 };
 use serde::Serialize;
 
@@ -45,6 +46,16 @@ pub fn is_foreign(path: &Path) -> bool {
     let own = |content| content == Content::Archive || (zip && content == Content::Unknown);
     find(path, &Untouchable::none(), &crate::Silent)
         .is_ok_and(|found| found.first().is_some_and(|found| found.file.untouchable.is_none() && !own(found.file.content)))
+}
+
+/// How what is in such a file is called as a file of its own: `sqlite`, or `sql` and `dump` of PostgreSQL.
+pub fn ending_of(path: &Path) -> &'static str {
+    let found = find(path, &Untouchable::none(), &crate::Silent).ok();
+    match found.as_ref().and_then(|found| found.first()).map(|found| found.file.content) {
+        Some(Content::PostgresDump) => Form::Sql.ending(),
+        Some(Content::PostgresCustom) => Form::Dump.ending(),
+        _ => Form::Sqlite.ending(),
+    }
 }
 
 /// Restores such a file into a new one, which has its name only when it is whole, checked and durable. Nothing else is changed.
@@ -122,9 +133,10 @@ pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monit
     add(CheckName::ChecksumValidation, unpacked.hash_compared, hashed);
     add(CheckName::DecryptionTest, unpacked.unauthenticated, decrypted);
     add(CheckName::DecompressionTest, packed, if packed { "whole" } else { "it is not packed" });
-    add(CheckName::SqliteIntegrityCheck, true, "");
+    let inner = if unpacked.form == Form::Sqlite { CheckName::SqliteIntegrityCheck } else { CheckName::DumpContents };
+    add(inner, true, "");
     add(CheckName::RowCounts, counted, if counted { "equal to what its metadata say" } else { "nothing names its counts" });
-    if let Some(last) = checks.iter_mut().find(|check| check.name == CheckName::SqliteIntegrityCheck) {
+    if let Some(last) = checks.iter_mut().find(|check| check.name == inner) {
         last.elapsed_ms = millis(begun.elapsed());
     }
     Ok(ForeignCheck {

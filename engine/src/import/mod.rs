@@ -28,11 +28,11 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use act::run;
-pub use foreign::{ForeignCheck, ForeignRestore, is_foreign, restore_foreign, verify_foreign};
+pub use foreign::{ForeignCheck, ForeignRestore, ending_of, is_foreign, restore_foreign, verify_foreign};
 pub use uploads::{Upload, uploaded};
 
 use crate::{
-    Error, Monitor, Result, Vault,
+    Error, Monitor, Result, Vault, databases,
     jobs::{JobRequest, Running},
     scheduler,
 };
@@ -143,7 +143,8 @@ fn survey(vault: &Vault, options: &ImportOptions, monitor: &dyn Monitor) -> Resu
     let mut found = find::find(&options.path, &Untouchable::of(vault)?, monitor)?;
     found.retain(|found| !find::is_catalog(&found.path));
     let files: Vec<_> = found.iter().map(|found| found.file.clone()).collect();
-    let wish = Wish { database: &options.database, in_zone: &in_zone, now: Timestamp::now() };
+    let engine = databases::database(vault, &options.database)?.engine;
+    let wish = Wish { database: &options.database, engine, in_zone: &in_zone, now: Timestamp::now() };
     Ok((plan::plan(&files, &wish), found))
 }
 

@@ -12,6 +12,7 @@ use keepstone_model::{
     human,
     import::{Content, Sidecar},
     job::Step,
+    metadata::Form,
 };
 use sha2::{Digest, Sha256};
 
@@ -20,8 +21,8 @@ use crate::{
     Error, Monitor, Result,
     archive::Archive,
     durable,
-    image::hex,
-    keys,
+    image::{ImageFacts, hex},
+    keys, postgres,
     proof::create_private,
     sqlite::{inspect::inspect_image, pace::Pace},
 };
@@ -44,10 +45,14 @@ pub(super) struct Unpacked {
     pub(super) unauthenticated: bool,
     /// Its hash was compared with the one that its metadata name.
     pub(super) hash_compared: bool,
+    pub(super) form: Form,
+    /// What a dump of a server holds.
+    pub(super) dumped: Option<ImageFacts>,
 }
 
 /// Unpacks `path` into the new file `image`. When this returns the image is a SQLite database that opened and passed its checks (one that is
-/// `damaged_is_fine` only opened), and its hash, size and counts are those of the metadata, as far as they name them.
+/// `damaged_is_fine` only opened), or a whole dump of a server, and its hash, size and counts are those of the metadata, as far as they name
+/// them.
 pub(super) fn unpack(
     path: &Path,
     content: Content,
@@ -66,7 +71,11 @@ pub(super) fn unpack(
     let nothing = Sidecar::default();
     let sidecar = sidecar.unwrap_or(&nothing);
     unpacking.compare(sidecar, &mut unpacked)?;
-    unpacking.look_inside(sidecar, damaged_is_fine)?;
+    if unpacked.form == Form::Sqlite {
+        unpacking.look_inside(sidecar, damaged_is_fine)?;
+    } else {
+        unpacked.dumped = Some(unpacking.look_into_dump(unpacked.form, sidecar)?);
+    }
     Ok(unpacked)
 }
 
@@ -111,6 +120,8 @@ impl Unpacking<'_> {
             notes: Vec::new(),
             unauthenticated: false,
             hash_compared: false,
+            form: archive.form(),
+            dumped: None,
         })
     }
 
@@ -123,7 +134,8 @@ impl Unpacking<'_> {
             return Err(self.refused("not_a_backup", "what is in it is no SQLite database"));
         }
         let image_hash = self.copy(&mut head.chain(stream))?;
-        Ok(Unpacked { image_hash, stored_hash: None, notes: Vec::new(), unauthenticated: false, hash_compared: false })
+        let (notes, form) = (Vec::new(), Form::Sqlite);
+        Ok(Unpacked { image_hash, stored_hash: None, notes, unauthenticated: false, hash_compared: false, form, dumped: None })
     }
 
     fn file(&self, content: Content, passwords: &[Password]) -> Result<Unpacked> {
@@ -140,7 +152,7 @@ impl Unpacking<'_> {
             _ => None,
         };
         let mut stored = Hashing { inner: Progressing::new(file, before.len(), self.monitor), hasher: Sha256::new() };
-        let image_hash = match key {
+        let (image_hash, form) = match key {
             None => self.packed(&mut stored)?,
             Some(key) => {
                 let mut plain = cbc::Decrypting::begin(&mut stored, &key).map_err(|error| self.unreadable(error))?;
@@ -154,7 +166,7 @@ impl Unpacking<'_> {
             return Err(self.refused("in_use", "it changed while it was read"));
         }
         let stored_hash = Some(hex(&stored.hasher.finalize()));
-        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false })
+        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false, form, dumped: None })
     }
 
     /// The key of the first password that opens the file, by what it begins with then.
@@ -174,7 +186,7 @@ impl Unpacking<'_> {
     }
 
     /// Takes off gzip or zstd, if there is any, and makes the image of what is left.
-    fn packed(&self, stream: &mut dyn Read) -> Result<String> {
+    fn packed(&self, stream: &mut dyn Read) -> Result<(String, Form)> {
         let mut head = Vec::new();
         (&mut *stream).take(4).read_to_end(&mut head).map_err(|error| self.unreadable(error))?;
         if head.starts_with(peek::GZIP) {
@@ -189,21 +201,23 @@ impl Unpacking<'_> {
         self.plain(&mut (&head[..]).chain(stream))
     }
 
-    fn plain(&self, stream: &mut dyn Read) -> Result<String> {
+    fn plain(&self, stream: &mut dyn Read) -> Result<(String, Form)> {
         let mut head = Vec::new();
         (&mut *stream).take(4096).read_to_end(&mut head).map_err(|error| self.unreadable(error))?;
         match peek::content(&head) {
-            Content::Sqlite => self.copy(&mut (&head[..]).chain(stream)),
+            Content::Sqlite => Ok((self.copy(&mut (&head[..]).chain(stream))?, Form::Sqlite)),
             Content::SqliteDump => {
                 drop(create_private(self.image)?);
                 dump::run(&mut (&head[..]).chain(stream), self.image, self.path, self.room()?, self.monitor)?;
-                self.hash_of_image()
+                Ok((self.hash_of_image()?, Form::Sqlite))
             }
-            Content::PostgresDump | Content::PostgresCustom => {
-                Err(self.refused("postgres_not_supported", "it is a dump of PostgreSQL, which Keepstone cannot take in yet"))
+            content @ (Content::PostgresDump | Content::PostgresCustom) => {
+                let form = if content == Content::PostgresDump { Form::Sql } else { Form::Dump };
+                let full = || Error::NoSpace { path: self.folder() };
+                Ok((self.copy_up_to(self.room()?, &mut (&head[..]).chain(stream), &full)?.0, form))
             }
             Content::Empty => Err(self.refused("empty", "it holds nothing")),
-            _ => Err(self.refused("not_a_backup", "it holds neither a SQLite database nor a dump of one")),
+            _ => Err(self.refused("not_a_backup", "it holds neither a database of SQLite nor a dump of one or of PostgreSQL")),
         }
     }
 
@@ -222,9 +236,23 @@ impl Unpacking<'_> {
         if declared.is_some_and(|declared| declared > room) {
             return Err(Error::NoSpace { path: self.folder() });
         }
+        let too_large = || {
+            if limit == room {
+                return Error::NoSpace { path: self.folder() };
+            }
+            self.refused("too_large", "it unpacks to far more than its header says")
+        };
+        let (hash, length) = self.copy_up_to(limit, &mut (&header[..]).chain(stream), &too_large)?;
+        if declared.is_some_and(|declared| declared > length) {
+            return Err(self.refused("damaged", format!("it was cut: {} of {}", human::bytes(length), human::bytes(declared.unwrap_or(0)))));
+        }
+        Ok(hash)
+    }
+
+    /// Copies so many bytes at most; their hash, and how many there were.
+    fn copy_up_to(&self, limit: u64, source: &mut dyn Read, too_large: &dyn Fn() -> Error) -> Result<(String, u64)> {
         let mut sink = BufWriter::with_capacity(1 << 20, create_private(self.image)?);
         let mut hasher = Sha256::new();
-        let mut source = (&header[..]).chain(stream);
         let (mut block, mut length) = (vec![0; 256 << 10], 0_u64);
         loop {
             let count = source.read(&mut block).map_err(|error| self.unreadable(error))?;
@@ -233,19 +261,32 @@ impl Unpacking<'_> {
             }
             length += count as u64;
             if length > limit {
-                if limit == room {
-                    return Err(Error::NoSpace { path: self.folder() });
-                }
-                return Err(self.refused("too_large", "it unpacks to far more than its header says"));
+                return Err(too_large());
             }
             hasher.update(&block[..count]);
             sink.write_all(&block[..count]).map_err(|error| Error::io(self.image, error))?;
         }
         sink.flush().map_err(|error| Error::io(self.image, error))?;
-        if declared.is_some_and(|declared| declared > length) {
-            return Err(self.refused("damaged", format!("it was cut: {} of {}", human::bytes(length), human::bytes(declared.unwrap_or(0)))));
+        Ok((hex(&hasher.finalize()), length))
+    }
+
+    /// A dump of a server: whole, and with the rows that its metadata name.
+    fn look_into_dump(&self, form: Form, sidecar: &Sidecar) -> Result<ImageFacts> {
+        self.monitor.step(Step::Check);
+        let facts = postgres::incoming::look(form, self.image).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData if error.to_string().contains("command for psql") => {
+                self.refused("unsafe_script", error.to_string())
+            }
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => self.refused("damaged", error.to_string()),
+            _ => Error::io(self.image, error),
+        })?;
+        let counts = facts.table_counts();
+        let differs = sidecar.table_counts.iter().find(|(table, count)| counts.get(*table).is_some_and(|found| found != *count));
+        if let Some((table, count)) = differs {
+            let found = counts.get(table).copied().unwrap_or_default();
+            return Err(self.refused("counts_differ", format!("its metadata say that {table} has {count} rows, and there are {found}")));
         }
-        Ok(hex(&hasher.finalize()))
+        Ok(facts)
     }
 
     fn hash_of_image(&self) -> Result<String> {

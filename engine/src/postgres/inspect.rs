@@ -1,7 +1,7 @@
 //! Looking into a dump, of either form: what it holds and whether it is whole. Needs no server and no tool.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read, Write},
     path::Path,
 };
@@ -12,11 +12,7 @@ use keepstone_model::{
     metadata::{Form, Metadata},
 };
 
-use super::{
-    plain,
-    snapshot::Chunks,
-    toc::{self, Contents},
-};
+use super::{plain, snapshot::Chunks, toc};
 use crate::{Error, Monitor, Result, driver::Inside, proof::Checks};
 
 /// What a dump was found to hold.
@@ -28,8 +24,8 @@ pub(super) struct Inspected {
     pub(super) large_objects: Option<u64>,
     /// A sentence's worth.
     pub(super) words: String,
-    /// Of the custom format.
-    pub(super) contents: Option<Contents>,
+    /// Every role that a restore with its owners and rights needs.
+    pub(super) roles: BTreeSet<String>,
 }
 
 /// Reads a dump to its end. `begun` hears of every table whose data begins.
@@ -51,7 +47,7 @@ pub(super) fn read(form: Form, dump: &mut dyn Read, begun: &mut dyn FnMut(String
             found.dump_version,
             found.server_version
         );
-        return Ok(Inspected { counts: Some(found.counts), large_objects: None, words, contents: None });
+        return Ok(Inspected { counts: Some(found.counts), large_objects: None, words, roles: found.roles });
     }
     let contents = toc::read(dump, &mut |entry| {
         if entry.kind == "TABLE DATA" {
@@ -59,7 +55,7 @@ pub(super) fn read(form: Form, dump: &mut dyn Read, begun: &mut dyn FnMut(String
         }
     })?;
     let large_objects = Some(contents.large_objects());
-    Ok(Inspected { counts: contents.counts(), large_objects, words: contents.words(), contents: Some(contents) })
+    Ok(Inspected { counts: contents.counts(), large_objects, words: contents.words(), roles: contents.roles() })
 }
 
 /// A dump that is looked into while it is read back.

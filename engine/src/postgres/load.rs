@@ -4,6 +4,7 @@ use std::{io, path::Path};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use keepstone_model::job::Step;
+use postgres::error::SqlState;
 
 use super::{
     fault::Fault,
@@ -93,12 +94,18 @@ fn send(connection: &mut Connection, pieces: &Receiver<Owned>, keep: bool, monit
         }
         match piece {
             Owned::Statement(statement) if !keep && is_about_roles(&statement) => {}
+            // It is loaded into a database that was made for it.
+            Owned::Statement(statement) if is_about_the_database(&statement) => {
+                monitor.log(&format!("passed over: {}", first_line(&statement)));
+            }
             Owned::Statement(statement) => match connection.client.batch_execute(&statement) {
                 Ok(()) => {}
                 // A newer pg_dump sets what an older server does not know.
-                Err(error) if is_setting(&statement) && error.code() == Some(&postgres::error::SqlState::UNDEFINED_OBJECT) => {
+                Err(error) if is_setting(&statement) && error.code() == Some(&SqlState::UNDEFINED_OBJECT) => {
                     monitor.log(&format!("passed over: {statement}"));
                 }
+                // `pg_dump --clean` removes first what a new database does not hold.
+                Err(error) if is_removal(&statement) && error.code().is_some_and(is_missing) => {}
                 Err(error) => return Err(fault(error)),
             },
             Owned::Copy(statement) => {
@@ -120,12 +127,41 @@ fn send(connection: &mut Connection, pieces: &Receiver<Owned>, keep: bool, monit
     Ok(())
 }
 
+/// What `pg_dump --create` says of the database itself.
+fn is_about_the_database(statement: &str) -> bool {
+    let upper: String = statement.chars().take(40).collect::<String>().to_ascii_uppercase();
+    let words: Vec<&str> = upper.split_whitespace().take(3).collect();
+    matches!(words.as_slice(), ["CREATE" | "ALTER" | "DROP", "DATABASE", ..] | ["COMMENT", "ON", "DATABASE"])
+}
+
+fn is_removal(statement: &str) -> bool {
+    let upper: String = statement.chars().take(4096).collect::<String>().to_ascii_uppercase();
+    upper.starts_with("DROP ")
+        || (upper.starts_with("ALTER TABLE ")
+            && [" DROP CONSTRAINT ", " DROP DEFAULT", " DROP IDENTITY"].iter().any(|word| upper.contains(word)))
+}
+
+fn is_missing(code: &SqlState) -> bool {
+    [
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::INVALID_SCHEMA_NAME,
+    ]
+    .contains(code)
+}
+
+fn first_line(statement: &str) -> &str {
+    statement.lines().next().unwrap_or_default()
+}
+
 fn is_setting(statement: &str) -> bool {
     statement.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("SET "))
 }
 
 /// Statements that give things to roles, or rights to them.
-fn is_about_roles(statement: &str) -> bool {
+pub(super) fn is_about_roles(statement: &str) -> bool {
     let upper: String = statement.chars().take(4096).collect::<String>().to_ascii_uppercase();
     let words: Vec<&str> = upper.split_whitespace().collect();
     matches!(

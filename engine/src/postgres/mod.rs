@@ -8,8 +8,11 @@ pub mod tools;
 
 mod child;
 mod content;
+mod declared;
 pub(crate) mod driver;
+mod export;
 mod fault;
+pub(crate) mod incoming;
 mod inspect;
 mod live;
 mod load;

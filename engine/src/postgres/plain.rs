@@ -2,11 +2,11 @@
 //! no psql reads it, so no line of it can be a command of psql's (`\!` there is a shell); one that looks like such a command is refused.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, BufRead, BufReader, Read},
 };
 
-use super::names;
+use super::{load, names, toc};
 
 /// A statement that is longer is refused: it is held in memory.
 const LONGEST_BYTES: usize = 256 << 20;
@@ -38,6 +38,22 @@ pub(super) struct Found {
     pub(super) server_version: String,
     pub(super) dump_version: String,
     pub(super) size_bytes: u64,
+    /// Where the data of every COPY begins.
+    pub(super) blocks: Vec<Block>,
+    /// Statements that bring rows without COPY.
+    pub(super) inserts: u64,
+    /// To whom things and rights are given.
+    pub(super) roles: BTreeSet<String>,
+    /// How often it changes the database: `pg_dump --create` does so once.
+    connects: u64,
+}
+
+/// The data of a COPY.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Block {
+    pub(super) statement: String,
+    /// From the beginning of the script.
+    pub(super) at: u64,
 }
 
 /// Reads a script to its end. A fault of the script is `InvalidData` with a sentence; what `take` or the source says is passed on.
@@ -116,17 +132,22 @@ impl<R: Read> Reader<R> {
                 }
                 b';' if growing.begun => {
                     let is_copy = growing.first == "COPY" && growing.words == ["FROM", "STDIN"];
+                    self.found.inserts += u64::from(growing.first == "INSERT");
                     let statement = self.text(std::mem::take(&mut growing.text))?;
                     growing = Growing::default();
                     self.found.statements += 1;
                     if is_copy {
                         self.rest_of_line()?;
+                        self.found.blocks.push(Block { statement: statement.trim().to_owned(), at: self.size_bytes });
                         take(Piece::Copy(statement.trim()))?;
                         let rows = self.data(take)?;
                         if let Some(table) = table_of(&statement) {
                             *self.found.counts.entry(table).or_default() += rows;
                         }
                     } else {
+                        if load::is_about_roles(&statement) {
+                            self.found.roles.extend(toc::grantees(&statement));
+                        }
                         take(Piece::Statement(statement.trim()))?;
                     }
                 }
@@ -191,7 +212,13 @@ impl<R: Read> Reader<R> {
         }
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split_ascii_whitespace();
-        let known = matches!(words.next(), Some("restrict" | "unrestrict"));
+        let word = words.next();
+        if word == Some("connect") && !growing.begun && self.found.connects == 0 {
+            // Whoever loads it is in the database that it is meant for.
+            self.found.connects = 1;
+            return Ok(());
+        }
+        let known = matches!(word, Some("restrict" | "unrestrict"));
         let key = words.next().is_some_and(|key| key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         if growing.begun || !known || !key || words.next().is_some() {
             let shown: String = line.chars().take(40).filter(|char| !char.is_control()).collect();
@@ -334,17 +361,41 @@ fn is_escape_prefix(text: &[u8]) -> bool {
 
 /// The name in `COPY name (…) FROM stdin`, as metadata has it.
 fn table_of(statement: &str) -> Option<String> {
-    let rest = statement.trim().get(4..)?.trim_start();
-    let (first, rest) = identifier(rest)?;
+    copied(statement).map(|copied| names::shown(&copied.schema, &copied.table))
+}
+
+/// What `COPY schema.table (column, …) FROM stdin` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) schema: String,
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+}
+
+pub(super) fn copied(statement: &str) -> Option<Copied> {
+    let (schema, table, rest) = qualified(statement.trim().get(4..)?)?;
+    let mut columns = Vec::new();
+    let mut rest = rest.trim_start().strip_prefix('(').unwrap_or_default().trim_start();
+    while !rest.is_empty() && !rest.starts_with(')') {
+        let (column, after) = identifier(rest)?;
+        columns.push(column);
+        rest = after.trim_start().trim_start_matches(',').trim_start();
+    }
+    Some(Copied { schema, table, columns })
+}
+
+/// A table's name with its schema, and what follows it.
+pub(super) fn qualified(text: &str) -> Option<(String, String, &str)> {
+    let (first, rest) = identifier(text.trim_start())?;
     match rest.strip_prefix('.') {
-        Some(rest) => identifier(rest).map(|(second, _)| names::shown(&first, &second)),
-        None => Some(names::shown("public", &first)),
+        Some(rest) => identifier(rest).map(|(second, rest)| (first, second, rest)),
+        None => Some(("public".to_owned(), first, rest)),
     }
 }
 
-fn identifier(text: &str) -> Option<(String, &str)> {
+pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(rest) = text.strip_prefix('"') else {
-        let end = text.find(|char: char| char.is_whitespace() || char == '.' || char == '(').unwrap_or(text.len());
+        let end = text.find(|char: char| char.is_whitespace() || matches!(char, '.' | '(' | ',' | ')' | ';')).unwrap_or(text.len());
         return (end > 0).then(|| (text[..end].to_ascii_lowercase(), &text[end..]));
     };
     let mut name = String::new();
@@ -405,6 +456,11 @@ mod tests {
         );
         assert_eq!(found.counts, BTreeMap::from([("orders".to_owned(), 2), ("audit.\"Lo\"\"g\"".to_owned(), 0)]));
         assert!(found.complete);
+        let blocks: Vec<_> = found.blocks.iter().map(|block| &script[usize::try_from(block.at).unwrap()..][..2]).collect();
+        assert_eq!((blocks.as_slice(), found.inserts), (["1\t", "\\."].as_slice(), 0));
+        let named = copied("COPY audit.\"Lo\"\"g\" (id, \"from, to\", at) FROM stdin").unwrap();
+        assert_eq!((named.table.as_str(), named.columns), ("Lo\"g", ["id", "from, to", "at"].map(str::to_owned).to_vec()));
+        assert!(copied("COPY empty  FROM stdin").unwrap().columns.is_empty());
         assert_eq!(found.server_version, "15.8 (Debian)");
         assert_eq!(found.size_bytes, script.len() as u64);
     }
@@ -415,7 +471,8 @@ mod tests {
             "\\! rm -rf /\n",
             "SELECT 1 \\! id\n;",
             "SELECT 1; \\gexec\n",
-            "\\connect other\n",
+            "\\connect one\n\\connect other\n",
+            "SELECT 1 \\connect other\n",
             "\\restrict abc; \\! id\n",
             "\\restrict abc \\! id\n",
             "SELECT '\\'; \\! id\n",

@@ -227,8 +227,13 @@ impl Building<'_> {
     fn pg_restore(&self, maintenance: &mut Connection, location: &Location, keep: bool, monitor: &dyn Monitor) -> Result<()> {
         let version = maintenance.version()?;
         let client = plan::client(self.environment, self.archive.metadata(), version)?;
-        let tool =
-            Tool { client: &client, name: "pg_restore", location, staging: &self.running.staging, home: self.environment.home.as_deref() };
+        let tool = Tool {
+            client: &client,
+            name: "pg_restore",
+            location: Some(location),
+            staging: &self.running.staging,
+            home: self.environment.home.as_deref(),
+        };
         let mut arguments: Vec<OsString> = ["--exit-on-error", "--format=custom"].map(OsString::from).to_vec();
         if !keep {
             arguments.extend(["--no-owner", "--no-acl"].map(OsString::from));

@@ -62,7 +62,8 @@ pub(super) fn snapshot(source: &driver::Source<'_>, form: Form, sink: &mut dyn I
     let migration_version = content::migration_version(&mut connection, &relations);
     monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, relations.len()));
 
-    let tool = Tool { client: &client, name: "pg_dump", location: &location, staging: source.staging, home: environment.home.as_deref() };
+    let tool =
+        Tool { client: &client, name: "pg_dump", location: Some(&location), staging: source.staging, home: environment.home.as_deref() };
     let mut child = Child::start(&tool, &arguments(form, &snapshot), false)?;
     let streamed = stream(&mut child, &mut connection, &relations, form, sink, monitor);
     let ended = match &streamed {
@@ -78,7 +79,7 @@ pub(super) fn snapshot(source: &driver::Source<'_>, form: Form, sink: &mut dyn I
     let streamed = judge(streamed, ended, &location.server())?;
     let Streamed { inspected, counts, size_bytes } = streamed;
     compare(&inspected, &relations, &counts, &described)?;
-    described.roles = inspected.contents.as_ref().map(|contents| contents.roles().into_iter().collect()).unwrap_or_default();
+    described.roles = inspected.roles.into_iter().collect();
     Ok(ImageFacts {
         size_bytes,
         schema: content::tables(&relations, &counts),

@@ -8,7 +8,10 @@ use std::{
     io::{self, Read},
 };
 
-use super::names;
+use super::{
+    declared::{self, Declared},
+    names,
+};
 
 /// What the table of contents may take of memory. A database of 100,000 tables needs 100 MB.
 const CONTENTS_LIMIT_BYTES: u64 = 1 << 30;
@@ -26,11 +29,17 @@ pub struct Contents {
     /// Of the server and of `pg_dump`, as they call themselves.
     pub server_version: String,
     pub dump_version: String,
+    /// Of its text; empty where it does not say.
+    pub encoding: String,
     pub entries: Vec<Entry>,
+    /// The tables that it makes.
+    pub(super) declared: Vec<Declared>,
     /// By the entry's number.
     pub blocks: BTreeMap<i64, Block>,
-    /// Whether the blocks are compressed within: then their rows cannot be counted here.
-    pub compressed: bool,
+    /// How the blocks are compressed within: where they are, their rows cannot be counted here.
+    pub packing: Packing,
+    /// The bytes of a number.
+    pub int_bytes: usize,
     /// The whole dump, in bytes.
     pub size_bytes: u64,
 }
@@ -51,9 +60,21 @@ pub struct Entry {
     pub grantees: Vec<String>,
 }
 
+/// How data is compressed within a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    #[default]
+    None,
+    Zlib,
+    Lz4,
+    Zstd,
+}
+
 /// The data of one entry, as it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Block {
+    /// Where its pieces begin in the dump.
+    pub at: u64,
     pub bytes: u64,
     /// Of a table whose data is not compressed within the dump.
     pub rows: Option<u64>,
@@ -105,6 +126,39 @@ pub fn read(dump: &mut dyn Read, begun: &mut dyn FnMut(&Entry)) -> io::Result<Co
     match lacking {
         Some(entry) => Err(damage(format!("the data of {} \"{}\" is not in it", entry.kind.to_lowercase(), entry.name))),
         None => Ok(contents),
+    }
+}
+
+/// The data of a table again: `dump` stands at its block. What is compressed within is unpacked.
+pub fn data<'a>(dump: impl Read + 'a, contents: &Contents) -> io::Result<Box<dyn Read + 'a>> {
+    let reader =
+        Reader { dump: io::BufReader::with_capacity(256 << 10, dump), done_bytes: 0, held_bytes: 0, int_bytes: contents.int_bytes };
+    let pieces = Pieces { reader, left: 0, over: false };
+    Ok(match contents.packing {
+        Packing::None => Box::new(pieces),
+        Packing::Zlib => Box::new(flate2::read::ZlibDecoder::new(pieces)),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(pieces)?),
+        Packing::Lz4 => return Err(damage("its data is compressed with lz4, which is not read here")),
+    })
+}
+
+/// The pieces of a block as one stream.
+struct Pieces<R> {
+    reader: Reader<R>,
+    left: u64,
+    over: bool,
+}
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !self.over {
+            self.left = self.reader.length()?;
+            self.over = self.left == 0;
+        }
+        let length = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.reader.fill(&mut buffer[..length])?;
+        self.left -= length as u64;
+        Ok(length)
     }
 }
 
@@ -217,7 +271,14 @@ impl<R: Read> Reader<R> {
         if self.byte()? != 1 {
             return Err(damage("it is of another of pg_dump's formats"));
         }
-        let compressed = if format.1 >= 15 { self.byte()? != 0 } else { self.int()? != 0 };
+        let packing = match (format.1 >= 15).then(|| self.byte()).transpose()? {
+            None if self.int()? == 0 => Packing::None,
+            None | Some(1) => Packing::Zlib,
+            Some(0) => Packing::None,
+            Some(2) => Packing::Lz4,
+            Some(3) => Packing::Zstd,
+            Some(other) => return Err(damage(format!("its data is compressed in a way {other} that is not known"))),
+        };
         for _ in 0..7 {
             // When it was made, in a clock without a zone: the metadata says it better.
             self.int()?;
@@ -227,15 +288,22 @@ impl<R: Read> Reader<R> {
         if !(0..=ENTRIES_LIMIT).contains(&count) {
             return Err(damage(format!("its table of contents has {count} entries")));
         }
-        let mut contents = Contents { format, database, server_version, dump_version, compressed, ..Contents::default() };
+        let mut contents =
+            Contents { format, database, server_version, dump_version, packing, int_bytes: self.int_bytes, ..Contents::default() };
         for _ in 0..count {
-            let entry = self.entry(format.1, offset_bytes)?;
+            let (entry, definition) = self.entry(format.1, offset_bytes)?;
+            match entry.kind.as_str() {
+                "ENCODING" => super::incoming::client_encoding(&definition).unwrap_or_default().clone_into(&mut contents.encoding),
+                "TABLE" => contents.declared.extend(declared::table(&definition)),
+                _ => {}
+            }
             contents.entries.push(entry);
         }
         Ok(contents)
     }
 
-    fn entry(&mut self, minor: u8, offset_bytes: usize) -> io::Result<Entry> {
+    /// With the statement that makes it.
+    fn entry(&mut self, minor: u8, offset_bytes: usize) -> io::Result<(Entry, String)> {
         let number = self.int()?;
         let has_data = self.int()? != 0;
         let _table_oid = self.text()?;
@@ -259,7 +327,7 @@ impl<R: Read> Reader<R> {
         let mut offset = [0; 8];
         self.fill(&mut offset[..offset_bytes])?;
         let grantees = if kind.ends_with("ACL") { grantees(&definition) } else { Vec::new() };
-        Ok(Entry { number, kind, name, schema, owner, has_data, copy, grantees })
+        Ok((Entry { number, kind, name, schema, owner, has_data, copy, grantees }, definition))
     }
 
     fn blocks(&mut self, contents: &mut Contents, begun: &mut dyn FnMut(&Entry)) -> io::Result<()> {
@@ -271,12 +339,13 @@ impl<R: Read> Reader<R> {
                 return Err(damage(format!("it holds data of an entry {number} that its table of contents does not name")));
             };
             begun(entry);
+            let at = self.done_bytes;
             let block = match sort {
-                1 => self.table(contents.compressed, entry)?,
+                1 => self.table(contents.packing != Packing::None, entry)?,
                 3 => self.large_objects()?,
                 other => return Err(damage(format!("it holds a block of the unknown sort {other}"))),
             };
-            if contents.blocks.insert(number, block).is_some() {
+            if contents.blocks.insert(number, Block { at, ..block }).is_some() {
                 return Err(damage(format!("it holds the data of entry {number} twice")));
             }
         }
@@ -296,17 +365,17 @@ impl<R: Read> Reader<R> {
             }
         })?;
         if compressed || entry.copy.is_empty() {
-            return Ok(Block { bytes, rows: None, objects: None });
+            return Ok(Block { bytes, ..Block::default() });
         }
         // Line feeds in values are written as `\n`, so every row is a line.
         if tail != END_OF_COPY {
             return Err(damage(format!("the data of table \"{}\" breaks off after {copied} bytes", entry.name)));
         }
-        Ok(Block { bytes, rows: Some(lines.saturating_sub(3)), objects: None })
+        Ok(Block { bytes, rows: Some(lines.saturating_sub(3)), ..Block::default() })
     }
 
     fn large_objects(&mut self) -> io::Result<Block> {
-        let mut block = Block { bytes: 0, rows: None, objects: Some(0) };
+        let mut block = Block { objects: Some(0), ..Block::default() };
         while self.int()? != 0 {
             block.bytes += self.chunks(&mut |_| ())?;
             block.objects = block.objects.map(|objects| objects + 1);
@@ -335,7 +404,7 @@ impl<R: Read> Reader<R> {
 }
 
 /// The roles after `TO` and `FROM` and `FOR ROLE` in the statements of an ACL, but for PUBLIC.
-fn grantees(definition: &str) -> Vec<String> {
+pub(super) fn grantees(definition: &str) -> Vec<String> {
     let mut roles = Vec::new();
     for line in definition.lines() {
         for word in [" TO ", " FROM ", " FOR ROLE ", " SET SESSION AUTHORIZATION "] {

@@ -12,6 +12,7 @@ use super::{
     name::Name,
 };
 use crate::{
+    database::Engine,
     human,
     id::{DatabaseId, Kind},
     validate::{DESCRIPTION_MAX_CHARS, TAG_MAX_CHARS, TAGS_MAX},
@@ -49,6 +50,7 @@ pub struct ArchiveFacts {
 #[expect(missing_debug_implementations, reason = "it borrows a function")]
 pub struct Wish<'a> {
     pub database: &'a DatabaseId,
+    pub engine: Engine,
     /// Makes a time out of what a clock in the wished zone said.
     pub in_zone: &'a dyn Fn(DateTime) -> Option<Timestamp>,
     pub now: Timestamp,
@@ -155,13 +157,25 @@ fn decide(file: &FoundFile, wish: &Wish<'_>) -> Decision {
     }
     match file.content {
         Content::Empty => return refuse("empty", "it is empty (0 bytes)"),
-        Content::PostgresDump | Content::PostgresCustom => {
-            return refuse("postgres_not_supported", "it is a dump of PostgreSQL, which Keepstone cannot take in yet");
+        Content::PostgresDump | Content::PostgresCustom if wish.engine != Engine::Postgres => {
+            return refuse("other_engine", format!("it is a dump of PostgreSQL, and {} is a database of SQLite", wish.database));
+        }
+        Content::Sqlite | Content::SqliteDump | Content::Zip if wish.engine != Engine::Sqlite => {
+            return refuse("other_engine", format!("it is a database of SQLite, and {} is one of PostgreSQL", wish.database));
         }
         Content::Unknown => {
-            return refuse("not_a_backup", "it is called like a backup and holds neither a SQLite database nor a dump of one");
+            return refuse(
+                "not_a_backup",
+                "it is called like a backup and holds neither a SQLite database nor a dump of one or of PostgreSQL",
+            );
         }
-        Content::Sqlite | Content::SqliteDump | Content::Encrypted | Content::Zip | Content::Archive => {}
+        Content::Sqlite
+        | Content::SqliteDump
+        | Content::PostgresDump
+        | Content::PostgresCustom
+        | Content::Encrypted
+        | Content::Zip
+        | Content::Archive => {}
     }
     adopt(file, wish)
 }
@@ -271,13 +285,17 @@ mod tests {
     }
 
     fn planned(files: &[FoundFile]) -> Vec<String> {
+        planned_for(Engine::Sqlite, files)
+    }
+
+    fn planned_for(engine: Engine, files: &[FoundFile]) -> Vec<String> {
         let database: DatabaseId = "chame".parse().unwrap();
         // Two hours east of Greenwich.
         let in_zone = |civil: DateTime| {
             let seconds = civil.date().duration_since(jiff::civil::date(1970, 1, 1)).as_secs() + i64::from(civil.hour()) * 3600;
             Timestamp::from_second(seconds + i64::from(civil.minute()) * 60 + i64::from(civil.second()) - 7200).ok()
         };
-        let wish = Wish { database: &database, in_zone: &in_zone, now: "2026-01-01T00:00:00Z".parse().unwrap() };
+        let wish = Wish { database: &database, engine, in_zone: &in_zone, now: "2026-01-01T00:00:00Z".parse().unwrap() };
         plan(files, &wish)
             .into_iter()
             .map(|file| match file.decision {
@@ -325,7 +343,9 @@ mod tests {
             "zero.db: empty",
         ];
         assert_eq!(planned(&files), expected);
-        assert_eq!(planned(&files[6..7]), ["loopin_backup_daily_20250824_020000.sql: postgres_not_supported"]);
+        assert_eq!(planned_for(Engine::Postgres, &files[6..7])[0].split(' ').nth(1), Some("daily"));
+        assert_eq!(planned_for(Engine::Postgres, &files[3..4]), ["shop.sql: other_engine"]);
+        assert_eq!(planned(&files[6..7]), ["loopin_backup_daily_20250824_020000.sql: other_engine"]);
     }
 
     #[test]
@@ -338,7 +358,7 @@ mod tests {
         };
         let found = FoundFile { sidecar: Some(sidecar), ..file("backup_20240101_000000.db", Content::Sqlite) };
         let database: DatabaseId = "app".parse().unwrap();
-        let wish = Wish { database: &database, in_zone: &|_| None, now: "2026-01-01T00:00:00Z".parse().unwrap() };
+        let wish = Wish { database: &database, engine: Engine::Sqlite, in_zone: &|_| None, now: "2026-01-01T00:00:00Z".parse().unwrap() };
         let Decision::Adopt(adoption) = plan(&[found], &wish).remove(0).decision else { panic!("refused") };
         crate::validate::description(&adoption.description).unwrap();
         assert_eq!(crate::validate::tags(&adoption.tags.join(",")).unwrap(), adoption.tags);

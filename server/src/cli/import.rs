@@ -36,7 +36,7 @@ Examples:
   keepstone import old.sql.gz --db shop
 
 It understands zips with a metadata.json, <app>_backup_<type>_<time>.db with metadata/, data_backup_AUTO|MANUAL_<time>.db, \
-backup_<time>.db[.gz][.enc] with .metadata/, plain databases, SQL dumps of SQLite, and archives of another Keepstone. Importing the same path \
+backup_<time>.db[.gz][.enc] with .metadata/, plain databases, SQL dumps of SQLite, dumps of PostgreSQL (with --db of one of its databases), and archives of another Keepstone. Importing the same path \
 again adds nothing. Imported backups come before all own ones and stay outside retention until someone includes them.")]
 pub(crate) struct Import {
     /// A file or a folder

@@ -40,7 +40,8 @@ fn each_is_restored_directly() {
     assert_eq!(code("notes.txt", &[]), "not_a_backup");
     assert_eq!(code("backup_20231110_143022.db", &known), "target_exists");
     loopin::make(dir.path());
-    assert_eq!(code("loopin_backup_daily_20250824_020000.sql", &[]), "postgres_not_supported");
+    let (_, target) = restore("loopin_backup_daily_20250824_020000.sql", &[]).unwrap();
+    assert_eq!(fs::read_to_string(target).unwrap(), loopin::dump(3, ""));
     assert!(fs::read_dir(dir.path()).unwrap().flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".tmp")));
 }
 
