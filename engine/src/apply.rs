@@ -18,7 +18,9 @@ use crate::{
     catalog::{ScheduleRow, rounded},
     cleanup::{self, Consent},
     databases::{self, AddDatabaseOptions, EditDatabaseOptions},
-    guard, managed,
+    driver, guard,
+    location::Location,
+    managed,
     scheduler::Timing,
     schedules, sqlite,
 };
@@ -30,6 +32,7 @@ pub const BY: &str = "applied file";
 #[derive(Debug, Clone, PartialEq)]
 pub struct WantedDatabase {
     pub id: DatabaseId,
+    /// A URL may hold its password: it is sealed, and not in the plan.
     pub location: String,
     pub objective_secs: Option<u64>,
     pub never_replace: Option<bool>,
@@ -126,18 +129,22 @@ pub fn plan_apply(vault: &Vault, wanted: &[WantedDatabase], now: Timestamp) -> R
     Ok(ApplyPlan { changes, wanted: wanted.to_vec(), released })
 }
 
+fn place(vault: &Vault, one: &WantedDatabase) -> Result<Location> {
+    Location::of(&one.location, &vault.surroundings().get())
+}
+
 /// The database of this location, which must have this id; none: it is to be added.
 fn present(vault: &Vault, one: &WantedDatabase) -> Result<Option<Database>> {
-    let path = sqlite::location::path_of(&one.location)?;
-    let there = vault.catalog().database_at(&path.to_string_lossy())?;
+    let place = place(vault, one)?;
+    let there = databases::present_at(vault, &place)?;
     let of_id = vault.catalog().get_database(&one.id)?;
     match (there, of_id) {
         (Some(there), _) if there.id != one.id => {
-            let message = format!("{} is protected already, as {}: name it so", path.display(), there.id);
+            let message = format!("{} is protected already, as {}: name it so", place.text()?, there.id);
             Err(Error::Invalid { field: "id", message })
         }
         (None, Some(other)) => {
-            let message = format!("{} is the database at {}, not at {}", one.id, other.location, path.display());
+            let message = format!("{} is the database at {}, not at {}", one.id, other.location, place.text()?);
             Err(Error::Invalid { field: "location", message })
         }
         (there, _) => Ok(there),
@@ -146,12 +153,13 @@ fn present(vault: &Vault, one: &WantedDatabase) -> Result<Option<Database>> {
 
 fn check(vault: &Vault, one: &WantedDatabase, all: &[WantedDatabase], now: Timestamp) -> Result<()> {
     let invalid = |field, message: String| Err(Error::Invalid { field, message });
-    let path = sqlite::location::path_of(&one.location)?;
-    if all.iter().filter(|other| sqlite::location::path_of(&other.location).is_ok_and(|other| other == path)).count() > 1 {
-        return invalid("location", format!("{} stands in the file twice", path.display()));
+    let here = place(vault, one)?.text()?;
+    let is_here = |other: &&WantedDatabase| place(vault, other).and_then(|other| other.text()).is_ok_and(|other| other == here);
+    if all.iter().filter(is_here).count() > 1 {
+        return invalid("location", format!("{here} stands in the file twice"));
     }
     if present(vault, one)?.is_none() {
-        sqlite::open::probe(&path, sqlite::BUSY_WAIT)?;
+        driver::probe(&place(vault, one)?, &vault.surroundings().get(), sqlite::BUSY_WAIT)?;
     }
     if one.objective_secs == Some(0) {
         return invalid("objective", "an objective is at least one second".to_owned());
@@ -180,7 +188,7 @@ fn compare(vault: &Vault, one: &WantedDatabase, present: Option<&Database>, chan
         changes.push(Change { database: one.id.clone(), act, what: what.to_owned(), from, to });
     };
     if present.is_none() {
-        add(Act::Add, "database", None, Some(one.location.clone()));
+        add(Act::Add, "database", None, Some(place(vault, one)?.text()?));
     }
     let now = |get: fn(&Database) -> bool| present.is_some_and(get);
     let flags = [
@@ -245,7 +253,10 @@ fn told(schedule: &Schedule) -> String {
 pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) -> Result<()> {
     let now = rounded(now);
     for one in &plan.wanted {
-        if present(vault, one)?.is_none() {
+        if let Some(present) = present(vault, one)? {
+            // A file may bring another password, which is kept if it works.
+            driver::of(present.engine).renew(vault, &present, &place(vault, one)?)?;
+        } else {
             let name = Some(one.id.to_string());
             let added = databases::add_database(
                 vault,

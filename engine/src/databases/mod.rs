@@ -246,7 +246,7 @@ pub fn find_database(vault: &Vault, id_or_location: &str) -> Result<Database> {
 }
 
 /// The database of a place. A server's is the same by whatever user, and with whatever encryption, it is reached.
-fn present_at(vault: &Vault, place: &Location) -> Result<Option<Database>> {
+pub(crate) fn present_at(vault: &Vault, place: &Location) -> Result<Option<Database>> {
     let text = place.text()?;
     if let Some(present) = vault.catalog().database_at(&text)? {
         return Ok(Some(present));

@@ -14,7 +14,7 @@ use keepstone_engine::{
         schedule::{IfMissed, Preset, Schedule, Trigger},
         validate,
     },
-    schedules, sqlite,
+    postgres, schedules, sqlite,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -43,6 +43,9 @@ Examples:
   ]
   retention = { daily = 7, weekly = 4, monthly = 12, max-age = \"400d\" }
 
+  [databases.till]
+  url-file = \"till.url\"           # a file with the URL of a PostgreSQL database, its password in it: sealed, and never shown
+
   [databases.wiki]
   location = \"wiki.db\"             # from the file's own folder
   preset = \"half-daily\"            # schedules, retention and auto-recovery at once
@@ -70,7 +73,8 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Entry {
-    location: String,
+    location: Option<String>,
+    url_file: Option<PathBuf>,
     objective: Option<String>,
     never_replace: Option<bool>,
     auto_recovery: Option<bool>,
@@ -190,9 +194,13 @@ impl Entry {
     fn wanted(self, id: &str, folder: &std::path::Path, now: Timestamp) -> Result<WantedDatabase, Fault> {
         let id: DatabaseId = id.parse().map_err(|_| bad(format!("\"{id}\" cannot name a database: use a-z, 0-9 and -")))?;
         // A URL is as it is; a path begins at the file's folder, wherever the command is given.
-        let location =
-            if self.location.contains("://") { self.location.clone() } else { folder.join(&self.location).display().to_string() };
-        let location = sqlite::location::path_of(&location)?.display().to_string();
+        let location = match (&self.location, &self.url_file) {
+            (Some(location), None) if postgres::location::is_url(location) => location.clone(),
+            (Some(location), None) if location.contains("://") => sqlite::location::path_of(location)?.display().to_string(),
+            (Some(location), None) => sqlite::location::path_of(&folder.join(location).display().to_string())?.display().to_string(),
+            (None, Some(file)) => super::db::url_in(&folder.join(file))?,
+            _ => return Err(bad("it has a location or a url-file: one of them".to_owned())),
+        };
         let mut wanted = WantedDatabase {
             objective_secs: self.objective.as_deref().map(|text| secs("objective", text)).transpose()?,
             never_replace: self.never_replace,
@@ -292,15 +300,18 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             super::read(&Apply { file: file.clone(), dry_run: true, yes: Yes { yes: false } }, Timestamp::now())
         };
+        std::fs::write(folder.path().join("till.url"), "postgresql://app:pw@db/till\n").unwrap();
         let wanted = read(&example).unwrap();
-        assert_eq!(wanted.len(), 2);
+        assert_eq!(wanted.len(), 3);
+        assert_eq!(wanted[1].location, "postgresql://app:pw@db/till");
         let shop = &wanted[0];
         assert_eq!((shop.objective_secs, shop.schedules.as_ref().unwrap().len()), (Some(26 * 3600), 3));
         assert_eq!(shop.retention.as_ref().unwrap().max_age_secs, Some(400 * 86_400));
-        assert!(wanted[1].location.starts_with(folder.path().to_str().unwrap()), "{wanted:?}");
-        assert_eq!(wanted[1].auto_recovery, Some(true));
+        assert!(wanted[2].location.starts_with(folder.path().to_str().unwrap()), "{wanted:?}");
+        assert_eq!(wanted[2].auto_recovery, Some(true));
         for (text, told) in [
             ("[databases.shop]\nlocation = \"a.db\"\nobjektive = 1", "line 3"),
+            ("[databases.shop]\nlocation = \"a.db\"\nurl-file = \"a\"", "one of them"),
             ("[databases.Shop]\nlocation = \"a.db\"", "Shop"),
             ("[databases.shop]\nlocation = \"a.db\"\nschedules = [{ cron = \"0 2 * * *\", every = \"1h\" }]", "one of cron"),
             ("[databases.shop]\nlocation = \"a.db\"\nschedules = [{ cron = \"0 2 * * *\", zone = \"Mars/Base\" }]", "Mars"),

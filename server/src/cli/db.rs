@@ -256,7 +256,7 @@ fn add(
 }
 
 /// The URL in a file, without the space around it.
-fn url_in(file: &std::path::Path) -> Result<String, Fault> {
+pub(super) fn url_in(file: &std::path::Path) -> Result<String, Fault> {
     let text = std::fs::read_to_string(file).map_err(|error| keepstone_engine::Error::io(file, error))?;
     Ok(text.trim().to_owned())
 }

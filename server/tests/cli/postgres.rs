@@ -34,6 +34,17 @@ fn a_server_s_database_is_protected_lost_and_brought_back() {
     host.ok(&["restore", "--path", archive, "--to", "told.dump"]);
     assert!(std::fs::read(host.path("told.dump")).unwrap().starts_with(b"PGDMP"));
 
+    // Its rows out, from the live database and from the backup
+    for what in ["shop", id] {
+        let exported = &host.results(&["export", what, "--format", "sql", "-o", &format!("{what}.sql")])[0];
+        assert_eq!(exported["row_count"], 1003, "{exported}");
+    }
+    server.psql("postgres", "CREATE DATABASE told_loaded");
+    server.load("told_loaded", &std::fs::read_to_string(host.path(&format!("{id}.sql"))).unwrap());
+    assert_eq!(server.psql("told_loaded", "SELECT count(*) FROM orders"), "1000");
+    host.ok(&["export", id, "--format", "csv", "--table", "audit.\"Log\"", "-o", "log.csv"]);
+    assert_eq!(std::fs::read_to_string(host.path("log.csv")).unwrap().lines().count(), 4);
+
     // Into a new database, by default and by name
     let restored = &host.results(&["restore", id])[0];
     assert!(restored["path"].as_str().unwrap().contains("/told_2") && restored["live_unchanged"] == true, "{restored}");
@@ -94,6 +105,45 @@ fn what_is_wrong_with_a_url_is_said_and_makes_no_vault() {
     host.ok(&["db", "add", &server.url("wrong")]);
     let unknown = host.run(&["list", "postgresql://app:hunter2@127.0.0.1/elsewhere"]);
     assert!(unknown.exit == 3 && !unknown.stderr.contains("hunter2"), "{unknown:?}");
+}
+
+#[test]
+fn a_file_names_it_its_password_is_sealed_and_its_backups_are_written_anew() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    std::fs::write(host.path("till.url"), server.shop("applied")).unwrap();
+    std::fs::write(host.path("databases.toml"), "[databases.till]\nurl-file = 'till.url'\nretention = { daily = 3 }\n").unwrap();
+    let plan = host.ok(&["apply", "-f", "databases.toml", "--dry-run"]);
+    assert!(plan.contains("postgresql://postgres@127.0.0.1") && !plan.contains("s3cret"), "{plan}");
+    host.ok(&["apply", "-f", "databases.toml"]);
+    assert!(host.ok(&["apply", "-f", "databases.toml"]).contains("as the file says"));
+    let id = host.results(&["create", "till", "--plain-sql"])[0]["id"].as_str().unwrap().to_owned();
+    std::fs::write(host.path("pw.txt"), "correct horse battery staple").unwrap();
+    host.ok(&["key", "add", "--password-file", "pw.txt", "--use"]);
+    let anew = &host.results(&["convert", &id, "--encrypt"])[0];
+    let id = anew["id"].as_str().unwrap();
+    assert_eq!((anew["encrypted"].as_bool(), host.results(&["verify", id])[0]["level"].as_str()), (Some(true), Some("opened")), "{anew}");
+
+    // What pg_dump made elsewhere is one of its backups, too, and is restored like one.
+    let elsewhere = server.shop("elsewhere");
+    for (arguments, file) in [
+        (&["--clean", "--if-exists", "--create"][..], "till_backup_daily_20260101_020000.sql"),
+        (&["--format=custom"], "till_backup_weekly_20260102_020000.dump"),
+        (&["--inserts"], "till_backup_manual_20260103_020000.sql"),
+    ] {
+        let said = std::process::Command::new(server.bin.join("pg_dump")).args(arguments).arg(&elsewhere).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        std::fs::write(host.path(file), said.stdout).unwrap();
+        let imported = &host.results(&["import", file, "--db", "till"])[0];
+        let id = imported["id"].as_str().unwrap_or_else(|| panic!("{imported}"));
+        let name = format!("from_{}", file.split('_').nth(2).unwrap());
+        host.ok(&["restore", id, "--to", &name]);
+        assert_eq!(server.psql(&name, "SELECT count(*) || max(note) FROM orders"), "1000a\tb\nc\\");
+        let exported = host.run(&["export", id, "--format", "json", "-o", &format!("{name}.zip")]);
+        assert_eq!(exported.exit, if arguments == ["--inserts"] { 7 } else { 0 }, "{exported:?}");
+    }
+    std::fs::write(host.path("till_backup_daily_20260104_020000.sql"), "-- PostgreSQL database dump\nSELECT 1;\n\\! id\n").unwrap();
+    host.fails(&["import", "till_backup_daily_20260104_020000.sql", "--db", "till"], "import_refused", 7);
 }
 
 /// Nothing but the machine's own folders is looked at for tools: without them everything else works, and what is missing is said.
