@@ -237,4 +237,5 @@ def main():
     sys.exit(0 if worst < MEMORY_LIMIT_MIB else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()
