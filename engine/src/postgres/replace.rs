@@ -215,7 +215,7 @@ fn exchange(
             });
         }
     }
-    monitor.log(&format!("{} is the restored one now; the one before is {}", live.database, kept.name));
+    monitor.log(&format!("{} is in its place now; the one that made way is {}", live.database, kept.name));
     Ok(held_ms)
 }
 

@@ -187,7 +187,7 @@ pub(crate) fn told(
         }
         if let (Some(kept), Some(job)) = (&report.kept, &report.job) {
             let until = kept.until.map_or_else(String::new, |until| format!(" until {}", words::time(until)));
-            cx.out.note(format_args!("The one before is kept on the server as {}{until}: keepstone undo {job}", kept.name));
+            cx.out.note(format_args!("The one that made way is kept on the server as {}{until}: keepstone undo {job}", kept.name));
         }
         match (&report.safety_backup, &report.job) {
             _ if report.kept.is_some() => {}

@@ -166,7 +166,7 @@ fn restored(job: &JobDetail) -> AnyView {
     let path = path.map(|path| view! { <p>{what}<code class="path">{path}</code></p> });
     let kept = job.kept.clone().map(|(name, until)| {
         let until = until.map(|until| view! { ", until "<When moment=until/> });
-        view! { <p>"The one before is kept on the server as "<code>{name}</code>{until}</p> }
+        view! { <p>"The one that made way is kept on the server as "<code>{name}</code>{until}</p> }
     });
     let safety = job.safety_backup.clone().map(|id| {
         view! { <p>"The state before is kept: "<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
