@@ -126,8 +126,11 @@ impl AfterRestore {
     /// e.g. "integrity check: ok; 1 200 rows, as many as in the backup".
     pub fn words(&self) -> String {
         let rows = human::count(self.rows);
-        let counts = if self.differing.is_empty() {
+        let counts = if self.differing.is_empty() && self.rows == self.backup_rows {
             format!("{rows} rows, as in the backup")
+        } else if self.differing.is_empty() {
+            // What was imported without counts.
+            format!("{rows} rows")
         } else {
             let tables: Vec<_> = self
                 .differing

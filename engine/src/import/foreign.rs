@@ -134,7 +134,12 @@ pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monit
     add(CheckName::DecryptionTest, unpacked.unauthenticated, decrypted);
     add(CheckName::DecompressionTest, packed, if packed { "whole" } else { "it is not packed" });
     let inner = if unpacked.form == Form::Sqlite { CheckName::SqliteIntegrityCheck } else { CheckName::DumpContents };
-    add(inner, true, "");
+    let words = unpacked
+        .dumped
+        .as_ref()
+        .and_then(|facts| facts.source.postgres.as_ref())
+        .map(|source| format!("whole, by pg_dump {} of a server {}", source.client_version, source.server_version));
+    add(inner, true, words.as_deref().unwrap_or_default());
     add(CheckName::RowCounts, counted, if counted { "equal to what its metadata say" } else { "nothing names its counts" });
     if let Some(last) = checks.iter_mut().find(|check| check.name == inner) {
         last.elapsed_ms = millis(begun.elapsed());

@@ -1,6 +1,11 @@
 //! A dump that another system made: what it holds, as far as a dump tells, and its way into an archive. Needs no server.
 
-use std::{collections::BTreeMap, fs::File, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    path::Path,
+};
 
 use keepstone_model::{
     job::Step,
@@ -9,6 +14,7 @@ use keepstone_model::{
 
 use super::{
     declared::{self, Declared},
+    names,
     plain::{self, Piece},
     toc,
     tools::Version,
@@ -115,8 +121,12 @@ fn script(file: &mut File) -> io::Result<Found> {
 
 fn custom(file: &mut File) -> io::Result<Found> {
     let contents = toc::read(file, &mut |_| ())?;
+    let counts = match contents.counts() {
+        Some(counts) => counts,
+        None => counted(file, &contents)?,
+    };
     Ok(Found {
-        counts: contents.counts().unwrap_or_default(),
+        counts,
         roles: contents.roles().into_iter().collect(),
         large_objects: contents.large_objects(),
         declared: contents.declared,
@@ -125,6 +135,32 @@ fn custom(file: &mut File) -> io::Result<Found> {
         client_version: contents.dump_version,
         encoding: if contents.encoding.is_empty() { "UTF8".to_owned() } else { contents.encoding },
     })
+}
+
+/// The rows of what is compressed within, read once more. None where one brings them by INSERT, or in a way that is not read here.
+fn counted(file: &mut File, contents: &toc::Contents) -> io::Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    for entry in contents.entries.iter().filter(|entry| entry.kind == "TABLE DATA") {
+        let Some(block) = contents.blocks.get(&entry.number) else { continue };
+        if entry.copy.is_empty() || contents.packing == toc::Packing::Lz4 {
+            return Ok(BTreeMap::new());
+        }
+        file.seek(SeekFrom::Start(block.at))?;
+        let (mut data, mut line, mut rows) = (BufReader::with_capacity(256 << 10, toc::data(&mut *file, contents)?), Vec::new(), 0);
+        loop {
+            line.clear();
+            if data.read_until(b'\n', &mut line)? == 0 {
+                let what = format!("the data of table \"{}\" breaks off", entry.name);
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+            }
+            if line == b"\\.\n" {
+                break;
+            }
+            rows += 1;
+        }
+        counts.insert(names::shown(&entry.schema, &entry.name), rows);
+    }
+    Ok(counts)
 }
 
 /// What `SET client_encoding = '…'` sets.

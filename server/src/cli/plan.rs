@@ -57,7 +57,10 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
             human::bytes(plan.space_free_bytes)
         ));
     } else if plan.size_bytes > 0 {
-        cx.out.line(format_args!("The dump has {}; how much room the server has is not known here.", human::bytes(plan.size_bytes)));
+        cx.out.line(format_args!(
+            "It takes about {} on the server; how much room there is, is not known here.",
+            human::bytes(plan.size_bytes)
+        ));
     }
     for warning in &plan.warnings {
         cx.out.line(format_args!("{} {}", Tone::Warn.paint(cx.out.colour, "▲"), printable(warning)));
