@@ -133,6 +133,7 @@ impl<R: Read> Reader<R> {
                 b';' if growing.begun => {
                     let is_copy = growing.first == "COPY" && growing.words == ["FROM", "STDIN"];
                     self.found.inserts += u64::from(growing.first == "INSERT");
+                    let may_name_roles = matches!(growing.first.as_str(), "GRANT" | "REVOKE" | "ALTER" | "SET");
                     let statement = self.text(std::mem::take(&mut growing.text))?;
                     growing = Growing::default();
                     self.found.statements += 1;
@@ -145,7 +146,7 @@ impl<R: Read> Reader<R> {
                             *self.found.counts.entry(table).or_default() += rows;
                         }
                     } else {
-                        if load::is_about_roles(&statement) {
+                        if may_name_roles && load::is_about_roles(&statement) {
                             self.found.roles.extend(toc::grantees(&statement));
                         }
                         take(Piece::Statement(statement.trim()))?;

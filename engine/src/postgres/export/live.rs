@@ -129,14 +129,18 @@ impl Rows for Live<'_> {
         let columns: Vec<String> = exported.iter().map(|column| quoted(&column.name)).collect();
         let sql = format!("COPY (SELECT {} FROM ONLY {}.{}) TO STDOUT", columns.join(", "), quoted(&known.schema), quoted(&known.table));
         let mut connection = self.connection.borrow_mut();
-        let (fault, server) = (connection.fault(), connection.location.server());
+        let (fault, server, cancel) = (connection.fault(), connection.location.server(), connection.canceller());
         let copy = connection.client.copy_out(&sql).map_err(fault)?;
         let lost = |error: std::io::Error| Fault::Lost { server: server.clone(), detail: error.to_string() }.into();
         let mut rows = rows::Rows::new(&exported, vec![true; exported.len()]);
-        rows.each(&mut BufReader::with_capacity(64 << 10, copy), End::Source, &lost, &mut |values, bytes| {
+        let read = rows.each(&mut BufReader::with_capacity(64 << 10, copy), End::Source, &lost, &mut |values, bytes| {
             take(values)?;
             writing.advance(bytes)
-        })
-        .map(Some)
+        });
+        if read.is_err() {
+            // Else the connection would wait for the rest of the table before it closes.
+            cancel();
+        }
+        read.map(Some)
     }
 }
