@@ -1,6 +1,7 @@
 //! Tries the rows of one table in one deployment, beside a server of its own. All that fails is told together.
 
 use std::{
+    cell::OnceCell,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -27,6 +28,9 @@ pub(super) struct Trial {
     /// The database's, where it is PostgreSQL.
     url: String,
     failures: Vec<String>,
+    /// The backup that `ID` is, where nothing takes it away.
+    id: OnceCell<String>,
+    metadata: OnceCell<Value>,
 }
 
 /// The server beside the commands, and the ways to talk to it.
@@ -46,7 +50,7 @@ impl Drop for Server {
 
 impl Trial {
     pub(super) fn of(table: &'static str, database: &'static str, host: Host) -> Self {
-        Self { table, database, host, url: String::new(), failures: Vec::new() }
+        Self { table, database, host, url: String::new(), failures: Vec::new(), id: OnceCell::new(), metadata: OnceCell::new() }
     }
 
     pub(super) fn with_url(self, url: String) -> Self {
@@ -148,33 +152,36 @@ impl Trial {
         run(&mut command)
     }
 
-    /// `ID` is a backup, `JOB` a restore over the database; each is made where it is named.
+    /// `ID` is a backup, `JOB` a restore over the database; one is made where it is named first, and where it will be gone.
     fn with_names(&self, text: &str) -> String {
         let words = |name: &str| text.split([' ', '/']).any(|word| word == name);
         let mut text = text.to_owned();
-        if words("ID") {
-            text = text.replace("ID", &self.host.create(&[self.database]));
+        let fresh = || self.host.create(&[self.database]);
+        if words("ID") && (words("delete") || words("convert")) {
+            text = text.replace("ID", &fresh());
+        } else if words("ID") {
+            text = text.replace("ID", self.id.get_or_init(fresh));
         } else if words("JOB") {
-            let id = self.host.create(&[self.database]);
-            let done = self.host.results(&["restore", &id, "--replace", "--yes"]);
+            let done = self.host.results(&["restore", self.id.get_or_init(fresh), "--replace", "--yes"]);
             text = text.replace("JOB", done[0]["job"].as_str().unwrap());
         }
         text
     }
 
     /// What an archive that is not encrypted says of itself, by the bytes in the zip.
-    fn metadata(&self) -> Value {
-        let path = self.host.results(&["create", self.database, "--no-encrypt"])[0]["path"].as_str().unwrap().to_owned();
-        let text = self.shell(&format!("unzip -p '{path}' metadata.json")).stdout;
-        serde_json::from_str(&text).unwrap()
+    fn metadata(&self) -> &Value {
+        self.metadata.get_or_init(|| {
+            let path = self.host.results(&["create", self.database, "--no-encrypt"])[0]["path"].as_str().unwrap().to_owned();
+            let text = self.shell(&format!("unzip -p '{path}' metadata.json")).stdout;
+            serde_json::from_str(&text).unwrap()
+        })
     }
 
     fn place(&self, text: &str) -> PathBuf {
         let mut text =
             text.replace("<data>", "keepstone-data").replace("<backups>", "keepstone-data/backups").replace("<database>", self.database);
         if text.contains("<id>") {
-            let path = self.host.results(&["create", self.database])[0]["path"].as_str().unwrap().to_owned();
-            text = text.replace("<id>", Path::new(&path).file_stem().unwrap().to_str().unwrap());
+            text = text.replace("<id>", self.id.get_or_init(|| self.host.create(&[self.database])));
         }
         self.host.path(&text)
     }
