@@ -5,6 +5,7 @@
 #![recursion_limit = "512"]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may stop at once"))]
 
+mod base;
 pub mod error;
 pub mod features;
 pub mod live;

@@ -10,6 +10,7 @@ use leptos_router::{
 };
 
 use crate::{
+    base,
     error::AppError,
     features::{
         activity::ActivityPage,
@@ -34,10 +35,12 @@ use crate::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     // What the server knew when it rendered the document reaches the browser with it.
-    provide_context(SharedValue::new(here).into_inner());
+    let here = SharedValue::new(here).into_inner();
+    let base = base::of_router(&here.base);
+    provide_context(here);
     provide_live();
     view! {
-        <Router>
+        <Router base=base>
             <Frame>
                 <Pages/>
             </Frame>

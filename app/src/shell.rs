@@ -14,12 +14,12 @@ use crate::{
 
 /// Wakes the page, marks it as awake (`data-hydrated`) or as failed (`data-hydration-failed`), and tells the server the browser's time zone
 /// for the next page. `HydrationScripts` would guess the WASM's name and could not be given the nonce.
-fn wake(script: &str, wasm: &str) -> String {
+fn wake(base: &str, script: &str, wasm: &str) -> String {
     format!(
-        r#"import init,{{hydrate}} from "{script}";
+        r#"import init,{{hydrate}} from "{base}{script}";
 const root=document.documentElement,zone=Intl.DateTimeFormat().resolvedOptions().timeZone;
-if(zone)document.cookie="keepstone_zone="+encodeURIComponent(zone)+";path=/;max-age=31536000;samesite=lax";
-init({{module_or_path:"{wasm}"}}).then(()=>{{hydrate();root.setAttribute("data-hydrated","")}}).catch(fault=>{{root.setAttribute("data-hydration-failed","");console.error(fault)}})"#
+if(zone)document.cookie="keepstone_zone="+encodeURIComponent(zone)+";path={base}/;max-age=31536000;samesite=lax";
+init({{module_or_path:"{base}{wasm}"}}).then(()=>{{hydrate();root.setAttribute("data-hydrated","")}}).catch(fault=>{{root.setAttribute("data-hydration-failed","");console.error(fault)}})"#
     )
 }
 
@@ -28,7 +28,8 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     // The routes are listed once at the start, without a request and so without a context.
     let asset = |name: &str| context.as_ref().map_or_else(|| format!("/pkg/{name}"), |context| (context.asset)(name));
     let (icon, style, script, wasm) = (asset("favicon.svg"), asset("main.css"), asset("frontend.js"), asset("frontend_bg.wasm"));
-    let wake = wake(&script, &wasm);
+    let base = context.as_ref().map_or("", |context| context.base.as_str());
+    let wake = wake(base, &script, &wasm);
     let nonce = use_nonce().map(|nonce| nonce.to_string());
     let theme = match theme() {
         Theme::System => None,

@@ -12,13 +12,17 @@ use std::{
 
 use gloo_timers::callback::Interval;
 use js_sys::{Date, Function, Promise, Reflect};
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{prelude::*, server_fn::client::get_server_url, task::spawn_local};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{BroadcastChannel, EventSource, MessageEvent, VisibilityState};
 
 use super::{Connection, Live, api};
 
-const NAME: &str = "keepstone-live";
+/// The channel and the lock of all tabs; another console on the same host, below another path, has others.
+fn name() -> String {
+    format!("keepstone-live{}", get_server_url())
+}
+
 /// The server sends something every 15 s; twice that and a little is dead.
 const SILENCE_MS: f64 = 40_000.0;
 const POLL_PAUSE_MS: f64 = 3_000.0;
@@ -73,7 +77,7 @@ impl Client {
         let client = Rc::new(Self {
             live,
             stream: RefCell::default(),
-            channel: locks.then(|| BroadcastChannel::new(NAME).ok()).flatten(),
+            channel: locks.then(|| BroadcastChannel::new(&name()).ok()).flatten(),
             lock: RefCell::new(if locks { Lock::Free } else { Lock::Needless }),
             newest: RefCell::default(),
             heard_at: Cell::new(Date::now()),
@@ -190,7 +194,7 @@ impl Client {
     }
 
     fn open(self: &Rc<Self>) {
-        let Ok(stream) = EventSource::new("/events") else { return self.failed() };
+        let Ok(stream) = EventSource::new(&format!("{}/events", get_server_url())) else { return self.failed() };
         let on_message = self.handler(|client, event| client.heard(&event.data().as_string().unwrap_or_default()));
         let on_error = self.handler(|client, _| client.failed());
         stream.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -289,7 +293,7 @@ impl Client {
             promise
         });
         let request = Reflect::get(&locks, &"request".into()).ok().and_then(|request| request.dyn_into::<Function>().ok());
-        let asked = request.map(|request| request.call2(&locks, &NAME.into(), &granted));
+        let asked = request.map(|request| request.call2(&locks, &name().into(), &granted));
         if !matches!(asked, Some(Ok(_))) {
             *self.lock.borrow_mut() = Lock::Needless;
         }

@@ -44,6 +44,9 @@ pub struct ServerContext {
     pub accounts: Arc<dyn accounts::Accounts>,
     /// The address of a file of the browser's bundle, with the hash that lets it be kept for ever.
     pub asset: fn(&str) -> String,
+    /// What stands before every path in a browser's address, e.g. `/keepstone`; empty as a rule. Nothing that is rendered here knows it: the edge of
+    /// the server puts it there.
+    pub base: String,
     /// Runs on a demonstration database.
     pub demo: bool,
     /// Whether schedules set off runs; the environment may have them off.

@@ -11,6 +11,8 @@ pub struct Here {
     pub who: Option<Who>,
     /// The machine, as it calls itself.
     pub host: String,
+    /// What stands before every path in the browser's address, e.g. `/keepstone`; empty as a rule.
+    pub base: String,
     /// Runs on a demonstration database.
     pub demo: bool,
     pub theme: Theme,

@@ -18,6 +18,7 @@ use crate::{config, http};
 Examples:
   keepstone serve
   keepstone serve --listen 0.0.0.0:8181 --public-url https://backup.example.org
+  keepstone serve --public-url https://tools.example.org/keepstone/
   DATABASE_URL=sqlite:////srv/shop/shop.db keepstone serve")]
 pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", help = "Address and port to listen on [env: KEEPSTONE_LISTEN] [default: 127.0.0.1:8181]")]

@@ -25,8 +25,17 @@ use keepstone_model::{
 use super::{api, host::text, problem};
 use crate::auth;
 
+/// What the gate looks at.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub(super) vault: Arc<Vault>,
+    /// Before each path in a browser's address.
+    pub(super) base: String,
+}
+
 /// Lets a request through if the policy allows its path to this person; puts the [`Person`] into it.
-pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let vault = gate.vault;
     if access::below_api(request.uri().path()).is_some() {
         return api::gate::check(vault, request, next).await;
     }
@@ -40,7 +49,7 @@ pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request,
         },
     };
     let rank = person.as_ref().map(|person| person.role);
-    if let Some(refused) = refuse(rule, rank, &request) {
+    if let Some(refused) = refuse(rule, rank, &gate.base, &request) {
         return refused;
     }
     if let Some(person) = person {
@@ -49,18 +58,18 @@ pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request,
     next.run(request).await
 }
 
-fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, request: &Request) -> Option<Response> {
+fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, base: &str, request: &Request) -> Option<Response> {
     let Some(rule) = rule else {
         // Only who is signed in learns what does not exist.
         return match rank {
-            None => Some(ask_to_sign_in(request)),
+            None => Some(ask_to_sign_in(base, request)),
             Some(_) if request.method() == Method::GET || request.method() == Method::HEAD => None,
             Some(_) => Some(problem::answer(request.headers(), &AppError::not_found())),
         };
     };
     if !access::allows(rule.access, rank) {
         return Some(match rank {
-            None => ask_to_sign_in(request),
+            None => ask_to_sign_in(base, request),
             Some(_) => problem::answer(request.headers(), &AppError::forbidden()),
         });
     }
@@ -77,12 +86,12 @@ fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, request: &Request) ->
 }
 
 /// Pages and plain forms are sent to the sign-in page and come back; everything else gets a 401.
-fn ask_to_sign_in(request: &Request) -> Response {
+fn ask_to_sign_in(base: &str, request: &Request) -> Response {
     let path = request.uri().path();
     let data = path.starts_with("/fn/") || path == "/events";
     let back = match *request.method() {
         Method::GET | Method::HEAD if !data => request.uri().path_and_query().map(|pq| pq.as_str().to_owned()),
-        Method::POST if problem::wants_html(request.headers()) => Some(referring_path(request.headers())),
+        Method::POST if problem::wants_html(request.headers()) => Some(referring_path(base, request.headers())),
         _ => None,
     };
     match back.map(|back| next_or_home(&back)) {
@@ -93,9 +102,10 @@ fn ask_to_sign_in(request: &Request) -> Response {
 }
 
 /// The path of the page whose form was sent; its host is not looked at: only a path of this site comes out of it.
-fn referring_path(headers: &HeaderMap) -> String {
+fn referring_path(base: &str, headers: &HeaderMap) -> String {
     let uri = text(headers, header::REFERER).and_then(|referer| referer.parse::<axum::http::Uri>().ok());
-    uri.and_then(|uri| uri.path_and_query().map(|pq| pq.as_str().to_owned())).unwrap_or_default()
+    let path = uri.and_then(|uri| uri.path_and_query().map(|pq| pq.as_str().to_owned())).unwrap_or_default();
+    path.strip_prefix(base).map_or(path.clone(), str::to_owned)
 }
 
 pub(super) fn percent_encoded(text: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod base;
 mod downloads;
 mod events;
 mod exports;

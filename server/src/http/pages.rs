@@ -15,7 +15,7 @@ use leptos::prelude::{LeptosOptions, provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::compression::CompressionLayer;
 
-use super::{functions, headers, problem};
+use super::{base, functions, headers, problem};
 
 /// The console's routes, listed once for the process: while Leptos lists them, no resource of any page in the process loads
 /// (`IS_SUPPRESSING_RESOURCE_LOAD` of `leptos_server`), and one that was begun in that moment would be waited for without end.
@@ -23,6 +23,7 @@ static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route
 
 /// Every page of the app, every server function, and a page for addresses that do not exist.
 pub(super) fn router(context: ServerContext) -> Router {
+    let base = context.base.clone();
     let options = LeptosOptions::builder().output_name("frontend").site_pkg_dir("pkg").build();
     let provide = move || {
         provide_context(context.clone());
@@ -41,6 +42,7 @@ pub(super) fn router(context: ServerContext) -> Router {
         .fallback(missing)
         .with_state(options)
         .layer(middleware::from_fn(functions::status))
+        .layer(middleware::from_fn_with_state(base, base::links))
         .layer(CompressionLayer::new())
 }
 

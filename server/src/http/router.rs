@@ -1,4 +1,4 @@
-//! Puts the server together: the routes, and around them, from the outside in: headers, host, cross-site, gate, size.
+//! Puts the server together: the routes, and around them, from the outside in: base path, headers, host, cross-site, gate, size.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
 
 use super::{
     api::{self, Api},
-    assets,
+    assets, base,
     downloads::{self, Downloads},
     events, exports, gate, headers, host, pages,
     site::Site,
@@ -48,6 +48,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         live: live.clone(),
         accounts: Arc::new(LocalAccounts::new(vault.clone(), site.is_https())),
         asset: assets::address,
+        base: site.base().to_owned(),
         demo: *demo,
         firing: *firing,
         started_at: Timestamp::now(),
@@ -63,12 +64,13 @@ pub(super) fn router(parts: &Parts) -> Router {
         downloads: downloads.clone(),
         upload_limit_bytes: *upload_limit_bytes,
     };
+    let gate = gate::Gate { vault: vault.clone(), base: site.base().to_owned() };
     let ready = vault.clone();
     let mut csrf = CsrfLayer::new();
     if let Some(origin) = site.public_origin() {
         csrf = csrf.add_trusted_origin(origin).expect("an origin when the site was made");
     }
-    Router::new()
+    let router = Router::new()
         .route("/healthz", get(|| async { StatusCode::OK }))
         .route("/readyz", get(move || readyz(ready.clone())))
         .route("/pkg/{*path}", get(assets::asset))
@@ -80,12 +82,13 @@ pub(super) fn router(parts: &Parts) -> Router {
         .merge(pages::router(context))
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         // Behind the limit of the others: uploads have one of their own.
-        .merge(api::router(calls).0)
+        .merge(api::router(calls, site.base()).0)
         .merge(uploads::router(vault.clone(), *upload_limit_bytes))
-        .layer(middleware::from_fn_with_state(vault.clone(), gate::check))
+        .layer(middleware::from_fn_with_state(gate, gate::check))
         .layer(csrf)
         .layer(middleware::from_fn_with_state(site.clone(), host::check))
-        .layer(middleware::from_fn_with_state(site.clone(), headers::add))
+        .layer(middleware::from_fn_with_state(site.clone(), headers::add));
+    base::below(site.base(), router)
 }
 
 /// Ready once the catalog answers. Says nothing else: it is open.

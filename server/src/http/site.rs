@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{bail, ensure};
 use axum::http::{Uri, uri::Authority};
+use keepstone_model::access::{API, POLICY};
 
 /// The listen address, and the public URL if there is one.
 #[derive(Debug, Clone)]
@@ -18,10 +19,12 @@ struct Public {
     origin: String,
     host: String,
     https: bool,
+    /// The path below which the console lies there, e.g. `/keepstone`; as a rule none.
+    base: String,
 }
 
 impl Site {
-    /// Refuses a public URL that is not an origin: scheme, host and perhaps a port.
+    /// Refuses a public URL that is no scheme, host and perhaps a port and a base path.
     pub(super) fn new(listen: SocketAddr, public_url: Option<&str>) -> anyhow::Result<Self> {
         Ok(Self { listen, public: public_url.map(public).transpose()? })
     }
@@ -29,7 +32,7 @@ impl Site {
     /// Without a trailing slash. A wildcard address is shown as the loopback one.
     pub(super) fn base_url(&self) -> String {
         if let Some(public) = &self.public {
-            return public.origin.clone();
+            return format!("{}{}", public.origin, public.base);
         }
         let ip = match self.listen.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -46,6 +49,11 @@ impl Site {
 
     pub(super) fn public_origin(&self) -> Option<&str> {
         self.public.as_ref().map(|public| public.origin.as_str())
+    }
+
+    /// What stands before every path in a browser's address, e.g. `/keepstone`; empty as a rule.
+    pub(super) fn base(&self) -> &str {
+        self.public.as_ref().map_or("", |public| public.base.as_str())
     }
 
     pub(super) fn is_https(&self) -> bool {
@@ -87,14 +95,24 @@ fn public(url: &str) -> anyhow::Result<Public> {
     };
     ensure!(matches!(scheme, "http" | "https"), "the public URL {url} is neither http nor https");
     ensure!(!authority.as_str().contains('@'), "the public URL must not hold a name or a password");
-    ensure!(uri.path() == "/" && uri.query().is_none(), "the public URL {url} has a path: Keepstone needs a host name of its own");
+    ensure!(uri.query().is_none(), "the public URL {url} has a query");
+    let base = uri.path().trim_end_matches('/').to_owned();
+    let plain = |segment: &str| !segment.starts_with('.') && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b));
+    ensure!(
+        base.split('/').skip(1).all(|segment| !segment.is_empty() && plain(segment)),
+        "the path of the public URL {url} is no plain one"
+    );
+    // A page below it could not be told from one of the console's own.
+    let mut own = POLICY.iter().map(|rule| rule.pattern).chain([API, "/metrics", "/backup", "/web"]);
+    let taken = base.split('/').nth(1).is_some_and(|first| own.any(|path| path.split('/').nth(1) == Some(first)));
+    ensure!(!taken, "the path of the public URL {url} begins like one of the console's own: choose another one, e.g. /keepstone");
     let host = authority.host().to_ascii_lowercase();
     let own_port = if scheme == "https" { 443 } else { 80 };
     let origin = match authority.port_u16().filter(|&port| port != own_port) {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     };
-    Ok(Public { origin, host, https: scheme == "https" })
+    Ok(Public { origin, host, https: scheme == "https", base })
 }
 
 #[cfg(test)]
@@ -119,12 +137,25 @@ mod tests {
     }
 
     #[test]
-    fn a_public_url_is_an_origin() {
+    fn a_public_url_is_an_origin_and_perhaps_a_path() {
         assert_eq!(site(Some("https://Backup.example.org:443/")).base_url(), "https://backup.example.org");
         assert_eq!(site(Some("http://b.example:8080")).base_url(), "http://b.example:8080");
+        let below = site(Some("https://b.example/tools/keepstone/"));
+        assert_eq!((below.base_url().as_str(), below.base()), ("https://b.example/tools/keepstone", "/tools/keepstone"));
+        assert_eq!((below.public_origin(), site(None).base()), (Some("https://b.example"), ""));
         assert_eq!(site(None).base_url(), "http://127.0.0.1:8181");
         assert!(site(Some("https://b.example")).is_https() && !site(None).is_https());
-        for wrong in ["b.example", "ftp://b.example", "https://b.example/keepstone", "https://u:p@b.example", "https://"] {
+        for wrong in [
+            "b.example",
+            "ftp://b.example",
+            "https://b.example/a//b",
+            "https://b.example/../x",
+            "https://b.example/a?b",
+            "https://b.example/backups",
+            "https://b.example/api/x",
+            "https://u:p@b.example",
+            "https://",
+        ] {
             assert!(Site::new("0.0.0.0:1".parse().unwrap(), Some(wrong)).is_err(), "{wrong}");
         }
     }

@@ -79,7 +79,8 @@ pub(crate) mod on_the_server {
         Here {
             who: who.map(|person| Who { name: person.name, role: person.role }),
             host: HOST.clone(),
-            demo: context.is_some_and(|context| context.demo),
+            demo: context.as_ref().is_some_and(|context| context.demo),
+            base: context.map(|context| context.base).unwrap_or_default(),
             theme: theme(),
             zone: zone().iana_name().unwrap_or("UTC").to_owned(),
         }

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_location;
 
 use super::theme::ThemeSwitch;
 use crate::{
+    base::use_path,
     live::{ConnectionChip, RunningJobsChip},
     ui::{
         Icon,
@@ -63,7 +64,7 @@ fn follow_with_focus() {
 
 #[component]
 fn Navigation(zone: String) -> impl IntoView {
-    let pathname = use_location().pathname;
+    let pathname = use_path();
     let links: Vec<_> = NAVIGATION
         .into_iter()
         .filter(|(href, _, _)| *href != "/settings" || may(Role::Admin))

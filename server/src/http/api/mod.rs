@@ -36,7 +36,10 @@ use keepstone_model::{access::API, id::JobId};
 use serde::Serialize;
 use tokio::sync::watch;
 use tower_http::limit::RequestBodyLimitLayer;
-use utoipa::{ToSchema, openapi::OpenApi};
+use utoipa::{
+    ToSchema,
+    openapi::{OpenApi, Server},
+};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(super) use self::import::remove_left_over;
@@ -125,7 +128,7 @@ impl IntoResponse for Accepted {
 }
 
 /// The calls, and the document that describes them.
-pub(super) fn router(api: Api) -> (Router, OpenApi) {
+pub(super) fn router(api: Api, base: &str) -> (Router, OpenApi) {
     let small = OpenApiRouter::new()
         .merge(activity::router())
         .merge(backups::router())
@@ -144,6 +147,9 @@ pub(super) fn router(api: Api) -> (Router, OpenApi) {
     let all = small.merge(import::router());
     let (router, mut document) = OpenApiRouter::with_openapi(document::head()).nest(API, all).split_for_parts();
     document::finish(&mut document);
+    if !base.is_empty() {
+        document.servers = Some(vec![Server::new(base)]);
+    }
     let text = document.to_pretty_json().expect("the document is strings and numbers");
     let served = text.clone();
     let openapi = move || {
@@ -158,5 +164,5 @@ pub(super) fn router(api: Api) -> (Router, OpenApi) {
 #[cfg(test)]
 pub(super) fn document_of(vault: &Arc<Vault>) -> OpenApi {
     let (live, stopping) = (watch::channel(LiveState::default()).1, watch::channel(false).1);
-    router(Api { vault: vault.clone(), live, stopping, downloads: Downloads::new(vault.clone()), upload_limit_bytes: 0 }).1
+    router(Api { vault: vault.clone(), live, stopping, downloads: Downloads::new(vault.clone()), upload_limit_bytes: 0 }, "").1
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole router over a real vault: every request passes every layer.
 
 mod api;
+mod base;
 mod downloads;
 mod feed;
 mod gate;
