@@ -1,5 +1,6 @@
 // A vault that has seen some life, for the specs that look at every page: databases in several states, backups of several kinds, a restore,
 // a failed run, something in the trash.
+import { writeFile } from "node:fs/promises";
 import type { Keepstone } from "./fixtures.ts";
 import type { Sqlite } from "./sqlite.ts";
 
@@ -23,6 +24,8 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
   const trashed = await keepstone.backUp("shop");
   await keepstone.backUp("shop", "--type", "daily");
   await keepstone.ok("delete", trashed, "--yes");
+  await writeFile(keepstone.path("password"), "another horse battery staple\n");
+  await keepstone.ok("user", "add", "bert", "--role", "operator", "--password-file", keepstone.path("password"));
   await sqlite.move(keepstone.path("orders.db"), keepstone.path("gone.db"));
   const failed = await keepstone.cli("create", "orders", "--json");
   const failedJob = (await keepstone.ok("job", "list")).find(job => job.state === "failed");
@@ -58,8 +61,15 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
       trash: "/trash",
       schedules: "/schedules",
       "schedules-shop": "/schedules/shop?on=cron&cron=30+2+*+*+*&zone=Europe%2FBerlin",
+      storage: "/storage",
       activity: "/activity",
       settings: "/settings",
+      "person-new": "/settings/people/new",
+      person: "/settings/people/bert",
+      "person-remove": "/settings/people/bert?confirm=remove",
+      account: "/account",
+      confirm: "/confirm?next=/trash",
+      "trash-empty": "/trash?confirm=empty",
     },
   };
 }

@@ -20,11 +20,13 @@ use crate::{
         import::ImportPage,
         jobs::{JobPage, JobsPage},
         overview::OverviewPage,
+        people::{AccountPage, NewPersonPage, PersonPage},
         restore::{RestorePage, UndoPage},
         retention::RetentionPage,
         schedules::{ScheduleEditorPage, SchedulesPage},
-        session::{Frame, SetUpPage, SignInPage},
+        session::{ConfirmPage, Frame, SetUpPage, SignInPage},
         settings::SettingsPage,
+        storage::StoragePage,
         trash::TrashPage,
     },
     live::provide_live,
@@ -72,8 +74,13 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/trash") view=served(TrashPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules") view=served(SchedulesPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules/:id") view=served(ScheduleEditorPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/storage") view=served(StoragePage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/settings") view=served(SettingsPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/settings/people/new") view=served(NewPersonPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/settings/people/:name") view=served(PersonPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/account") view=served(AccountPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/confirm") view=served(ConfirmPage, Refresh::Never) ssr=SsrMode::Async/>
         </FlatRoutes>
     }
 }

@@ -44,7 +44,7 @@ test("axe finds nothing, in light and dark, wide and narrow", async ({ admin, ke
 
 test("axe finds nothing on the pages that are open, and on an empty console", async ({ page, admin }) => {
   const found: string[] = [];
-  for (const path of ["/", "/databases", "/backups", "/backups/new", "/jobs", "/trash", "/schedules", "/activity", "/settings"]) {
+  for (const path of ["/", "/databases", "/backups", "/backups/new", "/jobs", "/trash", "/schedules", "/storage", "/activity", "/settings"]) {
     await open(admin, path);
     found.push(...(await findings(admin)).map(line => `${path}: ${line}`));
   }

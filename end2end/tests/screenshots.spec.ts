@@ -29,7 +29,7 @@ test("the pages that are open, and an empty console @screenshots", async ({ page
   for (const look of LOOKS) {
     await admin.setViewportSize({ width: look.width, height: look.height });
     await admin.emulateMedia({ colorScheme: look.colorScheme });
-    for (const [name, path] of Object.entries({ "empty-overview": "/", "empty-databases": "/databases", "empty-backups": "/backups", "empty-trash": "/trash" })) {
+    for (const [name, path] of Object.entries({ "empty-overview": "/", "empty-databases": "/databases", "empty-backups": "/backups", "empty-trash": "/trash", "empty-storage": "/storage" })) {
       await open(admin, path);
       await admin.screenshot({ path: `${FOLDER}/${name}-${look.name}.png`, fullPage: true });
     }

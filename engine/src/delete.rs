@@ -161,6 +161,21 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
     Ok((count, bytes))
 }
 
+/// Removes these out of the trash for good, as a person who saw them there asks for it; what is not there any more is passed over. Gives back
+/// how many and how many bytes.
+pub fn remove_from_trash(vault: &Vault, ids: &[BackupId], actor: &str) -> Result<(u64, u64)> {
+    let _guard = lock_trash(vault)?;
+    let (mut count, mut bytes) = (0, 0);
+    for backup in trash(vault)?.iter().filter(|backup| ids.contains(&backup.id)) {
+        if let Some(size) = remove_for_good(vault, backup)? {
+            count += 1;
+            bytes += size;
+        }
+    }
+    record_emptied(vault, count, bytes, actor, "")?;
+    Ok((count, bytes))
+}
+
 /// Removes for good, before its time, what the disk has no room for: while it is `short`, what cleanup moved to the trash, the oldest first;
 /// then, only while it is `full`, what people deleted. Never the last hope of a database. Gives back how many went.
 pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, full: &dyn Fn() -> Result<bool>) -> Result<u64> {

@@ -118,12 +118,14 @@ pub mod restore;
 pub mod scheduler;
 pub mod schedules;
 pub mod sqlite;
+pub mod storage;
 mod take;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;
 pub mod tokens;
 mod unchanged;
+pub mod users;
 pub mod vault;
 pub mod verify;
 

@@ -50,16 +50,41 @@ pub enum Access {
 pub struct Rule {
     pub pattern: &'static str,
     pub access: Access,
+    pub act: Act,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    Reads,
+    Changes,
+    /// Takes something away, or lets someone in: the password must have been given a short while ago.
+    Destroys,
+    /// Like `Destroys` or like `Changes`, by what the form says: the function behind it asks for the password.
+    MayDestroy,
+}
+
+impl Rule {
     /// Whether a call changes something; such paths take POST only.
-    pub changes: bool,
+    pub fn changes(&self) -> bool {
+        self.act != Act::Reads
+    }
 }
 
 const fn read(pattern: &'static str, access: Access) -> Rule {
-    Rule { pattern, access, changes: false }
+    Rule { pattern, access, act: Act::Reads }
 }
 
 const fn change(pattern: &'static str, access: Access) -> Rule {
-    Rule { pattern, access, changes: true }
+    Rule { pattern, access, act: Act::Changes }
+}
+
+const fn destroy(pattern: &'static str, access: Access) -> Rule {
+    Rule { pattern, access, act: Act::Destroys }
+}
+
+const fn may_destroy(pattern: &'static str, access: Access) -> Rule {
+    Rule { pattern, access, act: Act::MayDestroy }
 }
 
 const VIEWER: Access = Access::Needs(Role::Viewer);
@@ -100,8 +125,13 @@ pub const POLICY: &[Rule] = &[
     read("/schedules", VIEWER),
     read("/schedules/{id}", VIEWER),
     read("/trash", VIEWER),
+    read("/storage", VIEWER),
     read("/activity", VIEWER),
     read("/settings", ADMIN),
+    read("/settings/people/new", ADMIN),
+    read("/settings/people/{id}", ADMIN),
+    read("/account", VIEWER),
+    read("/confirm", VIEWER),
     read("/events", VIEWER),
     // Redirects of the predecessors' addresses
     read("/backup", VIEWER),
@@ -110,12 +140,16 @@ pub const POLICY: &[Rule] = &[
     change("/fn/session/sign-out", VIEWER),
     read("/fn/session/who", VIEWER),
     change("/fn/session/theme", VIEWER),
+    change("/fn/session/confirm", VIEWER),
+    read("/fn/account/show", VIEWER),
+    change("/fn/account/password", VIEWER),
+    change("/fn/account/end-session", VIEWER),
     read("/fn/overview/show", VIEWER),
     read("/fn/databases/list", VIEWER),
     read("/fn/databases/show", VIEWER),
     change("/fn/databases/add", ADMIN),
     change("/fn/databases/edit", ADMIN),
-    change("/fn/databases/remove", ADMIN),
+    destroy("/fn/databases/remove", ADMIN),
     read("/fn/backups/list", VIEWER),
     read("/fn/backups/show", VIEWER),
     read("/fn/backups/form", OPERATOR),
@@ -125,32 +159,41 @@ pub const POLICY: &[Rule] = &[
     change("/fn/backups/pin", OPERATOR),
     change("/fn/backups/ack", OPERATOR),
     change("/fn/backups/convert", OPERATOR),
-    change("/fn/backups/delete", OPERATOR),
+    destroy("/fn/backups/delete", OPERATOR),
     read("/fn/import/plan", OPERATOR),
     change("/fn/import/start", OPERATOR),
     read("/fn/export/show", OPERATOR),
     read("/fn/trash/list", VIEWER),
     change("/fn/trash/put-back", OPERATOR),
+    destroy("/fn/trash/empty", OPERATOR),
     read("/fn/restore/plan", OPERATOR),
-    change("/fn/restore/start", OPERATOR),
+    may_destroy("/fn/restore/start", OPERATOR),
     read("/fn/restore/undo-plan", OPERATOR),
-    change("/fn/restore/undo", OPERATOR),
+    destroy("/fn/restore/undo", OPERATOR),
     read("/fn/jobs/list", VIEWER),
     read("/fn/jobs/show", VIEWER),
     change("/fn/jobs/cancel", OPERATOR),
     read("/fn/live/poll", VIEWER),
     read("/fn/retention/show", VIEWER),
     change("/fn/retention/save", OPERATOR),
-    change("/fn/retention/clean-up", OPERATOR),
+    destroy("/fn/retention/clean-up", OPERATOR),
     read("/fn/schedules/list", VIEWER),
     read("/fn/schedules/editor", VIEWER),
     change("/fn/schedules/change", OPERATOR),
     change("/fn/schedules/cleanup", OPERATOR),
     change("/fn/schedules/limits", ADMIN),
+    read("/fn/storage/show", VIEWER),
     read("/fn/activity/list", VIEWER),
     read("/fn/settings/show", ADMIN),
-    change("/fn/settings/make-token", ADMIN),
-    change("/fn/settings/revoke-token", ADMIN),
+    destroy("/fn/settings/make-token", ADMIN),
+    destroy("/fn/settings/revoke-token", ADMIN),
+    read("/fn/people/show", ADMIN),
+    destroy("/fn/people/add", ADMIN),
+    destroy("/fn/people/role", ADMIN),
+    destroy("/fn/people/link", ADMIN),
+    destroy("/fn/people/standing", ADMIN),
+    destroy("/fn/people/remove", ADMIN),
+    destroy("/fn/people/end-session", ADMIN),
 ];
 
 /// The rule for a path, if the table has one. A trailing slash is not the same path.

@@ -20,6 +20,7 @@ pub mod restore;
 pub mod retention;
 pub mod schedule;
 pub mod stats;
+pub mod storage;
 pub mod token;
 pub mod validate;
 

@@ -6,22 +6,48 @@ use axum::http::{HeaderValue, header, request::Parts};
 use leptos::prelude::{expect_context, use_context};
 use leptos_axum::ResponseOptions;
 
-use super::context;
+use super::{Person, context};
 use crate::error::AppError;
 
-/// What an act on accounts gives back: the `Set-Cookie` value for the response.
-pub type CookieFuture<'a> = Pin<Box<dyn Future<Output = Result<HeaderValue, AppError>> + Send + 'a>>;
+/// What an act on accounts gives back.
+pub type AccountFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AppError>> + Send + 'a>>;
+
+/// The `Set-Cookie` value for the response.
+pub type CookieFuture<'a> = AccountFuture<'a, HeaderValue>;
+
+/// Who calls, as far as the connection tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub address: IpAddr,
+    /// What the browser says it is, cut to a sane length.
+    pub agent: String,
+}
+
+/// What a set-up link is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkFor {
+    /// Making the first admin.
+    FirstAdmin,
+    /// Setting the password of this user.
+    Password(String),
+}
 
 /// Keeps users and sessions.
 pub trait Accounts: Send + Sync + fmt::Debug {
     /// Checks the password and begins a session; `previous` (the cookie the browser has now) ends.
-    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: IpAddr, previous: Option<String>) -> CookieFuture<'a>;
-    /// Makes the first admin with the one-time token, and begins a session.
-    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: IpAddr) -> CookieFuture<'a>;
+    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a>;
+    /// Makes the first admin or sets a user's password (then `name` is not looked at) with the one-time token, and begins a session.
+    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> CookieFuture<'a>;
     /// Ends the session.
     fn sign_out(&self, cookie: Option<String>) -> CookieFuture<'_>;
-    /// Whether a set-up link with this token would be taken now.
-    fn setup_link_is_valid<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    /// What a set-up link with this token would do now; none: nothing.
+    fn link_is_for<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = Option<LinkFor>> + Send + 'a>>;
+    /// Checks the person's present password, sets another one, and ends all sessions but this one.
+    fn change_password<'a>(&'a self, person: &'a Person, present: &'a str, password: &'a str, from: &'a Caller) -> AccountFuture<'a, ()>;
+    /// The hash of a password that is good enough for a user of this name.
+    fn hash<'a>(&'a self, name: &'a str, password: &'a str) -> AccountFuture<'a, String>;
+    /// Makes a one-time link by which the user sets a password, and gives back its address below the console's own.
+    fn make_link<'a>(&'a self, name: &'a str, actor: &'a str) -> AccountFuture<'a, String>;
 }
 
 /// The name of the session's cookie.
@@ -33,14 +59,14 @@ pub struct ClientAddress(pub IpAddr);
 
 /// Signs in and sets the session's cookie. A wrong name and a wrong password read the same.
 pub async fn sign_in(name: &str, password: &str) -> Result<(), AppError> {
-    let cookie = context().accounts.sign_in(name, password, address(), super::cookie(SESSION_COOKIE)).await?;
+    let cookie = context().accounts.sign_in(name, password, &caller(), super::cookie(SESSION_COOKIE)).await?;
     set_cookie(cookie);
     Ok(())
 }
 
-/// Makes the first admin, and signs them in.
+/// Makes the first admin, or sets a user's password, and signs them in.
 pub async fn set_up(token: &str, name: &str, password: &str) -> Result<(), AppError> {
-    let cookie = context().accounts.set_up(token, name, password, address()).await?;
+    let cookie = context().accounts.set_up(token, name, password, &caller()).await?;
     set_cookie(cookie);
     Ok(())
 }
@@ -52,9 +78,31 @@ pub async fn sign_out() -> Result<(), AppError> {
     Ok(())
 }
 
-/// Whether the set-up page should show its form for this token.
-pub async fn setup_link_is_valid(token: &str) -> bool {
-    context().accounts.setup_link_is_valid(token).await
+/// What the set-up page should show for this token.
+pub async fn link_is_for(token: &str) -> Option<LinkFor> {
+    context().accounts.link_is_for(token).await
+}
+
+/// Sets another password for whoever calls.
+pub async fn change_password(person: &Person, present: &str, password: &str) -> Result<(), AppError> {
+    context().accounts.change_password(person, present, password, &caller()).await
+}
+
+/// A one-time link for this user, as its receiver can open it.
+pub async fn make_link(name: &str, actor: &str) -> Result<String, AppError> {
+    let path = context().accounts.make_link(name, actor).await?;
+    Ok(format!("{}{path}", own_origin()))
+}
+
+/// How whoever calls reaches this console: by the public URL, else as the request says, whose host was found to be ours.
+fn own_origin() -> String {
+    context().public_origin.unwrap_or_else(|| {
+        let host = use_context::<Parts>().and_then(|parts| {
+            let named = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+            named.or_else(|| parts.uri.authority().map(ToString::to_string))
+        });
+        host.map_or_else(String::new, |host| format!("http://{host}"))
+    })
 }
 
 /// Where to go after signing in: `next` if it is a path of this site, else the Overview. Anything that a browser could read as another host
@@ -64,15 +112,25 @@ pub fn next_or_home(next: &str) -> String {
         && !next.starts_with("//")
         && !next.contains('\\')
         && !next.starts_with("/login")
+        && !next.starts_with("/confirm")
         && !next.starts_with("/fn/")
         && next.bytes().all(|b| b.is_ascii_graphic());
     if own { next.to_owned() } else { "/".to_owned() }
 }
 
-fn address() -> IpAddr {
+/// The most of what a browser says of itself that is kept.
+const AGENT_MAX: usize = 200;
+
+fn caller() -> Caller {
     let parts = use_context::<Parts>();
-    // Without an address every caller shares one limit: unknown is not unlimited.
-    parts.and_then(|parts| parts.extensions.get::<ClientAddress>().copied()).map_or(IpAddr::from([0, 0, 0, 0]), |address| address.0)
+    let agent = parts.as_ref().and_then(|parts| parts.headers.get(header::USER_AGENT)?.to_str().ok());
+    Caller {
+        agent: agent.unwrap_or_default().chars().take(AGENT_MAX).collect(),
+        // Without an address every caller shares one limit: unknown is not unlimited.
+        address: parts
+            .and_then(|parts| parts.extensions.get::<ClientAddress>().copied())
+            .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.0),
+    }
 }
 
 fn set_cookie(cookie: HeaderValue) {

@@ -5,12 +5,13 @@
 
 pub mod accounts;
 pub mod fault;
+pub(crate) mod once;
 pub mod plans;
 mod zone;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use axum::http::{Method, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
 use keepstone_model::{Timestamp, access::Role};
 use leptos::prelude::use_context;
@@ -42,6 +43,8 @@ pub struct ServerContext {
     /// The newest message of the live feed.
     pub live: watch::Receiver<LiveState>,
     pub accounts: Arc<dyn accounts::Accounts>,
+    /// How browsers reach the console, if that was said.
+    pub public_origin: Option<String>,
     /// The address of a file of the browser's bundle, with the hash that lets it be kept for ever.
     pub asset: fn(&str) -> String,
     /// What stands before every path in a browser's address, e.g. `/keepstone`; empty as a rule. Nothing that is rendered here knows it: the edge of
@@ -71,6 +74,8 @@ pub struct Person {
     pub role: Role,
     /// When the password was last given.
     pub authenticated_at: Timestamp,
+    /// The handle of the session.
+    pub session: String,
 }
 
 impl Person {
@@ -100,10 +105,50 @@ pub fn person_with(least: Role) -> Result<Person, AppError> {
     if person.role >= least { Ok(person) } else { Err(AppError::forbidden()) }
 }
 
-/// The person, if their role includes `least` and the password was given in the last ten minutes; else `sign_in_again`.
+/// The person, if their role includes `least` and the password was given in the last ten minutes; else `sign_in_again`, and a plain form leads
+/// to the page that asks for it. For acts that destroy only by what their form says; the gate asks for all others (`Act` in the policy table).
 pub fn require_recent(least: Role) -> Result<Person, AppError> {
     let person = person_with(least)?;
-    if person.is_recent(Timestamp::now()) { Ok(person) } else { Err(AppError::sign_in_again()) }
+    if person.is_recent(Timestamp::now()) {
+        return Ok(person);
+    }
+    let headers = use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default();
+    if wants_html(&headers) {
+        leptos_axum::redirect(&confirm_address(&headers));
+    }
+    Err(AppError::sign_in_again())
+}
+
+/// Where a plain form leads that needs the password first: there it is asked for, and from there back to the form's page.
+pub fn confirm_address(headers: &HeaderMap) -> String {
+    match next_or_home(&referring_path(headers)).as_str() {
+        "/" => "/confirm".to_owned(),
+        next => format!("/confirm?next={}", percent_encoded(next)),
+    }
+}
+
+/// The path of the page whose form was sent; its host is not looked at: only a path of this site comes out of it.
+pub fn referring_path(headers: &HeaderMap) -> String {
+    let uri = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok()?.parse::<axum::http::Uri>().ok());
+    uri.and_then(|uri| uri.path_and_query().map(|pq| pq.as_str().to_owned())).unwrap_or_default()
+}
+
+/// Whether a person's browser asks for a page (a link or a plain form), not a program for data.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// A text as a part of an address.
+pub fn percent_encoded(text: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => out.extend(['%', char::from(DIGITS[usize::from(byte >> 4)]), char::from(DIGITS[usize::from(byte & 15)])]),
+        }
+    }
+    out
 }
 
 /// The key of a form as the engine knows it: apart from every other person's and from those of schedules. None where the form has none.

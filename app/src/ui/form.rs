@@ -13,6 +13,7 @@ pub fn Field(
     #[prop(optional, into)] placeholder: String,
     #[prop(optional)] autocomplete: Option<&'static str>,
     #[prop(optional)] required: bool,
+    #[prop(optional)] readonly: bool,
     /// Paths and ids are shown letter by letter.
     #[prop(optional)]
     mono: bool,
@@ -32,6 +33,7 @@ pub fn Field(
                 autocapitalize=mono.then_some("none")
                 spellcheck=mono.then_some("false")
                 required=required
+                readonly=readonly
                 aria-describedby=move || described_by(name, has_help, error.get().is_some())
                 aria-invalid=move || error.get().map(|_| "true")
             />

@@ -15,6 +15,8 @@ mod reserve;
 mod row;
 mod schedules;
 mod schema;
+mod sessions;
+mod storage;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests;
@@ -38,7 +40,9 @@ pub use live::Live;
 pub(crate) use reserve::give_up as give_up_reserve;
 pub(crate) use row::rounded;
 pub(crate) use schedules::{RUN_KEY, ScheduleRow, Standing, run_key};
-pub use users::{Session, SetupLink, User};
+pub use sessions::{Session, handle as session_handle};
+pub(crate) use users::SessionsAfter;
+pub use users::User;
 pub use watch::{Change, Watch};
 
 use crate::{Error, Result, durable, vault::FULL_BYTES};

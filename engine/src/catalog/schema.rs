@@ -209,6 +209,18 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (token, key)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 10: users who may not sign in for now, the one-time links by which a user sets a password, and from where a session is used
+    "
+    ALTER TABLE users ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sessions ADD COLUMN address TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+
+    CREATE TABLE user_links (
+        user       TEXT PRIMARY KEY REFERENCES users (key) ON DELETE CASCADE,
+        token_hash TEXT NOT NULL UNIQUE,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

@@ -1,45 +1,40 @@
-//! Users, their sessions and the first set-up link. Passwords come hashed and tokens are stored as SHA-256: this file sees no secret that
-//! would open anything.
+//! The rows of users, of the links by which they set a password, and of the first set-up link. Passwords come hashed and tokens as SHA-256:
+//! this file sees no secret that would open anything. Their sessions stand in `sessions.rs`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use keepstone_model::access::Role;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{
-    Catalog, Stop,
+    Catalog, Stop, events,
     row::{ms, time, word},
 };
-use crate::{Error, Result};
-
-/// How exact `last_seen_at` is: a page of twenty requests is one write.
-const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
+use crate::{Error, Result, activity::NewEvent};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub name: String,
     pub role: Role,
-    /// A PHC string (Argon2id).
+    /// A PHC string (Argon2id); empty until the user has set a password by a link.
     pub password_hash: String,
     pub created_at: Timestamp,
+    /// May not sign in for now.
+    pub disabled: bool,
 }
 
-/// A signed-in browser. `token_hash` is the SHA-256 of the cookie's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    pub user: String,
-    /// The user's present role, not the one at the sign-in.
-    pub role: Role,
-    pub created_at: Timestamp,
-    /// When the password was last given.
-    pub authenticated_at: Timestamp,
-    pub last_seen_at: Timestamp,
-    pub expires_at: Timestamp,
+impl User {
+    pub fn has_password(&self) -> bool {
+        !self.password_hash.is_empty()
+    }
 }
 
-/// The one-time link of the first start. Only its hash is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupLink {
-    pub expires_at: Timestamp,
+/// What a change leaves of the user's sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionsAfter<'a> {
+    AllStay,
+    /// Only the one of this handle.
+    OneStays(&'a str),
+    NoneStays,
 }
 
 impl Catalog {
@@ -52,95 +47,99 @@ impl Catalog {
     }
 
     /// Fails with `AlreadyExists` if the name is taken (names compare without case).
-    pub fn add_user(&self, user: &User) -> Result<()> {
-        self.write(|tx| insert(tx, user))
+    pub(crate) fn add_user(&self, user: &User, event: &NewEvent<'_>) -> Result<()> {
+        self.write(|tx| {
+            insert(tx, user)?;
+            events::append(tx, event, user.created_at).map(drop)
+        })
     }
 
-    /// Also ends the user's sessions.
-    pub fn set_password_hash(&self, name: &str, password_hash: &str) -> Result<()> {
+    /// Changes a user in one transaction with its event. Refused (`Invalid`) where afterwards no admin could sign in. A new password or a
+    /// user who is disabled leaves no link behind.
+    pub(crate) fn change_user(
+        &self,
+        name: &str,
+        event: &NewEvent<'_>,
+        sessions: SessionsAfter<'_>,
+        now: Timestamp,
+        change: impl Fn(&mut User),
+    ) -> Result<User> {
         self.write(|tx| {
-            if tx.execute("UPDATE users SET password_hash = ?2 WHERE key = ?1", params![key(name), password_hash])? == 0 {
-                return Err(unknown(name));
+            let before = of_name(tx, name)?;
+            let mut user = before.clone();
+            change(&mut user);
+            if is_admin(&before) && !is_admin(&user) {
+                refuse_last_admin(tx, &before)?;
             }
-            tx.execute("DELETE FROM sessions WHERE user = ?1", [key(name)])?;
-            Ok(())
+            tx.execute(
+                "UPDATE users SET role = ?2, password_hash = ?3, disabled = ?4 WHERE key = ?1",
+                params![key(name), user.role.as_str(), user.password_hash, user.disabled],
+            )?;
+            if user.disabled || user.password_hash != before.password_hash {
+                tx.execute("DELETE FROM user_links WHERE user = ?1", [key(name)])?;
+            }
+            match sessions {
+                SessionsAfter::AllStay => 0,
+                SessionsAfter::OneStays(handle) => super::sessions::end_others(tx, &key(name), handle)?,
+                SessionsAfter::NoneStays => tx.execute("DELETE FROM sessions WHERE user = ?1", [key(name)])?,
+            };
+            events::append(tx, event, now)?;
+            Ok(user)
         })
     }
 
     /// Refused (`Invalid`) for the last admin. Also ends the user's sessions.
-    pub fn remove_user(&self, name: &str) -> Result<()> {
+    pub(crate) fn remove_user(&self, name: &str, event: &NewEvent<'_>, now: Timestamp) -> Result<User> {
         self.write(|tx| {
-            let role: Role = tx
-                .query_row("SELECT role FROM users WHERE key = ?1", [key(name)], |row| word(row, "role"))
-                .optional()?
-                .ok_or_else(|| unknown(name))?;
-            if role == Role::Admin && admins(tx)? <= 1 {
-                return Err(invalid("name", format!("{name} is the last admin: make another one first")));
+            let user = of_name(tx, name)?;
+            if is_admin(&user) {
+                refuse_last_admin(tx, &user)?;
             }
-            // The sessions go with their user.
+            // Sessions and links go with their user.
             tx.execute("DELETE FROM users WHERE key = ?1", [key(name)])?;
-            Ok(())
+            events::append(tx, event, now)?;
+            Ok(user)
         })
     }
 
-    /// Also forgets the sessions that have expired by now.
-    pub fn add_session(&self, token_hash: &str, session: &Session) -> Result<()> {
+    /// Replaces any earlier link of this user.
+    pub(crate) fn set_user_link(
+        &self,
+        name: &str,
+        token_hash: &str,
+        expires_at: Timestamp,
+        event: &NewEvent<'_>,
+        now: Timestamp,
+    ) -> Result<()> {
         self.write(|tx| {
-            if !tx.prepare_cached("SELECT 1 FROM users WHERE key = ?1")?.exists([key(&session.user)])? {
-                return Err(unknown(&session.user));
+            let user = of_name(tx, name)?;
+            if user.disabled {
+                return Err(invalid("name", format!("{} is disabled: enable the account first", user.name)));
             }
-            tx.execute("DELETE FROM sessions WHERE expires_at <= ?1", [ms(session.created_at)])?;
             tx.execute(
-                "INSERT INTO sessions (token_hash, user, created_at, authenticated_at, last_seen_at, expires_at)
-                 VALUES (:token_hash, :user, :created_at, :authenticated_at, :last_seen_at, :expires_at)",
-                named_params! {
-                    ":token_hash": token_hash,
-                    ":user": key(&session.user),
-                    ":created_at": ms(session.created_at),
-                    ":authenticated_at": ms(session.authenticated_at),
-                    ":last_seen_at": ms(session.last_seen_at),
-                    ":expires_at": ms(session.expires_at),
-                },
+                "INSERT INTO user_links (user, token_hash, expires_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (user) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
+                params![key(name), token_hash, ms(expires_at)],
             )?;
-            Ok(())
+            events::append(tx, event, now).map(drop)
         })
     }
 
-    /// The session, if it has not expired by `now`; touches `last_seen_at` at most once a minute.
-    pub fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
-        let Some(mut session) = self.peek_session(token_hash, now)? else { return Ok(None) };
-        if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
-            self.write(|tx| {
-                Ok(tx.execute("UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1", params![token_hash, ms(now)]).map(drop)?)
-            })?;
-            session.last_seen_at = now;
-        }
-        Ok(Some(session))
+    /// Whose link this is, if it is good at `now`.
+    pub fn user_of_link(&self, token_hash: &str, now: Timestamp) -> Result<Option<User>> {
+        self.read(|c| linked(c, token_hash, now))
     }
 
-    /// The session, if it has not expired by `now`. Does not count as a use of it.
-    pub fn peek_session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
-        self.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT s.*, u.name, u.role FROM sessions s JOIN users u ON u.key = s.user WHERE token_hash = ?1 AND expires_at > ?2",
-            )?;
-            Ok(statement
-                .query_row(params![token_hash, ms(now)], |row| {
-                    Ok(Session {
-                        user: row.get("name")?,
-                        role: word(row, "role")?,
-                        created_at: time(row, "created_at")?,
-                        authenticated_at: time(row, "authenticated_at")?,
-                        last_seen_at: time(row, "last_seen_at")?,
-                        expires_at: time(row, "expires_at")?,
-                    })
-                })
-                .optional()?)
+    /// In one transaction: checks the link, sets the user's password, ends the user's sessions and uses the link up.
+    pub(crate) fn use_user_link(&self, token_hash: &str, password_hash: &str, event: &NewEvent<'_>, now: Timestamp) -> Result<User> {
+        self.write(|tx| {
+            let user = linked(tx, token_hash, now)?.ok_or_else(used_up)?;
+            tx.execute("UPDATE users SET password_hash = ?2 WHERE key = ?1", params![key(&user.name), password_hash])?;
+            tx.execute("DELETE FROM sessions WHERE user = ?1", [key(&user.name)])?;
+            tx.execute("DELETE FROM user_links WHERE user = ?1", [key(&user.name)])?;
+            events::append(tx, event, now)?;
+            Ok(User { password_hash: password_hash.to_owned(), ..user })
         })
-    }
-
-    pub fn remove_session(&self, token_hash: &str) -> Result<()> {
-        self.write(|tx| Ok(tx.execute("DELETE FROM sessions WHERE token_hash = ?1", [token_hash]).map(drop)?))
     }
 
     /// Replaces any earlier link.
@@ -164,8 +163,9 @@ impl Catalog {
     /// admin already: a link that was left over opens nothing.
     pub fn finish_setup(&self, token_hash: &str, admin: &User, now: Timestamp) -> Result<()> {
         self.write(|tx| {
-            if !link_is_valid(tx, token_hash, now)? || admins(tx)? > 0 {
-                return Err(invalid("link", "this set-up link was used or has expired".to_owned()));
+            let admins: u64 = tx.query_row("SELECT count(*) FROM users WHERE role = 'admin'", [], |row| row.get(0))?;
+            if !link_is_valid(tx, token_hash, now)? || admins > 0 {
+                return Err(used_up());
             }
             insert(tx, &User { role: Role::Admin, ..admin.clone() })?;
             tx.execute("DELETE FROM setup_link", [])?;
@@ -175,11 +175,11 @@ impl Catalog {
 }
 
 /// Names compare without case, also beyond ASCII.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     name.to_lowercase()
 }
 
-fn unknown(name: &str) -> Stop {
+pub(super) fn unknown(name: &str) -> Stop {
     Error::UnknownUser { name: name.to_owned() }.into()
 }
 
@@ -187,18 +187,44 @@ fn invalid(field: &'static str, message: String) -> Stop {
     Error::Invalid { field, message }.into()
 }
 
-fn admins(tx: &Transaction<'_>) -> Result<u64, Stop> {
-    Ok(tx.query_row("SELECT count(*) FROM users WHERE role = 'admin'", [], |row| row.get(0))?)
+fn used_up() -> Stop {
+    invalid("link", "this set-up link was used or has expired".to_owned())
+}
+
+/// Whether this user can sign in and do everything.
+fn is_admin(user: &User) -> bool {
+    user.role == Role::Admin && !user.disabled && user.has_password()
+}
+
+fn refuse_last_admin(tx: &Transaction<'_>, user: &User) -> Result<(), Stop> {
+    let others: u64 = tx.query_row(
+        "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND password_hash <> '' AND key <> ?1",
+        [key(&user.name)],
+        |row| row.get(0),
+    )?;
+    if others == 0 { Err(invalid("name", format!("{} is the last admin: make another one first", user.name))) } else { Ok(()) }
 }
 
 fn link_is_valid(c: &Connection, token_hash: &str, now: Timestamp) -> Result<bool, Stop> {
     Ok(c.prepare_cached("SELECT 1 FROM setup_link WHERE token_hash = ?1 AND expires_at > ?2")?.exists(params![token_hash, ms(now)])?)
 }
 
+fn linked(c: &Connection, token_hash: &str, now: Timestamp) -> Result<Option<User>, Stop> {
+    let mut statement = c.prepare_cached(
+        "SELECT u.* FROM user_links l JOIN users u ON u.key = l.user WHERE l.token_hash = ?1 AND l.expires_at > ?2 AND NOT u.disabled",
+    )?;
+    Ok(statement.query_row(params![token_hash, ms(now)], read).optional()?)
+}
+
+fn of_name(tx: &Transaction<'_>, name: &str) -> Result<User, Stop> {
+    tx.query_row("SELECT * FROM users WHERE key = ?1", [key(name)], read).optional()?.ok_or_else(|| unknown(name))
+}
+
 fn insert(tx: &Transaction<'_>, user: &User) -> Result<(), Stop> {
     let added = tx.execute(
-        "INSERT INTO users (key, name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO NOTHING",
-        params![key(&user.name), user.name, user.role.as_str(), user.password_hash, ms(user.created_at)],
+        "INSERT INTO users (key, name, role, password_hash, created_at, disabled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (key) DO NOTHING",
+        params![key(&user.name), user.name, user.role.as_str(), user.password_hash, ms(user.created_at), user.disabled],
     )?;
     if added == 0 { Err(Error::AlreadyExists { what: "user", name: user.name.clone() }.into()) } else { Ok(()) }
 }
@@ -209,5 +235,6 @@ fn read(row: &Row<'_>) -> Result<User, rusqlite::Error> {
         role: word(row, "role")?,
         password_hash: row.get("password_hash")?,
         created_at: time(row, "created_at")?,
+        disabled: row.get("disabled")?,
     })
 }

@@ -8,7 +8,7 @@ use keepstone_model::{
     id::Kind,
 };
 
-use super::{TRASH_LIFETIME_SECS, delete, empty_trash, put_back, trash};
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, put_back, remove_from_trash, trash};
 use crate::{
     Error, Vault,
     activity::{self, EventFilter},
@@ -182,6 +182,18 @@ fn emptying_takes_what_is_past_its_time_and_leaves_a_tombstone() {
     drop(lease);
     assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (1, 7));
     assert_eq!(actions(&f.vault), ["backup.deleted", "backup.deleted", "trash.emptied", "trash.emptied"]);
+}
+
+#[test]
+fn only_what_was_seen_in_the_trash_is_removed() {
+    let (f, [one, two, three]) = three();
+    for backup in [&one, &two] {
+        delete(&f.vault, &backup.id, "alice").unwrap();
+    }
+    // The third was never there, and is none of the two.
+    assert_eq!(remove_from_trash(&f.vault, &[one.id.clone(), three.id.clone()], "alice").unwrap(), (1, 7));
+    assert!(f.vault.archive_path(&three.id).exists() && f.vault.trash_path(&two.id).exists());
+    assert_eq!(trash(&f.vault).unwrap().iter().map(|backup| &backup.id).collect::<Vec<_>>(), [&two.id]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -9,12 +10,16 @@ use std::{
 use axum::http::HeaderValue;
 use keepstone_app::{
     error::AppError,
-    server::accounts::{Accounts, CookieFuture, SESSION_COOKIE},
+    server::{
+        Person,
+        accounts::{AccountFuture, Accounts, Caller, CookieFuture, LinkFor, SESSION_COOKIE},
+    },
 };
 use keepstone_engine::{
     Vault,
     activity::{self, NewEvent},
     catalog::{Session, User},
+    users,
 };
 use keepstone_model::{Timestamp, access::Role, event::EventResult, validate};
 use tokio::sync::Semaphore;
@@ -98,22 +103,33 @@ impl LocalAccounts {
 }
 
 impl Accounts for LocalAccounts {
-    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: IpAddr, previous: Option<String>) -> CookieFuture<'a> {
+    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a> {
         Box::pin(async move {
-            self.may_try(name, from)?;
-            let (wanted, given) = (name.trim().to_owned(), password.to_owned());
-            let secret = self.hashing(move |vault| check_password(vault, &wanted, &given, from, previous.as_deref())).await?;
-            self.forgive(name, from);
+            self.may_try(name, from.address)?;
+            let (wanted, given, caller) = (name.trim().to_owned(), password.to_owned(), from.clone());
+            let secret = self.hashing(move |vault| sign_in(vault, &wanted, &given, &caller, previous.as_deref())).await?;
+            self.forgive(name, from.address);
             Ok(self.cookie(&secret, ABSOLUTE.as_secs()))
         })
     }
 
-    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: IpAddr) -> CookieFuture<'a> {
+    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> CookieFuture<'a> {
         Box::pin(async move {
-            let (token, name, password) = (token.to_owned(), name.trim().to_owned(), password.to_owned());
-            validate::user_name(&name)?;
-            validate::password(&password, &name)?;
-            let secret = self.hashing(move |vault| make_first_admin(vault, &token, name, &password, from)).await?;
+            let (name, password, caller) = (name.trim().to_owned(), password.to_owned(), from.clone());
+            let hash = token::hash(token);
+            // Looked at first so that a guess costs no hash; the transaction of each decides.
+            let secret = match self.link_is_for(token).await {
+                Some(LinkFor::Password(user)) => {
+                    validate::password(&password, &user)?;
+                    self.hashing(move |vault| set_by_link(vault, &hash, &password, &caller)).await?
+                }
+                Some(LinkFor::FirstAdmin) => {
+                    validate::user_name(&name)?;
+                    validate::password(&password, &name)?;
+                    self.hashing(move |vault| make_first_admin(vault, &hash, name, &password, &caller)).await?
+                }
+                None => return Err(link_is_used()),
+            };
             Ok(self.cookie(&secret, ABSOLUTE.as_secs()))
         })
     }
@@ -129,57 +145,132 @@ impl Accounts for LocalAccounts {
         })
     }
 
-    fn setup_link_is_valid<'a>(&'a self, token: &'a str) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    fn link_is_for<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = Option<LinkFor>> + Send + 'a>> {
         let (vault, hash) = (self.vault.clone(), token::hash(token));
         Box::pin(async move {
-            let valid = tokio::task::spawn_blocking(move || vault.catalog().setup_link_is_valid(&hash, Timestamp::now()));
+            let found = tokio::task::spawn_blocking(move || {
+                let now = Timestamp::now();
+                if vault.catalog().setup_link_is_valid(&hash, now)? {
+                    return Ok(Some(LinkFor::FirstAdmin));
+                }
+                Ok(vault.catalog().user_of_link(&hash, now)?.map(|user| LinkFor::Password(user.name)))
+            });
             // Unknown means no.
-            matches!(valid.await, Ok(Ok(true)))
+            found.await.ok().and_then(|found: keepstone_engine::Result<_>| found.ok()).flatten()
+        })
+    }
+
+    fn change_password<'a>(&'a self, person: &'a Person, present: &'a str, password: &'a str, from: &'a Caller) -> AccountFuture<'a, ()> {
+        Box::pin(async move {
+            validate::password(password, &person.name)?;
+            self.may_try(&person.name, from.address)?;
+            let (name, kept) = (person.name.clone(), person.session.clone());
+            let (present, password, caller) = (present.to_owned(), password.to_owned(), from.clone());
+            let wrong = |error: AppError| match error.code.as_str() {
+                "wrong_password" => AppError::invalid("present", "This is not your present password."),
+                _ => error,
+            };
+            self.hashing(move |vault| {
+                check_password(vault, &name, &present, &caller).map_err(wrong)?;
+                users::set_password_hash(vault, &name, &password::hash_password(&password)?, Some(&kept), &name)?;
+                Ok(())
+            })
+            .await?;
+            self.forgive(&person.name, from.address);
+            Ok(())
+        })
+    }
+
+    fn hash<'a>(&'a self, name: &'a str, password: &'a str) -> AccountFuture<'a, String> {
+        Box::pin(async move {
+            validate::password(password, name)?;
+            let password = password.to_owned();
+            self.hashing(move |_| Ok(password::hash_password(&password)?)).await
+        })
+    }
+
+    fn make_link<'a>(&'a self, name: &'a str, actor: &'a str) -> AccountFuture<'a, String> {
+        let (vault, name, actor) = (self.vault.clone(), name.to_owned(), actor.to_owned());
+        Box::pin(async move {
+            let made = tokio::task::spawn_blocking(move || super::issue_password_link(&vault, &name, &actor));
+            Ok(made.await.map_err(|_| AppError::internal())??)
         })
     }
 }
 
-/// Gives back the secret of a new session. The refusal does not say which of name and password was wrong.
-fn check_password(vault: &Vault, name: &str, given: &str, from: IpAddr, previous: Option<&str>) -> Result<String, AppError> {
-    // Longer ones cannot be set, so they cannot be right; nor do they get hashed.
-    let sane = given.chars().count() <= validate::PASSWORD_MAX_CHARS && validate::user_name(name).is_ok();
-    let user = if sane { vault.catalog().user(name)? } else { None };
-    let good = password::verify(if sane { given } else { "" }, user.as_ref().map(|user| user.password_hash.as_str()));
-    let exists = user.is_some();
-    let Some(user) = user.filter(|_| good) else {
-        // A name that does not exist may be a password typed into the wrong field: it is not written down.
-        let actor = if exists { name } else { "(unknown)" };
-        record(vault, actor, "user.sign_in_failed", EventResult::Failed, format!("a sign-in from {from} failed"));
-        return Err(AppError::new(401, "wrong_password", "The name or the password is wrong."));
-    };
+/// Gives back the secret of a new session.
+fn sign_in(vault: &Vault, name: &str, given: &str, from: &Caller, previous: Option<&str>) -> Result<String, AppError> {
+    let user = check_password(vault, name, given, from)?;
     if let Some(previous) = previous {
         vault.catalog().remove_session(&token::hash(previous))?;
     }
-    let secret = begin_session(vault, &user.name, user.role)?;
-    record(vault, &user.name, "user.signed_in", EventResult::Ok, format!("signed in from {from}"));
+    let secret = begin_session(vault, &user, from)?;
+    record(vault, &user.name, "user.signed_in", EventResult::Ok, format!("signed in from {}", from.address));
     Ok(secret)
 }
 
-fn make_first_admin(vault: &Vault, token: &str, name: String, password: &str, from: IpAddr) -> Result<String, AppError> {
-    let refused = || AppError::new(410, "setup_link_used", "This set-up link has been used or has expired. Ask for a new one on the host.");
-    let (hash, now) = (token::hash(token), Timestamp::now());
-    // Looked at first so that a guess costs no hash; the transaction below decides.
-    if !vault.catalog().setup_link_is_valid(&hash, now)? {
-        return Err(refused());
+/// The user, if this is their password. The refusal does not say which of name and password was wrong; only who knows both learns that the
+/// account is disabled.
+fn check_password(vault: &Vault, name: &str, given: &str, from: &Caller) -> Result<User, AppError> {
+    // Longer ones cannot be set, so they cannot be right; nor do they get hashed.
+    let sane = given.chars().count() <= validate::PASSWORD_MAX_CHARS && validate::user_name(name).is_ok();
+    let user = if sane { vault.catalog().user(name)? } else { None };
+    // Without a password yet, nothing is right, and it takes as long.
+    let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.as_str());
+    let good = password::verify(if sane { given } else { "" }, stored);
+    let exists = user.is_some();
+    let refused = |actor: &str, why: &str| {
+        record(vault, actor, "user.sign_in_failed", EventResult::Failed, format!("a sign-in from {} failed{why}", from.address));
+    };
+    match user.filter(|_| good) {
+        Some(user) if user.disabled => {
+            refused(&user.name, ": the account is disabled");
+            Err(AppError::new(403, "account_disabled", "This account is disabled. An admin of this console can enable it."))
+        }
+        Some(user) => Ok(user),
+        None => {
+            // A name that does not exist may be a password typed into the wrong field: it is not written down.
+            refused(if exists { name } else { "(unknown)" }, "");
+            Err(AppError::new(401, "wrong_password", "The name or the password is wrong."))
+        }
     }
-    let admin = User { name, role: Role::Admin, password_hash: password::hash_password(password)?, created_at: now };
-    match vault.catalog().finish_setup(&hash, &admin, now) {
-        Err(keepstone_engine::Error::Invalid { .. }) => return Err(refused()),
-        done => done?,
-    }
-    record(vault, &admin.name, "user.added", EventResult::Ok, format!("set up the first admin from {from}"));
-    Ok(begin_session(vault, &admin.name, admin.role)?)
 }
 
-fn begin_session(vault: &Vault, user: &str, role: Role) -> keepstone_engine::Result<String> {
+fn link_is_used() -> AppError {
+    AppError::new(410, "setup_link_used", "This set-up link has been used or has expired. Ask for a new one.")
+}
+
+fn set_by_link(vault: &Vault, hash: &str, password: &str, from: &Caller) -> Result<String, AppError> {
+    match users::use_link(vault, hash, &password::hash_password(password)?) {
+        Err(keepstone_engine::Error::Invalid { .. }) => Err(link_is_used()),
+        user => Ok(begin_session(vault, &user?, from)?),
+    }
+}
+
+fn make_first_admin(vault: &Vault, hash: &str, name: String, password: &str, from: &Caller) -> Result<String, AppError> {
     let now = Timestamp::now();
-    let session =
-        Session { user: user.to_owned(), role, created_at: now, authenticated_at: now, last_seen_at: now, expires_at: now + ABSOLUTE };
+    let password_hash = password::hash_password(password)?;
+    let admin = User { name, role: Role::Admin, password_hash, created_at: now, disabled: false };
+    match vault.catalog().finish_setup(hash, &admin, now) {
+        Err(keepstone_engine::Error::Invalid { .. }) => return Err(link_is_used()),
+        done => done?,
+    }
+    record(vault, &admin.name, "user.added", EventResult::Ok, format!("set up the first admin from {}", from.address));
+    Ok(begin_session(vault, &admin, from)?)
+}
+
+fn begin_session(vault: &Vault, user: &User, from: &Caller) -> keepstone_engine::Result<String> {
+    let now = Timestamp::now();
+    let session = Session {
+        user: user.name.clone(),
+        role: user.role,
+        created_at: now,
+        authenticated_at: now,
+        last_seen_at: now,
+        expires_at: now + ABSOLUTE,
+        address: from.address.to_string(),
+        agent: from.agent.clone(),
+    };
     store_session(vault, &session)
 }
 

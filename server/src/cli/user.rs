@@ -1,14 +1,14 @@
-//! `keepstone user`: who may sign in to the console. Passwords come by prompt or file, never on the command line, where others would see them.
+//! `keepstone user`: who may sign in to the console, and the way back in for who cannot. Passwords come by prompt or file, never on the command
+//! line, where others would see them.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, builder::TypedValueParser};
-use jiff::Timestamp;
 use keepstone_engine::{
     Error, Vault,
-    activity::{self, NewEvent},
     catalog::User as UserRow,
-    model::{access::Role, event::EventResult, validate},
+    model::{access::Role, validate},
+    users::{self, AddUserOptions, Standing},
 };
 use serde_json::{Value, json};
 
@@ -22,13 +22,15 @@ use super::{
 };
 use crate::auth;
 
-/// Add and remove the console's users, and set their passwords
+/// Add, change and remove the console's users, and set their passwords
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   keepstone user add alice --role admin           asks for the password
   keepstone user passwd alice --password-file f
-  keepstone user setup-link                       a new one-time link for the first admin")]
+  keepstone user role alice operator
+  keepstone user setup-link                       a new one-time link for the first admin
+  keepstone user setup-link bob                   a one-time link by which bob sets a password")]
 pub(crate) struct User {
     #[command(subcommand)]
     verb: UserVerb,
@@ -53,6 +55,23 @@ enum UserVerb {
         #[command(flatten)]
         password: PasswordArg,
     },
+    /// Give a user another role
+    Role {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[arg(value_name = "ROLE", value_parser = role())]
+        role: Role,
+    },
+    /// Sign a user out and let nobody sign in as them
+    Disable {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// Every user
     List,
     /// Remove a user and end the user's sessions
@@ -62,8 +81,11 @@ enum UserVerb {
         #[command(flatten)]
         yes: Yes,
     },
-    /// Make a new one-time set-up link (30 minutes), in place of any earlier one
+    /// Make a new one-time set-up link, in place of any earlier one: for the first admin (30 minutes), or for a user to set a password (24 hours)
     SetupLink {
+        /// The user; without one: the first admin
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
         /// The console's address as browsers reach it
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8181")]
         public_url: String,
@@ -92,7 +114,30 @@ pub(crate) fn run(args: &User, cx: &Context) -> Result<(), Fault> {
         UserVerb::Passwd { name, password } => passwd(&vault, name, password, cx),
         UserVerb::List => list(&vault, cx),
         UserVerb::Remove { name, yes } => remove(&vault, name, *yes, cx),
-        UserVerb::SetupLink { public_url } => setup_link(&vault, public_url, cx),
+        UserVerb::Role { name, role } => {
+            let user = users::set_role(&vault, name, *role, &context::actor())?;
+            told(&user, format_args!("{} is {} now", user.name, user.role), cx);
+            Ok(())
+        }
+        UserVerb::Disable { name } => {
+            let user = users::set_standing(&vault, name, Standing::Disabled, &context::actor())?;
+            told(&user, format_args!("{} is disabled, and signed out", user.name), cx);
+            Ok(())
+        }
+        UserVerb::Enable { name } => {
+            let user = users::set_standing(&vault, name, Standing::Active, &context::actor())?;
+            told(&user, format_args!("{} may sign in again", user.name), cx);
+            Ok(())
+        }
+        UserVerb::SetupLink { name: Some(name), public_url } => {
+            let path = auth::issue_password_link(&vault, name, &context::actor())?;
+            let link = format!("{}{path}", public_url.trim_end_matches('/'));
+            cx.out.result(json!({ "link": link }));
+            cx.out.line(&link);
+            cx.out.note("It works once, for 24 hours; until then the present password stays.");
+            Ok(())
+        }
+        UserVerb::SetupLink { name: None, public_url } => setup_link(&vault, public_url, cx),
     }
 }
 
@@ -101,34 +146,29 @@ fn add(vault: &Vault, name: &str, role: Role, password: &PasswordArg, cx: &Conte
     if vault.catalog().user(name)?.is_some() {
         return Err(Error::AlreadyExists { what: "user", name: name.to_owned() }.into());
     }
-    let password_hash = auth::hash_password(&ask_password(password, name)?)?;
-    let user = UserRow { name: name.to_owned(), role, password_hash, created_at: Timestamp::now() };
-    vault.catalog().add_user(&user)?;
-    record(vault, "user.added", format!("user {name} was added as {role}"))?;
-    cx.out.result(json(&user));
-    cx.out.outcome(name, format_args!("added {name} ({role})"));
+    let password_hash = Some(auth::hash_password(&ask_password(password, name)?)?);
+    let user = users::add(vault, &AddUserOptions { name: name.to_owned(), role, password_hash, actor: context::actor() })?;
+    told(&user, format_args!("added {name} ({role})"), cx);
     Ok(())
 }
 
 fn passwd(vault: &Vault, name: &str, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
-    let user = known(vault, name)?;
+    let user = users::user(vault, name)?;
     let password_hash = auth::hash_password(&ask_password(password, &user.name)?)?;
-    vault.catalog().set_password_hash(&user.name, &password_hash)?;
-    record(vault, "user.password_changed", format!("the password of user {} was set on the host", user.name))?;
-    cx.out.result(json(&user));
-    cx.out.outcome(&user.name, format_args!("the password of {} is set; the user's sessions have ended", user.name));
+    let user = users::set_password_hash(vault, &user.name, &password_hash, None, &context::actor())?;
+    told(&user, format_args!("the password of {} is set; the user's sessions have ended", user.name), cx);
     Ok(())
 }
 
 fn list(vault: &Vault, cx: &Context) -> Result<(), Fault> {
-    let mut table = Table::new(&["NAME", "ROLE", "ADDED"]);
-    for user in vault.catalog().users()? {
+    let mut table = Table::new(&["NAME", "ROLE", "STATE", "ADDED"]);
+    for user in users::list(vault)? {
         cx.out.result(json(&user));
         if cx.out.quiet {
             cx.out.line(printable(&user.name));
             continue;
         }
-        table.row([user.name.as_str().into(), user.role.as_str().into(), words::time(user.created_at).into()]);
+        table.row([user.name.as_str().into(), user.role.as_str().into(), state(&user).into(), words::time(user.created_at).into()]);
     }
     if table.is_empty() {
         cx.out.note("no users: `keepstone serve` prints a one-time set-up link");
@@ -139,7 +179,7 @@ fn list(vault: &Vault, cx: &Context) -> Result<(), Fault> {
 }
 
 fn remove(vault: &Vault, name: &str, yes: Yes, cx: &Context) -> Result<(), Fault> {
-    let user = known(vault, name)?;
+    let user = users::user(vault, name)?;
     cx.out.note(format_args!("User {} ({}) will not be able to sign in any more.", user.name, user.role));
     let mut result = json(&user);
     result["removed"] = json!(false);
@@ -147,8 +187,7 @@ fn remove(vault: &Vault, name: &str, yes: Yes, cx: &Context) -> Result<(), Fault
         cx.out.result(result);
         return Err(fault);
     }
-    vault.catalog().remove_user(&user.name)?;
-    record(vault, "user.removed", format!("user {} was removed", user.name))?;
+    users::remove(vault, &user.name, &context::actor())?;
     result["removed"] = json!(true);
     cx.out.result(result);
     cx.out.outcome(&user.name, format_args!("removed {}", user.name));
@@ -173,8 +212,18 @@ fn setup_link(vault: &Vault, public_url: &str, cx: &Context) -> Result<(), Fault
     Ok(())
 }
 
-fn known(vault: &Vault, name: &str) -> Result<UserRow, Fault> {
-    Ok(vault.catalog().user(name)?.ok_or_else(|| Error::UnknownUser { name: name.to_owned() })?)
+/// The outcome of a change, with the user as they are now.
+fn told(user: &UserRow, outcome: std::fmt::Arguments<'_>, cx: &Context) {
+    cx.out.result(json(user));
+    cx.out.outcome(&user.name, outcome);
+}
+
+fn state(user: &UserRow) -> &'static str {
+    match (user.disabled, user.has_password()) {
+        (true, _) => "disabled",
+        (false, false) => "no password yet",
+        (false, true) => "active",
+    }
 }
 
 /// The password, from the file or twice from the terminal, and long and odd enough.
@@ -196,13 +245,6 @@ fn ask_password(arg: &PasswordArg, user: &str) -> Result<String, Fault> {
     Ok(password)
 }
 
-fn record(vault: &Vault, action: &str, message: String) -> Result<(), Fault> {
-    let actor = context::actor();
-    let event = NewEvent { actor: &actor, action, result: EventResult::Ok, database: None, backup: None, job: None, message };
-    activity::record(vault, &event)?;
-    Ok(())
-}
-
 fn json(user: &UserRow) -> Value {
-    json!({ "name": user.name, "role": user.role, "created_at": user.created_at })
+    json!({ "name": user.name, "role": user.role, "state": state(user), "created_at": user.created_at })
 }

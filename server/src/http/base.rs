@@ -59,13 +59,18 @@ fn inwards(base: &str, mut request: Request) -> Request {
         let rest = stripped(base, path)?;
         Some(if rest.starts_with('?') { format!("/{rest}") } else { rest.to_owned() })
     };
-    let path = request.uri().path_and_query().and_then(|path| below(path.as_str())).and_then(|path| path.parse().ok());
-    if let Some(path) = path {
-        let mut parts = request.uri().clone().into_parts();
-        parts.path_and_query = Some(path);
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
+    let moved = |uri: &Uri| {
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(below(uri.path_and_query()?.as_str())?.parse().ok()?);
+        Uri::from_parts(parts).ok()
+    };
+    if let Some(uri) = moved(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    // The page whose form was sent, to which an answer leads back.
+    let referer = request.headers().get(header::REFERER).and_then(|referer| moved(&referer.to_str().ok()?.parse().ok()?));
+    if let Some(referer) = referer.and_then(|uri| HeaderValue::from_str(&uri.to_string()).ok()) {
+        request.headers_mut().insert(header::REFERER, referer);
     }
     request
 }
@@ -191,6 +196,19 @@ mod tests {
         ] {
             let request = inwards("/keepstone", Request::builder().uri(path).body(Body::empty()).unwrap());
             assert_eq!(request.uri(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_page_that_a_form_came_from_is_told_without_the_base() {
+        for (referer, expected) in [
+            ("https://host/keepstone/backups?page=2", "https://host/backups?page=2"),
+            ("https://host/keepstone", "https://host/"),
+            ("https://host/other/", "https://host/other/"),
+            ("no address at all", "no address at all"),
+        ] {
+            let request = Request::builder().uri("/keepstone/fn/x").header(header::REFERER, referer).body(Body::empty()).unwrap();
+            assert_eq!(inwards("/keepstone", request).headers()[header::REFERER], expected);
         }
     }
 

@@ -10,7 +10,12 @@ use axum::{
     middleware,
     response::Response,
 };
-use keepstone_app::{App, error::AppError, server::ServerContext, shell};
+use keepstone_app::{
+    App,
+    error::AppError,
+    server::{ServerContext, wants_html},
+    shell,
+};
 use leptos::prelude::{LeptosOptions, provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::compression::CompressionLayer;
@@ -58,7 +63,7 @@ async fn not_found<V: leptos::IntoView + 'static>(
     render: impl Fn() -> V + Clone + Send + Sync + 'static,
     request: Request<Body>,
 ) -> Response {
-    if !problem::wants_html(request.headers()) {
+    if !wants_html(request.headers()) {
         return problem::answer(request.headers(), &AppError::not_found());
     }
     let page = leptos_axum::render_app_async_with_context(provide, render);

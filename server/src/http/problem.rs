@@ -5,7 +5,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use keepstone_app::{error::AppError, server::cookie_of};
+use keepstone_app::{
+    error::AppError,
+    server::{cookie_of, wants_html},
+};
 use serde::Serialize;
 
 /// Its members beside RFC 9457's own are those of [`AppError`], so that the server functions' client reads it too.
@@ -49,11 +52,6 @@ fn page(headers: &HeaderMap, title: &str, error: &AppError) -> String {
          <li><a href=\"/activity\">Activity</a></li></ul></nav></div></div></main></body></html>",
         escape(&error.message),
     )
-}
-
-/// Whether a person's browser asks for a page (a link or a plain form), not a program for data.
-pub(super) fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn escape(text: &str) -> String {

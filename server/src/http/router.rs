@@ -47,6 +47,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         vault: vault.clone(),
         live: live.clone(),
         accounts: Arc::new(LocalAccounts::new(vault.clone(), site.is_https())),
+        public_origin: site.public_origin().map(str::to_owned),
         asset: assets::address,
         base: site.base().to_owned(),
         demo: *demo,
@@ -64,7 +65,6 @@ pub(super) fn router(parts: &Parts) -> Router {
         downloads: downloads.clone(),
         upload_limit_bytes: *upload_limit_bytes,
     };
-    let gate = gate::Gate { vault: vault.clone(), base: site.base().to_owned() };
     let ready = vault.clone();
     let mut csrf = CsrfLayer::new();
     if let Some(origin) = site.public_origin() {
@@ -84,7 +84,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         // Behind the limit of the others: uploads have one of their own.
         .merge(api::router(calls, site.base()).0)
         .merge(uploads::router(vault.clone(), *upload_limit_bytes))
-        .layer(middleware::from_fn_with_state(gate, gate::check))
+        .layer(middleware::from_fn_with_state(vault.clone(), gate::check))
         .layer(csrf)
         .layer(middleware::from_fn_with_state(site.clone(), host::check))
         .layer(middleware::from_fn_with_state(site.clone(), headers::add));

@@ -9,12 +9,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
-use keepstone_app::error::AppError;
+use keepstone_app::{error::AppError, server::percent_encoded};
 use keepstone_engine::{Error, Vault, import::Upload};
 use keepstone_model::human;
 use tokio::io::AsyncWriteExt;
 
-use super::{gate::percent_encoded, problem};
+use super::problem;
 
 /// After so many bytes it is looked again whether the disk has room.
 const LOOK_EVERY: u64 = 16 << 20;

@@ -23,6 +23,16 @@ fn users_come_and_go() {
     host.ok(&["user", "passwd", "bob", "--password-file", "good"]);
     host.fails(&["user", "passwd", "carol", "--password-file", "good"], "unknown_user", 3);
     host.fails(&["user", "setup-link"], "already_set_up", 7);
+    let link = host.ok(&["user", "setup-link", "bob", "--public-url", "https://backup.example.org/"]);
+    assert!(link.starts_with("https://backup.example.org/setup?token="), "{link}");
+    host.ok(&["user", "disable", "bob"]);
+    assert_eq!(host.results(&["user", "list"])[1]["state"], "disabled");
+    host.fails(&["user", "setup-link", "bob"], "invalid", 2);
+    host.ok(&["user", "enable", "BOB"]);
+    host.ok(&["user", "role", "bob", "operator"]);
+    host.ok(&["user", "role", "bob", "viewer"]);
+    host.fails(&["user", "role", "alice", "operator"], "invalid", 2);
+    host.fails(&["user", "disable", "alice"], "invalid", 2);
     let users = host.results(&["user", "list"]);
     assert_eq!(users.iter().map(|user| user["role"].as_str().unwrap()).collect::<Vec<_>>(), ["admin", "viewer"]);
     assert!(!serde_json::to_string(&users).unwrap().contains("argon2"), "no hash leaves the catalog");

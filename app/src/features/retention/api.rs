@@ -138,7 +138,7 @@ pub async fn clean_up(id: String, seen: String, #[server(default)] key: String) 
     };
     use keepstone_model::{access::Role, retention::Manual};
 
-    let person = crate::server::require_recent(Role::Operator)?;
+    let person = crate::server::person_with(Role::Operator)?;
     let database: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
     let seen = seen.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>();
     let seen = seen.map_err(|_| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;

@@ -12,9 +12,21 @@ pub async fn sign_in(name: String, password: String, #[server(default)] next: St
     Ok(())
 }
 
-/// Makes the first admin with the one-time link, and signs them in.
+/// The password once more: a new session takes the place of this one, and what destroys may be done for ten minutes.
+#[server(prefix = "/fn", endpoint = "session/confirm")]
+pub async fn confirm(password: String, #[server(default)] next: String) -> Result<(), AppError> {
+    let person = crate::server::person()?;
+    crate::server::sign_in(&person.name, &password).await.map_err(|error| match error.code.as_str() {
+        "wrong_password" => AppError { fields: [("password".to_owned(), "This is not your password.".to_owned())].into(), ..error },
+        _ => error,
+    })?;
+    leptos_axum::redirect(&crate::server::next_or_home(&next));
+    Ok(())
+}
+
+/// Makes the first admin with the one-time link, or sets the password of the user whose link it is, and signs them in.
 #[server(prefix = "/fn", endpoint = "session/set-up")]
-pub async fn set_up(token: String, name: String, password: String) -> Result<(), AppError> {
+pub async fn set_up(token: String, #[server(default)] name: String, password: String) -> Result<(), AppError> {
     crate::server::set_up(&token, &name, &password).await?;
     leptos_axum::redirect("/");
     Ok(())

@@ -15,11 +15,12 @@ use crate::{
     },
 };
 
-const NAVIGATION: [(&str, &str, &str); 6] = [
+const NAVIGATION: [(&str, &str, &str); 7] = [
     ("/", "overview", "Overview"),
     ("/databases", "database", "Databases"),
     ("/backups", "backup", "Backups"),
     ("/schedules", "schedule", "Schedules"),
+    ("/storage", "storage", "Storage"),
     ("/activity", "activity", "Activity"),
     ("/settings", "settings", "Settings"),
 ];
@@ -123,7 +124,7 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                 <RunningJobsChip/>
                 <ConnectionChip/>
             </div>
-            <button type="button" class="avatar" popovertarget="user-menu" aria-label=format!("{}: theme and sign out", who.name)>
+            <button type="button" class="avatar" popovertarget="user-menu" aria-label=format!("{}: account, theme and sign out", who.name)>
                 {initial}
             </button>
             <div id="user-menu" class="user-menu" popover="auto">
@@ -133,6 +134,10 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                 </p>
                 <p class="menu-label">"Theme"</p>
                 <ThemeSwitch/>
+                <a class="menu-item" href="/account">
+                    <Icon name="user"/>
+                    "Your account"
+                </a>
                 <form method="post" action="/fn/session/sign-out">
                     <button type="submit" class="menu-item">
                         <Icon name="sign-out"/>
@@ -151,12 +156,12 @@ mod tests {
     #[test]
     fn one_entry_is_current() {
         for (path, marks) in [
-            ("/", ["page", "", "", "", "", ""]),
-            ("/databases/shop", ["", "true", "", "", "", ""]),
-            ("/backups", ["", "", "page", "", "", ""]),
-            ("/jobs/j-1", ["", "", "true", "", "", ""]),
-            ("/backupsx", ["", "", "", "", "", ""]),
-            ("/settings", ["", "", "", "", "", "page"]),
+            ("/", ["page", "", "", "", "", "", ""]),
+            ("/databases/shop", ["", "true", "", "", "", "", ""]),
+            ("/backups", ["", "", "page", "", "", "", ""]),
+            ("/jobs/j-1", ["", "", "true", "", "", "", ""]),
+            ("/backupsx", ["", "", "", "", "", "", ""]),
+            ("/settings", ["", "", "", "", "", "", "page"]),
         ] {
             assert_eq!(NAVIGATION.map(|(href, _, _)| current_mark(path, href).unwrap_or("")), marks, "{path}");
         }

@@ -31,17 +31,17 @@ pub fn SignInPage() -> impl IntoView {
 pub fn SetUpPage() -> impl IntoView {
     let token = use_query_map().with_untracked(|query| query.get("token").unwrap_or_default());
     let asked = token.clone();
-    let valid = Resource::new_blocking(|| (), move |()| link_is_valid(asked.clone()));
+    let good_for = Resource::new_blocking(|| (), move |()| link_is_for(asked.clone()));
     view! {
         <PageTitle text="Set up"/>
         <Suspense fallback=|| ()>
             {move || {
                 let token = token.clone();
                 Suspend::new(async move {
-                    if valid.await {
-                        view! { <SetUpForm token=token/> }.into_any()
-                    } else {
-                        view! { <LinkIsOver/> }.into_any()
+                    match good_for.await {
+                        Some(name) if name.is_empty() => view! { <SetUpForm token=token/> }.into_any(),
+                        Some(name) => view! { <PasswordForm token=token name=name/> }.into_any(),
+                        None => view! { <LinkIsOver/> }.into_any(),
                     }
                 })
             }}
@@ -49,12 +49,16 @@ pub fn SetUpPage() -> impl IntoView {
     }
 }
 
-/// Asked while the server renders; the browser takes the answer over and never asks, for this page is always loaded as a document.
-async fn link_is_valid(token: String) -> bool {
+/// The user whose password the link sets, empty for the first admin; none: the link is good for nothing. Asked while the server renders; the
+/// browser takes the answer over and never asks, for this page is always loaded as a document.
+async fn link_is_for(token: String) -> Option<String> {
     #[cfg(feature = "ssr")]
-    return crate::server::accounts::setup_link_is_valid(&token).await;
+    return crate::server::accounts::link_is_for(&token).await.map(|good_for| match good_for {
+        crate::server::accounts::LinkFor::FirstAdmin => String::new(),
+        crate::server::accounts::LinkFor::Password(name) => name,
+    });
     #[cfg(not(feature = "ssr"))]
-    return !token.is_empty();
+    return (!token.is_empty()).then(String::new);
 }
 
 #[component]
@@ -67,15 +71,7 @@ fn SetUpForm(token: String) -> impl IntoView {
             <form method="post" action="/fn/session/set-up" class="form">
                 <input type="hidden" name="token" value=token/>
                 <Field label="Name" name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
-                <Field
-                    label="Password"
-                    name="password"
-                    kind="password"
-                    autocomplete="new-password"
-                    required=true
-                    help="At least 12 characters. Four words at random are good; a password manager's are better."
-                    error=field_fault(value, "password")
-                />
+                {new_password(field_fault(value, "password"))}
                 <SubmitButton label="Make the account"/>
             </form>
         </Card>
@@ -83,12 +79,44 @@ fn SetUpForm(token: String) -> impl IntoView {
 }
 
 #[component]
+fn PasswordForm(token: String, name: String) -> impl IntoView {
+    let attempt = ServerAction::<SetUp>::new().value();
+    let value = move || attempt.get();
+    view! {
+        <Card title="Set your password" lead="This link works once. After it you are signed in.">
+            <FormError error=fault_of(value)/>
+            <form method="post" action="/fn/session/set-up" class="form">
+                <input type="hidden" name="token" value=token/>
+                <Field label="Name" name="username" autocomplete="username" value=name readonly=true/>
+                {new_password(field_fault(value, "password"))}
+                <SubmitButton label="Set the password"/>
+            </form>
+        </Card>
+    }
+}
+
+fn new_password(error: Signal<Option<String>>) -> AnyView {
+    view! {
+        <Field
+            label="Password"
+            name="password"
+            kind="password"
+            autocomplete="new-password"
+            required=true
+            help="At least 12 characters. Four words at random are good; a password manager's are better."
+            error=error
+        />
+    }
+    .into_any()
+}
+
+#[component]
 fn LinkIsOver() -> impl IntoView {
     view! {
         <Card title="Set up Keepstone" lead="">
             <Alert kind=AlertKind::Warning title="This set-up link does not work any more">
-                <p>"It works once, for 30 minutes. If there is an account already, sign in. If not, make one on the host:"</p>
-                <pre><code>"keepstone user add NAME"</code></pre>
+                <p>"It works once, and not for long. If you have a password, sign in. If not, ask an admin for another link, or make one on the host:"</p>
+                <pre><code>"keepstone user setup-link NAME"</code></pre>
             </Alert>
             <a class="button" href="/login" rel="external">"Sign in"</a>
         </Card>

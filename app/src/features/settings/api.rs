@@ -45,7 +45,13 @@ pub struct TokenRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonRow {
     pub name: String,
+    /// Their page.
+    pub href: String,
     pub role: Role,
+    pub disabled: bool,
+    pub has_password: bool,
+    /// When a session of theirs was last used, if one is open.
+    pub seen: Option<Moment>,
     pub added: Moment,
 }
 
@@ -83,7 +89,7 @@ pub async fn make_token(
     #[server(default)] databases: String,
     #[server(default)] expires: String,
 ) -> Result<(), AppError> {
-    let person = crate::server::require_recent(Role::Admin)?;
+    let person = crate::server::person_with(Role::Admin)?;
     let scopes = [read, create, restore, delete, admin];
     let handle = on_the_server::make(person.name, &name, scopes, &databases, &expires).await?;
     leptos_axum::redirect(&format!("/settings?made={handle}"));
@@ -102,8 +108,11 @@ pub async fn revoke_token(name: String) -> Result<(), AppError> {
 #[cfg(feature = "ssr")]
 mod on_the_server {
     use keepstone_engine::{
-        activity, databases, durable, sqlite,
-        tokens::{self, CreateTokenOptions},
+        activity,
+        catalog::User,
+        databases, durable, sqlite,
+        tokens::{self, CreateTokenOptions, NewToken},
+        users,
     };
     use keepstone_model::{
         Timestamp,
@@ -116,20 +125,22 @@ mod on_the_server {
     use super::{MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
     use crate::{
         error::AppError,
-        features::settings::made::MADE,
-        server::{blocking, context, zone},
+        server::{blocking, context, once::Once, percent_encoded, zone},
         ui::Moment,
     };
+
+    static MADE: Once<NewToken> = Once::new();
 
     pub(super) async fn show(person: &str, made: &str) -> Result<SettingsView, AppError> {
         let (now, zone, started_at) = (Timestamp::now(), zone(), context().started_at);
         let new = MADE.take(made, person, now);
         let moment = |at: Timestamp| Moment::new(at, now, &zone);
-        let (tokens, people, known, chain, folders, free_bytes) = blocking(|vault| {
+        let (tokens, people, sessions, known, chain, folders, free_bytes) = blocking(move |vault| {
             let folders = (vault.data_dir().display().to_string(), vault.backups_dir().display().to_string());
             Ok((
                 tokens::list(vault)?,
-                vault.catalog().users()?,
+                users::list(vault)?,
+                users::sessions(vault, None, now)?,
                 databases::databases(vault)?,
                 activity::verify_new_events(vault)?,
                 folders,
@@ -147,11 +158,22 @@ mod on_the_server {
             expires: token.expires_at.map(moment),
             name: token.name,
         };
+        // The one that was used last comes first.
+        let seen = |name: &str| sessions.iter().find(|(_, session)| session.user == name).map(|(_, session)| moment(session.last_seen_at));
+        let person_row = |user: User| PersonRow {
+            href: format!("/settings/people/{}", percent_encoded(&user.name)),
+            role: user.role,
+            disabled: user.disabled,
+            has_password: user.has_password(),
+            seen: seen(&user.name),
+            added: moment(user.created_at),
+            name: user.name,
+        };
         Ok(SettingsView {
             shown_before: !made.is_empty() && new.is_none(),
             made: new.map(|new| MadeToken { words: tokens::words(&new.token), name: new.token.name, secret: new.secret }),
             tokens: tokens.into_iter().map(row).collect(),
-            people: people.into_iter().map(|user| PersonRow { name: user.name, role: user.role, added: moment(user.created_at) }).collect(),
+            people: people.into_iter().map(person_row).collect(),
             databases: known.into_iter().map(|database| database.id.to_string()).collect(),
             system: SystemFacts {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -191,10 +213,7 @@ mod on_the_server {
             actor: actor.clone(),
         };
         let made = blocking(move |vault| tokens::create(vault, &options)).await.map_err(at_its_field)?;
-        // As random as a token itself, and of no use to anyone else.
-        let handle = blocking(|_| tokens::random_name()).await?;
-        MADE.keep(handle.clone(), &actor, made, Timestamp::now());
-        Ok(handle)
+        MADE.keep(&actor, made).await
     }
 
     fn at_its_field(error: AppError) -> AppError {

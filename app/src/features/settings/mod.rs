@@ -1,9 +1,9 @@
-//! Settings: the tokens of programs, the people who have accounts, and what this installation is. For admins.
+//! Settings: the tokens of programs, the people who have accounts (each has a page in `features/people`), and what this installation is. For
+//! admins.
 
 pub mod api;
-#[cfg(feature = "ssr")]
-mod made;
 pub mod page;
+mod people;
 mod tokens;
 
 pub use page::SettingsPage;

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    api::{MakeToken, PersonRow, RevokeToken, SettingsView, SystemFacts, show_settings},
-    tokens,
+    api::{MakeToken, RevokeToken, SettingsView, SystemFacts, show_settings},
+    people, tokens,
 };
 use crate::{
     error::AppError,
@@ -34,43 +34,8 @@ fn show(view: SettingsView, make: ServerAction<MakeToken>, revoke: ServerAction<
         {tokens::just_made(made, shown_before)}
         {tokens::list(tokens, revoke)}
         {tokens::form(&databases, make)}
-        {accounts(people)}
+        {people::list(people)}
         {installation(system)}
-    }
-    .into_any()
-}
-
-fn accounts(people: Vec<PersonRow>) -> AnyView {
-    let rows: Vec<_> = people
-        .into_iter()
-        .map(|person| {
-            view! {
-                <tr>
-                    <td data-label="Name" class="strong">{person.name}</td>
-                    <td data-label="Role">{person.role.as_str()}</td>
-                    <td data-label="Added"><When moment=person.added/></td>
-                </tr>
-            }
-        })
-        .collect();
-    view! {
-        <Panel title="People" flush=true>
-            <table class="table">
-                <caption class="visually-hidden">"People who can sign in"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Name"</th>
-                        <th scope="col">"Role"</th>
-                        <th scope="col">"Added"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-            <p class="panel-pad muted">
-                "Accounts are made on the host: " <code>"keepstone user add NAME --role operator"</code>
-                ". A viewer sees, an operator also backs up and restores, an admin also sets up."
-            </p>
-        </Panel>
     }
     .into_any()
 }

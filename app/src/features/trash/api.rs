@@ -73,3 +73,17 @@ pub async fn put_back(id: String) -> Result<(), AppError> {
     leptos_axum::redirect(&address);
     Ok(())
 }
+
+/// Removes what was seen in the trash for good: nothing brings it back, so it is typed. What came since stays.
+#[server(prefix = "/fn", endpoint = "trash/empty")]
+pub async fn empty(seen: String, #[server(default)] typed: String) -> Result<(), AppError> {
+    let person = person_with(Role::Operator)?;
+    if typed.trim() != "empty" {
+        return Err(AppError::invalid("typed", "Type the word empty."));
+    }
+    let seen = seen.split_whitespace().map(str::parse).collect::<Result<Vec<BackupId>, _>>();
+    let seen = seen.map_err(|_| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
+    blocking(move |vault| delete::remove_from_trash(vault, &seen, &person.name)).await?;
+    leptos_axum::redirect("/trash");
+    Ok(())
+}

@@ -3,10 +3,10 @@
 use keepstone_model::human;
 use leptos::prelude::*;
 
-use super::api::{self, PutBack, TrashList, TrashRow};
+use super::api::{self, Empty, PutBack, TrashList, TrashRow};
 use crate::{
     live::use_changes,
-    ui::{EmptyState, Facts, FormError, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of},
+    ui::{ConfirmDialog, EmptyState, Facts, Field, FormError, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of, field_fault},
 };
 
 #[component]
@@ -18,6 +18,7 @@ pub fn TrashPage() -> impl IntoView {
 }
 
 fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
+    let empty = (list.may_change && !list.rows.is_empty()).then(|| empty(&list));
     let body = if list.rows.is_empty() {
         view! {
             <EmptyState icon="trash" title="The trash is empty">
@@ -30,16 +31,40 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
         table(list, put_back)
     };
     view! {
-        <PageHeader title="Trash" breadcrumbs=vec![crumb("Backups", "/backups")]/>
+        <PageHeader title="Trash" breadcrumbs=vec![crumb("Backups", "/backups")]>{empty}</PageHeader>
         <FormError error=fault_of(move || put_back.value().get())/>
         {body}
     }
     .into_any()
 }
 
-fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
+/// Nothing brings these back, so the word is typed.
+fn empty(list: &TrashList) -> AnyView {
+    let attempt = ServerAction::<Empty>::new().value();
+    let value = move || attempt.get();
+    let seen: Vec<&str> = list.rows.iter().map(|row| row.id.as_str()).collect();
+    let (seen, what) = (seen.join(" "), amount(list));
+    view! {
+        <ConfirmDialog name="empty" label="Empty the trash…" title=format!("Remove {what} for good?") class="button danger-outline" icon="trash">
+            <p>"Their archives are removed from the disk. Nothing brings them back."</p>
+            <form method="post" action="/fn/trash/empty">
+                <input type="hidden" name="seen" value=seen/>
+                <FormError error=fault_of(value)/>
+                <Field label="Type empty to remove them" name="typed" required=true autocomplete="off" error=field_fault(value, "typed")/>
+                <SubmitButton label=format!("Remove {what}") tone="danger" icon="trash"/>
+            </form>
+        </ConfirmDialog>
+    }
+    .into_any()
+}
+
+fn amount(list: &TrashList) -> String {
     let count = list.rows.len();
-    let text = format!("{count} {}, {}", if count == 1 { "backup" } else { "backups" }, human::bytes(list.size_bytes));
+    format!("{count} {}, {}", if count == 1 { "backup" } else { "backups" }, human::bytes(list.size_bytes))
+}
+
+fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
+    let text = amount(&list);
     let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change, put_back)).collect();
     view! {
         <p class="muted">{text}". Each can be put back until its time is over; then its archive is gone."</p>

@@ -33,7 +33,7 @@ async fn the_state_at_once_then_every_change_until_the_session_ends() {
     assert_eq!(next(&mut stream).await.unwrap().revision, 42);
 
     // Signing out elsewhere: the change of the catalog is the last thing this stream could have told.
-    server.vault.catalog().remove_user("viewer").unwrap();
+    keepstone_engine::users::remove(&server.vault, "viewer", "test").unwrap();
     server.live.send_modify(|state| state.revision = 43);
     assert_eq!(next(&mut stream).await, None);
 }

@@ -1,12 +1,14 @@
 //! Who gets where: the policy over the real routes, other hosts, other sites, and the headers of every answer.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode, header};
 use keepstone_model::{
     Timestamp,
-    access::{self, Access, POLICY, Role},
+    access::{self, Access, Act, POLICY, Role, Rule},
 };
 
-use super::{Body, Server, header_of, request, text, turned_away};
+use super::{Body, PASSWORD, Server, header_of, request, text, turned_away};
 
 #[tokio::test]
 async fn every_rule_for_everybody() {
@@ -20,13 +22,14 @@ async fn every_rule_for_everybody() {
         for role in std::iter::once(None).chain(Role::ALL.map(Some)) {
             // A session of its own for each call: one of them signs out.
             let cookie = role.map(|role| server.with_session(role, Timestamp::now(), Timestamp::now())).unwrap_or_default();
-            let response = if function || rule.changes { server.post(&path, &cookie, "").await } else { server.get(&path, &cookie).await };
+            let response =
+                if function || rule.changes() { server.post(&path, &cookie, "").await } else { server.get(&path, &cookie).await };
             let (status, location) = (response.status(), header_of(&response, "location").to_owned());
             let case = format!("{path} as {role:?}: {status} {location}");
             match (access::allows(rule.access, role), role) {
                 (true, _) => assert!(!turned_away(&response) && status != StatusCode::METHOD_NOT_ALLOWED, "{case}"),
                 (false, Some(_)) => assert_eq!(status, StatusCode::FORBIDDEN, "{case}"),
-                (false, None) if function || rule.changes || path == "/events" => assert_eq!(status, StatusCode::UNAUTHORIZED, "{case}"),
+                (false, None) if function || rule.changes() || path == "/events" => assert_eq!(status, StatusCode::UNAUTHORIZED, "{case}"),
                 (false, None) => assert!(status == StatusCode::SEE_OTHER && location.starts_with("/login"), "{case}"),
             }
         }
@@ -40,7 +43,7 @@ async fn every_server_function_is_in_the_policy_and_closed() {
     for (path, method) in server_fn::axum::server_fn_paths() {
         assert!(path.starts_with("/fn/"), "{path}: server functions live under /fn/");
         let rule = access::rule_for(path).unwrap_or_else(|| panic!("{path} is not in the policy"));
-        assert!(!rule.changes || method == Method::POST, "{path} changes something and is not called by POST");
+        assert!(!rule.changes() || method == Method::POST, "{path} changes something and is not called by POST");
         let send = async |cookie: &str| server.send(request(method.clone(), path, cookie).body(Body::empty()).unwrap()).await.status();
         if rule.access != Access::Open {
             assert_eq!(send("").await, StatusCode::UNAUTHORIZED, "{path}");
@@ -55,12 +58,66 @@ async fn every_server_function_is_in_the_policy_and_closed() {
 async fn what_changes_something_takes_post_only() {
     let server = Server::new();
     let admin = server.signed_in(Role::Admin);
-    for rule in POLICY.iter().filter(|rule| rule.changes) {
+    for rule in POLICY.iter().filter(|rule| rule.changes()) {
         assert_eq!(server.get(rule.pattern, &admin).await.status(), StatusCode::METHOD_NOT_ALLOWED, "{}", rule.pattern);
     }
     assert_eq!(server.post("/backups", &admin, "").await.status(), StatusCode::METHOD_NOT_ALLOWED);
     let put = request(Method::PUT, "/backups", &admin).body(Body::empty()).unwrap();
     assert_eq!(server.send(put).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn what_destroys_asks_for_a_fresh_password() {
+    let server = Server::new();
+    server.add_user(Role::Admin);
+    let now = Timestamp::now();
+    let (fresh, stale) =
+        (server.with_session(Role::Admin, now, now), server.with_session(Role::Admin, now - Duration::from_secs(601), now));
+    let asks = async |rule: &Rule, cookie: &str| {
+        let response = server.post(rule.pattern, cookie, "").await;
+        response.status() == StatusCode::FORBIDDEN && text(response).await.contains("sign_in_again")
+    };
+    for rule in POLICY.iter().filter(|rule| rule.changes() && rule.pattern != "/fn/session/sign-out") {
+        assert_eq!(asks(rule, &stale).await, rule.act == Act::Destroys, "{}", rule.pattern);
+        assert!(!asks(rule, &fresh).await, "{}", rule.pattern);
+    }
+    // A plain form is led to where the password is asked for, and from there back to its page.
+    let form = request(Method::POST, "/fn/backups/delete", &stale)
+        .header(header::ACCEPT, "text/html")
+        .header(header::REFERER, "http://localhost:8181/backups/x?confirm=delete")
+        .body(Body::empty());
+    let answer = server.send(form.unwrap()).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header_of(&answer, "location"), "/confirm?next=/backups/x%3Fconfirm%3Ddelete");
+    // Giving the password makes another session fresh; the one before is over.
+    let given = server.post("/fn/session/confirm", &stale, &format!("password={}", PASSWORD.replace(' ', "+"))).await;
+    let cookie = header_of(&given, "set-cookie").split(';').next().unwrap().to_owned();
+    let delete = access::rule_for("/fn/backups/delete").unwrap();
+    assert!(!asks(delete, &cookie).await && !turned_away(&server.get("/events", &cookie).await));
+    assert_eq!(server.get("/events", &stale).await.status(), StatusCode::UNAUTHORIZED);
+    let wrong = server.post("/fn/session/confirm", &cookie, "password=wrong").await;
+    assert_eq!((wrong.status(), header_of(&wrong, "set-cookie")), (StatusCode::UNAUTHORIZED, ""));
+}
+
+#[tokio::test]
+async fn every_change_is_refused_to_another_site() {
+    let server = Server::new();
+    let admin = server.signed_in(Role::Admin);
+    let marks: [&[(&str, &str)]; 4] = [
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null"), ("accept", "text/html")],
+    ];
+    for rule in POLICY.iter().filter(|rule| rule.changes()) {
+        for marks in marks {
+            let request = request(Method::POST, rule.pattern, &admin).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = marks.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let status = server.send(request.body(Body::empty()).unwrap()).await.status();
+            assert_eq!(status, StatusCode::FORBIDDEN, "{} {marks:?}", rule.pattern);
+        }
+    }
+    assert_eq!(server.get("/events", &admin).await.status(), StatusCode::OK, "nobody was signed out");
 }
 
 #[tokio::test]

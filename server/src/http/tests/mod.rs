@@ -18,8 +18,9 @@ use axum::{
 use keepstone_app::live_types::LiveState;
 use keepstone_engine::{
     Vault,
-    catalog::{Session, User},
+    catalog::Session,
     scheduler::Firing,
+    users::{self, AddUserOptions},
     vault::{OpenMode, VaultOptions},
 };
 use keepstone_model::{Timestamp, access::Role};
@@ -74,9 +75,9 @@ impl Server {
     }
 
     fn add_user(&self, role: Role) {
-        let user =
-            User { name: role.as_str().to_owned(), role, password_hash: hash_password(PASSWORD).unwrap(), created_at: Timestamp::now() };
-        self.vault.catalog().add_user(&user).unwrap();
+        let (name, actor) = (role.as_str().to_owned(), "test".to_owned());
+        let options = AddUserOptions { name, role, password_hash: Some(hash_password(PASSWORD).unwrap()), actor };
+        users::add(&self.vault, &options).unwrap();
     }
 
     fn with_session(&self, role: Role, begun: Timestamp, seen: Timestamp) -> String {
@@ -87,6 +88,8 @@ impl Server {
             authenticated_at: begun,
             last_seen_at: seen,
             expires_at: begun + ABSOLUTE,
+            address: "127.0.0.1".to_owned(),
+            agent: String::new(),
         };
         format!("keepstone_session={}", store_session(&self.vault, &session).unwrap())
     }

@@ -3,13 +3,17 @@
 use std::{net::IpAddr, time::Duration};
 
 use axum::http::{HeaderValue, StatusCode};
-use keepstone_app::{error::AppError, server::accounts::Accounts};
+use keepstone_app::{
+    error::AppError,
+    server::accounts::{Accounts, Caller, LinkFor},
+};
+use keepstone_engine::users::{self, AddUserOptions, Standing};
 use keepstone_model::{Timestamp, access::Role};
 
 use super::{PASSWORD, Server};
 use crate::auth::{self, LocalAccounts};
 
-const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const HERE: &Caller = &Caller { address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), agent: String::new() };
 
 /// The `name=value` of a `Set-Cookie`.
 fn cookie(set: &HeaderValue) -> String {
@@ -75,7 +79,8 @@ async fn guessing_has_to_wait_even_with_the_right_password() {
         refusals.push(accounts.sign_in("admin", "wrong", HERE, None).await.unwrap_err());
     }
     assert!(refusals.iter().all(|refusal| refusal.status == 401));
-    let sixth = accounts.sign_in("ADMIN", PASSWORD, IpAddr::from([10, 0, 0, 1]), None).await.unwrap_err();
+    let elsewhere = Caller { address: IpAddr::from([10, 0, 0, 1]), agent: String::new() };
+    let sixth = accounts.sign_in("ADMIN", PASSWORD, &elsewhere, None).await.unwrap_err();
     assert_eq!((sixth.status, sixth.code.as_str()), (429, "too_many_tries"));
     assert!(sixth.message.starts_with("Too many failed tries. Wait "), "{}", sixth.message);
 }
@@ -88,14 +93,55 @@ async fn the_set_up_link_is_good_once() {
     let link = auth::issue_setup_link(&server.vault, "http://localhost:8181/").unwrap();
     let token = |link: &str| link.strip_prefix("http://localhost:8181/setup?token=").unwrap().to_owned();
     let (old, token) = (token(&first), token(&link));
-    assert!(accounts.setup_link_is_valid(&token).await && !accounts.setup_link_is_valid(&old).await, "the newest link counts");
+    assert_eq!(accounts.link_is_for(&token).await, Some(LinkFor::FirstAdmin));
+    assert_eq!(accounts.link_is_for(&old).await, None, "the newest link counts");
     assert!(accounts.set_up(&old, "alice", PASSWORD, HERE).await.is_err());
     assert!(accounts.set_up(&token, "alice", "short", HERE).await.unwrap_err().field("password").is_some());
 
     let set = accounts.set_up(&token, "alice", PASSWORD, HERE).await.unwrap();
     assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
-    assert!(!accounts.setup_link_is_valid(&token).await);
+    assert_eq!(accounts.link_is_for(&token).await, None);
     let again = accounts.set_up(&token, "mallory", PASSWORD, HERE).await.unwrap_err();
     assert_eq!((again.status, again.code.as_str()), (410, "setup_link_used"));
     assert_eq!(server.vault.catalog().users().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_sets_a_password_and_who_is_disabled_is_told_only_with_the_right_one() {
+    let server = Server::new();
+    server.add_user(Role::Admin);
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    let options = AddUserOptions { name: "bob".to_owned(), role: Role::Viewer, password_hash: None, actor: "admin".to_owned() };
+    users::add(&server.vault, &options).unwrap();
+    assert_eq!(accounts.sign_in("bob", "", HERE, None).await.unwrap_err().code, "wrong_password", "no password opens nothing");
+    let link = accounts.make_link("bob", "admin").await.unwrap();
+    let token = link.strip_prefix("/setup?token=").unwrap();
+    assert_eq!(accounts.link_is_for(token).await, Some(LinkFor::Password("bob".to_owned())));
+    assert!(accounts.set_up(token, "mallory", "bob-bob-bob-bob", HERE).await.is_err(), "too easy for bob");
+    let set = accounts.set_up(token, "mallory", PASSWORD, HERE).await.unwrap();
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
+    assert_eq!(accounts.set_up(token, "bob", PASSWORD, HERE).await.unwrap_err().code, "setup_link_used");
+    assert_eq!(server.vault.catalog().users().unwrap().len(), 2, "nobody was added");
+
+    users::set_standing(&server.vault, "bob", Standing::Disabled, "admin").unwrap();
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(accounts.sign_in("bob", "wrong", HERE, None).await.unwrap_err().code, "wrong_password");
+    assert_eq!(accounts.sign_in("bob", PASSWORD, HERE, None).await.unwrap_err().code, "account_disabled");
+}
+
+#[tokio::test]
+async fn changing_the_password_asks_for_the_present_one_and_ends_the_other_sessions() {
+    let server = Server::new();
+    let (mine, other) = (server.signed_in(Role::Viewer), server.with_session(Role::Viewer, Timestamp::now(), Timestamp::now()));
+    let change = |present: &str, password: &str| format!("present={present}&password={}", password.replace(' ', "+"));
+    let wrong = server.post("/fn/account/password", &mine, &change("wrong", "another horse battery staple")).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let right = PASSWORD.replace(' ', "+");
+    let weak = server.post("/fn/account/password", &mine, &change(&right, "short")).await;
+    assert_eq!(weak.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(server.get("/events", &other).await.status(), StatusCode::OK, "nothing has changed yet");
+    let done = server.post("/fn/account/password", &mine, &change(&right, "another horse battery staple")).await;
+    assert!(done.status().is_success() || done.status().is_redirection(), "{}", done.status());
+    assert_eq!(server.get("/events", &mine).await.status(), StatusCode::OK);
+    assert_eq!(server.get("/events", &other).await.status(), StatusCode::UNAUTHORIZED);
 }

@@ -1,0 +1,84 @@
+//! Everyone's own account: who one is, the password, and where one is signed in.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{
+    own::{AccountView, ChangePassword, show_account},
+    sessions,
+};
+use crate::ui::{
+    Alert, AlertKind, DefinitionList, Fact, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, fault_of, field_fault,
+};
+
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    let query = use_query_map();
+    let done = move || query.with(|query| query.get("done").unwrap_or_default());
+    let account = Facts::new(done, show_account);
+    view! { <Loaded resource=account show=show/> }
+}
+
+fn show(account: AccountView) -> AnyView {
+    let end_others = (account.sessions.len() > 1).then(|| {
+        view! {
+            <form method="post" action="/fn/account/end-session">
+                <SubmitButton label="End all others" tone="plain" small=true/>
+            </form>
+        }
+        .into_any()
+    });
+    let changed = account.changed.then(|| {
+        view! { <Alert kind=AlertKind::Good title="Your password is changed"><p>"All other sessions have ended."</p></Alert> }
+    });
+    let password = password(account.name.clone());
+    view! {
+        <PageHeader title="Your account"/>
+        {changed}
+        <Panel title="You">
+            <DefinitionList>
+                <Fact term="Name">{account.name}</Fact>
+                <Fact term="Role">{account.role.as_str()}</Fact>
+                <Fact term="Added"><When moment=account.added/></Fact>
+            </DefinitionList>
+        </Panel>
+        {password}
+        <Panel title="Sessions" flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
+            {sessions::table(account.sessions, "/fn/account/end-session", None)}
+        </Panel>
+    }
+    .into_any()
+}
+
+fn password(name: String) -> AnyView {
+    let attempt = ServerAction::<ChangePassword>::new().value();
+    let value = move || attempt.get();
+    view! {
+        <Panel title="Password">
+            <FormError error=fault_of(value)/>
+            <form method="post" action="/fn/account/password" class="form">
+                // For password managers: whose password this is.
+                <input type="text" name="username" autocomplete="username" value=name readonly hidden/>
+                <Field
+                    label="Present password"
+                    name="present"
+                    kind="password"
+                    autocomplete="current-password"
+                    required=true
+                    error=field_fault(value, "present")
+                />
+                <Field
+                    label="New password"
+                    name="password"
+                    kind="password"
+                    autocomplete="new-password"
+                    required=true
+                    help="At least 12 characters. Four words at random are good; a password manager's are better. All other sessions end."
+                    error=field_fault(value, "password")
+                />
+                <div class="form-actions"><SubmitButton label="Change the password"/></div>
+            </form>
+        </Panel>
+    }
+    .into_any()
+}

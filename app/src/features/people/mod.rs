@@ -1,0 +1,12 @@
+//! People: each user's page and the form that adds one, for admins; and everyone's own account.
+
+pub mod account;
+pub mod api;
+pub mod new;
+pub mod own;
+pub mod person;
+mod sessions;
+
+pub use account::AccountPage;
+pub use new::NewPersonPage;
+pub use person::PersonPage;
