@@ -14,13 +14,13 @@ use crate::{
     error::AppError,
     features::{
         activity::ActivityPage,
-        backups::{BackupPage, BackupsPage, NewBackupPage},
+        backups::{BackupPage, BackupsPage, NewBackupPage, SelectedPage},
         databases::{AddDatabasePage, DatabasePage, DatabasesPage},
         export::ExportPage,
         import::ImportPage,
         jobs::{JobPage, JobsPage},
         overview::OverviewPage,
-        people::{AccountPage, NewPersonPage, PersonPage},
+        people::{AccountPage, FactorPage, NewPersonPage, PersonPage},
         restore::{RestorePage, UndoPage},
         retention::RetentionPage,
         schedules::{ScheduleEditorPage, SchedulesPage},
@@ -64,6 +64,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/databases/:id/export") view=served(ExportPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/backups") view=served(BackupsPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/new") view=served(NewBackupPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/backups/selected") view=served(SelectedPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id") view=served(BackupPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id/restore") view=served(RestorePage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/backups/:id/export") view=served(ExportPage, Refresh::Never) ssr=SsrMode::Async/>
@@ -80,6 +81,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/settings/people/new") view=served(NewPersonPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/settings/people/:name") view=served(PersonPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/account") view=served(AccountPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/account/factor") view=served(FactorPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/confirm") view=served(ConfirmPage, Refresh::Never) ssr=SsrMode::Async/>
         </FlatRoutes>
     }

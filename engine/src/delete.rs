@@ -47,6 +47,11 @@ pub(crate) fn clean_away(vault: &Vault, id: &BackupId, actor: &str, why: &str) -
     delete_for(vault, id, actor, Some(why))
 }
 
+/// Why this backup cannot be deleted now; none: it can.
+pub fn refusal(vault: &Vault, backup: &Backup) -> Result<Option<&'static str>> {
+    Ok(delete_refusal(backup, &vault.catalog().backups_of(&backup.database)?))
+}
+
 fn delete_for(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {
     match delete_once(vault, id, actor, cleanup) {
         // Each step may be done twice.

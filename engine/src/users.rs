@@ -1,6 +1,8 @@
 //! People with an account: added, their role changed, disabled, removed; their sessions listed and ended. Each act is one transaction with
 //! its event. How passwords are hashed and cookies kept is the server's matter: hashes come in, nothing else.
 
+mod factor;
+
 use jiff::Timestamp;
 use keepstone_model::{access::Role, event::EventResult, validate};
 
@@ -9,6 +11,8 @@ use crate::{
     activity::NewEvent,
     catalog::{Session, SessionsAfter, User, rounded},
 };
+
+pub use factor::{factor, factor_state, remove_factor, set_factor, set_recovery, use_recovery, use_step};
 
 #[derive(Debug, Clone)]
 pub struct AddUserOptions {
@@ -85,7 +89,9 @@ pub fn set_password_hash(vault: &Vault, name: &str, password_hash: &str, kept: O
 pub fn remove(vault: &Vault, name: &str, actor: &str) -> Result<User> {
     let before = user(vault, name)?;
     let message = format!("removed user {}", before.name);
-    vault.catalog().remove_user(name, &event("user.removed", actor, message), Timestamp::now())
+    let removed = vault.catalog().remove_user(name, &event("user.removed", actor, message), Timestamp::now())?;
+    factor::forget_secret(vault, &removed.name)?;
+    Ok(removed)
 }
 
 /// Makes a one-time link good by which the user sets a password, in place of any earlier one. Only its hash comes here.

@@ -101,6 +101,7 @@ pub const POLICY: &[Rule] = &[
     read("/readyz", Access::Open),
     change("/fn/session/sign-in", Access::Open),
     change("/fn/session/set-up", Access::Open),
+    change("/fn/session/second-factor", Access::Open),
     // Pages
     read("/", VIEWER),
     read("/databases", VIEWER),
@@ -111,6 +112,7 @@ pub const POLICY: &[Rule] = &[
     read("/databases/{id}/export/download", OPERATOR),
     read("/backups", VIEWER),
     read("/backups/new", OPERATOR),
+    read("/backups/selected", VIEWER),
     read("/backups/{id}", VIEWER),
     read("/backups/{id}/restore", OPERATOR),
     read("/backups/{id}/export", OPERATOR),
@@ -131,6 +133,7 @@ pub const POLICY: &[Rule] = &[
     read("/settings/people/new", ADMIN),
     read("/settings/people/{id}", ADMIN),
     read("/account", VIEWER),
+    read("/account/factor", VIEWER),
     read("/confirm", VIEWER),
     read("/events", VIEWER),
     // Redirects of the predecessors' addresses
@@ -144,6 +147,10 @@ pub const POLICY: &[Rule] = &[
     read("/fn/account/show", VIEWER),
     change("/fn/account/password", VIEWER),
     change("/fn/account/end-session", VIEWER),
+    read("/fn/account/factor", VIEWER),
+    destroy("/fn/account/factor-on", VIEWER),
+    destroy("/fn/account/factor-off", VIEWER),
+    destroy("/fn/account/new-codes", VIEWER),
     read("/fn/overview/show", VIEWER),
     read("/fn/databases/list", VIEWER),
     read("/fn/databases/show", VIEWER),
@@ -151,6 +158,11 @@ pub const POLICY: &[Rule] = &[
     change("/fn/databases/edit", ADMIN),
     destroy("/fn/databases/remove", ADMIN),
     read("/fn/backups/list", VIEWER),
+    read("/fn/backups/calendar", VIEWER),
+    read("/fn/backups/selected", VIEWER),
+    change("/fn/backups/verify-selected", OPERATOR),
+    change("/fn/backups/pin-selected", OPERATOR),
+    destroy("/fn/backups/delete-selected", OPERATOR),
     read("/fn/backups/show", VIEWER),
     read("/fn/backups/form", OPERATOR),
     change("/fn/backups/create", OPERATOR),
@@ -194,6 +206,7 @@ pub const POLICY: &[Rule] = &[
     destroy("/fn/people/standing", ADMIN),
     destroy("/fn/people/remove", ADMIN),
     destroy("/fn/people/end-session", ADMIN),
+    destroy("/fn/people/factor-off", ADMIN),
 ];
 
 /// The rule for a path, if the table has one. A trailing slash is not the same path.
@@ -258,7 +271,10 @@ mod tests {
     #[test]
     fn only_the_few_are_open() {
         let open: Vec<_> = POLICY.iter().filter(|r| r.access == Access::Open).map(|r| r.pattern).collect();
-        assert_eq!(open, ["/login", "/setup", "/pkg/*", "/healthz", "/readyz", "/fn/session/sign-in", "/fn/session/set-up"]);
+        assert_eq!(
+            open,
+            ["/login", "/setup", "/pkg/*", "/healthz", "/readyz", "/fn/session/sign-in", "/fn/session/set-up", "/fn/session/second-factor"]
+        );
         assert!(!allows(VIEWER, None));
         assert!(allows(OPERATOR, Some(Role::Admin)) && !allows(OPERATOR, Some(Role::Viewer)));
     }

@@ -23,6 +23,32 @@ pub struct Caller {
     pub agent: String,
 }
 
+/// What the right password comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedIn {
+    /// A session, by its `Set-Cookie` value.
+    Yes(HeaderValue),
+    /// A code of the second factor is awaited under this name.
+    CodeWanted(String),
+}
+
+impl SignedIn {
+    pub fn cookie(self) -> Option<HeaderValue> {
+        match self {
+            Self::Yes(cookie) => Some(cookie),
+            Self::CodeWanted(_) => None,
+        }
+    }
+}
+
+/// A second factor that may be switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub secret: String,
+    /// The same as a picture for an app: SVG.
+    pub picture: String,
+}
+
 /// What a set-up link is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkFor {
@@ -34,10 +60,20 @@ pub enum LinkFor {
 
 /// Keeps users and sessions.
 pub trait Accounts: Send + Sync + fmt::Debug {
-    /// Checks the password and begins a session; `previous` (the cookie the browser has now) ends.
-    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a>;
+    /// Checks the password and begins a session, or waits for a code; `previous` (the cookie the browser has now) ends.
+    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> AccountFuture<'a, SignedIn>;
+    /// Checks the code (of the app, or a recovery code) that is awaited under this name, and begins a session.
+    fn second_factor<'a>(&'a self, handle: &'a str, code: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a>;
+    /// Checks the password of who is signed in, and begins another session in place of the present one.
+    fn confirm<'a>(&'a self, person: &'a Person, password: &'a str, from: &'a Caller, present: Option<String>) -> CookieFuture<'a>;
     /// Makes the first admin or sets a user's password (then `name` is not looked at) with the one-time token, and begins a session.
-    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> CookieFuture<'a>;
+    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> AccountFuture<'a, SignedIn>;
+    /// A secret for a second factor, the same one for a quarter of an hour. `host` is what the app calls this console.
+    fn offer_factor<'a>(&'a self, person: &'a Person, host: &'a str) -> AccountFuture<'a, Offer>;
+    /// Switches the second factor on that was offered, if this is its code, and gives back the recovery codes.
+    fn factor_on<'a>(&'a self, person: &'a Person, code: &'a str) -> AccountFuture<'a, Vec<String>>;
+    /// Other recovery codes in place of those that are left.
+    fn new_codes<'a>(&'a self, person: &'a Person) -> AccountFuture<'a, Vec<String>>;
     /// Ends the session.
     fn sign_out(&self, cookie: Option<String>) -> CookieFuture<'_>;
     /// What a set-up link with this token would do now; none: nothing.
@@ -57,18 +93,39 @@ pub const SESSION_COOKIE: &str = "keepstone_session";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// Signs in and sets the session's cookie. A wrong name and a wrong password read the same.
-pub async fn sign_in(name: &str, password: &str) -> Result<(), AppError> {
-    let cookie = context().accounts.sign_in(name, password, &caller(), super::cookie(SESSION_COOKIE)).await?;
+/// Signs in and sets the session's cookie; or gives back the name under which a code of the second factor is awaited. A wrong name and a wrong
+/// password read the same.
+pub async fn sign_in(name: &str, password: &str) -> Result<Option<String>, AppError> {
+    Ok(take(context().accounts.sign_in(name, password, &caller(), super::cookie(SESSION_COOKIE)).await?))
+}
+
+/// The code that is awaited after the password.
+pub async fn second_factor(handle: &str, code: &str) -> Result<(), AppError> {
+    let cookie = context().accounts.second_factor(handle, code, &caller(), super::cookie(SESSION_COOKIE)).await?;
     set_cookie(cookie);
     Ok(())
 }
 
-/// Makes the first admin, or sets a user's password, and signs them in.
-pub async fn set_up(token: &str, name: &str, password: &str) -> Result<(), AppError> {
-    let cookie = context().accounts.set_up(token, name, password, &caller()).await?;
+/// The password once more, of who is signed in.
+pub async fn confirm(person: &Person, password: &str) -> Result<(), AppError> {
+    let cookie = context().accounts.confirm(person, password, &caller(), super::cookie(SESSION_COOKIE)).await?;
     set_cookie(cookie);
     Ok(())
+}
+
+fn take(signed_in: SignedIn) -> Option<String> {
+    match signed_in {
+        SignedIn::Yes(cookie) => {
+            set_cookie(cookie);
+            None
+        }
+        SignedIn::CodeWanted(handle) => Some(handle),
+    }
+}
+
+/// Makes the first admin, or sets a user's password, and signs them in like [`sign_in`].
+pub async fn set_up(token: &str, name: &str, password: &str) -> Result<Option<String>, AppError> {
+    Ok(take(context().accounts.set_up(token, name, password, &caller()).await?))
 }
 
 /// Ends the session and takes its cookie away.

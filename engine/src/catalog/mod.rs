@@ -7,6 +7,7 @@ mod backups;
 mod cleanup;
 mod databases;
 mod events;
+mod factors;
 mod jobs;
 mod keep;
 mod live;
@@ -35,6 +36,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub(crate) use backups::Number;
+pub use factors::Factor;
 pub(crate) use jobs::JobRow;
 pub use live::Live;
 pub(crate) use reserve::give_up as give_up_reserve;

@@ -221,6 +221,10 @@ pub(super) const STEPS: &[&str] = &[
         expires_at INTEGER NOT NULL
     ) STRICT;
     ",
+    // 11: second factors; their secrets are in the vault's keys
+    "
+    ALTER TABLE users ADD COLUMN factor TEXT;
+    ",
 ];
 
 /// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog

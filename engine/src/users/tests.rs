@@ -116,3 +116,29 @@ fn a_link_sets_a_password_once() {
     set_password_hash(v, "bob", "by the host", None, "cli").unwrap();
     assert!(use_link(v, "again", "other").is_err(), "a password that was set since is not replaced by an older link");
 }
+
+#[test]
+fn a_second_factor_is_sealed_used_up_step_by_step_and_goes_with_its_user() {
+    let f = vault();
+    let v = &f.vault;
+    add_as(v, "alice", Role::Admin);
+    add_as(v, "bob", Role::Viewer);
+    assert!(factor(v, "bob").unwrap().is_none() && !use_step(v, "bob", 8).unwrap());
+    set_factor(v, "bob", "SECRETSECRET", 7, vec!["h1".to_owned(), "h2".to_owned()]).unwrap();
+    let (found, secret) = factor(v, "BOB").unwrap().unwrap();
+    assert_eq!((secret.as_str(), found.last_step, found.recovery.len()), ("SECRETSECRET", 7, 2));
+    let catalog = std::fs::read(v.data_dir().join("catalog.sqlite-wal")).unwrap_or_default();
+    assert!(!String::from_utf8_lossy(&catalog).contains("SECRETSECRET"));
+    assert!(!use_step(v, "bob", 7).unwrap() && use_step(v, "bob", 8).unwrap() && !use_step(v, "bob", 8).unwrap());
+    assert!(use_recovery(v, "bob", "h1").unwrap() && !use_recovery(v, "bob", "h1").unwrap());
+    set_recovery(v, "bob", vec!["h3".to_owned()]).unwrap();
+    assert!(!use_recovery(v, "bob", "h2").unwrap() && use_recovery(v, "bob", "h3").unwrap());
+    // Whoever takes the secret's file away does not take the factor away.
+    crate::keys::set_secret(v, "second factor of bob", None).unwrap();
+    assert!(factor(v, "bob").is_err());
+    assert!(remove_factor(v, "bob", "cli").unwrap() && !remove_factor(v, "bob", "cli").unwrap());
+    set_factor(v, "bob", "ANOTHER", 1, Vec::new()).unwrap();
+    remove(v, "bob", "alice").unwrap();
+    add_as(v, "bob", Role::Viewer);
+    assert!(factor(v, "bob").unwrap().is_none());
+}

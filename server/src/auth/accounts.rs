@@ -12,7 +12,7 @@ use keepstone_app::{
     error::AppError,
     server::{
         Person,
-        accounts::{AccountFuture, Accounts, Caller, CookieFuture, LinkFor, SESSION_COOKIE},
+        accounts::{AccountFuture, Accounts, Caller, CookieFuture, LinkFor, Offer, SESSION_COOKIE, SignedIn},
     },
 };
 use keepstone_engine::{
@@ -27,7 +27,9 @@ use tokio::sync::Semaphore;
 use super::{
     ABSOLUTE,
     limit::{LONGEST_WAIT_OF_ADDRESS, LONGEST_WAIT_OF_NAME, Limit},
-    password, store_session, token,
+    password,
+    pending::{Offers, Pending},
+    store_session, token, totp,
 };
 
 /// Passwords that are hashed at once: 19 MiB each.
@@ -44,6 +46,8 @@ pub(crate) struct LocalAccounts {
     hashing: Arc<Semaphore>,
     names: Mutex<Limit>,
     addresses: Mutex<Limit>,
+    pending: Pending,
+    offers: Offers,
 }
 
 impl LocalAccounts {
@@ -54,6 +58,8 @@ impl LocalAccounts {
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             names: Mutex::new(Limit::new(LONGEST_WAIT_OF_NAME)),
             addresses: Mutex::new(Limit::new(LONGEST_WAIT_OF_ADDRESS)),
+            pending: Pending::default(),
+            offers: Offers::default(),
         }
     }
 
@@ -95,6 +101,46 @@ impl LocalAccounts {
         })
     }
 
+    /// Something that does not hash, off the async threads.
+    async fn on_a_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let vault = self.vault.clone();
+        tokio::task::spawn_blocking(move || work(&vault)).await.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "an act on accounts panicked");
+            Err(AppError::internal())
+        })
+    }
+
+    /// Whose password was right is in, or owes a code.
+    async fn let_in(&self, user: User, from: &Caller, previous: Option<String>) -> Result<SignedIn, AppError> {
+        let name = user.name.clone();
+        let has_factor = self.on_a_thread(move |vault| Ok(users::factor_state(vault, &name)?.is_some())).await?;
+        if !has_factor {
+            return Ok(SignedIn::Yes(self.begin(user, from, previous).await?));
+        }
+        let handle = token::new()?;
+        self.pending.begin(handle.clone(), &user.name, Instant::now());
+        Ok(SignedIn::CodeWanted(handle))
+    }
+
+    /// Begins a session in place of the one before.
+    async fn begin(&self, user: User, from: &Caller, previous: Option<String>) -> Result<HeaderValue, AppError> {
+        let (caller, name) = (from.clone(), user.name.clone());
+        let secret = self.on_a_thread(move |vault| {
+            if let Some(previous) = previous {
+                vault.catalog().remove_session(&token::hash(&previous))?;
+            }
+            let secret = begin_session(vault, &user, &caller)?;
+            record(vault, &user.name, "user.signed_in", EventResult::Ok, format!("signed in from {}", caller.address));
+            Ok(secret)
+        });
+        let secret = secret.await?;
+        self.forgive(&name, from.address);
+        Ok(self.cookie(&secret, ABSOLUTE.as_secs()))
+    }
+
     fn cookie(&self, value: &str, max_age_secs: u64) -> HeaderValue {
         let secure = if self.secure_cookies { "; Secure" } else { "" };
         let text = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_secs}{secure}");
@@ -103,34 +149,92 @@ impl LocalAccounts {
 }
 
 impl Accounts for LocalAccounts {
-    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a> {
+    fn sign_in<'a>(&'a self, name: &'a str, password: &'a str, from: &'a Caller, previous: Option<String>) -> AccountFuture<'a, SignedIn> {
         Box::pin(async move {
             self.may_try(name, from.address)?;
             let (wanted, given, caller) = (name.trim().to_owned(), password.to_owned(), from.clone());
-            let secret = self.hashing(move |vault| sign_in(vault, &wanted, &given, &caller, previous.as_deref())).await?;
-            self.forgive(name, from.address);
-            Ok(self.cookie(&secret, ABSOLUTE.as_secs()))
+            let user = self.hashing(move |vault| check_password(vault, &wanted, &given, &caller)).await?;
+            // With a second factor the try counts until the code is right, too: else whoever has the password could guess codes for ever.
+            self.let_in(user, from, previous).await
         })
     }
 
-    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> CookieFuture<'a> {
+    fn second_factor<'a>(&'a self, handle: &'a str, code: &'a str, from: &'a Caller, previous: Option<String>) -> CookieFuture<'a> {
         Box::pin(async move {
-            let (name, password, caller) = (name.trim().to_owned(), password.to_owned(), from.clone());
+            let over = || AppError::new(401, "code_over", "This took too long, or too many codes were wrong. Sign in again.");
+            let name = self.pending.try_one(handle, Instant::now()).ok_or_else(over)?;
+            self.may_try(&name, from.address)?;
+            let (code, caller) = (code.to_owned(), from.clone());
+            let user = self.on_a_thread(move |vault| check_code(vault, &name, &code, &caller)).await?;
+            self.pending.end(handle);
+            self.begin(user, from, previous).await
+        })
+    }
+
+    fn confirm<'a>(&'a self, person: &'a Person, password: &'a str, from: &'a Caller, present: Option<String>) -> CookieFuture<'a> {
+        Box::pin(async move {
+            self.may_try(&person.name, from.address)?;
+            let (name, given, caller) = (person.name.clone(), password.to_owned(), from.clone());
+            let user = self.hashing(move |vault| check_password(vault, &name, &given, &caller)).await?;
+            self.begin(user, from, present).await
+        })
+    }
+
+    fn offer_factor<'a>(&'a self, person: &'a Person, host: &'a str) -> AccountFuture<'a, Offer> {
+        Box::pin(async move {
+            let secret = self.offers.of(&person.name, Instant::now(), totp::new_secret)?;
+            let picture = picture(&totp::address(&secret, &person.name, host));
+            Ok(Offer { secret, picture })
+        })
+    }
+
+    fn factor_on<'a>(&'a self, person: &'a Person, code: &'a str) -> AccountFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let over = || AppError::invalid("code", "This took too long: scan the new picture.");
+            let secret = self.offers.find(&person.name, Instant::now()).ok_or_else(over)?;
+            let wrong = || AppError::invalid("code", "This code is not the one of this moment.");
+            let step = totp::step_of(&secret, code, Timestamp::now(), 0).ok_or_else(wrong)?;
+            let name = person.name.clone();
+            let codes = self.on_a_thread(move |vault| {
+                let (codes, hashes) = totp::new_recovery()?;
+                users::set_factor(vault, &name, &secret, step, hashes)?;
+                Ok(codes)
+            });
+            let codes = codes.await?;
+            self.offers.end(&person.name);
+            Ok(codes)
+        })
+    }
+
+    fn new_codes<'a>(&'a self, person: &'a Person) -> AccountFuture<'a, Vec<String>> {
+        let name = person.name.clone();
+        Box::pin(self.on_a_thread(move |vault| {
+            let (codes, hashes) = totp::new_recovery()?;
+            users::set_recovery(vault, &name, hashes)?;
+            Ok(codes)
+        }))
+    }
+
+    fn set_up<'a>(&'a self, token: &'a str, name: &'a str, password: &'a str, from: &'a Caller) -> AccountFuture<'a, SignedIn> {
+        Box::pin(async move {
+            let (name, password) = (name.trim().to_owned(), password.to_owned());
             let hash = token::hash(token);
             // Looked at first so that a guess costs no hash; the transaction of each decides.
-            let secret = match self.link_is_for(token).await {
+            let user = match self.link_is_for(token).await {
                 Some(LinkFor::Password(user)) => {
                     validate::password(&password, &user)?;
-                    self.hashing(move |vault| set_by_link(vault, &hash, &password, &caller)).await?
+                    self.hashing(move |vault| set_by_link(vault, &hash, &password)).await?
                 }
                 Some(LinkFor::FirstAdmin) => {
                     validate::user_name(&name)?;
                     validate::password(&password, &name)?;
+                    let caller = from.clone();
                     self.hashing(move |vault| make_first_admin(vault, &hash, name, &password, &caller)).await?
                 }
                 None => return Err(link_is_used()),
             };
-            Ok(self.cookie(&secret, ABSOLUTE.as_secs()))
+            // A link sets a password, and does not stand for the second factor.
+            self.let_in(user, from, None).await
         })
     }
 
@@ -198,15 +302,41 @@ impl Accounts for LocalAccounts {
     }
 }
 
-/// Gives back the secret of a new session.
-fn sign_in(vault: &Vault, name: &str, given: &str, from: &Caller, previous: Option<&str>) -> Result<String, AppError> {
-    let user = check_password(vault, name, given, from)?;
-    if let Some(previous) = previous {
-        vault.catalog().remove_session(&token::hash(previous))?;
+/// The user, if this is the code of the moment and was not used yet, or one of the recovery codes, which is used up.
+fn check_code(vault: &Vault, name: &str, code: &str, from: &Caller) -> Result<User, AppError> {
+    let user = users::user(vault, name)?;
+    let good = match users::factor(vault, name)? {
+        // Switched off in between, by whoever may.
+        None => true,
+        Some((factor, secret)) => match totp::step_of(&secret, code, Timestamp::now(), factor.last_step) {
+            Some(step) => users::use_step(vault, name, step)?,
+            None => users::use_recovery(vault, name, &totp::recovery_hash(code))?,
+        },
+    };
+    if good && !user.disabled {
+        return Ok(user);
     }
-    let secret = begin_session(vault, &user, from)?;
-    record(vault, &user.name, "user.signed_in", EventResult::Ok, format!("signed in from {}", from.address));
-    Ok(secret)
+    let message = format!("a sign-in from {} failed: the code was wrong", from.address);
+    record(vault, name, "user.sign_in_failed", EventResult::Failed, message);
+    Err(AppError::invalid("code", "This is neither the code of this moment nor a recovery code that is left."))
+}
+
+/// The picture of a text that a phone's camera reads: dark on light in both themes, or cameras do not.
+fn picture(text: &str) -> String {
+    use std::fmt::Write;
+
+    const QUIET: i32 = 4;
+    let Ok(code) = qrcodegen::QrCode::encode_text(text, qrcodegen::QrCodeEcc::Medium) else { return String::new() };
+    let size = code.size() + 2 * QUIET;
+    let mut path = String::new();
+    for y in 0..code.size() {
+        for x in (0..code.size()).filter(|&x| code.get_module(x, y)) {
+            let _ = write!(path, "M{} {}h1v1h-1z", x + QUIET, y + QUIET);
+        }
+    }
+    format!(
+        r##"<svg viewBox="0 0 {size} {size}" role="img" aria-label="QR code of the key" shape-rendering="crispEdges"><rect width="{size}" height="{size}" fill="#fff"/><path d="{path}" fill="#000"/></svg>"##
+    )
 }
 
 /// The user, if this is their password. The refusal does not say which of name and password was wrong; only who knows both learns that the
@@ -240,14 +370,14 @@ fn link_is_used() -> AppError {
     AppError::new(410, "setup_link_used", "This set-up link has been used or has expired. Ask for a new one.")
 }
 
-fn set_by_link(vault: &Vault, hash: &str, password: &str, from: &Caller) -> Result<String, AppError> {
+fn set_by_link(vault: &Vault, hash: &str, password: &str) -> Result<User, AppError> {
     match users::use_link(vault, hash, &password::hash_password(password)?) {
         Err(keepstone_engine::Error::Invalid { .. }) => Err(link_is_used()),
-        user => Ok(begin_session(vault, &user?, from)?),
+        user => Ok(user?),
     }
 }
 
-fn make_first_admin(vault: &Vault, hash: &str, name: String, password: &str, from: &Caller) -> Result<String, AppError> {
+fn make_first_admin(vault: &Vault, hash: &str, name: String, password: &str, from: &Caller) -> Result<User, AppError> {
     let now = Timestamp::now();
     let password_hash = password::hash_password(password)?;
     let admin = User { name, role: Role::Admin, password_hash, created_at: now, disabled: false };
@@ -256,7 +386,7 @@ fn make_first_admin(vault: &Vault, hash: &str, name: String, password: &str, fro
         done => done?,
     }
     record(vault, &admin.name, "user.added", EventResult::Ok, format!("set up the first admin from {}", from.address));
-    Ok(begin_session(vault, &admin, from)?)
+    Ok(admin)
 }
 
 fn begin_session(vault: &Vault, user: &User, from: &Caller) -> keepstone_engine::Result<String> {

@@ -5,7 +5,9 @@
 mod accounts;
 mod limit;
 mod password;
+mod pending;
 mod token;
+mod totp;
 
 use std::time::Duration;
 

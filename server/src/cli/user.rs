@@ -72,6 +72,11 @@ enum UserVerb {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Switch a user's second factor off: for who has lost the app and the recovery codes
+    ResetFactor {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// Every user
     List,
     /// Remove a user and end the user's sessions
@@ -127,6 +132,13 @@ pub(crate) fn run(args: &User, cx: &Context) -> Result<(), Fault> {
         UserVerb::Enable { name } => {
             let user = users::set_standing(&vault, name, Standing::Active, &context::actor())?;
             told(&user, format_args!("{} may sign in again", user.name), cx);
+            Ok(())
+        }
+        UserVerb::ResetFactor { name } => {
+            let user = users::user(&vault, name)?;
+            let had_one = users::remove_factor(&vault, name, &context::actor())?;
+            let said = if had_one { "is off: the password alone lets in" } else { "was off already" };
+            told(&user, format_args!("the second factor of {} {said}", user.name), cx);
             Ok(())
         }
         UserVerb::SetupLink { name: Some(name), public_url } => {

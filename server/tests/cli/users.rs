@@ -31,6 +31,8 @@ fn users_come_and_go() {
     host.ok(&["user", "enable", "BOB"]);
     host.ok(&["user", "role", "bob", "operator"]);
     host.ok(&["user", "role", "bob", "viewer"]);
+    assert!(host.ok(&["user", "reset-factor", "bob"]).contains("was off already"));
+    host.fails(&["user", "reset-factor", "carol"], "unknown_user", 3);
     host.fails(&["user", "role", "alice", "operator"], "invalid", 2);
     host.fails(&["user", "disable", "alice"], "invalid", 2);
     let users = host.results(&["user", "list"]);

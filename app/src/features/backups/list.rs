@@ -19,6 +19,14 @@ const MEMBERS: [&str; 8] = ["db", "kind", "state", "q", "from", "to", "sort", "p
 
 #[component]
 pub fn BackupsPage() -> impl IntoView {
+    if use_query_map().with_untracked(|query| query.get_str("view") == Some("calendar")) {
+        return view! { <super::calendar::CalendarPage/> }.into_any();
+    }
+    view! { <ListPage/> }.into_any()
+}
+
+#[component]
+fn ListPage() -> impl IntoView {
     let query = use_query_map();
     let changes = use_changes();
     let members = Memo::new(move |_| query.with(|query| MEMBERS.map(|name| query.get(name).unwrap_or_default())));
@@ -72,6 +80,7 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
     };
     view! {
         <PageHeader title="Backups">
+            {list.any.then(|| views(false))}
             <a class="button" href="/trash"><Icon name="trash"/>{trash}</a>
             {import}
             {new}
@@ -85,14 +94,13 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
 fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     let value = |name: &str| query.get(name).unwrap_or_default();
     let databases = list.databases.iter().map(|id| (id.clone(), id.clone())).collect();
-    let kinds = Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect();
     let states = Verdict::ALL.map(Verdict::as_str).into_iter().chain(BackupState::ALL.map(BackupState::as_str));
     let states = states.map(|state| (state.to_owned(), state.to_owned())).collect();
     let sort = value("sort");
     view! {
         <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
             {choice("db", "Database", "all databases", databases, &value("db"))}
-            {choice("kind", "Kind", "all kinds", kinds, &value("kind"))}
+            {kind_choice(&value("kind"))}
             {choice("state", "State", "all states", states, &value("state"))}
             {input("q", "Search", "search", "id, description, tag", &value("q"))}
             {input("from", "From", "date", "", &value("from"))}
@@ -107,7 +115,23 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     .into_any()
 }
 
-fn choice(name: &'static str, label: &'static str, none: &'static str, options: Vec<(String, String)>, chosen: &str) -> AnyView {
+/// The two looks of the page.
+pub(super) fn views(calendar: bool) -> AnyView {
+    let current = |on: bool| on.then_some("page");
+    view! {
+        <nav class="segmented views" aria-label="View">
+            <a href="/backups" aria-current=current(!calendar)>"List"</a>
+            <a href="/backups?view=calendar" aria-current=current(calendar)>"Calendar"</a>
+        </nav>
+    }
+    .into_any()
+}
+
+pub(super) fn kind_choice(chosen: &str) -> AnyView {
+    choice("kind", "Kind", "all kinds", Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect(), chosen)
+}
+
+pub(super) fn choice(name: &'static str, label: &'static str, none: &'static str, options: Vec<(String, String)>, chosen: &str) -> AnyView {
     let options: Vec<_> = options
         .into_iter()
         .map(|(value, text)| {
@@ -157,14 +181,19 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
         format!("/backups{}", query.to_query_string())
     };
     let (sorted, arrow, turn) = if oldest_first { ("ascending", "↑", "Newest first") } else { ("descending", "↓", "Oldest first") };
+    let selecting = list.may_change.then(|| {
+        view! { <p class="select-bar"><button type="submit" class="button small">"Go on with the ticked ones…"</button></p> }
+    });
+    let select_head = list.may_change.then(|| view! { <th scope="col" class="select"><span class="visually-hidden">"Select"</span></th> });
     let previous = (list.page > 1).then(|| address(list.page - 1));
     let next = (last < list.total).then(|| address(list.page + 1));
     view! {
-        <div class="table-box">
+        <form class="table-box" method="get" action="/backups/selected">
             <table class="table backups">
                 <caption class="visually-hidden">"Backups, times in "{list.zone}</caption>
                 <thead>
                     <tr>
+                        {select_head}
                         <th scope="col">"State"</th>
                         <th scope="col" aria-sort=sorted>
                             <a class="sort" href=turned title=turn>"When "<span aria-hidden="true">{arrow}</span></a>
@@ -179,7 +208,8 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
-        </div>
+            {selecting}
+        </form>
         <Pagination text=text previous=previous next=next/>
     }
 }
@@ -201,8 +231,13 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     let tags: Vec<_> = row.tags.into_iter().map(|tag| view! { <span class="tag">{tag}</span> }).collect();
     let note = (!row.description.is_empty() || !tags.is_empty())
         .then(|| view! { <span class="row-note"><span class="row-description">{row.description}</span>{tags}</span> });
+    let (id, label) = (row.id.clone(), format!("Select {}", row.id));
+    let select = may_change.then(|| {
+        view! { <td data-label="Select" class="select"><input type="checkbox" name="ids" value=id aria-label=label/></td> }
+    });
     view! {
         <tr>
+            {select}
             <td data-label="State">
                 <BackupBadge state=row.state verdict=row.verdict/>
                 {row.pinned.then(|| view! { <span class="pinned" title="Never deleted by a cleanup"><Icon name="pin"/>"pinned"</span> })}

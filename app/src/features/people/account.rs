@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
+    factor,
     own::{AccountView, ChangePassword, show_account},
     sessions,
 };
@@ -14,8 +15,8 @@ use crate::ui::{
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let query = use_query_map();
-    let done = move || query.with(|query| query.get("done").unwrap_or_default());
-    let account = Facts::new(done, show_account);
+    let asked = move || ["done", "made"].map(|name| query.with(|query| query.get(name).unwrap_or_default()));
+    let account = Facts::new(asked, |[done, made]| show_account(done, made));
     view! { <Loaded resource=account show=show/> }
 }
 
@@ -35,6 +36,7 @@ fn show(account: AccountView) -> AnyView {
     view! {
         <PageHeader title="Your account"/>
         {changed}
+        {factor::just_made(account.codes, account.shown_before)}
         <Panel title="You">
             <DefinitionList>
                 <Fact term="Name">{account.name}</Fact>
@@ -43,6 +45,7 @@ fn show(account: AccountView) -> AnyView {
             </DefinitionList>
         </Panel>
         {password}
+        {factor::panel(account.factor)}
         <Panel title="Sessions" flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
             {sessions::table(account.sessions, "/fn/account/end-session", None)}
         </Panel>

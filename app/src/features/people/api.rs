@@ -17,6 +17,8 @@ pub struct PersonView {
     pub has_password: bool,
     pub added: Moment,
     pub sessions: Vec<SessionRow>,
+    /// Since when there is a second factor.
+    pub factor: Option<Moment>,
     /// Whoever looks at it is this person: nobody locks themselves out by a slip.
     pub is_self: bool,
     /// The link that was just made, this once.
@@ -76,6 +78,13 @@ pub async fn remove_person(name: String) -> Result<(), AppError> {
     Ok(())
 }
 
+/// For who has lost both the app and the recovery codes.
+#[server(prefix = "/fn", endpoint = "people/factor-off")]
+pub async fn person_factor_off(name: String) -> Result<(), AppError> {
+    let person = crate::server::person_with(Role::Admin)?.name;
+    on_the_server::change(name, move |vault, name| keepstone_engine::users::remove_factor(vault, name, &person)).await
+}
+
 /// Ends one session of a person, or all of them where none is named.
 #[server(prefix = "/fn", endpoint = "people/end-session")]
 pub async fn end_session(name: String, #[server(default)] session: String) -> Result<(), AppError> {
@@ -107,10 +116,11 @@ mod on_the_server {
 
     pub(super) async fn show(person: &Person, name: String, made: &str) -> Result<PersonView, AppError> {
         let (now, zone) = (Timestamp::now(), zone());
-        let (user, sessions) = blocking(move |vault| {
+        let (user, sessions, factor) = blocking(move |vault| {
             let user = users::user(vault, &name)?;
             let sessions = users::sessions(vault, Some(&user.name), now)?;
-            Ok((user, sessions))
+            let factor = users::factor_state(vault, &user.name)?;
+            Ok((user, sessions, factor))
         })
         .await?;
         let link = LINKS.take(made, &person.name, now);
@@ -121,6 +131,7 @@ mod on_the_server {
             has_password: user.has_password(),
             added: Moment::new(user.created_at, now, &zone),
             sessions: sessions.into_iter().map(|session| SessionRow::new(session, &person.session, now, &zone)).collect(),
+            factor: factor.map(|factor| Moment::new(factor.since, now, &zone)),
             is_self: user.name == person.name,
             shown_before: !made.is_empty() && link.is_none(),
             link,

@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod api;
+pub mod factor;
 pub mod new;
 pub mod own;
 pub mod person;
 mod sessions;
 
 pub use account::AccountPage;
+pub use factor::FactorPage;
 pub use new::NewPersonPage;
 pub use person::PersonPage;

@@ -50,6 +50,10 @@ fn show(person: PersonView) -> AnyView {
         .into_any()
     });
     let sessions = sessions::table(person.sessions.clone(), "/fn/people/end-session", Some(&person.name));
+    let factor = match person.factor.clone() {
+        Some(since) => view! { "on since " <When moment=since/> }.into_any(),
+        None => view! { <span class="muted">"off"</span> }.into_any(),
+    };
     let (just_made, changes, danger) = (just_made(&person), changes(&person), danger(&person));
     view! {
         <PageHeader title=person.name breadcrumbs=vec![crumb("Settings", "/settings")] badge=badge.into_any()/>
@@ -58,6 +62,7 @@ fn show(person: PersonView) -> AnyView {
         <Panel title="Account">
             <DefinitionList>
                 <Fact term="Role">{person.role.as_str()}</Fact>
+                <Fact term="Second factor">{factor}</Fact>
                 <Fact term="Added"><When moment=person.added/></Fact>
             </DefinitionList>
             {changes}
@@ -116,6 +121,14 @@ fn changes(person: &PersonView) -> AnyView {
             </form>
         }
     });
+    let factor = person.factor.is_some().then(|| {
+        view! {
+            <form method="post" action="/fn/people/factor-off">
+                <input type="hidden" name="name" value=name()/>
+                <SubmitButton label="Switch the second factor off" tone="plain" icon="shield"/>
+            </form>
+        }
+    });
     let (standing, label, icon) =
         if person.disabled { ("active", "Enable the account", "check") } else { ("disabled", "Disable the account", "pause") };
     view! {
@@ -126,6 +139,7 @@ fn changes(person: &PersonView) -> AnyView {
         </form>
         <div class="actions">
             {link}
+            {factor}
             <form method="post" action="/fn/people/standing">
                 <input type="hidden" name="name" value=name()/>
                 <input type="hidden" name="standing" value=standing/>

@@ -7,7 +7,15 @@ use crate::{error::AppError, ui::here};
 /// Begins a session and goes to where the person wanted to be.
 #[server(prefix = "/fn", endpoint = "session/sign-in")]
 pub async fn sign_in(name: String, password: String, #[server(default)] next: String) -> Result<(), AppError> {
-    crate::server::sign_in(&name, &password).await?;
+    let awaited = crate::server::sign_in(&name, &password).await?;
+    leptos_axum::redirect(&on_the_server::after(awaited, &next));
+    Ok(())
+}
+
+/// The code of the second factor, after the password: six digits of the app, or a recovery code.
+#[server(prefix = "/fn", endpoint = "session/second-factor")]
+pub async fn second_factor(handle: String, code: String, #[server(default)] next: String) -> Result<(), AppError> {
+    crate::server::accounts::second_factor(&handle, &code).await?;
     leptos_axum::redirect(&crate::server::next_or_home(&next));
     Ok(())
 }
@@ -16,7 +24,7 @@ pub async fn sign_in(name: String, password: String, #[server(default)] next: St
 #[server(prefix = "/fn", endpoint = "session/confirm")]
 pub async fn confirm(password: String, #[server(default)] next: String) -> Result<(), AppError> {
     let person = crate::server::person()?;
-    crate::server::sign_in(&person.name, &password).await.map_err(|error| match error.code.as_str() {
+    crate::server::accounts::confirm(&person, &password).await.map_err(|error| match error.code.as_str() {
         "wrong_password" => AppError { fields: [("password".to_owned(), "This is not your password.".to_owned())].into(), ..error },
         _ => error,
     })?;
@@ -27,8 +35,8 @@ pub async fn confirm(password: String, #[server(default)] next: String) -> Resul
 /// Makes the first admin with the one-time link, or sets the password of the user whose link it is, and signs them in.
 #[server(prefix = "/fn", endpoint = "session/set-up")]
 pub async fn set_up(token: String, #[server(default)] name: String, password: String) -> Result<(), AppError> {
-    crate::server::set_up(&token, &name, &password).await?;
-    leptos_axum::redirect("/");
+    let awaited = crate::server::set_up(&token, &name, &password).await?;
+    leptos_axum::redirect(&on_the_server::after(awaited, ""));
     Ok(())
 }
 
@@ -62,7 +70,7 @@ pub(crate) mod on_the_server {
     use leptos_axum::ResponseOptions;
 
     use crate::{
-        server::{ServerContext, cookie, person, zone},
+        server::{ServerContext, cookie, next_or_home, percent_encoded, person, zone},
         ui::here::{Here, Theme, Who},
     };
 
@@ -72,6 +80,12 @@ pub(crate) mod on_the_server {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         if name.trim().is_empty() { "this host".to_owned() } else { name.trim().to_owned() }
     });
+
+    /// Where the right password leads: on, or to where the code is asked for.
+    pub(super) fn after(awaited: Option<String>, next: &str) -> String {
+        let next = next_or_home(next);
+        awaited.map_or_else(|| next.clone(), |handle| format!("/login?code={handle}&next={}", percent_encoded(&next)))
+    }
 
     pub(super) fn keep_theme(theme: Theme) {
         let cookie = format!("{THEME_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", theme.as_str());

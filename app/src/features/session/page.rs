@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{SetUp, SignIn};
+use super::api::{SecondFactor, SetUp, SignIn};
 use crate::ui::{Alert, AlertKind, Field, FormError, Icon, SubmitButton, fault_of, field_fault, page::PageTitle};
 
 #[component]
@@ -12,7 +12,10 @@ pub fn SignInPage() -> impl IntoView {
     // Only for the error that a refused form brings back in the address.
     let attempt = ServerAction::<SignIn>::new().value();
     let value = move || attempt.get();
-    let next = use_query_map().with_untracked(|query| query.get("next").unwrap_or_default());
+    let (next, handle) = use_query_map().with_untracked(|query| (query.get("next").unwrap_or_default(), query.get("code")));
+    if let Some(handle) = handle {
+        return view! { <CodeForm handle=handle next=next/> }.into_any();
+    }
     view! {
         <PageTitle text="Sign in"/>
         <Card title="Sign in" lead="The console of this machine's database backups.">
@@ -23,6 +26,35 @@ pub fn SignInPage() -> impl IntoView {
                 <Field label="Password" name="password" kind="password" autocomplete="current-password" required=true error=field_fault(value, "password")/>
                 <SubmitButton label="Sign in"/>
             </form>
+        </Card>
+    }
+    .into_any()
+}
+
+/// The second step, for who has a second factor.
+#[component]
+fn CodeForm(handle: String, next: String) -> impl IntoView {
+    let attempt = ServerAction::<SecondFactor>::new().value();
+    let value = move || attempt.get();
+    view! {
+        <PageTitle text="Second factor"/>
+        <Card title="Second factor" lead="The password is right. Now the code of your authenticator app.">
+            <FormError error=fault_of(value)/>
+            <form method="post" action="/fn/session/second-factor" class="form">
+                <input type="hidden" name="handle" value=handle/>
+                <input type="hidden" name="next" value=next/>
+                <Field
+                    label="Code"
+                    name="code"
+                    autocomplete="one-time-code"
+                    required=true
+                    mono=true
+                    help="Six digits, or one of your recovery codes."
+                    error=field_fault(value, "code")
+                />
+                <SubmitButton label="Sign in"/>
+            </form>
+            <a href="/login" rel="external">"Start again"</a>
         </Card>
     }
 }

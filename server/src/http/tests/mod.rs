@@ -5,6 +5,7 @@ mod base;
 mod downloads;
 mod feed;
 mod gate;
+mod perf;
 mod session;
 mod transfer;
 

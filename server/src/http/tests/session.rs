@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::http::{HeaderValue, StatusCode};
 use keepstone_app::{
     error::AppError,
-    server::accounts::{Accounts, Caller, LinkFor},
+    server::accounts::{Accounts, Caller, LinkFor, SignedIn},
 };
 use keepstone_engine::users::{self, AddUserOptions, Standing};
 use keepstone_model::{Timestamp, access::Role};
@@ -38,21 +38,21 @@ async fn signing_in_and_out() {
     let server = Server::new();
     server.add_user(Role::Operator);
     let accounts = LocalAccounts::new(server.vault.clone(), false);
-    let set = accounts.sign_in("Operator", PASSWORD, HERE, None).await.unwrap();
+    let set = accounts.sign_in("Operator", PASSWORD, HERE, None).await.unwrap().cookie().unwrap();
     let text = set.to_str().unwrap();
     assert!(text.contains("; HttpOnly; SameSite=Lax") && text.contains("; Path=/;") && !text.contains("Secure"), "{text}");
     assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
     let value = cookie(&set).split_once('=').unwrap().1.to_owned();
 
     // Signing in again ends the session before: its cookie may have been seen.
-    let again = accounts.sign_in("operator", PASSWORD, HERE, Some(value)).await.unwrap();
+    let again = accounts.sign_in("operator", PASSWORD, HERE, Some(value)).await.unwrap().cookie().unwrap();
     assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::UNAUTHORIZED);
     let value = cookie(&again).split_once('=').unwrap().1.to_owned();
     let gone = accounts.sign_out(Some(value)).await.unwrap();
     assert!(gone.to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(server.get("/events", &cookie(&again)).await.status(), StatusCode::UNAUTHORIZED);
 
-    let secure = LocalAccounts::new(server.vault.clone(), true).sign_in("operator", PASSWORD, HERE, None).await.unwrap();
+    let secure = LocalAccounts::new(server.vault.clone(), true).sign_in("operator", PASSWORD, HERE, None).await.unwrap().cookie().unwrap();
     assert!(secure.to_str().unwrap().ends_with("; Secure"));
 }
 
@@ -98,7 +98,7 @@ async fn the_set_up_link_is_good_once() {
     assert!(accounts.set_up(&old, "alice", PASSWORD, HERE).await.is_err());
     assert!(accounts.set_up(&token, "alice", "short", HERE).await.unwrap_err().field("password").is_some());
 
-    let set = accounts.set_up(&token, "alice", PASSWORD, HERE).await.unwrap();
+    let set = accounts.set_up(&token, "alice", PASSWORD, HERE).await.unwrap().cookie().unwrap();
     assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
     assert_eq!(accounts.link_is_for(&token).await, None);
     let again = accounts.set_up(&token, "mallory", PASSWORD, HERE).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn a_link_sets_a_password_and_who_is_disabled_is_told_only_with_the_right_
     let token = link.strip_prefix("/setup?token=").unwrap();
     assert_eq!(accounts.link_is_for(token).await, Some(LinkFor::Password("bob".to_owned())));
     assert!(accounts.set_up(token, "mallory", "bob-bob-bob-bob", HERE).await.is_err(), "too easy for bob");
-    let set = accounts.set_up(token, "mallory", PASSWORD, HERE).await.unwrap();
+    let set = accounts.set_up(token, "mallory", PASSWORD, HERE).await.unwrap().cookie().unwrap();
     assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
     assert_eq!(accounts.set_up(token, "bob", PASSWORD, HERE).await.unwrap_err().code, "setup_link_used");
     assert_eq!(server.vault.catalog().users().unwrap().len(), 2, "nobody was added");
@@ -145,3 +145,35 @@ async fn changing_the_password_asks_for_the_present_one_and_ends_the_other_sessi
     assert_eq!(server.get("/events", &mine).await.status(), StatusCode::OK);
     assert_eq!(server.get("/events", &other).await.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn with_a_second_factor_the_password_is_half_the_way() {
+    let server = Server::new();
+    server.add_user(Role::Operator);
+    let accounts = LocalAccounts::new(server.vault.clone(), false);
+    // The app of a person who begins with the secret of the RFC's examples, and the codes that it showed some steps ago.
+    users::set_factor(&server.vault, "operator", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0, vec![RECOVERY_HASH.to_owned()]).unwrap();
+    let awaited = async || match accounts.sign_in("operator", PASSWORD, HERE, None).await.unwrap() {
+        SignedIn::CodeWanted(handle) => handle,
+        SignedIn::Yes(_) => panic!("the password alone let in"),
+    };
+    let handle = awaited().await;
+    let wrong = accounts.second_factor(&handle, "000000", HERE, None).await.unwrap_err();
+    assert!(wrong.field("code").is_some(), "{wrong:?}");
+    let set = accounts.second_factor(&handle, "ABCDE abcde", HERE, None).await.unwrap();
+    assert_eq!(server.get("/events", &cookie(&set)).await.status(), StatusCode::OK);
+    assert_eq!(accounts.second_factor(&handle, "abcde-abcde", HERE, None).await.unwrap_err().code, "code_over");
+    let handle = awaited().await;
+    assert!(accounts.second_factor(&handle, "abcde-abcde", HERE, None).await.is_err(), "a recovery code is good once");
+    assert_eq!(accounts.second_factor("no-such-handle", "123456", HERE, None).await.unwrap_err().code, "code_over");
+    // A link sets a password, and does not stand for the code.
+    let link = accounts.make_link("operator", "admin").await.unwrap();
+    let set_up = accounts.set_up(link.strip_prefix("/setup?token=").unwrap(), "", "another horse battery staple", HERE).await;
+    assert!(matches!(set_up, Ok(SignedIn::CodeWanted(_))), "{set_up:?}");
+    // On the host it is switched off.
+    users::remove_factor(&server.vault, "operator", "cli").unwrap();
+    assert!(accounts.sign_in("operator", "another horse battery staple", HERE, None).await.unwrap().cookie().is_some());
+}
+
+/// SHA-256 of `abcdeabcde`.
+const RECOVERY_HASH: &str = "cebc9901cbfa1fefe338c2630921cfd8b93705882cab415c1118711e45c7bbf2";
