@@ -47,9 +47,23 @@ pub(crate) fn clean_away(vault: &Vault, id: &BackupId, actor: &str, why: &str) -
     delete_for(vault, id, actor, Some(why))
 }
 
-/// Why this backup cannot be deleted now; none: it can.
-pub fn refusal(vault: &Vault, backup: &Backup) -> Result<Option<&'static str>> {
-    Ok(delete_refusal(backup, &vault.catalog().backups_of(&backup.database)?))
+/// These backups in the order in which they are deleted together, the oldest first, so that what must stay of them is the newest; each with why
+/// it cannot go then, if it cannot.
+pub fn outlook(vault: &Vault, mut backups: Vec<Backup>) -> Result<Vec<(Backup, Option<&'static str>)>> {
+    backups.sort_by(|a, b| (&a.database, a.sequence).cmp(&(&b.database, b.sequence)));
+    let mut left: Vec<Backup> = Vec::new();
+    let mut outlook = Vec::new();
+    for backup in backups {
+        if left.first().is_none_or(|other| other.database != backup.database) {
+            left = vault.catalog().backups_of(&backup.database)?;
+        }
+        let refusal = delete_refusal(&backup, &left);
+        if refusal.is_none() {
+            left.retain(|other| other.id != backup.id);
+        }
+        outlook.push((backup, refusal));
+    }
+    Ok(outlook)
 }
 
 fn delete_for(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {

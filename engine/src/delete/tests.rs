@@ -8,7 +8,7 @@ use keepstone_model::{
     id::Kind,
 };
 
-use super::{TRASH_LIFETIME_SECS, delete, empty_trash, put_back, remove_from_trash, trash};
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, outlook, put_back, remove_from_trash, trash};
 use crate::{
     Error, Vault,
     activity::{self, EventFilter},
@@ -182,6 +182,17 @@ fn emptying_takes_what_is_past_its_time_and_leaves_a_tombstone() {
     drop(lease);
     assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (1, 7));
     assert_eq!(actions(&f.vault), ["backup.deleted", "backup.deleted", "trash.emptied", "trash.emptied"]);
+}
+
+#[test]
+fn of_several_the_newest_stays() {
+    let (f, [one, two, three]) = three();
+    let planned = outlook(&f.vault, vec![three.clone(), one.clone(), two.clone()]).unwrap();
+    let goes: Vec<_> = planned.iter().map(|(backup, refusal)| (backup.id.clone(), refusal.is_none())).collect();
+    assert_eq!(goes, [(one.id.clone(), true), (two.id.clone(), true), (three.id.clone(), false)]);
+    for (backup, refusal) in planned {
+        assert_eq!(delete(&f.vault, &backup.id, "alice").is_ok(), refusal.is_none(), "what was foretold happens");
+    }
 }
 
 #[test]

@@ -114,21 +114,13 @@ mod on_the_server {
         let (ids, zone, now) = (ids(text)?, zone(), Timestamp::now());
         let asked = ids.len();
         let found = blocking(move |vault| {
-            let mut found = Vec::new();
-            for id in &ids {
-                match backups::backup(vault, id) {
-                    Ok(backup) => {
-                        let refusal = if backup.state == BackupState::Trashed { None } else { trash::refusal(vault, &backup)? };
-                        found.push((backup, refusal.map(str::to_owned)));
-                    }
-                    Err(Error::UnknownBackup { .. }) => {}
-                    Err(fault) => return Err(fault),
-                }
-            }
+            // The newest first, as in the list.
+            let mut found = trash::outlook(vault, known(vault, &ids)?)?;
+            found.reverse();
             Ok(found)
         })
         .await?;
-        let row = |(backup, refusal): &(Backup, Option<String>)| SelectedRow {
+        let row = |(backup, refusal): &(Backup, Option<&'static str>)| SelectedRow {
             id: backup.id.to_string(),
             database: backup.database.to_string(),
             kind: backup.kind.to_string(),
@@ -137,7 +129,7 @@ mod on_the_server {
             created: Moment::new(backup.created_at, now, &zone),
             size_bytes: (backup.archive_size_bytes > 0).then_some(backup.archive_size_bytes),
             pinned: backup.pinned,
-            refusal: refusal.as_deref().map(sentence),
+            refusal: refusal.map(sentence),
         };
         Ok(Selection {
             rows: found.iter().map(row).collect(),
@@ -164,29 +156,49 @@ mod on_the_server {
     }
 
     pub(super) async fn pin(text: &str, pinned: bool, actor: String) -> Result<(), AppError> {
-        each(text, move |vault, id| {
-            let options = EditBackupOptions { pinned: Some(pinned), actor: actor.clone(), ..EditBackupOptions::default() };
-            backups::edit(vault, id, &options).map(drop)
+        let ids = ids(text)?;
+        blocking(move |vault| {
+            each(ids, |id| {
+                let options = EditBackupOptions { pinned: Some(pinned), actor: actor.clone(), ..EditBackupOptions::default() };
+                backups::edit(vault, id, &options).map(drop)
+            })
         })
         .await
     }
 
     pub(super) async fn delete(text: &str, actor: String) -> Result<(), AppError> {
-        each(text, move |vault, id| trash::delete(vault, id, &actor).map(drop)).await
+        let ids = ids(text)?;
+        blocking(move |vault| {
+            let oldest_first = trash::outlook(vault, known(vault, &ids)?)?;
+            each(oldest_first.into_iter().map(|(backup, _)| backup.id), |id| trash::delete(vault, id, &actor).map(drop))
+        })
+        .await
+    }
+
+    /// Those that are there.
+    fn known(vault: &Vault, ids: &[BackupId]) -> keepstone_engine::Result<Vec<Backup>> {
+        let mut known = Vec::new();
+        for id in ids {
+            match backups::backup(vault, id) {
+                Ok(backup) => known.push(backup),
+                Err(Error::UnknownBackup { .. }) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(known)
     }
 
     /// Does it with each; what refuses for itself (pinned, the last good one, already there) is passed over, a fault of the disk is not.
-    async fn each(text: &str, act: impl Fn(&Vault, &BackupId) -> keepstone_engine::Result<()> + Send + 'static) -> Result<(), AppError> {
-        let ids = ids(text)?;
-        blocking(move |vault| {
-            for id in &ids {
-                match act(vault, id) {
-                    Ok(()) | Err(Error::DeleteRefused { .. } | Error::Invalid { .. } | Error::UnknownBackup { .. }) => {}
-                    Err(fault) => return Err(fault),
-                }
+    fn each(
+        ids: impl IntoIterator<Item = BackupId>,
+        act: impl Fn(&BackupId) -> keepstone_engine::Result<()>,
+    ) -> keepstone_engine::Result<()> {
+        for id in ids {
+            match act(&id) {
+                Ok(()) | Err(Error::DeleteRefused { .. } | Error::Invalid { .. } | Error::UnknownBackup { .. }) => {}
+                Err(fault) => return Err(fault),
             }
-            Ok(())
-        })
-        .await
+        }
+        Ok(())
     }
 }
