@@ -78,6 +78,7 @@ fn copy(catalog: &Connection, table: &str, wanted: &str, other: &[(&str, &str)])
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "its figures are what it is run for")]
 #[ignore = "takes a while; run it in release: `cargo test --release … ten_thousand -- --ignored --nocapture`"]
 async fn pages_of_ten_thousand_backups() {
     let server = Server::new();
