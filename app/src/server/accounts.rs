@@ -148,7 +148,7 @@ pub async fn change_password(person: &Person, present: &str, password: &str) -> 
 /// A one-time link for this user, as its receiver can open it.
 pub async fn make_link(name: &str, actor: &str) -> Result<String, AppError> {
     let path = context().accounts.make_link(name, actor).await?;
-    Ok(format!("{}{path}", own_origin()))
+    Ok(format!("{}{}{path}", own_origin(), context().base))
 }
 
 /// How whoever calls reaches this console: by the public URL, else as the request says, whose host was found to be ours.
