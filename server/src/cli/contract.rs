@@ -108,6 +108,11 @@ user add alice
 user passwd alice
 user list
 user setup-link
+user setup-link alice
+user role alice operator
+user disable alice
+user enable alice
+user reset-factor alice
 user remove alice --yes
 token create ci --scope read,create --db shop --expires 90d
 token list
