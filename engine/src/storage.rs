@@ -8,7 +8,7 @@ use keepstone_model::{
     storage::{Level, Stay, days_until_full, growth_per_day, history},
 };
 
-use crate::{Error, Result, Vault};
+use crate::{Error, Result, Vault, layout};
 
 /// How far the history goes back.
 pub const HISTORY_DAYS: u64 = 90;
@@ -82,9 +82,9 @@ pub fn storage(vault: &Vault, now: Timestamp) -> Result<Storage> {
         trash,
         staging_bytes: size_below(&vault.staging_root()),
         reserve_bytes: size_of(&vault.data_dir().join("reserve")),
-        catalog_bytes: ["catalog.sqlite", "catalog.sqlite-wal", "live.sqlite", "live.sqlite-wal"]
-            .map(|name| size_of(&vault.data_dir().join(name)))
+        catalog_bytes: [layout::CATALOG, "live.sqlite"]
             .iter()
+            .flat_map(|name| ["", "-wal"].map(|side| size_of(&vault.data_dir().join(format!("{name}{side}")))))
             .sum(),
         free_bytes,
         disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),

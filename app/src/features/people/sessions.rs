@@ -139,7 +139,7 @@ mod on_the_server {
                 ),
                 ("curl/8.5.0", "curl"),
                 ("", "unknown"),
-                ("something else entirely that goes on and on and on", "something else entirely that goes on and "),
+                ("something else entirely that goes on and on and on", "something else entirely that goes on and"),
             ];
             for (agent, words) in cases {
                 assert_eq!(browser(agent), words);
