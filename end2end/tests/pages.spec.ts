@@ -26,7 +26,7 @@ function gathered(found: string[]): string[] {
 const words = (page: Page) => page.evaluate(() => document.body.innerText.replace(/\s+/g, " ").trim());
 
 test("axe finds nothing, in light and dark, wide and narrow", async ({ admin, keepstone, sqlite }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(420_000);
   const { pages } = await live(keepstone, sqlite);
   const found: string[] = [];
   for (const width of [1280, 375]) {

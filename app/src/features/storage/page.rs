@@ -82,7 +82,8 @@ fn disk(view: &StorageView) -> AnyView {
 }
 
 fn growth(view: &StorageView) -> AnyView {
-    let chart = charts::growth(view);
+    // One day is no line.
+    let chart = (view.history.len() > 1).then(|| charts::growth(view));
     let words = match (view.growth_per_day, view.days_until_full) {
         (None, _) => "Too new to say how it grows: that takes two days.".to_owned(),
         (Some(..=0), _) => "In the last 30 days it did not grow, what cleanup removed taken off.".to_owned(),
