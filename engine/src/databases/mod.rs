@@ -2,6 +2,7 @@
 
 mod folder;
 mod latest;
+mod take_up;
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
@@ -17,6 +18,7 @@ use keepstone_model::{
 
 pub(crate) use folder::{any_folder_in, is_folder_of};
 pub(crate) use latest::update_latest_link;
+pub(crate) use take_up::take_up_all;
 
 use crate::{
     Error, Result, Vault,
@@ -167,47 +169,6 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let added = vault.catalog().add_database(&database, &schedules, &adopted.backups, &event)?;
     update_latest_link(vault, &added.id)?;
     Ok(added)
-}
-
-/// What was taken up out of the backups folder.
-pub(crate) struct TakenUp {
-    pub databases: u64,
-    pub backups: u64,
-    pub skipped: Vec<String>,
-}
-
-/// Writes every database whose folder lies in the vault down in an empty catalog, with the backups in it. One that cannot be taken up keeps no
-/// other from it.
-pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
-    let now = rounded(Timestamp::now());
-    let (left, others) = folder::all_left(vault)?;
-    let unread = |id: &DatabaseId| format!("{id}: its database.json is not there or cannot be read");
-    let mut taken_up = TakenUp { databases: 0, backups: 0, skipped: others.iter().map(unread).collect() };
-    for left in left {
-        let (database, id) = (&left.database, left.database.id.clone());
-        let taken = (|| {
-            // A file of a version that kept no schedules there leaves the default ones.
-            let schedules = left.schedules(now).map_or_else(|| FirstSchedules::of(Preset::Standard).rows(&id, now), Ok)?;
-            let adopted = folder::archives(vault, database)?;
-            let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.backups.len());
-            let event = event("database.added", actor, &id, message);
-            let added = vault.catalog().add_database(database, &schedules, &adopted.backups, &event)?;
-            if added.id != id {
-                return Err(Error::AlreadyExists { what: "database of the same location", name: added.id.to_string() });
-            }
-            update_latest_link(vault, &id)?;
-            Ok(adopted)
-        })();
-        match taken {
-            Ok(adopted) => {
-                taken_up.databases += 1;
-                taken_up.backups += adopted.backups.len() as u64;
-                taken_up.skipped.extend(adopted.unread);
-            }
-            Err(error) => taken_up.skipped.push(format!("{id}: {error}")),
-        }
-    }
-    Ok(taken_up)
 }
 
 /// The vault's own files are not what it protects: a restore over the catalog, say, would write over what carries it out. The demonstration's
