@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::{
     Error, Result, Vault,
     activity::{self, EventFilter},
+    catalog::copies,
     databases::{self, DatabaseStatus},
     driver, durable,
     error::Kind as FaultKind,
@@ -25,6 +26,8 @@ use crate::{
 
 /// A schedule that is this late is taken by nobody.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(15);
+/// The catalog is copied daily; a copy that is older than this is late.
+const COPY_OLD: SignedDuration = SignedDuration::from_hours(48);
 /// A job that waits longer than this has no worker.
 const WAITING: SignedDuration = SignedDuration::from_mins(30);
 /// The clock may be this far behind what the vault knows.
@@ -65,6 +68,7 @@ pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
     space(vault, &statuses, &mut found);
     clock(vault, now, &mut found)?;
     chain(vault, &mut found);
+    catalog_copies(vault, now, &mut found)?;
     queue(vault, now, &mut found)?;
     staging(vault, &mut found);
     keys::keys(vault, &mut found);
@@ -205,6 +209,28 @@ fn chain(vault: &Vault, found: &mut Findings) {
         },
         Err(error) => found.fault("activity", &error),
     }
+}
+
+/// What is in no archive comes back only from these.
+fn catalog_copies(vault: &Vault, now: Timestamp, found: &mut Findings) -> Result<()> {
+    let copies = copies::list(&layout::catalog_copies(vault.data_dir()))?;
+    let newest = copies.iter().rev().map(|copy| copy.at).find(|at| *at <= now);
+    let oldest_user = vault.catalog().users()?.iter().map(|user| user.created_at).min();
+    let old = |since: Timestamp| now.duration_since(since) > COPY_OLD;
+    let ago = |at: Timestamp| human::duration_ms(u64::try_from(now.duration_since(at).as_millis()).unwrap_or(0));
+    let remedy =
+        "Let `keepstone serve` or `keepstone scheduler` run; `keepstone create` makes one, too. If they do run, look into the log.";
+    match newest {
+        Some(at) if old(at) => {
+            found.add("catalog", Severity::Warning, format!("the newest copy of the catalog is {} old", ago(at)), remedy, 1);
+        }
+        Some(at) => found.well("catalog", format!("{} copies of the catalog, the newest {} old", copies.len(), ago(at))),
+        None if oldest_user.is_some_and(old) => {
+            found.add("catalog", Severity::Warning, "there is no copy of the catalog: users and activity are in one file only", remedy, 1);
+        }
+        None => {}
+    }
+    Ok(())
 }
 
 fn queue(vault: &Vault, now: Timestamp, found: &mut Findings) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Where each file of a vault lies. Pure functions of ids: nothing here looks at the disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keepstone_model::id::{BackupId, DatabaseId, JobId};
 
@@ -19,6 +19,11 @@ pub(crate) const NOTES: &str = ".notes.json";
 const LIMITS: &str = "limits.json";
 /// The catalog's file, in the data directory.
 pub(crate) const CATALOG: &str = "catalog.sqlite";
+
+/// Where the catalog's own copies lie, in the data directory.
+pub(crate) fn catalog_copies(data: &Path) -> PathBuf {
+    data.join("catalog-copies")
+}
 
 impl Vault {
     /// The folder of everything that belongs to one database.

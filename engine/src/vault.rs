@@ -143,6 +143,13 @@ impl Vault {
         *self.defaults.lock().unwrap_or_else(PoisonError::into_inner) = defaults;
     }
 
+    /// Copies the catalog to `<data>/catalog-copies` if the newest copy is a day old or users or tokens changed since, and lets old copies go: what no
+    /// archive holds comes back from there. The [`Scheduler`](crate::scheduler::Scheduler) does this; who has none calls it now and then. What is
+    /// returned is the new copy, durable; none if none was due. Fails with `NoSpace` before the disk is full.
+    pub fn copy_catalog(&self, now: Timestamp) -> Result<Option<PathBuf>> {
+        self.catalog.copy_if_due(&crate::layout::catalog_copies(&self.data), now)
+    }
+
     pub(crate) fn live(&self) -> &Live {
         &self.live
     }
@@ -161,7 +168,7 @@ fn absolute(options: &VaultOptions) -> Result<(PathBuf, Option<PathBuf>)> {
 }
 
 /// The name of a file that belongs to a database, e.g. with `-wal`.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -5,6 +5,7 @@
 
 mod backups;
 mod cleanup;
+pub(crate) mod copies;
 mod databases;
 mod events;
 mod factors;
@@ -26,7 +27,7 @@ mod users;
 mod watch;
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -36,6 +37,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub(crate) use backups::Number;
+pub use copies::TakenOver;
 pub use factors::Factor;
 pub(crate) use jobs::JobRow;
 pub use live::Live;
@@ -47,12 +49,15 @@ pub(crate) use users::SessionsAfter;
 pub use users::User;
 pub use watch::{Change, Watch};
 
-use crate::{Error, Result, durable, vault::FULL_BYTES};
+use crate::{Error, Result, durable, jobs::ignore_missing, vault::FULL_BYTES};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Up to this size every page is checked at the start; a larger catalog only by what its header and schema say, so that opening stays quick.
 const CHECKED_WHOLE_BYTES: u64 = 16 << 20;
+
+/// What a catalog consists of: its file and what SQLite keeps beside it.
+pub(crate) const SIDES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// The open catalog: WAL, synchronous=FULL. What is written is durable when the call returns.
 #[derive(Debug)]
@@ -67,13 +72,17 @@ pub struct Catalog {
 impl Catalog {
     /// Opens the catalog, or makes an empty one, and brings it to this version. `CatalogDamaged` if it does not pass its first checks.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::open_by(path, schema::Before::Kept)
+    }
+
+    fn open_by(path: &Path, before: schema::Before) -> Result<Self> {
         let whole = |stop: Stop| stop.into_error(path);
         make_private(path)?;
         let mut writer = connect(path).map_err(|e| whole(e.into()))?;
         check(&writer, path).map_err(whole)?;
         use_wal(&writer).map_err(|e| whole(e.into()))?;
         writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
-        schema::migrate(&mut writer).map_err(whole)?;
+        schema::migrate(&mut writer, before).map_err(whole)?;
         reserve::keep(path);
         let reader = connect_to_read(path).map_err(|e| whole(e.into()))?;
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), verified: Mutex::new(None) })
@@ -176,13 +185,20 @@ fn check(connection: &Connection, path: &Path) -> Result<(), Stop> {
         return Err(damaged(format!("{} is another program's database", path.display())));
     }
     let size = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
-    if size <= CHECKED_WHOLE_BYTES {
-        let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if finding != "ok" {
-            return Err(damaged(finding));
-        }
-    }
-    Ok(())
+    if size <= CHECKED_WHOLE_BYTES { check_whole(connection) } else { Ok(()) }
+}
+
+fn check_whole(connection: &Connection) -> Result<(), Stop> {
+    let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if finding == "ok" { Ok(()) } else { Err(Stop::Ours(Error::CatalogDamaged { detail: finding })) }
+}
+
+/// Removes a catalog with its side files; what is not there is gone already.
+pub(crate) fn remove_all(database: &Path) -> Result<()> {
+    SIDES.iter().try_for_each(|suffix| {
+        let path = crate::vault::beside(database, suffix);
+        fs::remove_file(&path).or_else(ignore_missing).map_err(|error| Error::io(&path, error))
+    })
 }
 
 /// The change to WAL needs the file alone for a moment, and SQLite does not call the busy handler for it: so asked again, for a while.

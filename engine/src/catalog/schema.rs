@@ -227,19 +227,27 @@ pub(super) const STEPS: &[&str] = &[
     ",
 ];
 
-/// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog
-/// of a newer version is refused and not touched.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Stop> {
-    migrate_by(connection, STEPS)
+/// Whether a copy is kept of what the catalog was before the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Kept,
+    /// It is a copy itself.
+    Forgotten,
 }
 
-pub(super) fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), Stop> {
+/// Brings the catalog to this version, all steps in one transaction: a process that dies in between leaves the old version, whole. A catalog
+/// of a newer version is refused and not touched.
+pub(super) fn migrate(connection: &mut Connection, kept: Before) -> Result<(), Stop> {
+    migrate_by(connection, STEPS, kept)
+}
+
+pub(super) fn migrate_by(connection: &mut Connection, steps: &[&str], kept: Before) -> Result<(), Stop> {
     let version = |c: &Connection| c.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0));
     let before = version(connection)?;
     if before == steps.len() {
         return Ok(());
     }
-    if before > 0 && before < steps.len() {
+    if kept == Before::Kept && before > 0 && before < steps.len() {
         super::keep::before_steps(connection, before)?;
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -28,6 +28,8 @@ use crate::{
 };
 
 const TICK: Duration = Duration::from_secs(5);
+/// After a copy of the catalog failed.
+const COPY_AGAIN: Duration = Duration::from_secs(600);
 /// How often what other processes left when they died is looked for, and whether every archive is in its place.
 const MEND: Duration = Duration::from_secs(60);
 /// How long running jobs may take to stop. A restore that is writing finishes its transaction; what is not done by then is mended at the
@@ -255,6 +257,7 @@ impl Monitor for UntilStopped<'_> {
 /// Mends what other processes left when they died, checks old backups again, and keeps house.
 fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
     let mut mended = Instant::now();
+    let mut copy_after = Instant::now();
     if let Err(error) = databases::mend_files(vault) {
         tracing::error!(%error, "a database.json could not be brought up to date");
     }
@@ -276,6 +279,12 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
         }
         if let Err(error) = cleanup::tick(vault, Timestamp::now(), vault.defaults().count_by()) {
             tracing::error!(%error, "what is to be cleaned up could not be found out");
+        }
+        if Instant::now() >= copy_after
+            && let Err(error) = vault.copy_catalog(Timestamp::now())
+        {
+            tracing::error!(%error, "the catalog could not be copied; the older copies are kept");
+            copy_after = Instant::now() + COPY_AGAIN;
         }
         stop.sleep(TICK);
     }

@@ -14,9 +14,8 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use super::{Error, OpenMode, Result, Vault, VaultOptions, absolute, make, place, read_marker, refuse_foreign};
 use crate::{
     activity::{self, NewEvent},
-    catalog::{Catalog, Live},
+    catalog::{Catalog, Live, SIDES, TakenOver, remove_all},
     databases, durable, guard,
-    jobs::ignore_missing,
     keys::Keys,
     layout,
     postgres::Surroundings,
@@ -25,7 +24,6 @@ use crate::{
 
 /// The new catalog while it is made. A process that dies meanwhile leaves it; the next rebuild begins anew.
 const UNFINISHED: &str = "catalog.rebuilding.sqlite";
-const SIDES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// What was found and taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +34,13 @@ pub struct RebuildReport {
     pub kept: Option<PathBuf>,
     /// Databases and archives that could not be read and taken up, each with the reason. The next rebuild takes them up if it can read them.
     pub skipped: Vec<String>,
+    /// What came out of the newest readable copy of the old catalog; none if there was none.
+    pub taken_over: Option<TakenOver>,
 }
 
 /// Puts a new catalog in the place of one that is damaged or lost. Pins, descriptions, proofs and the trash come back from the notes, settings
-/// and schedules from `database.json`; when a schedule last ran, users and the activity log do not come back. Refused while another process has the catalog open; this one must not have.
+/// and schedules from `database.json`; users, tokens, finished jobs and the activity log from the newest readable copy of the catalog. When a
+/// schedule last ran does not come back. Refused while another process has the catalog open; this one must not have.
 ///
 /// The old catalog is moved aside only when the new one is whole and durable. If the process dies between that and the last rename there is no
 /// catalog, which every start notices, and the next rebuild makes one.
@@ -62,8 +63,9 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     let backups = place::of_rebuild(&data, &marker, wished)?;
     let unfinished = data.join(UNFINISHED);
     remove_all(&unfinished)?;
+    let (begun, taken_over, unreadable) = Catalog::begin_from_copy(&unfinished, &layout::catalog_copies(&data))?;
     let vault = Vault {
-        catalog: Catalog::open(&unfinished)?,
+        catalog: begun,
         live: Live::open(&data.join("live.sqlite"))?,
         keys: Keys::new(&data),
         surroundings: Surroundings::default(),
@@ -73,8 +75,12 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     };
     let taken_up = databases::take_up_all(&vault, actor)?;
     schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
-    let mut report = RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped };
-    let message = format!("made a new catalog out of {} databases and {} backups", report.databases, report.backups);
+    let mut report =
+        RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped, taken_over };
+    report.skipped.extend(unreadable);
+    let since =
+        report.taken_over.as_ref().map(|taken| format!("; users, tokens and activity are those of {:.0}", taken.at)).unwrap_or_default();
+    let message = format!("made a new catalog out of {} databases and {} backups{since}", report.databases, report.backups);
     let event = NewEvent { actor, action: "catalog.rebuilt", result: EventResult::Ok, database: None, backup: None, job: None, message };
     activity::record(&vault, &event)?;
     // The last connection takes everything out of the -wal and removes it.
@@ -143,13 +149,6 @@ fn name_aside(catalog: &Path) -> Result<PathBuf> {
         }
         number += 1;
     }
-}
-
-fn remove_all(database: &Path) -> Result<()> {
-    SIDES.iter().try_for_each(|suffix| {
-        let path = super::beside(database, suffix);
-        fs::remove_file(&path).or_else(ignore_missing).map_err(|e| Error::io(&path, e))
-    })
 }
 
 fn size_of(path: &Path) -> Result<u64> {

@@ -37,6 +37,16 @@ pub(crate) fn issue_setup_link(vault: &Vault, base_url: &str) -> Result<String> 
     Ok(format!("{}/setup?token={token}", base_url.trim_end_matches('/')))
 }
 
+/// A secret for a link that stands in no catalog.
+pub(crate) fn new_key() -> Result<String> {
+    token::new()
+}
+
+/// What is kept of such a secret, to know it again.
+pub(crate) fn key_hash(key: &str) -> String {
+    token::hash(key)
+}
+
 /// Makes a one-time link (24 hours) by which this user sets a password, and gives back its address below the console's own.
 pub(crate) fn issue_password_link(vault: &Vault, name: &str, actor: &str) -> Result<String> {
     let token = token::new()?;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use keepstone_engine::vault;
 use serde_json::json;
 
-use super::{Context, Fault, confirm::confirm, context, values::Yes};
+use super::{Context, Fault, confirm::confirm, context, values::Yes, words};
 
 /// Make a new catalog out of the archives
 #[derive(Debug, Args)]
@@ -26,7 +26,8 @@ enum CatalogVerb {
 pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     let CatalogVerb::Rebuild { yes } = &args.verb;
     cx.out.note("Databases with their settings and schedules, and backups with pins, descriptions, checks and the trash, come back from the folder of backups.");
-    cx.out.note("Users, jobs and the activity log do not. The old catalog is kept.");
+    cx.out
+        .note("Users, tokens, finished jobs and the activity log come back from the newest copy of the catalog. The old catalog is kept.");
     confirm(cx, "catalog rebuild", *yes, "Make a new catalog?", Some("rebuild"))?;
     let report = vault::rebuild(&cx.vault_options()?, &context::actor())?;
     cx.out.result(json!({
@@ -34,7 +35,23 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
         "backup_count": report.backups,
         "kept": report.kept,
         "skipped": report.skipped,
+        "taken_over": report.taken_over.as_ref().map(|taken| json!({
+            "at": taken.at,
+            "user_count": taken.users,
+            "token_count": taken.tokens,
+            "event_count": taken.events,
+        })),
     }));
+    match &report.taken_over {
+        Some(taken) => cx.out.note(format_args!(
+            "{} users, {} tokens and {} events are those of {}: look whether everybody who is in `keepstone user list` and `token list` should be",
+            taken.users,
+            taken.tokens,
+            taken.events,
+            words::time(taken.at)
+        )),
+        None => cx.out.note("there was no copy of the catalog: make a user with `keepstone user add NAME --role admin`"),
+    }
     for skipped in &report.skipped {
         cx.out.note(format_args!("not taken up: {skipped}"));
     }

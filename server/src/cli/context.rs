@@ -17,6 +17,14 @@ use keepstone_engine::{
 
 use super::{Fault, Global, Output, environment, logs::Logs, settings::Settings, values::BackupArg};
 
+/// After a verb that changed the vault, where no `serve` or `scheduler` may run: the catalog's own daily copy. A fault takes nothing away from what was
+/// done.
+pub(crate) fn copy_catalog(vault: &Vault) {
+    if let Err(error) = vault.copy_catalog(Timestamp::now()) {
+        tracing::warn!(%error, "the catalog could not be copied; the older copies are kept");
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) global: Global,

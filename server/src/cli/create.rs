@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
         let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;
         keys::add(&vault, &password, Kdf::default(), true, &context::actor())?;
     }
-    cx.each(&databases, |database| {
+    let outcome = cx.each(&databases, |database| {
         let follow = Follow::new(cx, Verb::Create, &database.id);
         let options = CreateOptions { database: database.id.clone(), ..template.clone() };
         let outcome = create::create(&vault, &options, &follow);
@@ -131,7 +131,9 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
                 Err(fault)
             }
         }
-    })
+    });
+    context::copy_catalog(&vault);
+    outcome
 }
 
 /// The options but for the database, checked before anything is touched.

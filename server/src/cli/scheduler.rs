@@ -102,7 +102,7 @@ fn run_once(kind: Kind, cx: &Context) -> Result<(), Fault> {
     if databases.is_empty() {
         cx.out.note("no database that is not paused");
     }
-    cx.each(&databases, |database| {
+    let outcome = cx.each(&databases, |database| {
         let options = CreateOptions { kind, ..CreateOptions::new(database.id.clone(), context::actor()) };
         let follow = Follow::new(cx, Verb::Create, &database.id);
         let report = create::create(&vault, &options, &follow);
@@ -115,7 +115,9 @@ fn run_once(kind: Kind, cx: &Context) -> Result<(), Fault> {
                 Err(fault)
             }
         }
-    })
+    });
+    context::copy_catalog(&vault);
+    outcome
 }
 
 /// One unattended pass over each database: what it may remove alone, and no more.

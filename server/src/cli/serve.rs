@@ -7,10 +7,13 @@ use std::{
 };
 
 use clap::Args;
-use keepstone_engine::recheck::RecheckOptions;
+use keepstone_engine::{Error, Vault, recheck::RecheckOptions};
 
 use super::{Context, Fault, environment, settings::Written, values, variables};
-use crate::{config, http};
+use crate::{
+    config,
+    http::{self, recovery::Recovered},
+};
 
 /// Serve the console, run the schedules and the queued jobs
 #[derive(Debug, Args)]
@@ -73,11 +76,30 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     };
     let public_url = args.public_url.clone().or_else(|| variables::var("KEEPSTONE_PUBLIC_URL")).or_else(|| file.public_url.clone());
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
-    let vault = cx.vault_or_new()?;
+    let Some(vault) = vault(listen, public_url.as_deref(), cx)? else { return Ok(()) };
     keepstone_engine::keys::refuse_without_password(&vault)?;
     let demo = args.demo;
     let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks, import_roots, upload_limit_bytes };
-    http::serve(options).map_err(|error| match error.downcast::<keepstone_engine::Error>() {
+    http::serve(options).map_err(not_served)
+}
+
+/// The vault; where its catalog is damaged or lost, once there is a new one. None: told to stop before.
+fn vault(listen: SocketAddr, public_url: Option<&str>, cx: &Context) -> Result<Option<Vault>, Fault> {
+    loop {
+        match cx.vault_or_new() {
+            Err(Fault::Engine(error @ Error::CatalogDamaged { .. })) => {
+                let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, error.to_string()).map_err(not_served)?;
+                if recovered == Recovered::Stopped {
+                    return Ok(None);
+                }
+            }
+            found => return found.map(Some),
+        }
+    }
+}
+
+fn not_served(error: anyhow::Error) -> Fault {
+    match error.downcast::<Error>() {
         Ok(error) => error.into(),
         Err(error) => {
             let in_use = error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::AddrInUse);
@@ -88,7 +110,7 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
                 exit: if in_use { 5 } else { 1 },
             }
         }
-    })
+    }
 }
 
 /// The folders that the console may import from by path. One that is not there, or holds everything, is a mistake that is better told now.
@@ -103,7 +125,7 @@ fn import_roots(flags: &[PathBuf], file: &Written) -> Result<Vec<PathBuf>, Fault
     named
         .iter()
         .map(|root| {
-            let found = root.canonicalize().map_err(|error| keepstone_engine::Error::io(root, error))?;
+            let found = root.canonicalize().map_err(|error| Error::io(root, error))?;
             if !found.is_dir() || found == Path::new("/") {
                 let message = format!("the import root {} is no folder that holds backups", root.display());
                 return Err(Fault::usage(message, "Name the folder of the old backups itself."));

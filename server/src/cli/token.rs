@@ -90,6 +90,7 @@ fn create(name: &str, scopes: &[Scope], databases: &[String], expires: &str, cx:
         actor: context::actor(),
     };
     let made = tokens::create(&vault, &options)?;
+    context::copy_catalog(&vault);
     let mut result = json(&made.token, Timestamp::now());
     result["token"] = json!(made.secret);
     cx.out.result(result);
@@ -153,6 +154,7 @@ fn revoke(vault: &Vault, name: &str, yes: Yes, cx: &Context) -> Result<(), Fault
         return Err(fault);
     }
     tokens::revoke(vault, &token.name, &context::actor())?;
+    context::copy_catalog(vault);
     result["revoked"] = json!(true);
     cx.out.result(result);
     cx.out.outcome(&token.name, format_args!("revoked {}", token.name));

@@ -114,42 +114,48 @@ fn role() -> impl TypedValueParser<Value = Role> {
 
 pub(crate) fn run(args: &User, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
-    match &args.verb {
-        UserVerb::Add { name, role, password } => add(&vault, name, *role, password, cx),
-        UserVerb::Passwd { name, password } => passwd(&vault, name, password, cx),
-        UserVerb::List => list(&vault, cx),
-        UserVerb::Remove { name, yes } => remove(&vault, name, *yes, cx),
+    act(&args.verb, &vault, cx)?;
+    context::copy_catalog(&vault);
+    Ok(())
+}
+
+fn act(verb: &UserVerb, vault: &Vault, cx: &Context) -> Result<(), Fault> {
+    match verb {
+        UserVerb::Add { name, role, password } => add(vault, name, *role, password, cx),
+        UserVerb::Passwd { name, password } => passwd(vault, name, password, cx),
+        UserVerb::List => list(vault, cx),
+        UserVerb::Remove { name, yes } => remove(vault, name, *yes, cx),
         UserVerb::Role { name, role } => {
-            let user = users::set_role(&vault, name, *role, &context::actor())?;
+            let user = users::set_role(vault, name, *role, &context::actor())?;
             told(&user, format_args!("{} is {} now", user.name, user.role), cx);
             Ok(())
         }
         UserVerb::Disable { name } => {
-            let user = users::set_standing(&vault, name, Standing::Disabled, &context::actor())?;
+            let user = users::set_standing(vault, name, Standing::Disabled, &context::actor())?;
             told(&user, format_args!("{} is disabled, and signed out", user.name), cx);
             Ok(())
         }
         UserVerb::Enable { name } => {
-            let user = users::set_standing(&vault, name, Standing::Active, &context::actor())?;
+            let user = users::set_standing(vault, name, Standing::Active, &context::actor())?;
             told(&user, format_args!("{} may sign in again", user.name), cx);
             Ok(())
         }
         UserVerb::ResetFactor { name } => {
-            let user = users::user(&vault, name)?;
-            let had_one = users::remove_factor(&vault, name, &context::actor())?;
+            let user = users::user(vault, name)?;
+            let had_one = users::remove_factor(vault, name, &context::actor())?;
             let said = if had_one { "is off: the password alone lets in" } else { "was off already" };
             told(&user, format_args!("the second factor of {} {said}", user.name), cx);
             Ok(())
         }
         UserVerb::SetupLink { name: Some(name), public_url } => {
-            let path = auth::issue_password_link(&vault, name, &context::actor())?;
+            let path = auth::issue_password_link(vault, name, &context::actor())?;
             let link = format!("{}{path}", public_url.trim_end_matches('/'));
             cx.out.result(json!({ "link": link }));
             cx.out.line(&link);
             cx.out.note("It works once, for 24 hours; until then the present password stays.");
             Ok(())
         }
-        UserVerb::SetupLink { name: None, public_url } => setup_link(&vault, public_url, cx),
+        UserVerb::SetupLink { name: None, public_url } => setup_link(vault, public_url, cx),
     }
 }
 

@@ -14,6 +14,7 @@ mod host;
 mod live;
 mod pages;
 mod problem;
+pub(crate) mod recovery;
 mod router;
 mod site;
 #[cfg(test)]

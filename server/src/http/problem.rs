@@ -34,26 +34,34 @@ pub(super) fn answer(headers: &HeaderMap, error: &AppError) -> Response {
     response
 }
 
-/// A page that needs nothing of the app: it also stands where the app must not be entered. In the person's theme, with the ways on.
+/// The ways on from a refusal.
 fn page(headers: &HeaderMap, title: &str, error: &AppError) -> String {
+    let hint = if error.code == "forbidden" { "<p class=\"muted\">An admin of this console can give you another role.</p>" } else { "" };
+    let body = format!(
+        "<p>{}</p>{hint}<nav aria-label=\"Ways on\"><ul class=\"ways\"><li><a href=\"/\">Overview</a></li>\
+         <li><a href=\"/databases\">Databases</a></li><li><a href=\"/backups\">Backups</a></li>\
+         <li><a href=\"/activity\">Activity</a></li></ul></nav>",
+        escape(&error.message),
+    );
+    shell(headers, title, &body)
+}
+
+/// A page that needs nothing of the app: it also stands where the app must not be entered. In the person's theme. `body` is HTML.
+pub(super) fn shell(headers: &HeaderMap, title: &str, body: &str) -> String {
     let theme = match cookie_of(headers, "keepstone_theme") {
         Some(theme @ ("light" | "dark")) => format!(" data-theme=\"{theme}\""),
         _ => String::new(),
     };
-    let hint = if error.code == "forbidden" { "<p class=\"muted\">An admin of this console can give you another role.</p>" } else { "" };
     format!(
         "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} · Keepstone</title><link rel=\"icon\" type=\"image/svg+xml\" href=\"/pkg/favicon.svg\">\
          <link rel=\"stylesheet\" href=\"/pkg/main.css\"></head>\
          <body><main class=\"bare\"><div class=\"door\"><p class=\"door-brand\">Keepstone</p><div class=\"door-card\"><h1>{title}</h1>\
-         <p>{}</p>{hint}<nav aria-label=\"Ways on\"><ul class=\"ways\"><li><a href=\"/\">Overview</a></li>\
-         <li><a href=\"/databases\">Databases</a></li><li><a href=\"/backups\">Backups</a></li>\
-         <li><a href=\"/activity\">Activity</a></li></ul></nav></div></div></main></body></html>",
-        escape(&error.message),
+         {body}</div></div></main></body></html>"
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -222,7 +222,11 @@ fn a_damaged_catalog_is_rebuilt() {
     fs::write(&catalog, "damaged").unwrap();
     host.fails(&["list"], "catalog_damaged", 4);
     host.fails(&["catalog", "rebuild"], "not_confirmed", 7);
-    assert_eq!(host.results(&["catalog", "rebuild", "--yes"])[0]["backup_count"], 1);
+    let report = &host.results(&["catalog", "rebuild", "--yes"])[0];
+    assert_eq!(report["backup_count"], 1);
+    assert_eq!((report["taken_over"]["user_count"].as_u64(), report["skipped"].as_array().map(Vec::len)), (Some(0), Some(0)), "{report}");
+    let made = host.results(&["activity"]).iter().filter(|event| event["action"] == "backup.created").count();
+    assert_eq!(made, 1, "the log of before is here");
     nothing_is_lost(&host, &id);
     host.create(&["shop"]);
 }

@@ -60,6 +60,49 @@ fn it_serves_beside_the_command_line_and_stops_when_told_to() {
 }
 
 #[test]
+fn with_a_damaged_catalog_it_offers_a_new_one_and_goes_on() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 10));
+    host.ok(&["db", "add", "shop.db"]);
+    host.create(&["shop"]);
+    std::fs::write(host.path("login.txt"), "a correct horse, a battery").unwrap();
+    host.ok(&["user", "add", "ann", "--role", "admin", "--password-file", "login.txt"]);
+    for side in ["", "-wal", "-shm"] {
+        std::fs::write(host.path(&format!("keepstone-data/catalog.sqlite{side}")), "damaged").unwrap();
+    }
+    let mut child = host.command(&["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let link = lines.find(|line| line.contains("/recovery?key=")).unwrap();
+    let (address, path) = link.trim().strip_prefix("http://").unwrap().split_at(link.trim()[7..].find('/').unwrap());
+    let key = path.rsplit_once('?').unwrap().1;
+    let page =
+        |path: &str| send(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"));
+    let post = |body: &str| {
+        let head =
+            format!("POST /recovery HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded");
+        send(address, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    };
+
+    for path in ["/", "/login", "/recovery", "/recovery?key=00", "/api/v1/backups"] {
+        let answer = page(path);
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("catalog") && !answer.contains("<form"), "{path}: {answer}");
+    }
+    assert!(get(address, "/api/v1/backups").contains(r#""code":"catalog_damaged""#));
+    assert!(post("key=00").starts_with("HTTP/1.1 503"), "not without the link");
+    assert!(page(path).contains("<form"));
+    // A page of another site cannot reach it under a name of its own.
+    assert!(send(address, &format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")).starts_with("HTTP/1.1 421"));
+    let made = post(key);
+    assert!(made.starts_with("HTTP/1.1 200") && made.contains("1 backup") && made.contains("1 user,"), "{made}");
+
+    // The console comes up in its place, on another port here, for none was named.
+    let address = lines.find_map(|line| Some(line.strip_prefix("Keepstone is listening on http://")?.to_owned())).unwrap();
+    assert!(get(&address, "/readyz").starts_with("HTTP/1.1 200"));
+    assert_eq!(host.results(&["user", "list"])[0]["name"], "ann");
+    stop(child);
+}
+
+#[test]
 fn it_protects_the_database_of_the_environment_as_that_says() {
     let host = Host::new();
     drop(shop(&host.path("shop.db"), 10));

@@ -33,7 +33,7 @@ fn steps_are_taken_once_and_from_where_a_catalog_stands() {
     let count = |c: &Connection, sql: &str| c.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     let mut c = Connection::open(&path).unwrap();
     for upto in [2, 2, 3] {
-        assert!(schema::migrate_by(&mut c, &steps[..upto]).is_ok());
+        assert!(schema::migrate_by(&mut c, &steps[..upto], schema::Before::Kept).is_ok());
     }
     assert_eq!(count(&c, "SELECT count(*) + sum(y) FROM a"), 3);
     // What an older version had stays beside it, whole and private.
@@ -44,11 +44,11 @@ fn steps_are_taken_once_and_from_where_a_catalog_stands() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "one copy, and nothing unfinished");
     // A step that fails leaves the version before it, whole.
     let failing = [steps.as_slice(), &["CREATE TABLE b (x)", "no sql"]].concat();
-    assert!(schema::migrate_by(&mut c, &failing).is_err());
+    assert!(schema::migrate_by(&mut c, &failing, schema::Before::Kept).is_err());
     assert_eq!(count(&c, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
     assert_eq!(count(&c, "PRAGMA user_version"), 3);
     // A newer one is not touched.
-    let newer = schema::migrate_by(&mut c, &steps[..1]).map_err(|stop| stop.into_error(&path));
+    let newer = schema::migrate_by(&mut c, &steps[..1], schema::Before::Kept).map_err(|stop| stop.into_error(&path));
     assert!(matches!(newer, Err(Error::VaultTooNew { found: 3, known: 1, .. })));
 }
 
