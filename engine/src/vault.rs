@@ -52,6 +52,13 @@ pub struct VaultOptions {
     pub mode: OpenMode,
 }
 
+impl VaultOptions {
+    /// Where the catalog of this vault lies, whether or not there is one that can be used.
+    pub fn catalog_path(&self) -> PathBuf {
+        self.data.join(crate::layout::CATALOG)
+    }
+}
+
 /// An open vault. Cheap to share behind an `Arc`; several processes may have the same vault open at once.
 #[derive(Debug)]
 pub struct Vault {

@@ -75,7 +75,7 @@ async fn run(options: VaultOptions, listen: SocketAddr, public_url: Option<&str>
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let site = Site::new(listener.local_addr()?, public_url)?;
     let key = auth::new_key()?;
-    let catalog = options.data.join("catalog.sqlite");
+    let catalog = options.catalog_path();
     let fault = sentence(&fault);
     let recovery =
         Arc::new(Recovery { options, fault: fault.clone(), key_hash: auth::key_hash(&key), made: Mutex::new(false), done: Notify::new() });
