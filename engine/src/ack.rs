@@ -63,10 +63,10 @@ fn acknowledge_one(vault: &Vault, backup: &Backup, options: &AckOptions) -> Resu
     notes::update(vault, id, |notes| {
         // The doubt may stand in the metadata only, of a process that died before it wrote notes.
         notes.suspect.clone_from(&backup.suspect);
-        notes.suspect_cause = backup.suspect_cause;
+        notes.suspect_cause = backup.suspect_cause.unwrap_or_default();
         notes.acknowledged = Some(word.clone());
     })?;
-    let what = match backup.suspect_cause {
+    let what = match backup.suspect_cause.unwrap_or_default() {
         SuspectCause::Damage => "it stays suspect, and holds no older one any more",
         SuspectCause::Loss => "it counts like any other now",
     };

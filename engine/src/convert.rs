@@ -120,7 +120,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     drop((plain, archive));
 
     let suspect = old.suspect.clone();
-    let loss = (old.suspect_cause == SuspectCause::Loss).then(|| suspect.clone()).flatten();
+    let loss = (old.suspect_cause == Some(SuspectCause::Loss)).then(|| suspect.clone()).flatten();
     let take_options = TakeOptions {
         database: &database,
         form,
@@ -160,7 +160,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
             }
             facts.source = metadata.source.clone();
             facts.migration_version.clone_from(&metadata.migration_version);
-            facts.suspect = suspect.clone().filter(|_| old.suspect_cause == SuspectCause::Damage).or(facts.suspect);
+            facts.suspect = suspect.clone().filter(|_| old.suspect_cause == Some(SuspectCause::Damage)).or(facts.suspect);
             Ok(facts)
         },
         monitor,

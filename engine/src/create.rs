@@ -169,7 +169,7 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
     };
     let mut events = Vec::new();
     if let Some(why) = &backup.suspect {
-        let (result, what) = match backup.suspect_cause {
+        let (result, what) = match backup.suspect_cause.unwrap_or_default() {
             SuspectCause::Damage => (EventResult::Failed, "the source is damaged"),
             SuspectCause::Loss => (EventResult::Warning, "the source lacks what an earlier backup had"),
         };
@@ -217,7 +217,7 @@ fn outcome(report: &CreateReport) -> String {
     match backup.verdict() {
         Verdict::Good => format!("backed up {made}, {packed}, read back and checked"),
         Verdict::Suspect => {
-            let what = match backup.suspect_cause {
+            let what = match backup.suspect_cause.unwrap_or_default() {
                 SuspectCause::Damage => "is damaged",
                 SuspectCause::Loss => "lacks what an earlier backup had",
             };

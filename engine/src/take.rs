@@ -165,12 +165,12 @@ fn write_and_publish(
     }
     durable::publish(staged, &target)?;
     // From here on the backup exists, whatever happens to this process.
-    let suspect_cause = suspect.as_ref().map(|(_, cause)| *cause).unwrap_or_default();
+    let suspect_cause = suspect.as_ref().map(|(_, cause)| *cause);
     let suspect = suspect.map(|(why, _)| why);
     notes::update(vault, id, |notes| {
         notes.pinned = options.pin;
         notes.suspect.clone_from(&suspect);
-        notes.suspect_cause = suspect_cause;
+        notes.suspect_cause = suspect_cause.unwrap_or_default();
         notes.proofs.extend(proof.clone());
     })?;
     let backup = Backup {
@@ -314,11 +314,13 @@ pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, encryption: Encrypti
 }
 
 /// Why the source was in doubt, and of which sort: the notes know more than the metadata, which was written before the archive was proven.
-pub(crate) fn doubt(metadata: &Metadata, notes: Option<&Notes>) -> (Option<String>, SuspectCause) {
-    match notes.filter(|notes| notes.suspect.is_some()) {
+pub(crate) fn doubt(metadata: &Metadata, notes: Option<&Notes>) -> (Option<String>, Option<SuspectCause>) {
+    let (why, cause) = match notes.filter(|notes| notes.suspect.is_some()) {
         Some(notes) => (notes.suspect.clone(), notes.suspect_cause),
         None => (metadata.suspect.clone(), metadata.suspect_cause.unwrap_or_default()),
-    }
+    };
+    let cause = why.is_some().then_some(cause);
+    (why, cause)
 }
 
 fn discard(staged: &Path) {

@@ -274,9 +274,9 @@ pub struct Backup {
     pub pinned: bool,
     /// Why the source was in doubt, if it was.
     pub suspect: Option<String>,
-    /// What sort of doubt; says nothing where there is none.
+    /// What sort of doubt; none where there is none.
     #[serde(default)]
-    pub suspect_cause: SuspectCause,
+    pub suspect_cause: Option<SuspectCause>,
     /// Who took note of the doubt. Until then it holds every older good backup.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
@@ -305,7 +305,7 @@ impl Backup {
     /// The verdict, first that fits: suspect, bad, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one. What no
     /// known password opens cannot be restored, so it is not good.
     pub fn verdict(&self) -> Verdict {
-        if self.suspect.is_some() && (self.suspect_cause == SuspectCause::Damage || self.acknowledged.is_none()) {
+        if self.suspect.is_some() && (self.suspect_cause != Some(SuspectCause::Loss) || self.acknowledged.is_none()) {
             Verdict::Suspect
         } else if self.proof.as_ref().is_some_and(Proof::failed) {
             Verdict::Bad
@@ -382,7 +382,7 @@ pub(crate) fn example() -> Backup {
         tags: Vec::new(),
         pinned: false,
         suspect: None,
-        suspect_cause: SuspectCause::Damage,
+        suspect_cause: None,
         acknowledged: None,
         original_size_bytes: 1,
         archive_size_bytes: 1,
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn a_suspect_backup_holds_the_older_good_ones_until_someone_took_note() {
         let ack = || Some(Acknowledgement { at: Timestamp::UNIX_EPOCH, by: "alice".into(), reason: String::new() });
-        let suspect = |cause| Backup { suspect: Some("table a is empty".into()), suspect_cause: cause, ..good(2) };
+        let suspect = |cause| Backup { suspect: Some("table a is empty".into()), suspect_cause: Some(cause), ..good(2) };
         for cause in [SuspectCause::Damage, SuspectCause::Loss] {
             let all = |middle: Backup| [good(1), middle, good(3)];
             let held = |all: &[Backup]| all.iter().map(|b| held_by(b, all).map(|by| by.sequence)).collect::<Vec<_>>();

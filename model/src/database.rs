@@ -219,7 +219,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
     }
     if let Some(backup) = situation.suspect {
         let why = backup.suspect.as_deref().unwrap_or("its source was in doubt");
-        concerns.push(match backup.suspect_cause {
+        concerns.push(match backup.suspect_cause.unwrap_or_default() {
             SuspectCause::Damage => Concern {
                 reason: format!("the newest backup is of a damaged database: {why}"),
                 advice: "Restore the newest good backup, then make a new one. Until somebody acknowledges this one, no older good backup is removed."
@@ -314,7 +314,7 @@ mod tests {
                 };
                 let backup = crate::backup::Backup {
                     suspect: Some("table a is empty".into()),
-                    suspect_cause: SuspectCause::Loss,
+                    suspect_cause: Some(SuspectCause::Loss),
                     ..crate::backup::example()
                 };
                 let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));

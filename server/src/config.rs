@@ -53,7 +53,7 @@ impl Environment {
     fn protect_one(&self, vault: &Vault, location: &str) -> Result<DatabaseId> {
         let first = match &self.cron {
             Some(cron) => FirstSchedules { cron: Some(cron.clone()), ..FirstSchedules::of(Preset::Cron) },
-            None => FirstSchedules::of(Preset::Standard),
+            None => FirstSchedules::usual(),
         };
         let options =
             AddDatabaseOptions { location: location.to_owned(), name: None, schedules: Some(first), actor: ENVIRONMENT.to_owned() };

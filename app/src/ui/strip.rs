@@ -142,7 +142,7 @@ mod on_the_server {
                 tags: Vec::new(),
                 pinned: false,
                 suspect: None,
-                suspect_cause: keepstone_model::backup::SuspectCause::Damage,
+                suspect_cause: None,
                 acknowledged: None,
                 original_size_bytes: 0,
                 archive_size_bytes: 0,

@@ -26,7 +26,7 @@ fn suspect(vault: &Vault, of: &DatabaseId, time: &str, cause: SuspectCause) -> B
         .catalog()
         .change_backup(&backup.id, |backup| {
             backup.suspect = Some("table a is empty".to_owned());
-            backup.suspect_cause = cause;
+            backup.suspect_cause = Some(cause);
         })
         .unwrap();
     databases::update_latest_link(vault, of).unwrap();

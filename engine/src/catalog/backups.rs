@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Encryption, SuspectCause, Verdict},
+    backup::{Backup, BackupState, Encryption, Verdict},
     id::{BackupId, DatabaseId, JobId, Kind},
     import::sequence_of,
 };
@@ -67,7 +67,7 @@ impl Catalog {
                 tags: tags.to_vec(),
                 pinned: false,
                 suspect: None,
-                suspect_cause: SuspectCause::default(),
+                suspect_cause: None,
                 acknowledged: None,
                 original_size_bytes: 0,
                 archive_size_bytes: 0,
@@ -385,7 +385,7 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
         ":tags": to_json(&backup.tags),
         ":pinned": backup.pinned,
         ":suspect": backup.suspect,
-        ":suspect_cause": to_word(&backup.suspect_cause),
+        ":suspect_cause": to_word(&backup.suspect_cause.unwrap_or_default()),
         ":acknowledged": backup.acknowledged.as_ref().map(to_json),
         ":original_size_bytes": backup.original_size_bytes,
         ":archive_size_bytes": backup.archive_size_bytes,
@@ -417,7 +417,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Backup, rusqlite::Error> {
         tags: json(row, "tags")?,
         pinned: row.get("pinned")?,
         suspect: row.get("suspect")?,
-        suspect_cause: word(row, "suspect_cause")?,
+        suspect_cause: row.get::<_, Option<String>>("suspect")?.is_some().then(|| word(row, "suspect_cause")).transpose()?,
         acknowledged: maybe_json(row, "acknowledged")?,
         original_size_bytes: row.get("original_size_bytes")?,
         archive_size_bytes: row.get("archive_size_bytes")?,

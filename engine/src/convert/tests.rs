@@ -121,7 +121,8 @@ fn what_must_stay_is_refused_and_as_it_was() {
         shop.vault.catalog().put_backup(&old).unwrap();
         error
     };
-    let suspect = refused(&|backup| backup.suspect = Some("table a is empty".to_owned()));
+    let doubt = (Some("table a is empty".to_owned()), Some(SuspectCause::Loss));
+    let suspect = refused(&|backup| (backup.suspect, backup.suspect_cause) = doubt.clone());
     assert_eq!((suspect.code(), suspect.kind().exit_code()), ("convert_refused", 7));
     assert!(refused(&|backup| backup.state = BackupState::Missing).to_string().contains("missing"));
     let trashed = |backup: &mut Backup| backup.state = BackupState::Trashed;

@@ -79,7 +79,7 @@ impl LeftDatabase {
 pub(super) enum Choice {
     New(DatabaseId),
     /// The folder was left by a database of the same location.
-    TakenUp(Box<Database>),
+    TakenUp(Box<LeftDatabase>),
 }
 
 /// Chooses the id: the wished one if its folder is free or of this location, else the folder that is of this location, else a free slug.
@@ -89,7 +89,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         return match left_in(vault, id)? {
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
-            Left::Database(left) if left.database.location == location => Ok(Choice::TakenUp(Box::new(left.database))),
+            Left::Database(left) if left.database.location == location => Ok(Choice::TakenUp(left)),
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
@@ -101,7 +101,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         if let Left::Database(left) = left_in(vault, &id)?
             && left.database.location == location
         {
-            return Ok(Choice::TakenUp(Box::new(left.database)));
+            return Ok(Choice::TakenUp(left));
         }
     }
     let taken =

@@ -53,7 +53,8 @@ pub struct AddDatabaseOptions {
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstSchedules {
-    pub preset: Preset,
+    /// None: the standard one; but a database that was here before goes on with the schedules that it had.
+    pub preset: Option<Preset>,
     /// For [`Preset::Cron`].
     pub cron: Option<String>,
     /// The host's where it is not said.
@@ -63,11 +64,20 @@ pub struct FirstSchedules {
 impl FirstSchedules {
     /// In the host's zone.
     pub fn of(preset: Preset) -> Self {
-        Self { preset, cron: None, time_zone: None }
+        Self { preset: Some(preset), cron: None, time_zone: None }
+    }
+
+    /// What a database gets of which nothing was said.
+    pub fn usual() -> Self {
+        Self { preset: None, cron: None, time_zone: None }
+    }
+
+    fn preset(&self) -> Preset {
+        self.preset.unwrap_or(Preset::Standard)
     }
 
     fn rows(&self, database: &DatabaseId, now: Timestamp) -> Result<Vec<ScheduleRow>> {
-        let schedules = schedules::preset_schedules(self.preset, self.time_zone.as_deref(), self.cron.as_deref(), now)?;
+        let schedules = schedules::preset_schedules(self.preset(), self.time_zone.as_deref(), self.cron.as_deref(), now)?;
         schedules.iter().map(|schedule| schedules::new_row(database, schedule, now)).collect()
     }
 }
@@ -97,11 +107,11 @@ pub struct DatabaseStatus {
 }
 
 /// Opens the database once to see that it is one, and writes it down. Adding a location that is there already gives back the present one. A
-/// folder that a removed database left is taken up again, with the uid and the archives in it, if it is of the same location.
+/// folder that a removed database left is taken up again, with the uid, the settings and the archives in it, if it is of the same location.
 pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Database> {
     if let Some(first) = &options.schedules {
         // Before anything is made: what cannot be read refuses the whole.
-        schedules::preset_schedules(first.preset, first.time_zone.as_deref(), first.cron.as_deref(), Timestamp::now())?;
+        schedules::preset_schedules(first.preset(), first.time_zone.as_deref(), first.cron.as_deref(), Timestamp::now())?;
     }
     let environment = vault.surroundings().get();
     let place = Location::of(&options.location, &environment)?;
@@ -125,8 +135,12 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let choice = folder::choose(vault, location, wished.as_ref(), &stem)?;
     // One that was here before keeps the settings it had.
     let is_new = matches!(choice, folder::Choice::New(_));
+    let mut kept = None;
     let left = match choice {
-        folder::Choice::TakenUp(left) => *left,
+        folder::Choice::TakenUp(left) => {
+            kept = left.schedules(now);
+            left.database
+        }
         folder::Choice::New(id) => Database {
             id,
             uid: folder::random_uid()?,
@@ -147,9 +161,12 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let mut database = Database { added_at: now, ..left };
     let mut schedules = Vec::new();
     if let Some(first) = &options.schedules {
-        schedules = first.rows(&database.id, now)?;
+        schedules = match kept.filter(|_| first.preset.is_none()) {
+            Some(kept) => kept,
+            None => first.rows(&database.id, now)?,
+        };
         if is_new {
-            (database.retention, database.auto_recovery) = (first.preset.retention(), first.preset.auto_recovery());
+            (database.retention, database.auto_recovery) = (first.preset().retention(), first.preset().auto_recovery());
         }
     }
     // The folder first: if the process dies here, the next attempt finds the uid there and takes it up. A row first could make archives whose

@@ -1,7 +1,7 @@
 //! Taking up everything that the backups folder holds, for a catalog that is made anew.
 
 use jiff::Timestamp;
-use keepstone_model::{id::DatabaseId, schedule::Preset};
+use keepstone_model::id::DatabaseId;
 
 use super::{FirstSchedules, event, folder, update_latest_link};
 use crate::{Error, Result, Vault, catalog::rounded};
@@ -24,7 +24,7 @@ pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
         let (database, id) = (&left.database, left.database.id.clone());
         let taken = (|| {
             // A file of a version that kept no schedules there leaves the default ones.
-            let schedules = left.schedules(now).map_or_else(|| FirstSchedules::of(Preset::Standard).rows(&id, now), Ok)?;
+            let schedules = left.schedules(now).map_or_else(|| FirstSchedules::usual().rows(&id, now), Ok)?;
             let adopted = folder::archives(vault, database)?;
             let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.backups.len());
             let event = event("database.added", actor, &id, message);

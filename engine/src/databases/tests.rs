@@ -148,6 +148,27 @@ fn what_a_removed_database_leaves_is_taken_up_again() {
 }
 
 #[test]
+fn a_removed_database_comes_back_with_its_schedules_unless_others_are_said() {
+    let f = vault();
+    let path = live(&f.dir, "shop.db");
+    let usual = |first| AddDatabaseOptions { schedules: Some(first), ..options(path.to_str().unwrap()) };
+    let triggers = || f.vault.catalog().schedules(None).unwrap().into_iter().map(|row| row.schedule.trigger).collect::<Vec<_>>();
+    let shop = add_database(&f.vault, &usual(FirstSchedules::of(Preset::HalfDaily))).unwrap().id;
+    let own = triggers();
+    let again = |first| {
+        remove_database(&f.vault, &shop, "alice").unwrap();
+        add_database(&f.vault, &usual(first)).unwrap();
+        triggers()
+    };
+    assert_eq!(again(FirstSchedules::usual()), own);
+    assert_ne!(again(FirstSchedules::of(Preset::Standard)), own);
+    for row in f.vault.catalog().schedules(None).unwrap() {
+        crate::schedules::remove(&f.vault, row.number, "alice", jiff::Timestamp::now()).unwrap();
+    }
+    assert_eq!(again(FirstSchedules::usual()), [], "it had none");
+}
+
+#[test]
 fn what_a_row_says() {
     let f = vault();
     let shop = testing::database(&f.vault, "shop").id;

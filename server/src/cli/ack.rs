@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Ack, cx: &Context) -> Result<(), Fault> {
     cx.out.result(json!(TakenNote::from(&report)));
     let so = match report.backup.verdict() {
         Verdict::Good => "it counts as good now",
-        _ if report.backup.suspect_cause == SuspectCause::Damage => "it stays suspect, and holds no older backup any more",
+        _ if report.backup.suspect_cause == Some(SuspectCause::Damage) => "it stays suspect, and holds no older backup any more",
         _ => "it holds no older backup any more",
     };
     let sentence = match report.acknowledged.len() {

@@ -246,7 +246,7 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: Option<bool>, c
         Some(Fault::Here {
             code: "suspect",
             message: format!("the source of {} is suspect: {why}", backup.id),
-            hint: Some(match backup.suspect_cause {
+            hint: Some(match backup.suspect_cause.unwrap_or_default() {
                 SuspectCause::Damage => "The backup was kept, but it does not count as good. Look at the database now.".to_owned(),
                 SuspectCause::Loss => format!(
                     "The backup was kept, but it does not count as good. If this was meant: `keepstone ack {}`; if not, restore an older one.",

@@ -55,9 +55,9 @@ enum DbVerb {
         /// PostgreSQL: a file with the URL of a role that may make and rename databases, for restores
         #[arg(long, value_name = "F")]
         admin_url_file: Option<std::path::PathBuf>,
-        /// Its first schedules, with the retention and the recovery that go with them (`keepstone schedule preset` shows all)
-        #[arg(long, value_name = "NAME", default_value = "standard", value_parser = super::schedule::preset())]
-        preset: Preset,
+        /// Its first schedules, with the retention and the recovery that go with them (`keepstone schedule preset` shows all) [default: standard; of a database that was removed, those that it had]
+        #[arg(long, value_name = "NAME", value_parser = super::schedule::preset())]
+        preset: Option<Preset>,
         /// The times of --preset cron, e.g. '0 14 * * *'
         #[arg(long, value_name = "CRON")]
         cron: Option<String>,
@@ -135,7 +135,9 @@ enum DbVerb {
 pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
     match &args.verb {
         DbVerb::Add { location, name, url_file, admin_url_file, preset, cron, zone, no_schedule } => {
-            let first = FirstSchedules { preset: *preset, cron: cron.clone(), time_zone: zone.clone() };
+            // A cron or a zone is said of schedules that begin anew.
+            let preset = preset.or((cron.is_some() || zone.is_some()).then_some(Preset::Standard));
+            let first = FirstSchedules { preset, cron: cron.clone(), time_zone: zone.clone() };
             add(location.as_deref(), name.as_deref(), (url_file.as_deref(), admin_url_file.as_deref()), (!no_schedule).then_some(first), cx)
         }
         DbVerb::List => list(cx),

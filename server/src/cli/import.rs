@@ -107,7 +107,7 @@ fn target(db: Option<&str>, cx: &Context) -> Result<(Vault, Database), Fault> {
                 let options = databases::AddDatabaseOptions {
                     location: location.to_owned(),
                     name: None,
-                    schedules: Some(databases::FirstSchedules::of(keepstone_engine::model::schedule::Preset::Standard)),
+                    schedules: Some(databases::FirstSchedules::usual()),
                     actor: context::actor(),
                 };
                 let database = databases::add_database(&vault, &options)?;

@@ -34,6 +34,7 @@ mod password;
 mod pin;
 mod plan;
 mod progress;
+mod ready;
 mod restore;
 mod retention;
 pub(crate) mod run;

@@ -3,23 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use jiff::Timestamp;
 use keepstone_engine::{
-    Error, Vault,
+    Error,
     cleanup::{self, CleanupOptions},
     create::{self, CreateOptions},
     databases,
-    model::{human, id::Kind, job::Verb, retention::Manual},
+    model::{id::Kind, job::Verb, retention::Manual},
     scheduler::{Firing, Scheduler as Running, SchedulerOptions},
-    schedules,
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, create as create_verb, environment, progress::Follow, schedule, words};
+use super::{Context, Fault, context, create as create_verb, environment, progress::Follow, ready, words};
 use crate::{config, worker::recover_at_start};
 
-/// How many of the next runs a test shows of each schedule.
-const NEXT: usize = 3;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Run the schedules and the queued jobs, without the console
@@ -48,7 +44,7 @@ pub(crate) fn run(args: &Scheduler, cx: &Context) -> Result<(), Fault> {
         Some("weekly") => run_once(Kind::Weekly, cx),
         Some("monthly") => run_once(Kind::Monthly, cx),
         Some(_) => run_once(Kind::Daily, cx),
-        None if args.test => test(environment.firing, cx),
+        None if args.test => ready::test(&environment, cx),
         None => keep_running(&environment, cx),
     }
 }
@@ -146,80 +142,4 @@ fn clean_up_once(cx: &Context) -> Result<(), Fault> {
         cx.out.result(json!({ "ok": true, "database": database.id, "removed": removed, "freed_bytes": report.freed_bytes }));
         Ok(())
     })
-}
-
-fn test(firing: Firing, cx: &Context) -> Result<(), Fault> {
-    let vault = cx.vault()?;
-    let now = Timestamp::now();
-    let mut problems = Vec::new();
-    if firing == Firing::Off {
-        problems.push("BACKUP_ENABLED is off: no schedule would run".to_owned());
-    }
-    let free_bytes = keepstone_engine::durable::free_bytes(vault.backups_dir())?;
-    cx.out.line(format_args!("backups go to {}, {} free", vault.backups_dir().display(), human::bytes(free_bytes)));
-    let all = databases::statuses(&vault, now)?;
-    if all.is_empty() {
-        problems.push("no database is protected: `keepstone db add LOCATION`".to_owned());
-    }
-    for status in &all {
-        test_one(&vault, status, free_bytes, now, &mut problems, cx)?;
-    }
-    if problems.is_empty() {
-        cx.out.line("everything is ready");
-        return Ok(());
-    }
-    for problem in &problems {
-        cx.out.note(format_args!("✖ {problem}"));
-    }
-    Err(Fault::Here {
-        code: "not_ready",
-        message: format!("{} {} found", problems.len(), if problems.len() == 1 { "problem was" } else { "problems were" }),
-        hint: None,
-        exit: 1,
-    })
-}
-
-fn test_one(
-    vault: &Vault,
-    status: &databases::DatabaseStatus,
-    free_bytes: u64,
-    now: Timestamp,
-    problems: &mut Vec<String>,
-    cx: &Context,
-) -> Result<(), Fault> {
-    let database = &status.database;
-    let mut found = Vec::new();
-    if let Err(error) = databases::probe(vault, database) {
-        found.push(format!("{}: {error}", database.id));
-    }
-    if status.size_bytes.is_some_and(|size| size > free_bytes) {
-        found.push(format!("{}: the disk of the backups has less room than the database is large", database.id));
-    }
-    let schedules = schedules::list(vault, Some(&database.id), now)?;
-    if schedules.is_empty() {
-        found.push(format!("{}: it has no schedule", database.id));
-    }
-    let paused = if database.paused { " (paused)" } else { "" };
-    cx.out.line(format_args!("{}{paused}: {}", database.id, database.location));
-    let mut values = Vec::new();
-    for schedule in &schedules {
-        let mut value = schedule::json(schedule);
-        cx.out.line(format_args!("  {}", schedule::line(schedule)));
-        match schedules::preview_number(vault, schedule.number, NEXT, now) {
-            Ok(preview) => {
-                if schedule.next_run_at.is_some() {
-                    for run in &preview.runs {
-                        let note = run.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
-                        cx.out.line(format_args!("    {}{note}", run.local));
-                    }
-                }
-                value["next_runs"] = preview.runs.iter().map(|run| json!({ "at": run.at, "local": run.local, "note": run.note })).collect();
-            }
-            Err(error) => found.push(format!("{}: schedule {}: {error}", database.id, schedule.number)),
-        }
-        values.push(value);
-    }
-    cx.out.result(json!({ "database": database.id, "paused": database.paused, "schedules": values, "problems": found }));
-    problems.append(&mut found);
-    Ok(())
 }

@@ -343,3 +343,28 @@ fn a_clock_that_goes_back_over_a_run_takes_it_once() {
     eventually("the next one is", || kinds(&host) == ["daily", "daily"]);
     assert_eq!(stop(child).status.code(), Some(0));
 }
+
+#[test]
+fn a_test_goes_by_the_environment_and_makes_nothing() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 10));
+    let test = || {
+        let mut command = host.command(&["scheduler", "--test", "--json"]);
+        command.envs([("DATABASE_URL", "sqlite:///shop.db"), ("BACKUP_SCHEDULE", "0 14 * * *")]);
+        let output = command.output().unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), document["results"].clone())
+    };
+    let (exit, results) = test();
+    assert_eq!((exit, results[0]["database"].as_str()), (Some(0), Some("shop")), "{results}");
+    assert_eq!(results[0]["schedules"][0]["cron"], "0 14 * * *", "{results}");
+    assert!(!host.path("keepstone-data").exists(), "a look makes no vault");
+    // Beside what the vault protects already.
+    drop(shop(&host.path("other.db"), 10));
+    host.ok(&["db", "add", "other.db"]);
+    let (exit, results) = test();
+    assert_eq!((exit, results.as_array().map(Vec::len)), (Some(0), Some(2)), "{results}");
+    assert_eq!(host.results(&["db", "list"]).len(), 1);
+    std::fs::remove_file(host.path("shop.db")).unwrap();
+    assert_ne!(test().0, Some(0), "a database that is not there");
+}

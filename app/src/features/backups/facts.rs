@@ -239,7 +239,7 @@ fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZon
         })
     });
     let older = of_database.iter().filter(|other| other.sequence < backup.sequence && other.holds()).count() as u64;
-    Some(Doubt { why, damage: backup.suspect_cause == SuspectCause::Damage, acknowledged, older })
+    Some(Doubt { why, damage: backup.suspect_cause == Some(SuspectCause::Damage), acknowledged, older })
 }
 
 fn fact_groups(found: &backups::BackupDetail, row: &BackupRow, vault: &Vault) -> Vec<(String, Vec<FactLine>)> {

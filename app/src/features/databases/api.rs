@@ -132,6 +132,8 @@ pub async fn add_database(
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     let schedules = match preset.as_str() {
         "" => None,
+        // What the form begins with: one that was here before goes on with what it had.
+        "standard" => Some(FirstSchedules::usual()),
         name => Some(FirstSchedules::of(name.parse()?)),
     };
     let actor = person.name;

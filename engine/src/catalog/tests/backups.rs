@@ -24,7 +24,7 @@ fn a_row_comes_back_as_it_went_in() {
         tags: vec!["a".to_owned(), "b, c".to_owned()],
         pinned: true,
         suspect: Some("lost a table".to_owned()),
-        suspect_cause: SuspectCause::Loss,
+        suspect_cause: Some(SuspectCause::Loss),
         acknowledged: Some(Acknowledgement { at: at("2026-11-20T05:00:00.001Z"), by: "alice".to_owned(), reason: "meant".to_owned() }),
         original_size_bytes: 1 << 40,
         archive_size_bytes: 5,

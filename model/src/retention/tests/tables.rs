@@ -2,7 +2,7 @@
 
 use super::{at, good};
 use crate::{
-    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof, SuspectCause, Verdict, delete_refusal},
+    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof, Verdict, delete_refusal},
     id::{BackupId, Kind},
     retention::{
         Candidate, Circumstances, CountBy, FLOOR, Manual, Obstacle, Pass, PolicyText, Rate, RetentionPolicy, clock_anomaly, forecast,
@@ -416,7 +416,7 @@ fn backup(sequence: i64, kind: Kind) -> Backup {
         tags: Vec::new(),
         pinned: false,
         suspect: None,
-        suspect_cause: SuspectCause::default(),
+        suspect_cause: None,
         acknowledged: None,
         original_size_bytes: 1,
         archive_size_bytes: 1,

@@ -81,7 +81,9 @@ async fn add(State(api): State<Api>, caller: Caller, Body(new): Body<NewDatabase
             Some("none") if new.cron.is_none() && new.time_zone.is_none() => None,
             Some("none") => return Err(Problem::invalid("preset", "Without a schedule there is neither a cron nor a time zone.")),
             preset => {
-                let preset = preset.map_or(Ok(Preset::Standard), str::parse)?;
+                // A cron of its own, or a zone, is said of schedules that begin anew.
+                let said = preset.map(str::parse).transpose()?;
+                let preset = if new.cron.is_some() || new.time_zone.is_some() { said.or(Some(Preset::Standard)) } else { said };
                 Some(FirstSchedules { preset, cron: new.cron, time_zone: new.time_zone })
             }
         };
