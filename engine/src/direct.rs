@@ -21,8 +21,8 @@ use rustix::{
 
 /// Addresses, lengths and offsets are multiples of this: no disk of today asks for more.
 const ALIGNMENT: usize = 4096;
-/// So much goes to the disk at once.
-const CHUNK_BYTES: usize = 1 << 20;
+/// So much goes to the disk, or comes from it, at once.
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
 /// Memory for one chunk, aligned.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(crate) struct DirectFile {
     file: File,
     chunk: Chunk,
     filled: usize,
+    /// How much the kernel took.
+    passed_on: u64,
     direct: bool,
 }
 
@@ -61,7 +63,12 @@ impl DirectFile {
     /// Takes an empty file, open for writing.
     pub(crate) fn new(file: File) -> Self {
         let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok();
-        Self { file, chunk: Chunk::new(), filled: 0, direct }
+        Self { file, chunk: Chunk::new(), filled: 0, passed_on: 0, direct }
+    }
+
+    /// How many bytes of the file have been handed to the kernel, in order from its beginning. A seek does not count.
+    pub(crate) fn passed_on_bytes(&self) -> u64 {
+        self.passed_on
     }
 
     /// The file, with everything that was written handed to the kernel; not yet fsynced. From here on it is an ordinary file.
@@ -96,6 +103,7 @@ impl DirectFile {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     from += written;
+                    self.passed_on += written as u64;
                     // A disk that is filling up takes less: the rest would not be aligned any more.
                     if !written.is_multiple_of(ALIGNMENT) {
                         self.indirect()?;

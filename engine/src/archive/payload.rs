@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Write},
     path::Path,
     sync::Arc,
+    thread::ScopedJoinHandle,
     time::{Duration, Instant},
 };
 
@@ -181,6 +182,15 @@ pub(super) struct Stored<'a> {
     pub(super) key: Option<&'a Key>,
 }
 
+/// What is hashed while an image is extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hashed {
+    /// The stored bytes.
+    Stored,
+    /// The image, too, both ways.
+    StoredAndImage,
+}
+
 impl Stored<'_> {
     fn corrupt(&self, detail: impl Into<String>) -> Error {
         Error::ArchiveCorrupt { path: self.path.to_owned(), detail: detail.into() }
@@ -201,31 +211,44 @@ impl Stored<'_> {
         stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))
     }
 
-    /// Writes the image into `sink`, at most as many bytes as the metadata says, and compares all hashes.
-    pub(super) fn extract(&self, sink: &mut (dyn Write + Send), sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+    /// Writes the image into `sink`, at most as many bytes as the metadata says, and compares the hashes.
+    pub(super) fn extract(
+        &self,
+        sink: &mut (dyn Write + Send),
+        sink_path: &Path,
+        hashed: Hashed,
+        step: Step,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
         let stored = StoredPayload::new(self.file, self.place).map_err(|fault| Error::io(self.path, fault))?;
         let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
             // Both disks and the two hashes run beside the decoder: each takes about as long as it does.
             let (ahead, blocks) = bounded(AHEAD);
             let reader = scope.spawn(move || read_ahead(stored, &ahead));
             let mut stored = Ahead::new(blocks);
-            let (backup, blocks) = bounded::<Block>(AHEAD);
-            let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
-            let (restore, blocks) = bounded::<Block>(AHEAD);
-            let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, &blocks));
             let (written, blocks) = bounded::<Block>(AHEAD);
             let writer = scope.spawn(move || blocks.iter().try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush()));
+            let (mut receivers, mut hashers) = (vec![written], Vec::new());
+            if hashed == Hashed::StoredAndImage {
+                let (backup, blocks) = bounded::<Block>(AHEAD);
+                let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
+                let (restore, blocks) = bounded::<Block>(AHEAD);
+                let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, &blocks));
+                receivers.extend([backup, restore]);
+                hashers.extend([backup_hash, restore_hash]);
+            }
             let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
-                let taken = [&written, &backup, &restore].iter().all(|to| to.send(Arc::clone(&block)).is_ok());
+                let taken = receivers.iter().all(|to| to.send(Arc::clone(&block)).is_ok());
                 // The writer, of a fault that it tells; or one that panicked.
                 if taken { Ok(()) } else { Err(Error::Internal("a thread of the archive reader ended early".to_owned())) }
             });
             let used_bytes = stored.used_bytes;
             // Nobody asks any more, and no more comes: the threads end.
-            drop((stored, written, backup, restore));
-            (decoded, used_bytes, (reader.join(), writer.join(), backup_hash.join(), restore_hash.join()))
+            drop((stored, receivers));
+            let hashes = hashers.into_iter().map(ScopedJoinHandle::join).collect::<std::thread::Result<Vec<_>>>();
+            (decoded, used_bytes, (reader.join(), writer.join(), hashes))
         });
-        let (Ok(mut stored), Ok(written), Ok(backup_hash), Ok(restore_hash)) = joined else {
+        let (Ok(mut stored), Ok(written), Ok(hashes)) = joined else {
             return Err(Error::Internal("a thread of the archive reader panicked".to_owned()));
         };
         written.map_err(|fault| Error::io(sink_path, fault))?;
@@ -235,11 +258,13 @@ impl Stored<'_> {
         }
         decoded?;
         stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
-        if backup_hash != self.metadata.backup_hash {
-            return Err(self.corrupt("the image is not the one that was backed up (backup_hash)"));
-        }
-        if restore_hash != self.metadata.restore_hash {
-            return Err(self.corrupt("the image does not fit its restore_hash"));
+        if let [backup_hash, restore_hash] = hashes.as_slice() {
+            if *backup_hash != self.metadata.backup_hash {
+                return Err(self.corrupt("the image is not the one that was backed up (backup_hash)"));
+            }
+            if *restore_hash != self.metadata.restore_hash {
+                return Err(self.corrupt("the image does not fit its restore_hash"));
+            }
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use super::{
     METADATA_ENTRY, METADATA_LIMIT_BYTES, consistency,
     directory::{self, Found},
     layout::{Entry, Layout},
-    payload::{Place, Stored},
+    payload::{Hashed, Place, Stored},
     sealed::{self, Locked},
 };
 use crate::{
@@ -172,7 +172,22 @@ impl Archive {
             return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
         }
         let key = self.key.as_ref().map(DataKey::payload_key);
-        self.stored(key.as_ref()).extract(sink, sink_path, step, monitor)
+        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::StoredAndImage, step, monitor)
+    }
+
+    /// The same for a caller that hashes what became of the image: only `payload_hash` and the size are checked on the way.
+    pub(crate) fn extract_unhashed(
+        &self,
+        sink: &mut (dyn Write + Send),
+        sink_path: &Path,
+        step: Step,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        if self.is_locked() {
+            return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
+        }
+        let key = self.key.as_ref().map(DataKey::payload_key);
+        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::Stored, step, monitor)
     }
 
     fn stored<'a>(&'a self, key: Option<&'a Key>) -> Stored<'a> {

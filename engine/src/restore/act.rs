@@ -3,18 +3,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{self, BufWriter, Read, Write},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
 
 use keepstone_model::{
-    backup::{Check, CheckName, CheckResult, Level},
+    backup::{Check, CheckName, CheckResult, Level, Verdict},
     database::Database,
     human,
     id::{BackupId, DatabaseId, Kind},
-    job::{Progress, Step},
+    job::Step,
     metadata::{Compression, Form, Metadata},
     restore::{AfterRestore, RestorePlan, RowsSince, Target},
 };
@@ -23,14 +23,12 @@ use super::{
     RestoreOptions, RestoreReport,
     plan::{check_new_file, recount},
     recovery,
+    written::write_and_read_back,
 };
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    backups, checkup, databases,
-    direct::DirectReader,
-    driver, durable,
-    image::RestoreHasher,
+    backups, checkup, databases, driver, durable,
     jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
     keys::{self, Passwords, Stretched},
     notes,
@@ -98,7 +96,8 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
             };
             monitor.step(Step::Verify);
             let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
-            new_file(&archive, Path::new(path), &staged, verify, Some(&running.staging), monitor)?
+            let look = if verify { look_at(vault, &plan.backup, archive.metadata(), monitor) } else { Look::AtBytes };
+            new_file(&archive, Path::new(path), &staged, look, Some(&running.staging), monitor)?
         }
         Target::Replace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
             driver::of(database.engine).restore(running, plan, &database, verify, actor, monitor)?
@@ -122,9 +121,33 @@ pub fn restore_file(archive: &Path, passwords: &Passwords, target: &Path, monito
     };
     monitor.step(Step::Verify);
     let archive = Archive::open_with(archive, passwords)?;
-    let mut report = new_file(&archive, &target, &staged, true, None, monitor)?;
+    let mut report = new_file(&archive, &target, &staged, Look::Inside, None, monitor)?;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
+}
+
+/// How closely a restored file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Each byte that the disk gives back is one of the backup's.
+    AtBytes,
+    /// And SQLite opens it, checks it and counts its rows.
+    Inside,
+}
+
+/// SQLite finds in equal bytes what it found in them before: where the catalog knows that it was well, only the bytes are compared.
+fn look_at(vault: &Vault, id: &BackupId, metadata: &Metadata, monitor: &dyn Monitor) -> Look {
+    let known = backups::backup(vault, id).ok().filter(|backup| backup.payload_hash.as_ref() == Some(&metadata.payload_hash));
+    match known.filter(|backup| backup.verdict() == Verdict::Good).and_then(|backup| backup.proof) {
+        Some(proof) => {
+            monitor.log(&format!(
+                "SQLite checked these very bytes at {:.0}; they are compared, and not checked by it again",
+                proof.checked_at
+            ));
+            Look::AtBytes
+        }
+        None => Look::Inside,
+    }
 }
 
 /// Writes the image beside its target, checks it there, and only then gives it its name: the target is whole or not there.
@@ -132,7 +155,7 @@ fn new_file(
     archive: &Archive,
     target: &Path,
     staged: &dyn Fn(&Path) -> PathBuf,
-    verify: bool,
+    look: Look,
     staging: Option<&Path>,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
@@ -146,10 +169,11 @@ fn new_file(
         durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes())?;
     }
     monitor.step(Step::Write);
-    write_durably(archive, &temporary.0, Step::Write, monitor)?;
-    monitor.step(Step::Check);
-    let look = if verify && archive.form() == Form::Sqlite { Look::Inside } else { Look::AtBytes };
-    check_written(&temporary.0, archive.form(), &metadata, look, monitor)?;
+    write_and_read_back(archive, &temporary.0, Step::Write, monitor)?;
+    if look == Look::Inside && archive.form() == Form::Sqlite {
+        monitor.step(Step::Check);
+        check_image(&temporary.0, &metadata, Damage::Refused, monitor)?;
+    }
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
         job: None,
@@ -263,8 +287,8 @@ pub(crate) fn replace_sqlite(
 pub(crate) fn test_restore_sqlite(staging: &Path, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
     let begun = Instant::now();
     let scratch = Temporary(staging.join("test.sqlite"));
-    let tried = write_durably(archive, &scratch.0, Step::Verify, monitor)
-        .and_then(|()| check_written(&scratch.0, archive.form(), archive.metadata(), Look::Inside, monitor));
+    let tried = write_and_read_back(archive, &scratch.0, Step::Verify, monitor)
+        .and_then(|()| check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor));
     let (result, detail) = match tried {
         Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
         Err(error) => verdict(error)?,
@@ -358,84 +382,6 @@ pub(super) fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn 
     let mut sink = BufWriter::with_capacity(1 << 20, create_private(path)?);
     archive.extract(&mut sink, path, step, monitor)?;
     sink.flush().map_err(|error| Error::io(path, error))
-}
-
-/// So much is written before it is sent to the disk, while the next is being decoded: the last sync has little left to do.
-const SYNC_EVERY_BYTES: usize = 16 << 20;
-
-/// A new file whose bytes are on their way to the disk soon after they are written.
-struct Steady {
-    file: fs::File,
-    unsynced_bytes: usize,
-}
-
-impl Write for Steady {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.unsynced_bytes += written;
-        if self.unsynced_bytes >= SYNC_EVERY_BYTES {
-            self.unsynced_bytes = 0;
-            self.file.sync_data()?;
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// The image as a new file, durable on return.
-fn write_durably(archive: &Archive, path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
-    let mut sink = Steady { file: create_private(path)?, unsynced_bytes: 0 };
-    archive.extract(&mut sink, path, step, monitor)?;
-    sink.file.sync_all().map_err(|error| Error::io(path, error))
-}
-
-/// How closely a restored file is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    AtBytes,
-    /// And it is opened, checked and counted.
-    Inside,
-}
-
-/// Compares what the disk gives back with the backup, past the page cache where that can be done, and looks inside meanwhile.
-fn check_written(path: &Path, form: Form, metadata: &Metadata, look: Look, monitor: &dyn Monitor) -> Result<()> {
-    std::thread::scope(|scope| {
-        let inside = (look == Look::Inside).then(|| scope.spawn(|| check_image(path, metadata, Damage::Refused, monitor)));
-        let bytes = read_back(path, form, metadata, monitor);
-        let inside = inside.map_or(Ok(Ok(())), std::thread::ScopedJoinHandle::join);
-        // Bytes that are not the backup's explain whatever was found inside.
-        bytes?;
-        inside.map_err(|_| Error::Internal("a checking thread panicked".to_owned()))?
-    })
-}
-
-fn read_back(path: &Path, form: Form, metadata: &Metadata, monitor: &dyn Monitor) -> Result<()> {
-    let fault = |error| Error::io(path, error);
-    let mut file = fs::File::open(path).and_then(|file| DirectReader::new(&file, 0)).map_err(fault)?;
-    let (mut hasher, mut block, mut seen) = (RestoreHasher::of(form), vec![0; 1 << 20], 0_u64);
-    let mut told = Progress { step: Step::Check, done_bytes: 0, total_bytes: metadata.original_size, elapsed_ms: 0 };
-    let begun = Instant::now();
-    loop {
-        if monitor.cancelled() {
-            return Err(Error::CancelledHere);
-        }
-        match file.read(&mut block).map_err(fault)? {
-            0 => break,
-            count => {
-                hasher.update(&block[..count]);
-                seen += count as u64;
-            }
-        }
-        (told.done_bytes, told.elapsed_ms) = (seen, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
-        monitor.progress(&told);
-    }
-    if seen != metadata.original_size || hasher.finish() != metadata.restore_hash {
-        return Err(Error::RestoreMismatch { detail: format!("{} does not give back what was written to it", path.display()) });
-    }
-    Ok(())
 }
 
 /// What is made of damage that the image itself has.

@@ -4,6 +4,7 @@ mod act;
 mod plan;
 pub(crate) mod recovery;
 mod undo;
+mod written;
 
 use std::path::{Path, PathBuf};
 
