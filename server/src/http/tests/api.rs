@@ -354,6 +354,10 @@ async fn content_goes_out_and_comes_in() {
     assert_eq!(answer().await["results"][0]["result"], "present", "a second time adds nothing");
     let junk = raw(&admin, Method::POST, "/databases/shop/import?filename=junk.db", b"junk".to_vec()).await;
     assert_eq!(serde_json::from_str::<Value>(&text(junk).await).unwrap()["ok"], false);
+    // The fixture's limit is 100 kB; other bodies end much earlier.
+    let large = raw(&admin, Method::POST, "/databases/shop/import?filename=large.db", vec![0; 100_001]).await;
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(text(large).await.contains(r#""code":"too_large""#));
     let left = std::fs::read_dir(server.folder.path().join("data/uploads")).unwrap().count();
     assert_eq!(left, 0, "nothing of an upload stays");
     let actions: Vec<String> = keepstone_engine::activity::events(&server.vault, &keepstone_engine::activity::EventFilter::default())
