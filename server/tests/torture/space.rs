@@ -126,9 +126,7 @@ fn a_write_cut_short_anywhere_fails_clearly_and_loses_nothing() {
             break;
         }
         let mut command = Command::new("sh");
-        command
-            .args(["-c", "ulimit -f $1; exec \"$K\" create shop --no-compress --json", "sh", &limit.to_string()])
-            .env("K", KEEPSTONE);
+        command.args(["-c", "ulimit -f $1; exec \"$K\" create shop --no-compress --json", "sh", &limit.to_string()]).env("K", KEEPSTONE);
         host.furnish(&mut command);
         let output = command.env("K", KEEPSTONE).output().unwrap();
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
