@@ -296,6 +296,8 @@ fn a_new_file_stays_out_of_the_vault_and_away_from_other_databases() {
         format!("{data}/backups/shop/x.sqlite"),
         format!("{data}/x.sqlite"),
         format!("{data}/restored/../x.sqlite"),
+        format!("{data}/restored/{}.sqlite", "x".repeat(250)),
+        format!("{data}/restored/{}/x.sqlite", "x".repeat(5000)),
         "relative.sqlite".to_owned(),
         beside,
     ];

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     path::{Component, Path, PathBuf},
 };
 
@@ -26,6 +27,8 @@ use crate::{
     },
 };
 
+/// Of the 255 bytes that file systems allow, less what a temporary name adds.
+const LONGEST_NAME: usize = 220;
 /// Left free on the disk of the live database.
 const LIVE_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes a second that a replace writes and compares, at least, on the slowest disk that is still usable: for the estimate of the wait.
@@ -182,21 +185,27 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
 
 /// A new file must not exist, nor any of the files that SQLite would take as belonging to it.
 pub(super) fn check_new_file(path: &Path) -> Result<()> {
+    let unusable = |reason: &str| Err(Error::TargetUnusable { path: path.to_owned(), reason: reason.to_owned() });
     if !path.is_absolute() {
-        return Err(Error::TargetUnusable { path: path.to_owned(), reason: "it is not an absolute path".to_owned() });
+        return unusable("it is not an absolute path");
     }
     if path.components().any(|part| matches!(part, Component::ParentDir)) {
-        return Err(Error::TargetUnusable { path: path.to_owned(), reason: "it goes up by `..`".to_owned() });
+        return unusable("it goes up by `..`");
     }
     if ["-journal", "-wal", "-shm"].iter().any(|suffix| path.as_os_str().to_string_lossy().ends_with(suffix)) {
-        let reason = "SQLite would take it for a part of another database".to_owned();
-        return Err(Error::TargetUnusable { path: path.to_owned(), reason });
+        return unusable("SQLite would take it for a part of another database");
+    }
+    // The file is written under a longer name first.
+    if path.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
+        return unusable("its name is too long");
     }
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
-        if Path::new(&file).symlink_metadata().is_ok() {
-            return Err(Error::TargetExists { path: file.into() });
+        match Path::new(&file).symlink_metadata() {
+            Ok(_) => return Err(Error::TargetExists { path: file.into() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return unusable(&error.to_string()),
         }
     }
     Ok(())
