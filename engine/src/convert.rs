@@ -125,6 +125,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
         database: &database,
         form,
         kind: old.kind,
+        coverage: metadata.coverage,
         description: &old.description,
         tags: &old.tags,
         app_label: metadata.app_label.as_deref(),
@@ -152,6 +153,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
                     schema_version: metadata.schema_version,
                     migration_version: metadata.migration_version.clone(),
                     suspect: None,
+                    left_out: metadata.left_out.clone(),
                 },
             };
             let hash = hex(&equal.hasher.finalize());

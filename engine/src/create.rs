@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use keepstone_model::{
     anomaly::Changes,
     backup::{Backup, Encryption, SuspectCause, Verdict},
+    coverage::{Coverage, Rows, TablePattern},
+    database::Database,
     event::EventResult,
     human,
     id::{DatabaseId, JobId, Kind},
@@ -113,8 +115,8 @@ pub(crate) fn run(running: &Running<'_>, options: &CreateOptions, monitor: &dyn 
 
 fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -> Result<CreateReport> {
     let begun = Instant::now();
-    validate(options)?;
     let database = databases::database(running.vault, &options.database)?;
+    refuse(&database, options)?;
     let _lock = running.lock_database(&database.id)?;
     // Before anything is read: a wish for encryption that cannot be met ends it here.
     let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
@@ -126,11 +128,17 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     {
         return Ok(CreateReport { job: running.id(), backup, unchanged: true, elapsed_ms: ms_since(begun), hold_ms: 0 });
     }
-    let baseline = Baseline::of(running.vault, &database.id, monitor)?;
+    // What leaves rows out on purpose is compared with nothing: they would look lost.
+    let coverage = options.image.rows.coverage();
+    let baseline = match coverage {
+        Coverage::Whole => Baseline::of(running.vault, &database.id, monitor)?,
+        Coverage::Partial => None,
+    };
     let compared = |facts: &ImageFacts| baseline.as_ref().map(|baseline| baseline.compare(facts, &database.loss)).unwrap_or_default();
     let take_options = TakeOptions {
         database: &database,
         kind: options.kind,
+        coverage,
         form: driver.form(&options.image),
         description: &options.description,
         tags: &options.tags,
@@ -147,6 +155,9 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     monitor.step(Step::Snapshot);
     let (backup, facts) = take(running, &take_options, &mut |sink| driver.snapshot(&source, &options.image, sink, monitor), monitor)?;
     running.concerns(&backup.id)?;
+    if let Some(left_out) = &facts.left_out {
+        monitor.log(&format!("{}: it never counts as a backup of the whole database", left_out.words()));
+    }
     tell(running, options, &backup, &compared(&facts), baseline.as_ref());
     Ok(CreateReport { job: running.id(), backup, unchanged: false, elapsed_ms: ms_since(begun), hold_ms: facts.source.hold_ms })
 }
@@ -197,9 +208,33 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
     }
 }
 
-fn validate(options: &CreateOptions) -> Result<()> {
+/// Refuses what cannot be made of this database, before anything is begun. What is not the whole is made by hand only: it stands in for no run of a
+/// schedule, and no kind's rules count it.
+pub fn refuse(database: &Database, options: &CreateOptions) -> Result<()> {
     validate::description(&options.description).map_err(invalid)?;
-    validate::tags(&options.tags.join(",")).map(drop).map_err(invalid)
+    validate::tags(&options.tags.join(",")).map_err(invalid)?;
+    let rows = &options.image.rows;
+    if let Rows::Only(patterns) | Rows::Except(patterns) = rows {
+        TablePattern::refuse_too_many(patterns).map_err(invalid)?;
+        if patterns.is_empty() {
+            return Err(Error::Invalid { field: "tables", message: "no table is named".to_owned() });
+        }
+    }
+    if rows.coverage() == Coverage::Whole {
+        return Ok(());
+    }
+    if !driver::of(database.engine).can_leave_out() {
+        let message = format!("{} is a {} database, which is always backed up whole", database.id, database.engine);
+        return Err(Error::Invalid { field: "tables", message });
+    }
+    if options.kind == Kind::Manual {
+        return Ok(());
+    }
+    let message = format!(
+        "a backup that leaves rows out is of the kind manual, not {kind}: it is no {kind} one of the whole database",
+        kind = options.kind
+    );
+    Err(Error::Invalid { field: "kind", message })
 }
 
 fn invalid(refusal: validate::Refusal) -> Error {
@@ -223,6 +258,7 @@ fn outcome(report: &CreateReport) -> String {
             };
             format!("backed up {made}, but the source {what}: {}", backup.suspect.as_deref().unwrap_or_default())
         }
+        Verdict::Partial => format!("backed up {made}, {packed}: not the whole database, as rows were left out on purpose"),
         Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed}, not checked"),
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Check, CheckName},
+    coverage::Rows,
     database::{Database, Engine},
     metadata::{Form, Metadata, Table},
     restore::{RestorePlan, Target},
@@ -44,6 +45,9 @@ pub struct ImageOptions {
     /// PostgreSQL: plain SQL instead of the custom format.
     #[serde(default)]
     pub plain_sql: bool,
+    /// PostgreSQL: whose rows go along.
+    #[serde(default)]
+    pub rows: Rows,
 }
 
 /// An engine.
@@ -89,6 +93,11 @@ pub(crate) trait Driver: Debug + Sync {
     fn file(&self, database: &Database) -> Result<Option<PathBuf>>;
 
     fn form(&self, options: &ImageOptions) -> Form;
+
+    /// Whether it can leave rows out of a backup.
+    fn can_leave_out(&self) -> bool {
+        false
+    }
 
     /// Streams one moment of a live database into `sink`; the source is as it was afterwards.
     fn snapshot(&self, source: &Source<'_>, options: &ImageOptions, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts>;

@@ -154,6 +154,8 @@ pub enum Error {
     StalePlan { reason: String },
     #[error("database {database} is marked \"never replace\"")]
     NeverReplace { database: DatabaseId },
+    #[error("{id} does not hold the whole database: {left_out}")]
+    PartialBackup { id: BackupId, left_out: String },
     #[error("the new policy of {database} would remove {count} backups ({size}) at once")]
     PolicyRemovesMany { database: DatabaseId, count: u64, size: String },
     #[error("the policy of {database} would remove {count} backups at once, and nobody has confirmed it")]
@@ -255,6 +257,7 @@ impl Error {
             Self::NotConfirmed { .. } => "not_confirmed",
             Self::StalePlan { .. } => "stale_plan",
             Self::NeverReplace { .. } => "never_replace",
+            Self::PartialBackup { .. } => "partial_backup",
             Self::PolicyRemovesMany { .. } => "policy_removes_many",
             Self::PolicyNotConfirmed { .. } => "policy_not_confirmed",
             Self::NotSuspect { .. } => "not_suspect",
@@ -322,6 +325,7 @@ impl Error {
             | Self::StalePlan { .. }
             | Self::KeyReused { .. }
             | Self::NeverReplace { .. }
+            | Self::PartialBackup { .. }
             | Self::PolicyRemovesMany { .. }
             | Self::PolicyNotConfirmed { .. }
             | Self::NotSuspect { .. }
@@ -422,6 +426,9 @@ impl Error {
             Self::Managed { .. } => "Change it there and start Keepstone anew, or take it out there to change it here.",
             Self::NotConfirmed { .. } => "Read the plan above, then say --yes.",
             Self::StalePlan { .. } => "Look at the plan again and confirm that one; nothing was changed.",
+            Self::PartialBackup { .. } => {
+                "It never takes the live database's place: what was left out would be lost. Restore it into a new database (--to NAME), and take from there what you need."
+            }
             Self::NeverReplace { .. } => "Restore into a new file, or take the mark off with `keepstone db edit`.",
             Self::PolicyRemovesMany { .. } => "Look at what it removes, then confirm it; until then the old policy stays.",
             Self::PolicyNotConfirmed { .. } => {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use keepstone_model::{
+    coverage::{Coverage, LeftOut},
     job::Step,
     metadata::{Form, Source, Table},
 };
@@ -49,11 +50,19 @@ pub struct ImageFacts {
     pub migration_version: Option<String>,
     /// Why the source is in doubt (a count or the schema could not be read, say); none where nothing was found.
     pub suspect: Option<String>,
+    /// What was left out on purpose, if anything was.
+    pub left_out: Option<LeftOut>,
 }
 
 impl ImageFacts {
+    /// Of the tables whose rows are in the image.
     pub fn table_counts(&self) -> BTreeMap<String, u64> {
-        self.schema.iter().map(|(name, table)| (name.clone(), table.row_count)).collect()
+        let is_in = |name: &&String| self.left_out.as_ref().is_none_or(|left_out| !left_out.tables.contains(*name));
+        self.schema.iter().filter(|(name, _)| is_in(name)).map(|(name, table)| (name.clone(), table.row_count)).collect()
+    }
+
+    pub fn coverage(&self) -> Coverage {
+        if self.left_out.is_some() { Coverage::Partial } else { Coverage::Whole }
     }
 
     pub fn total_records(&self) -> u64 {

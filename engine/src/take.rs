@@ -10,6 +10,7 @@ use std::{path::Path, slice, sync::Arc};
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, CheckName, CheckResult, Encryption, Proof, SuspectCause},
+    coverage::Coverage,
     database::Database,
     human,
     id::{BackupId, Kind},
@@ -34,6 +35,7 @@ use crate::{
 pub(crate) struct TakeOptions<'a> {
     pub(crate) database: &'a Database,
     pub(crate) kind: Kind,
+    pub(crate) coverage: Coverage,
     /// What the image is.
     pub(crate) form: Form,
     pub(crate) description: &'a str,
@@ -81,6 +83,7 @@ pub(crate) fn take(
         number,
         &options.database.id,
         options.kind,
+        options.coverage,
         begun,
         actor,
         options.description,
@@ -121,6 +124,14 @@ fn write_and_publish(
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
     };
     let facts = source(&mut writer)?;
+    if facts.coverage() != options.coverage {
+        // Unknown means no: what does not say itself how much it holds must not be published as the whole.
+        return Err(Error::Internal(format!(
+            "a {} backup was asked for, and a {} one came",
+            options.coverage.as_str(),
+            facts.coverage().as_str()
+        )));
+    }
     let instead_of = options.past.and_then(|past| past.instead_of);
     let previous = if let Some(metadata) = instead_of {
         metadata.previous.clone()
@@ -192,6 +203,7 @@ fn write_and_publish(
         total_records: facts.total_records(),
         payload_hash: Some(written.metadata.payload_hash),
         encryption: if options.encrypt.is_some() { Encryption::Known } else { Encryption::None },
+        coverage: options.coverage,
         proof,
         error: None,
         job: Some(running.id()),
@@ -270,6 +282,8 @@ fn metadata(
         slots: Vec::new(),
         suspect: suspect.map(|(why, _)| why.clone()),
         suspect_cause: suspect.map(|(_, cause)| *cause),
+        coverage: options.coverage,
+        left_out: facts.left_out.clone(),
     }
 }
 
@@ -300,6 +314,7 @@ pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, encryption: Encrypti
     let metadata = archive.metadata();
     backup.state = BackupState::Complete;
     backup.encryption = encryption;
+    backup.coverage = metadata.coverage;
     backup.created_at = metadata.created_at;
     backup.original_size_bytes = metadata.original_size;
     backup.archive_size_bytes = archive.size_bytes();

@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BackupId, DatabaseId, JobId, Kind};
+use crate::{
+    coverage::Coverage,
+    id::{BackupId, DatabaseId, JobId, Kind},
+};
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,10 +187,12 @@ pub enum Verdict {
     Bad,
     /// Of a damaged or suddenly emptied source: kept, alarmed, never counted as good.
     Suspect,
+    /// Rows were left out on purpose: whatever its checks say, it is not the whole database and never counts as good.
+    Partial,
 }
 
 impl Verdict {
-    pub const ALL: [Self; 4] = [Self::Good, Self::Unproven, Self::Bad, Self::Suspect];
+    pub const ALL: [Self; 5] = [Self::Good, Self::Unproven, Self::Bad, Self::Suspect, Self::Partial];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -195,6 +200,7 @@ impl Verdict {
             Self::Good => "good",
             Self::Bad => "bad",
             Self::Suspect => "suspect",
+            Self::Partial => "partial",
         }
     }
 }
@@ -288,6 +294,8 @@ pub struct Backup {
     pub payload_hash: Option<String>,
     #[serde(default)]
     pub encryption: Encryption,
+    #[serde(default, skip_serializing_if = "Coverage::is_whole")]
+    pub coverage: Coverage,
     pub proof: Option<Proof>,
     /// What went wrong, for failed and interrupted ones.
     pub error: Option<String>,
@@ -302,13 +310,16 @@ impl Backup {
         self.proof.as_ref().map_or(Level::None, Proof::level)
     }
 
-    /// The verdict, first that fits: suspect, bad, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one. What no
-    /// known password opens cannot be restored, so it is not good.
+    /// The verdict, first that fits: suspect, bad, partial, good, unproven. A loss that was acknowledged is no doubt any more; damage stays one.
+    /// What no known password opens cannot be restored, so it is not good. What is not all of a database is never good, nor unproven: where
+    /// unproven ones count, it must not.
     pub fn verdict(&self) -> Verdict {
         if self.suspect.is_some() && (self.suspect_cause != Some(SuspectCause::Loss) || self.acknowledged.is_none()) {
             Verdict::Suspect
         } else if self.proof.as_ref().is_some_and(Proof::failed) {
             Verdict::Bad
+        } else if self.coverage == Coverage::Partial {
+            Verdict::Partial
         } else if self.level() >= Level::Opened && self.encryption != Encryption::Lost {
             Verdict::Good
         } else {
@@ -321,7 +332,7 @@ impl Backup {
         self.kind == Kind::Imported || self.sequence < 1
     }
 
-    /// Complete, no check failed, level at least `opened`.
+    /// Complete, of the whole database, no check failed, level at least `opened`.
     pub fn is_good(&self) -> bool {
         self.state == BackupState::Complete && self.verdict() == Verdict::Good
     }
@@ -344,7 +355,10 @@ pub fn held_by<'a>(target: &Backup, of_database: &'a [Backup]) -> Option<&'a Bac
 /// cleanup's plan removes is never refused here.
 pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'static str> {
     let others = || {
-        let own = |b: &&Backup| b.id != target.id && b.state == BackupState::Complete && b.kind != Kind::Safety && !b.is_imported();
+        let own = |b: &&Backup| {
+            let whole = b.state == BackupState::Complete && b.coverage == Coverage::Whole;
+            b.id != target.id && whole && b.kind != Kind::Safety && !b.is_imported()
+        };
         of_database.iter().filter(own)
     };
     let others_good = others().any(Backup::is_good);
@@ -356,7 +370,7 @@ pub fn delete_refusal(target: &Backup, of_database: &[Backup]) -> Option<&'stati
         _ if target.holds() => Some("it is suspect and nobody has taken note of it: acknowledge it first"),
         _ if held_by(target, of_database).is_some() => Some("a newer backup is suspect: acknowledge that one first"),
         _ if target.is_good() && !others_good => Some("it is the newest good backup of its database: make another one first"),
-        BackupState::Complete if !others_good && newest && target.verdict() != Verdict::Bad => {
+        BackupState::Complete if !others_good && newest && !matches!(target.verdict(), Verdict::Bad | Verdict::Partial) => {
             Some("no other backup of its database is known to be good: make another one first")
         }
         _ => None,
@@ -389,6 +403,7 @@ pub(crate) fn example() -> Backup {
         total_records: 1,
         payload_hash: None,
         encryption: crate::backup::Encryption::None,
+        coverage: Coverage::Whole,
         proof: Some(Proof { checked_at: Timestamp::UNIX_EPOCH, checks }),
         error: None,
         job: None,
@@ -430,6 +445,22 @@ mod tests {
             assert_eq!(delete_refusal(&noted[0], &noted), None);
             assert_eq!(delete_refusal(&noted[1], &noted), None);
         }
+    }
+
+    #[test]
+    fn a_partial_backup_is_never_good_and_stands_in_for_none() {
+        let partial = |sequence| Backup { coverage: Coverage::Partial, ..good(sequence) };
+        let unproven = |backup| Backup { proof: None, ..backup };
+        for backup in [partial(2), unproven(partial(2)), Backup { pinned: true, ..partial(2) }] {
+            assert_eq!((backup.verdict(), backup.is_good()), (Verdict::Partial, false));
+        }
+        assert_eq!(partial(2).level(), Level::Opened, "what its checks found is said all the same");
+        // A newer partial one lets nothing go: neither the newest good one, nor the only one of which nothing is known.
+        for last in [good(1), unproven(good(1))] {
+            assert!(delete_refusal(&last, &[last.clone(), partial(2)]).is_some());
+            assert_eq!(delete_refusal(&partial(2), &[last, partial(2)]), None);
+        }
+        assert_eq!(held_by(&partial(1), &[partial(1), Backup { suspect: Some("x".into()), ..good(2) }]), None);
     }
 
     #[test]

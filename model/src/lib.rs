@@ -8,6 +8,7 @@
 pub mod access;
 pub mod anomaly;
 pub mod backup;
+pub mod coverage;
 pub mod database;
 pub mod event;
 pub mod export;

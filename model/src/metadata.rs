@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backup::SuspectCause,
+    coverage::{Coverage, LeftOut},
     database::Engine,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
 };
@@ -242,6 +243,12 @@ pub struct Metadata {
     /// What sort of doubt; damage where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspect_cause: Option<SuspectCause>,
+    /// Whether it is all of the database; said only where it is not.
+    #[serde(default, skip_serializing_if = "Coverage::is_whole")]
+    pub coverage: Coverage,
+    /// What of it was left out on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
 }
 
 /// AES-256-GCM in chunks of 64 KiB, by the STREAM construction with a 32-bit big-endian counter and a flag on the last chunk.

@@ -33,6 +33,8 @@ pub struct Stats {
     pub suspect_count: u64,
     pub bad_count: u64,
     pub unproven_count: u64,
+    /// Complete ones without the rows of some tables.
+    pub partial_count: u64,
     /// Runs that failed or were interrupted.
     pub failed_count: u64,
     pub missing_count: u64,
@@ -70,6 +72,7 @@ pub fn stats(backups: &[Backup], now: Timestamp) -> Stats {
         suspect_count: count(Verdict::Suspect),
         bad_count: count(Verdict::Bad),
         unproven_count: count(Verdict::Unproven),
+        partial_count: count(Verdict::Partial),
         failed_count: in_state(&[BackupState::Failed, BackupState::Interrupted]),
         missing_count: in_state(&[BackupState::Missing]),
         oldest_at: complete().map(|backup| backup.created_at).min(),

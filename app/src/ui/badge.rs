@@ -48,6 +48,7 @@ pub fn BackupBadge(state: BackupState, verdict: Verdict) -> impl IntoView {
         (BackupState::Complete, Verdict::Good) => badge("good", "✔", "Good"),
         (BackupState::Complete, Verdict::Bad) => badge("bad", "✖", "Bad"),
         (BackupState::Complete, Verdict::Suspect) => badge("warn", "▲", "Suspect"),
+        (BackupState::Complete, Verdict::Partial) => badge("quiet", "◐", "Partial"),
         (BackupState::Complete, Verdict::Unproven) => badge("quiet", "○", "Unproven"),
     }
 }

@@ -77,7 +77,10 @@ fn summary(database: &str, marks: &[DayMark]) -> String {
 #[cfg(feature = "ssr")]
 mod on_the_server {
     use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
-    use keepstone_model::backup::{Backup, BackupState, Verdict};
+    use keepstone_model::{
+        backup::{Backup, BackupState, Verdict},
+        coverage::Coverage,
+    };
 
     use super::{DayMark, Days};
 
@@ -116,6 +119,8 @@ mod on_the_server {
 
     fn mark(backup: &Backup) -> Option<DayMark> {
         match (backup.state, backup.verdict()) {
+            // What is not of the whole database says nothing of the day, nor does its failure.
+            _ if backup.coverage == Coverage::Partial => None,
             (BackupState::Running | BackupState::Trashed, _) => None,
             (BackupState::Complete, Verdict::Good) => Some(DayMark::Good),
             (BackupState::Complete, Verdict::Unproven) => Some(DayMark::Unproven),
@@ -143,6 +148,7 @@ mod on_the_server {
                 pinned: false,
                 suspect: None,
                 suspect_cause: None,
+                coverage: Coverage::Whole,
                 acknowledged: None,
                 original_size_bytes: 0,
                 archive_size_bytes: 0,

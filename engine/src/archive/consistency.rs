@@ -1,6 +1,9 @@
 //! What metadata must say to fit the archive it stands in. Asked by the writer before it writes it, by the reader before it believes it.
 
-use keepstone_model::metadata::{CIPHER, Compression, FORMAT_VERSION, Form, Metadata};
+use keepstone_model::{
+    coverage::Coverage,
+    metadata::{CIPHER, Compression, FORMAT_VERSION, Form, Metadata},
+};
 
 use super::cipher;
 use crate::keys;
@@ -11,6 +14,9 @@ pub(crate) const SLOTS_MAX: usize = 16;
 /// What does not fit, if anything: in words, e.g. `compressed_size is 7, the payload has 9 bytes`.
 pub(super) fn check(metadata: &Metadata, form: Form, payload_entry: &str, payload_size_bytes: u64) -> Result<(), String> {
     check_readable(metadata, form, payload_entry, payload_size_bytes)?;
+    if (metadata.coverage == Coverage::Partial) != metadata.left_out.is_some() {
+        return Err(format!("coverage is {}, which does not fit what it says of what was left out", metadata.coverage.as_str()));
+    }
     let hashes = [("backup_hash", &metadata.backup_hash), ("restore_hash", &metadata.restore_hash)];
     match hashes.into_iter().find(|(_, hash)| !is_sha256(hash)) {
         Some((name, _)) => Err(format!("{name} is no SHA-256")),

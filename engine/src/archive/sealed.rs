@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use keepstone_model::{
     backup::SuspectCause,
+    coverage::{Coverage, LeftOut},
     database::Engine,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
     metadata::{Compression, Metadata, Previous, Slot, Source, Table, Tool},
@@ -47,6 +48,9 @@ struct Readable {
     checksum_algorithm: String,
     tool: Tool,
     previous: Option<Previous>,
+    /// In clear: also who cannot open it must know that it is not all of the database.
+    #[serde(default, skip_serializing_if = "Coverage::is_whole")]
+    coverage: Coverage,
 }
 
 /// What is about the content.
@@ -68,10 +72,12 @@ struct Content {
     suspect: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     suspect_cause: Option<SuspectCause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
 }
 
 /// Fields of [`Content`]; none may stand among the readable ones, where it would say something that nothing vouches for.
-const CONTENT_FIELDS: [&str; 14] = [
+const CONTENT_FIELDS: [&str; 15] = [
     "description",
     "tags",
     "app_label",
@@ -86,6 +92,7 @@ const CONTENT_FIELDS: [&str; 14] = [
     "origin",
     "suspect",
     "suspect_cause",
+    "left_out",
 ];
 
 /// The fields that are not associated data.
@@ -242,6 +249,7 @@ fn split(metadata: &Metadata) -> (Readable, Content) {
         checksum_algorithm: m.checksum_algorithm,
         tool: m.tool,
         previous: m.previous,
+        coverage: m.coverage,
     };
     let content = Content {
         description: m.description,
@@ -258,6 +266,7 @@ fn split(metadata: &Metadata) -> (Readable, Content) {
         origin: m.origin,
         suspect: m.suspect,
         suspect_cause: m.suspect_cause,
+        left_out: m.left_out,
     };
     (readable, content)
 }
@@ -300,6 +309,8 @@ fn join(r: Readable, c: Content, slots: Vec<Slot>) -> Metadata {
         slots,
         suspect: c.suspect,
         suspect_cause: c.suspect_cause,
+        coverage: r.coverage,
+        left_out: c.left_out,
     }
 }
 
@@ -331,7 +342,12 @@ mod tests {
 
     #[test]
     fn the_names_of_the_content_are_all_known() {
-        let content = Content { suspect: Some(String::new()), suspect_cause: Some(SuspectCause::Loss), ..Content::default() };
+        let content = Content {
+            suspect: Some(String::new()),
+            suspect_cause: Some(SuspectCause::Loss),
+            left_out: Some(LeftOut::default()),
+            ..Content::default()
+        };
         let names: Vec<String> = to_value(&content).unwrap().as_object().unwrap().keys().cloned().collect();
         let mut known = CONTENT_FIELDS.map(str::to_owned).to_vec();
         known.sort();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use keepstone_model::{
+    coverage::Coverage,
     database::Engine,
     id::Kind,
     job::Step,
@@ -74,6 +75,8 @@ fn metadata_of(facts: &PayloadFacts, compression: Compression) -> Metadata {
         slots: Vec::new(),
         suspect: None,
         suspect_cause: None,
+        coverage: Coverage::Whole,
+        left_out: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption, Verdict},
+    coverage::Coverage,
     id::{BackupId, DatabaseId, JobId, Kind},
     import::sequence_of,
 };
@@ -33,7 +34,7 @@ impl Catalog {
         tags: &[String],
         job: &JobId,
     ) -> Result<i64> {
-        self.begin_numbered(id, Number::Next, database, kind, created_at, created_by, description, tags, job)
+        self.begin_numbered(id, Number::Next, database, kind, Coverage::Whole, created_at, created_by, description, tags, job)
     }
 
     /// Takes a sequence of the database and writes a `running` row with it, in one transaction.
@@ -44,6 +45,7 @@ impl Catalog {
         number: Number,
         database: &DatabaseId,
         kind: Kind,
+        coverage: Coverage,
         created_at: Timestamp,
         created_by: &str,
         description: &str,
@@ -74,6 +76,7 @@ impl Catalog {
                 total_records: 0,
                 payload_hash: None,
                 encryption: Encryption::None,
+                coverage,
                 proof: None,
                 error: None,
                 job: Some(job.clone()),
@@ -307,23 +310,26 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .query_row(of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let size_bytes = c
         .prepare_cached(
-            "SELECT original_size_bytes FROM backups WHERE database = ?1 AND state = 'complete' ORDER BY sequence DESC LIMIT 1",
+            "SELECT original_size_bytes FROM backups WHERE database = ?1 AND state = 'complete' AND coverage = 'whole'
+             ORDER BY sequence DESC LIMIT 1",
         )?
         .query_row(of, |row| row.get(0))
         .optional()?;
     let newest = c
         .prepare_cached(
-            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1",
+            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND kind <> 'safety' AND coverage = 'whole'
+             ORDER BY sequence DESC LIMIT 1",
         )?
         .query_row(of, read)
         .optional()?;
     let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
     // A cancelled backup is a failed row whose job was cancelled; what was trashed or removed says nothing of the last run either. Safety
-    // backups belong to restores, which report their own failures.
+    // backups belong to restores, which report their own failures; partial ones say nothing of the whole.
     let last: Option<(BackupState, Option<String>)> = c
         .prepare_cached(
             "SELECT b.state, b.error FROM backups b LEFT JOIN jobs j ON j.id = b.job
              WHERE b.database = ?1 AND b.state IN ('complete', 'failed', 'interrupted', 'missing') AND NOT b.gone AND b.kind <> 'safety'
+               AND b.coverage = 'whole'
                AND coalesce(j.state, '') <> 'cancelled'
              ORDER BY b.sequence DESC LIMIT 1",
         )?
@@ -358,17 +364,18 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
     let search = [backup.id.as_str(), &backup.description, &backup.tags.join("\n")].join("\n").to_lowercase();
     tx.prepare_cached(
         "INSERT INTO backups (id, database, kind, sequence, state, created_at, created_by, description, tags, pinned, suspect,
-             suspect_cause, acknowledged, original_size_bytes, archive_size_bytes, total_records, payload_hash, encryption, proof, error,
-             job, trashed_at, trash_until, good, verdict, search)
+             suspect_cause, acknowledged, original_size_bytes, archive_size_bytes, total_records, payload_hash, encryption, coverage, proof,
+             error, job, trashed_at, trash_until, good, verdict, search)
          VALUES (:id, :database, :kind, :sequence, :state, :created_at, :created_by, :description, :tags, :pinned, :suspect,
-             :suspect_cause, :acknowledged, :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :encryption, :proof,
-             :error, :job, :trashed_at, :trash_until, :good, :verdict, :search)
+             :suspect_cause, :acknowledged, :original_size_bytes, :archive_size_bytes, :total_records, :payload_hash, :encryption, :coverage,
+             :proof, :error, :job, :trashed_at, :trash_until, :good, :verdict, :search)
          ON CONFLICT (id) DO UPDATE SET
              sequence = excluded.sequence, state = excluded.state, created_at = excluded.created_at, created_by = excluded.created_by,
              description = excluded.description, tags = excluded.tags, pinned = excluded.pinned, suspect = excluded.suspect,
              suspect_cause = excluded.suspect_cause, acknowledged = excluded.acknowledged,
              original_size_bytes = excluded.original_size_bytes, archive_size_bytes = excluded.archive_size_bytes,
              total_records = excluded.total_records, payload_hash = excluded.payload_hash, encryption = excluded.encryption,
+             coverage = excluded.coverage,
              proof = excluded.proof, error = excluded.error, job = excluded.job, trashed_at = excluded.trashed_at,
              trash_until = excluded.trash_until, good = excluded.good, verdict = excluded.verdict, search = excluded.search,
              gone = CASE excluded.state WHEN 'trashed' THEN gone ELSE 0 END",
@@ -392,6 +399,7 @@ pub(super) fn put(tx: &Transaction<'_>, backup: &Backup) -> Result<(), Stop> {
         ":total_records": backup.total_records,
         ":payload_hash": backup.payload_hash,
         ":encryption": backup.encryption.as_str(),
+        ":coverage": backup.coverage.as_str(),
         ":proof": backup.proof.as_ref().map(to_json),
         ":error": backup.error,
         ":job": backup.job.as_ref().map(JobId::as_str),
@@ -424,6 +432,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Backup, rusqlite::Error> {
         total_records: row.get("total_records")?,
         payload_hash: row.get("payload_hash")?,
         encryption: word(row, "encryption")?,
+        coverage: word(row, "coverage")?,
         proof: maybe_json(row, "proof")?,
         error: row.get("error")?,
         job: maybe_id(row, "job")?,

@@ -225,6 +225,10 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE users ADD COLUMN factor TEXT;
     ",
+    // 12: backups that are not of the whole database
+    "
+    ALTER TABLE backups ADD COLUMN coverage TEXT NOT NULL DEFAULT 'whole';
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

@@ -306,6 +306,7 @@ fn described(archive: &Archive, encryption: Encryption, notes: Notes, state: Bac
         total_records: metadata.total_records,
         payload_hash: Some(metadata.payload_hash.clone()),
         encryption,
+        coverage: metadata.coverage,
         proof: notes.proofs.last().cloned(),
         error: None,
         job: None,

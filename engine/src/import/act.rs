@@ -219,6 +219,7 @@ impl Importing<'_> {
         let options = TakeOptions {
             database: self.database,
             kind: adoption.kind,
+            coverage: dumped.map(ImageFacts::coverage).unwrap_or_default(),
             form,
             description: &adoption.description,
             tags: &adoption.tags,

@@ -9,6 +9,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use keepstone_model::{
+    coverage::LeftOut,
     human,
     import::{Content, Sidecar},
     job::Step,
@@ -48,6 +49,8 @@ pub(super) struct Unpacked {
     pub(super) form: Form,
     /// What a dump of a server holds.
     pub(super) dumped: Option<ImageFacts>,
+    /// What an archive says was left out of it.
+    left_out: Option<LeftOut>,
 }
 
 /// Unpacks `path` into the new file `image`. When this returns the image is a SQLite database that opened and passed its checks (one that is
@@ -74,7 +77,8 @@ pub(super) fn unpack(
     if unpacked.form == Form::Sqlite {
         unpacking.look_inside(sidecar, damaged_is_fine)?;
     } else {
-        unpacked.dumped = Some(unpacking.look_into_dump(unpacked.form, sidecar)?);
+        let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
+        unpacked.dumped = Some(ImageFacts { left_out: unpacked.left_out.clone(), ..found });
     }
     Ok(unpacked)
 }
@@ -122,6 +126,7 @@ impl Unpacking<'_> {
             hash_compared: false,
             form: archive.form(),
             dumped: None,
+            left_out: archive.metadata().left_out.clone(),
         })
     }
 
@@ -135,7 +140,16 @@ impl Unpacking<'_> {
         }
         let image_hash = self.copy(&mut head.chain(stream))?;
         let (notes, form) = (Vec::new(), Form::Sqlite);
-        Ok(Unpacked { image_hash, stored_hash: None, notes, unauthenticated: false, hash_compared: false, form, dumped: None })
+        Ok(Unpacked {
+            image_hash,
+            stored_hash: None,
+            notes,
+            unauthenticated: false,
+            hash_compared: false,
+            form,
+            dumped: None,
+            left_out: None,
+        })
     }
 
     fn file(&self, content: Content, passwords: &[Password]) -> Result<Unpacked> {
@@ -166,7 +180,7 @@ impl Unpacking<'_> {
             return Err(self.refused("in_use", "it changed while it was read"));
         }
         let stored_hash = Some(hex(&stored.hasher.finalize()));
-        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false, form, dumped: None })
+        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false, form, dumped: None, left_out: None })
     }
 
     /// The key of the first password that opens the file, by what it begins with then.

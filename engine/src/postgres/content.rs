@@ -69,7 +69,7 @@ pub(super) fn relations(connection: &mut Connection) -> Result<Vec<Relation>> {
 }
 
 /// Counts the rows of each, in the order given.
-pub(super) fn count(connection: &mut Connection, relations: &[Relation], cancelled: &dyn Fn() -> bool) -> Result<Vec<u64>> {
+pub(super) fn count(connection: &mut Connection, relations: &[&Relation], cancelled: &dyn Fn() -> bool) -> Result<Vec<u64>> {
     let mut counts = Vec::with_capacity(relations.len());
     for relation in relations {
         if cancelled() {

@@ -52,6 +52,7 @@ pub(crate) fn look(form: Form, dump: &Path) -> io::Result<ImageFacts> {
         schema_version: 0,
         migration_version: None,
         suspect: None,
+        left_out: None,
     })
 }
 

@@ -9,11 +9,12 @@ use std::{
 use crossbeam_channel::{Sender, bounded};
 use keepstone_model::{
     backup::{CheckName, CheckResult},
+    job::Step,
     metadata::{Form, Metadata},
 };
 
 use super::{plain, snapshot::Chunks, toc};
-use crate::{Error, Monitor, Result, driver::Inside, proof::Checks};
+use crate::{Error, Monitor, Result, archive::Archive, driver::Inside, proof::Checks};
 
 /// What a dump was found to hold.
 #[derive(Debug, Clone)]
@@ -58,6 +59,36 @@ pub(super) fn read(form: Form, dump: &mut dyn Read, begun: &mut dyn FnMut(String
     Ok(Inspected { counts: contents.counts(), large_objects, words: contents.words(), roles: contents.roles() })
 }
 
+/// The table of contents of an archive's dump.
+pub(super) fn entries(archive: &Archive, monitor: &dyn Monitor) -> Result<Vec<toc::Entry>> {
+    let mut extract = |sink: &mut (dyn Write + Send), path: &Path| archive.extract(sink, path, Step::Write, monitor);
+    let (extracted, found) = reading(&mut extract, |dump| toc::read(dump, &mut |_| ()));
+    extracted?;
+    let broken = |error: io::Error| Error::ArchiveCorrupt { path: archive.path().to_owned(), detail: error.to_string() };
+    Ok(found.ok_or_else(|| Error::Internal("a thread panicked".to_owned()))?.map_err(broken)?.entries)
+}
+
+/// Streams a dump through a reader on another thread, to its last byte whatever the reader finds. None: the reader panicked.
+fn reading<T: Send>(
+    extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>,
+    read: impl FnOnce(&mut Chunks) -> T + Send,
+) -> (Result<()>, Option<T>) {
+    let (chunks, dump) = bounded::<Vec<u8>>(8);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            let mut dump = Chunks { source: dump, now: Vec::new(), at: 0 };
+            let found = read(&mut dump);
+            // The bytes are all to be hashed, whatever they are.
+            drop(io::copy(&mut dump, &mut io::sink()));
+            found
+        });
+        let mut sink = Sending(chunks);
+        let extracted = extract(&mut sink, Path::new("the dump"));
+        drop(sink);
+        (extracted, reading.join().ok())
+    })
+}
+
 /// A dump that is looked into while it is read back.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
@@ -69,21 +100,8 @@ pub(super) struct Look<'a> {
 impl Inside for Look<'_> {
     fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
         let form = self.form;
-        let (chunks, dump) = bounded::<Vec<u8>>(8);
-        let (extracted, found) = std::thread::scope(|scope| {
-            let reading = scope.spawn(move || {
-                let mut dump = Chunks { source: dump, now: Vec::new(), at: 0 };
-                let found = read(form, &mut dump, &mut |_| ());
-                // The bytes are all to be hashed, whatever they are.
-                drop(io::copy(&mut dump, &mut io::sink()));
-                found
-            });
-            let mut sink = Sending(chunks);
-            let extracted = extract(&mut sink, Path::new("the dump"));
-            drop(sink);
-            (extracted, reading.join())
-        });
-        self.found = found.ok();
+        let (extracted, found) = reading(extract, |dump| read(form, dump, &mut |_| ()));
+        self.found = found;
         extracted
     }
 

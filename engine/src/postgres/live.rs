@@ -61,8 +61,7 @@ fn count_for_a_while(connection: &mut Connection, relations: &[Relation]) -> (Ve
                     return None;
                 }
                 connection.run(&format!("SAVEPOINT one; SET LOCAL statement_timeout = {}", left.as_millis().max(1))).ok()?;
-                let counted =
-                    content::count(connection, std::slice::from_ref(relation), &|| false).ok().and_then(|counts| counts.first().copied());
+                let counted = content::count(connection, &[relation], &|| false).ok().and_then(|counts| counts.first().copied());
                 connection.run("ROLLBACK TO SAVEPOINT one").ok()?;
                 counted
             })();

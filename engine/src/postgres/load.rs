@@ -3,11 +3,12 @@
 use std::{io, path::Path};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use keepstone_model::job::Step;
+use keepstone_model::{coverage::Reference, job::Step};
 use postgres::error::SqlState;
 
 use super::{
     fault::Fault,
+    leave_out,
     location::Location,
     open::Connection,
     plain::{self, Piece},
@@ -46,7 +47,8 @@ pub(super) fn load(archive: &Archive, location: &Location, environment: &Environ
             drop(io::copy(&mut script, &mut io::sink()));
             found
         });
-        let loaded = send(&mut connection, &read, keep, monitor);
+        let open = archive.metadata().left_out.as_ref().map(|left_out| left_out.references.as_slice()).unwrap_or_default();
+        let loaded = send(&mut connection, &read, open, keep, monitor);
         drop(read);
         let extracted = extracting.join().unwrap_or_else(|_| Err(Error::Internal("a thread panicked".to_owned())));
         let found = reading.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
@@ -86,7 +88,7 @@ fn sender(pieces: Sender<Owned>) -> impl FnMut(Piece<'_>) -> io::Result<()> {
     }
 }
 
-fn send(connection: &mut Connection, pieces: &Receiver<Owned>, keep: bool, monitor: &dyn Monitor) -> Result<()> {
+fn send(connection: &mut Connection, pieces: &Receiver<Owned>, open: &[Reference], keep: bool, monitor: &dyn Monitor) -> Result<()> {
     let fault = connection.fault();
     while let Ok(piece) = pieces.recv() {
         if monitor.cancelled() {
@@ -96,6 +98,10 @@ fn send(connection: &mut Connection, pieces: &Receiver<Owned>, keep: bool, monit
             Owned::Statement(statement) if !keep && is_about_roles(&statement) => {}
             // It is loaded into a database that was made for it.
             Owned::Statement(statement) if is_about_the_database(&statement) => {
+                monitor.log(&format!("passed over: {}", first_line(&statement)));
+            }
+            // Rows that it leads to are not in the backup.
+            Owned::Statement(statement) if leave_out::makes_open_key(open, &statement) => {
                 monitor.log(&format!("passed over: {}", first_line(&statement)));
             }
             Owned::Statement(statement) => match connection.client.batch_execute(&statement) {

@@ -14,6 +14,7 @@ mod export;
 mod fault;
 pub(crate) mod incoming;
 mod inspect;
+mod leave_out;
 mod live;
 mod load;
 mod names;

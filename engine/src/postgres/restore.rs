@@ -4,8 +4,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    io,
-    path::Path,
+    fs, io,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -22,17 +22,18 @@ use super::{
     child::{Child, Tool},
     content,
     fault::Fault,
-    load,
+    inspect, leave_out, load,
     location::Location,
     names::{literal, quoted},
     open::{Connection, reach_for_restore},
     plan,
     settings::Environment,
+    toc::Entry,
 };
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    jobs::Running,
+    jobs::{Running, ignore_missing},
     proof::{Depth, differing_counts, prove},
     restore::RestoreReport,
     sqlite::pace::millis,
@@ -235,6 +236,12 @@ impl Building<'_> {
             home: self.environment.home.as_deref(),
         };
         let mut arguments: Vec<OsString> = ["--exit-on-error", "--format=custom"].map(OsString::from).to_vec();
+        let list = self.list(monitor)?;
+        if let Some(list) = &list {
+            let mut argument = OsString::from("--use-list=");
+            argument.push(&list.0);
+            arguments.push(argument);
+        }
         if !keep {
             arguments.extend(["--no-owner", "--no-acl"].map(OsString::from));
         }
@@ -275,6 +282,18 @@ impl Building<'_> {
         }
     }
 
+    /// What `pg_restore` is to make, where that is not all of it.
+    fn list(&self, monitor: &dyn Monitor) -> Result<Option<List>> {
+        let left_out = self.archive.metadata().left_out.as_ref();
+        let Some(open) = left_out.map(|left_out| &left_out.references).filter(|open| !open.is_empty()) else { return Ok(None) };
+        let entries = inspect::entries(self.archive, monitor)?;
+        let is_open = |entry: &&Entry| entry.kind == "FK CONSTRAINT" && leave_out::is_open_key(open, &entry.schema, &entry.name);
+        let kept: Vec<String> = entries.iter().filter(|entry| !is_open(entry)).map(|entry| format!("{};\n", entry.number)).collect();
+        let path = self.running.staging.join(format!("list.{:08x}", crate::jobs::random()));
+        fs::write(&path, kept.concat()).map_err(|error| Error::io(&path, error))?;
+        Ok(Some(List(path)))
+    }
+
     /// The rows of the new database against the backup's; then statistics, without which its first queries are slow.
     fn prove(&self, location: &Location, monitor: &dyn Monitor) -> Result<AfterRestore> {
         let mut connection = Connection::open(location, self.environment)?;
@@ -282,10 +301,12 @@ impl Building<'_> {
         let counts: BTreeMap<String, u64> = content::watched(&mut connection, monitor, |connection| {
             connection.run("SET statement_timeout = 0; SET row_security = off")?;
             let relations = content::relations(connection)?;
-            let counts = content::count(connection, &relations, &|| false)?;
+            let counts = content::count(connection, &relations.iter().collect::<Vec<_>>(), &|| false)?;
             connection.run("ANALYZE")?;
             Ok(relations.iter().map(content::Relation::name).zip(counts).collect())
         })?;
+        let counts = leave_out::of_these(counts, metadata.left_out.as_ref())
+            .map_err(|detail| Error::VerificationFailed { id: metadata.backup_id.to_string(), detail })?;
         let differing = differing_counts(&counts, &metadata.table_counts);
         if !metadata.table_counts.is_empty() && !differing.is_empty() {
             return Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: differing.join("; ") });
@@ -297,6 +318,17 @@ impl Building<'_> {
             backup_rows: metadata.total_records,
             differing: Vec::new(),
         })
+    }
+}
+
+/// A file for `pg_restore`, gone with this.
+struct List(PathBuf);
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0).or_else(ignore_missing) {
+            tracing::warn!(path = %self.0.display(), %error, "a list for pg_restore could not be removed; the next start does it");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use keepstone_model::{
+    coverage::Rows,
     job::{Progress, Step},
     metadata::{Form, PostgresSource, Source},
 };
@@ -24,6 +25,7 @@ use super::{
     content::{self, Relation},
     fault::Fault,
     inspect::{self, Inspected},
+    leave_out,
     open::{self, Connection},
     tools,
 };
@@ -43,7 +45,13 @@ const BLOCK_BYTES: usize = 256 << 10;
 const NAMED_TABLES: u64 = 200;
 
 /// Streams a dump into `sink`. The source is as it was afterwards; whatever goes wrong, no child stays.
-pub(super) fn snapshot(source: &driver::Source<'_>, form: Form, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+pub(super) fn snapshot(
+    source: &driver::Source<'_>,
+    form: Form,
+    rows: &Rows,
+    sink: &mut dyn ImageSink,
+    monitor: &dyn Monitor,
+) -> Result<ImageFacts> {
     let (location, environment) = open::reach(source.vault, source.database)?;
     let mut connection = Connection::open(&location, &environment)?;
     let version = connection.version()?;
@@ -59,13 +67,19 @@ pub(super) fn snapshot(source: &driver::Source<'_>, form: Form, sink: &mut dyn I
     let (mut described, encoding) = content::describe(&mut connection)?;
     described.client_version = client.version.to_string();
     let relations = content::relations(&mut connection)?;
+    let plan = leave_out::plan(&mut connection, rows, &relations)?;
+    let taken = plan.of(&relations);
+    if !rows.takes_large_objects() {
+        described.large_objects = 0;
+    }
     let migration_version = content::migration_version(&mut connection, &relations);
-    monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, relations.len()));
+    monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, taken.len()));
 
     let tool =
         Tool { client: &client, name: "pg_dump", location: Some(&location), staging: source.staging, home: environment.home.as_deref() };
-    let mut child = Child::start(&tool, &arguments(form, &snapshot), false)?;
-    let streamed = stream(&mut child, &mut connection, &relations, form, sink, monitor);
+    let arguments: Vec<OsString> = arguments(form, &snapshot).into_iter().chain(plan.arguments.iter().cloned()).collect();
+    let mut child = Child::start(&tool, &arguments, false)?;
+    let streamed = stream(&mut child, &mut connection, &taken, form, sink, monitor);
     let ended = match &streamed {
         // It may hang on a server that is gone.
         Err(_) => {
@@ -78,14 +92,15 @@ pub(super) fn snapshot(source: &driver::Source<'_>, form: Form, sink: &mut dyn I
     drop(connection.run("ROLLBACK"));
     let streamed = judge(streamed, ended, &location.server())?;
     let Streamed { inspected, counts, size_bytes } = streamed;
-    compare(&inspected, &relations, &counts, &described)?;
+    compare(&inspected, &taken, &counts, &described)?;
     described.roles = inspected.roles.into_iter().collect();
     Ok(ImageFacts {
         size_bytes,
-        schema: content::tables(&relations, &counts),
+        schema: content::tables(&relations, &plan.of_all(&counts)),
         schema_version: 0,
         migration_version,
         suspect: None,
+        left_out: plan.left_out,
         source: Source {
             location: source.database.location.clone(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -118,7 +133,7 @@ struct Streamed {
 fn stream(
     child: &mut Child,
     connection: &mut Connection,
-    relations: &[Relation],
+    relations: &[&Relation],
     form: Form,
     sink: &mut dyn ImageSink,
     monitor: &dyn Monitor,
@@ -261,8 +276,8 @@ pub(super) fn of_child(detail: String, server: &str) -> Fault {
 }
 
 /// The dump against what the server counted in the same moment.
-fn compare(inspected: &Inspected, relations: &[Relation], counts: &[u64], described: &PostgresSource) -> Result<()> {
-    let counted: BTreeMap<String, u64> = relations.iter().map(Relation::name).zip(counts.iter().copied()).collect();
+fn compare(inspected: &Inspected, relations: &[&Relation], counts: &[u64], described: &PostgresSource) -> Result<()> {
+    let counted: BTreeMap<String, u64> = relations.iter().map(|relation| relation.name()).zip(counts.iter().copied()).collect();
     let mut found = inspected.counts.clone().ok_or_else(|| Fault::DumpIncomplete { detail: "its rows cannot be counted".to_owned() })?;
     // Extensions have tables of their own, of which a dump holds what was added.
     found.retain(|table, _| counted.contains_key(table));

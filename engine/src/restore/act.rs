@@ -11,6 +11,7 @@ use std::{
 
 use keepstone_model::{
     backup::{Check, CheckName, CheckResult, Level, Verdict},
+    coverage::Coverage,
     database::Database,
     human,
     id::{BackupId, DatabaseId, Kind},
@@ -311,6 +312,7 @@ fn safety_backup(
     let options = TakeOptions {
         database,
         kind: Kind::Safety,
+        coverage: Coverage::Whole,
         form: Form::Sqlite,
         description: &description,
         tags: &[],

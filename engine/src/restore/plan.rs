@@ -8,7 +8,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
-    backup::{BackupState, Verdict},
+    backup::{BackupState, Level, Verdict},
+    coverage::{Coverage, LeftOut},
     database::Database,
     human,
     id::DatabaseId,
@@ -53,15 +54,29 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
     }
     let mut warnings = Vec::new();
     match backup.verdict() {
-        Verdict::Good => {}
         Verdict::Suspect => {
             warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")));
         }
         Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
-        Verdict::Unproven => warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned()),
+        Verdict::Unproven | Verdict::Partial if backup.level() < Level::Opened => {
+            warnings.push("This backup was never checked; it will be, before anything is touched.".to_owned());
+        }
+        Verdict::Good | Verdict::Unproven | Verdict::Partial => {}
     }
     if matches!(options.target, Target::Replace | Target::PutBack { .. }) && database.never_replace {
         return Err(Error::NeverReplace { database: database.id.clone() });
+    }
+    if metadata.coverage == Coverage::Partial {
+        let left_out = metadata.left_out.as_ref().map(LeftOut::words).unwrap_or_default();
+        if options.target == Target::Replace {
+            return Err(Error::PartialBackup { id: backup.id, left_out });
+        }
+        warnings.push(format!("This is not the whole database: {left_out}."));
+        let open: Vec<&str> =
+            metadata.left_out.iter().flat_map(|left_out| &left_out.references).map(|key| key.constraint.as_str()).collect();
+        if !open.is_empty() {
+            warnings.push(format!("Foreign keys to rows that are not in it are not made: {}.", open.join(", ")));
+        }
     }
     let goal = match &options.target {
         Target::NewFile { path } => plan_new_file(vault, Path::new(path), metadata)?,

@@ -172,6 +172,7 @@ impl Taken<'_> {
         Ok(ImageFacts {
             size_bytes: geometry.size_bytes(),
             suspect: content.suspect(),
+            left_out: None,
             schema: content.tables,
             schema_version: geometry.schema_version,
             migration_version: content::migration_version(connection),

@@ -40,6 +40,7 @@ pub enum Keep {
     NewerFormat,
     Bad,
     Suspect,
+    Partial,
     Unproven,
     // A person or its nature keeps it
     Pinned,
@@ -125,6 +126,7 @@ impl Keep {
             Self::NewerFormat => "newer_format",
             Self::Bad => "bad",
             Self::Suspect => "suspect",
+            Self::Partial => "partial",
             Self::Unproven => "unproven",
             Self::Pinned => "pinned",
             Self::NewestGood => "newest_good",
@@ -157,6 +159,7 @@ impl fmt::Display for Keep {
             Self::NewerFormat => "newer format",
             Self::Bad => "bad: a person decides",
             Self::Suspect => "suspect: a person decides",
+            Self::Partial => "partial: a person decides",
             Self::Unproven => "unproven: it does not count",
             Self::Pinned => "pinned",
             Self::NewestGood => "newest good",

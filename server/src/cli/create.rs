@@ -12,6 +12,7 @@ use keepstone_engine::{
     keys, location,
     model::{
         backup::{Encryption, Level, Proof, SuspectCause},
+        coverage::{Coverage, Rows, TablePattern},
         database::Database,
         human,
         id::Kind,
@@ -31,6 +32,7 @@ use super::{Context, Fault, context, environment, password, progress::Follow, va
 Examples:
   keepstone create                         every database
   keepstone create shop --pin --description 'before the move'
+  keepstone create shop --exclude-table 'audit.*'   without the rows of some tables; never counts as a good one
   keepstone create shop --encrypt          with the password of the environment or the vault
   keepstone create /srv/shop/shop.db       also one that is not known yet (without a schedule)")]
 pub(crate) struct Create {
@@ -67,6 +69,15 @@ pub(crate) struct Create {
     /// PostgreSQL: keep plain SQL instead of the custom format
     #[arg(long)]
     plain_sql: bool,
+    /// PostgreSQL: the structure alone, no rows; such a backup is partial and never counts as a good one
+    #[arg(long, requires = "db", group = "rows")]
+    schema_only: bool,
+    /// PostgreSQL: the whole structure, but only the rows of these tables, e.g. orders, 'audit.*'; partial, too; may be said several times
+    #[arg(long = "table", value_name = "PATTERN", requires = "db", group = "rows", value_parser = pattern)]
+    tables: Vec<TablePattern>,
+    /// PostgreSQL: all but the rows of these tables; partial, too; may be said several times
+    #[arg(long = "exclude-table", value_name = "PATTERN", requires = "db", group = "rows", value_parser = pattern)]
+    exclude_tables: Vec<TablePattern>,
     /// Encrypt the archive, whatever the environment and the database say
     #[arg(long)]
     encrypt: bool,
@@ -93,6 +104,19 @@ pub(crate) fn compression() -> impl TypedValueParser<Value = Compression> {
         "none" => Compression::None,
         _ => Compression::Zstd,
     })
+}
+
+fn pattern(text: &str) -> Result<TablePattern, String> {
+    TablePattern::new(text).map_err(|refusal| refusal.message)
+}
+
+fn rows(args: &Create) -> Rows {
+    match (args.schema_only, args.tables.as_slice(), args.exclude_tables.as_slice()) {
+        (true, ..) => Rows::None,
+        (_, [], []) => Rows::All,
+        (_, [], except) => Rows::Except(except.to_vec()),
+        (_, only, _) => Rows::Only(only.to_vec()),
+    }
 }
 
 pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
@@ -164,7 +188,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         pin: args.pin,
         compression: said,
         level: args.level,
-        image: ImageOptions { plain_sql: args.plain_sql },
+        image: ImageOptions { plain_sql: args.plain_sql, rows: rows(args) },
         // A password file is a wish for encryption.
         encrypt: if args.no_encrypt { Some(false) } else { (args.encrypt || args.password_file.is_some()).then_some(true) },
         verify: if args.no_verify { Some(false) } else { args.verify.then_some(true) },
@@ -242,6 +266,11 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: Option<bool>, c
             human::duration_ms(report.elapsed_ms)
         ),
     );
+    if backup.coverage == Coverage::Partial {
+        let detail = backups::detail(vault, &backup.id)?;
+        let left_out = detail.metadata.and_then(|metadata| metadata.left_out).map(|left_out| left_out.words()).unwrap_or_default();
+        cx.out.note(format_args!("{}: {left_out}; it never counts as a good backup of the whole database", backup.id));
+    }
     let fault = if let Some(why) = &backup.suspect {
         Some(Fault::Here {
             code: "suspect",

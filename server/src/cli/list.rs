@@ -51,6 +51,7 @@ fn state() -> impl TypedValueParser<Value = String> {
         "unproven",
         "bad",
         "suspect",
+        "partial",
         "running",
         "failed",
         "interrupted",

@@ -6,6 +6,7 @@ use keepstone_engine::{
     backups, cleanup, databases, keys,
     model::{
         backup::{BackupState, Proof},
+        coverage::LeftOut,
         human,
         id::Kind,
         metadata::Slot,
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("job", backup.job.as_ref().map(ToString::to_string));
     optional("archive", detail.archive_path.as_ref().map(|path| path.display().to_string()));
     if let Some(metadata) = &detail.metadata {
+        optional("left out", metadata.left_out.as_ref().map(LeftOut::words));
         optional("came from", metadata.origin.clone());
         optional("source", Some(metadata.source.location.clone()));
         let engine = match &metadata.source.postgres {

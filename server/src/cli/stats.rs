@@ -66,6 +66,9 @@ fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: u64, cx: &Contex
         "good, unproven, suspect, bad",
         format!("{}, {}, {}, {}", sums.good_count, sums.unproven_count, sums.suspect_count, sums.bad_count),
     );
+    if sums.partial_count > 0 {
+        row("partial", human::count(sums.partial_count));
+    }
     row("failed, missing", format!("{}, {}", sums.failed_count, sums.missing_count));
     row("oldest", words::time_or_dash(sums.oldest_at));
     row("newest", words::time_or_dash(sums.newest_at));

@@ -51,6 +51,7 @@ pub(crate) fn backup_state(backup: &Backup) -> (&'static str, &'static str, Tone
         (BackupState::Complete, Verdict::Unproven) => ("○", "unproven", Tone::Warn),
         (BackupState::Complete, Verdict::Bad) => ("✖", "bad", Tone::Bad),
         (BackupState::Complete, Verdict::Suspect) => ("▲", "suspect", Tone::Warn),
+        (BackupState::Complete, Verdict::Partial) => ("◐", "partial", Tone::Plain),
         (BackupState::Running, _) => ("↻", "running", Tone::Plain),
         (BackupState::Failed, _) => ("✖", "failed", Tone::Bad),
         (BackupState::Interrupted, _) => ("✖", "interrupted", Tone::Bad),

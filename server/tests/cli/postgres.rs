@@ -188,3 +188,42 @@ fn a_machine_without_client_tools_says_so() {
         refused => eprintln!("skipped: no mount namespace on this machine: {refused:?}"),
     }
 }
+
+#[test]
+fn a_backup_without_some_rows_says_so_everywhere_and_replaces_nothing() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    std::fs::write(host.path("url.txt"), server.shop("pruned")).unwrap();
+    host.ok(&["db", "add", "--url-file", "url.txt", "--name", "shop", "--no-schedule"]);
+    for (flags, code, exit) in [
+        (&["--table", "no_such"][..], "unknown_table", 3),
+        (&["--schema-only", "--type", "daily"], "invalid", 2),
+        (&["--schema-only", "--table", "orders"], "usage", 2),
+        (&["--table", "a.b.c"], "usage", 2),
+    ] {
+        host.fails(&[&["create", "shop"][..], flags].concat(), code, exit);
+    }
+    assert_eq!(host.run(&["create", "--schema-only"]).exit, 2, "of which database?");
+    let made = &host.results(&["create", "shop", "--exclude-table", "AUDIT.*"])[0];
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(
+        (made["verdict"].as_str(), made["coverage"].as_str(), made["good"].as_bool()),
+        (Some("partial"), Some("partial"), Some(false))
+    );
+    assert_eq!((made["level"].as_str(), made["total_records"].as_u64()), (Some("opened"), None.or(Some(1000))));
+    assert!(host.run(&["create", "shop", "--schema-only"]).stderr.contains("the structure alone"));
+    assert!(host.ok(&["list", "shop", "--state", "partial"]).contains("◐ partial"));
+    let shown = host.ok(&["show", id]);
+    assert!(shown.contains("left out") && shown.contains("the rows of audit.\"Log\" are left out"), "{shown}");
+    assert_eq!(host.run(&["status", "shop"]).exit, 1, "no objective is met by it");
+    host.fails(&["restore", "latest", "--db", "shop"], "unknown_backup", 3);
+    host.fails(&["restore", id, "--replace", "--yes"], "partial_backup", 7);
+    let plan = host.ok(&["restore", id, "--to", "pruned_again", "--dry-run"]);
+    assert!(plan.contains("not the whole database"), "{plan}");
+    host.ok(&["restore", id, "--to", "pruned_again"]);
+    assert_eq!(server.psql("pruned_again", "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM audit.\"Log\")"), "1000|0");
+    // A catalog that is made anew out of the archives knows it as well.
+    std::fs::remove_file(host.path("keepstone-data/catalog.sqlite")).unwrap();
+    host.ok(&["catalog", "rebuild", "--yes"]);
+    assert_eq!(host.results(&["show", id])[0]["verdict"], "partial");
+}

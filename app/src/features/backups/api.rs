@@ -18,7 +18,8 @@ use {
         ack::{AckOptions, acknowledge},
         backups::{self, EditBackupOptions},
         convert::ConvertOptions,
-        create::CreateOptions,
+        create::{self, CreateOptions},
+        driver::ImageOptions,
         jobs::{self, JobRequest},
         keys,
         verify::VerifyOptions,
@@ -87,6 +88,8 @@ pub struct BackupDetail {
     pub tables: Vec<TableLine>,
     pub previous: Option<String>,
     pub next: Option<String>,
+    /// What of the database is not in it, in a sentence; empty for one of the whole.
+    pub left_out: String,
     pub suspect: Option<Doubt>,
     /// Why it cannot be deleted now.
     pub delete_refusal: Option<String>,
@@ -193,6 +196,8 @@ pub async fn create(
     #[server(default)] compression: String,
     #[server(default)] level: String,
     #[server(default)] encrypt: String,
+    #[server(default)] rows: String,
+    #[server(default)] tables: String,
     #[server(default)] key: String,
 ) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
@@ -202,10 +207,16 @@ pub async fn create(
     let compression = facts::compression(&compression)?;
     let level = facts::level(&level, compression)?;
     let encrypt = facts::encrypt(&encrypt)?;
+    let image = ImageOptions { rows: facts::rows(&rows, &tables)?, ..ImageOptions::default() };
     let key = form_key(&person.name, &key)?;
-    let of = database.clone();
-    blocking(move |vault| keys::refuse_unmet_wish(vault, &keepstone_engine::databases::database(vault, &of)?, encrypt)).await?;
-    let options = CreateOptions { description, tags, pin, compression, level, encrypt, ..CreateOptions::new(database, person.name) };
+    let options = CreateOptions { description, tags, pin, compression, level, encrypt, image, ..CreateOptions::new(database, person.name) };
+    let wish = options.clone();
+    blocking(move |vault| {
+        let database = keepstone_engine::databases::database(vault, &wish.database)?;
+        create::refuse(&database, &wish)?;
+        keys::refuse_unmet_wish(vault, &database, wish.encrypt)
+    })
+    .await?;
     submit(JobRequest::Create(options), key).await
 }
 

@@ -35,6 +35,7 @@ pub struct Day {
     pub date: String,
     pub good: u64,
     pub unproven: u64,
+    pub partial: u64,
     /// Suspect, bad and missing ones.
     pub doubtful: u64,
     pub failed: u64,
@@ -117,6 +118,7 @@ fn cell(day: Option<Day>, rest: &str) -> AnyView {
     let counts = [
         (day.good, "good", "✔", "good"),
         (day.unproven, "quiet", "○", "unproven"),
+        (day.partial, "quiet", "◐", "partial"),
         (day.doubtful, "warn", "▲", "in doubt"),
         (day.failed, "bad", "✖", "failed"),
     ];
@@ -218,6 +220,7 @@ mod on_the_server {
             match (backup.state, backup.verdict()) {
                 (BackupState::Complete, Verdict::Good) => day.good += 1,
                 (BackupState::Complete, Verdict::Unproven) => day.unproven += 1,
+                (BackupState::Complete, Verdict::Partial) => day.partial += 1,
                 (BackupState::Complete | BackupState::Missing, _) => day.doubtful += 1,
                 (BackupState::Failed | BackupState::Interrupted, _) => day.failed += 1,
                 (BackupState::Running | BackupState::Trashed, _) => {}

@@ -139,6 +139,7 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
             .into_any(),
             // A doubt that somebody took away is told all the same.
             Verdict::Suspect | Verdict::Good => doubt(backup),
+            Verdict::Partial => partial(backup.left_out.clone()),
             Verdict::Unproven => view! {
                 <Alert kind=AlertKind::Warning title="Not proven: nobody has yet seen that this backup can be restored">
                     <p>"Verify reads it back, opens the database in it and counts its rows."</p>
@@ -147,6 +148,16 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
             .into_any(),
         },
     }
+}
+
+fn partial(left_out: String) -> AnyView {
+    view! {
+        <Alert kind=AlertKind::Info title="Not the whole database: rows were left out on purpose">
+            <p>{left_out}</p>
+            <p>"It restores into a new database. It never counts as a good backup, and never takes the live database's place."</p>
+        </Alert>
+    }
+    .into_any()
 }
 
 /// Why its source was in doubt, what that means for the older ones, and the form that takes note of it.

@@ -13,6 +13,7 @@ use keepstone_model::{
     Timestamp,
     access::Role,
     backup::{Backup, BackupState, Encryption, SuspectCause, Verdict, delete_refusal},
+    coverage::{Rows, TablePattern},
     human,
     id::{BackupId, DatabaseId, Kind},
     metadata::{Compression, Metadata},
@@ -192,6 +193,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             time: human::duration_ms(check.elapsed_ms),
         });
         let metadata = found.metadata.as_ref();
+        let left_out = metadata.and_then(|metadata| metadata.left_out.as_ref()).map(|left_out| sentence(&left_out.words()));
         let tables = metadata.iter().flat_map(|metadata| &metadata.schema).map(|(name, table)| TableLine {
             name: name.clone(),
             row_count: table.row_count,
@@ -205,6 +207,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             tables: tables.collect(),
             previous: found.previous.as_ref().map(ToString::to_string),
             next: found.next.as_ref().map(ToString::to_string),
+            left_out: left_out.unwrap_or_default(),
             suspect: doubt(backup, &of_database, now, &zone),
             delete_refusal: delete_refusal(backup, &of_database).map(sentence),
             trash_until: backup.trash_until.map(|until| Moment::new(until, now, &zone)),
@@ -306,6 +309,9 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
             text("Large objects", human::count(server.large_objects)),
         ]),
     }
+    if let Some(left_out) = &metadata.left_out {
+        of_source.push(text("Left out", capitalised(&left_out.words())));
+    }
     if let Some(version) = &metadata.migration_version {
         of_source.push(mono("Migration", version.clone()));
     }
@@ -388,6 +394,18 @@ pub(super) fn level(text: &str, compression: Option<Compression>) -> Result<Opti
             Ok(level) if (1..=most).contains(&level) => Ok(Some(level)),
             _ => Err(AppError::invalid("level", format!("Give a number from 1 to {most}, or leave it empty."))),
         },
+    }
+}
+
+/// Whose rows go along; the tables are those of the patterns in `tables`.
+pub(super) fn rows(choice: &str, tables: &str) -> Result<Rows, AppError> {
+    match choice {
+        "" | "all" if tables.trim().is_empty() => Ok(Rows::All),
+        "" | "all" => Err(AppError::invalid("rows", "Choose whether these tables alone go along, or all but these.")),
+        "none" => Ok(Rows::None),
+        "only" => Ok(Rows::Only(TablePattern::list(tables)?)),
+        "except" => Ok(Rows::Except(TablePattern::list(tables)?)),
+        _ => Err(AppError::invalid("rows", "Choose one of the list.")),
     }
 }
 

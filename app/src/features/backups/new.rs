@@ -80,6 +80,16 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                         <option value="no">"do not encrypt"</option>
                     </select>
                 </FieldBox>
+                <FieldBox label="Rows" name="rows" error=field_fault(value, "rows")>
+                    <select id="f-rows" name="rows">
+                        <option value="">"all (the whole database)"</option>
+                        <option value="none">"none: the structure alone (PostgreSQL)"</option>
+                        <option value="only">"only those of these tables (PostgreSQL)"</option>
+                        <option value="except">"all but those of these tables (PostgreSQL)"</option>
+                    </select>
+                </FieldBox>
+                <Field label="Tables" name="tables" error=field_fault(value, "tables")
+                    help="Separated by commas, e.g. orders, audit.*. A backup without some rows is partial: it never counts as a good one."/>
                 <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
                     <span>"Pin it: no cleanup ever deletes it"</span>

@@ -79,6 +79,8 @@ pub struct RestoreView {
     /// The database is one of a server: a restore makes another one there.
     pub server: bool,
     pub never_replace: bool,
+    /// Rows were left out of it on purpose: it never takes the live database's place.
+    pub partial: bool,
     /// Why this backup cannot be restored, if it cannot.
     pub refusal: Option<String>,
     /// Whether it was seen to be restorable.

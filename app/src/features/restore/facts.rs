@@ -5,7 +5,7 @@ use std::path::Path;
 use keepstone_engine::{Vault, backups, databases, restore};
 use keepstone_model::{
     Timestamp,
-    backup::{BackupState, Verdict},
+    backup::{BackupState, Level, Verdict},
     database::Engine,
     human,
     id::{BackupId, DatabaseId, JobId},
@@ -46,8 +46,9 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
             suggested_path,
             live_path: database.location,
             never_replace: database.never_replace,
+            partial: backup.verdict() == Verdict::Partial,
             refusal: refusal.map(sentence),
-            proven: backup.verdict() == Verdict::Good,
+            proven: backup.level() >= Level::Opened && backup.verdict() != Verdict::Suspect,
             plan: None,
             fault: None,
         })

@@ -152,6 +152,8 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     let can_replace = if view.never_replace {
         view! { <p class="help">{format!("{} is marked \"never replace\": take the mark off on its page first.", view.database)}</p> }
             .into_any()
+    } else if view.partial {
+        view! { <p class="help">"It is not the whole database, so it cannot replace the live one."</p> }.into_any()
     } else {
         view! {
             <label class="option">

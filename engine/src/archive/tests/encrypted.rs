@@ -192,6 +192,7 @@ fn every_forged_readable_field_is_found() {
         ("tool", json!({"name": "keepstone", "version": "9"})),
         ("previous", json!({"id": "shop_daily_20261119T030000Z_k3f9", "hash": "0".repeat(64)})),
         ("payload_hash", json!("0".repeat(64))),
+        ("coverage", json!("partial")),
         ("added", json!(true)),
     ];
     for (field, value) in forgeries {

@@ -43,7 +43,10 @@ fn exported(fixture: &Fixture, options: &ExportOptions, ending: &str) -> (Export
 /// The live database and its backups of both forms.
 fn sources(fixture: &Fixture, database: &Database) -> Vec<ExportSource> {
     let take = |plain_sql| {
-        let options = CreateOptions { image: ImageOptions { plain_sql }, ..CreateOptions::new(database.id.clone(), "alice") };
+        let options = CreateOptions {
+            image: ImageOptions { plain_sql, ..ImageOptions::default() },
+            ..CreateOptions::new(database.id.clone(), "alice")
+        };
         ExportSource::Backup(create(&fixture.vault, &options, &Silent).unwrap().backup.id)
     };
     vec![ExportSource::Database(database.id.clone()), take(false), take(true)]

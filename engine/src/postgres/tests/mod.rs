@@ -33,9 +33,11 @@ use crate::{
 };
 
 mod exports;
+mod partial;
 mod refusals;
 mod restores;
 mod snapshots;
+mod torture;
 
 fn add(vault: &Vault, url: &str, name: &str) -> Result<Database> {
     let options = AddDatabaseOptions { location: url.to_owned(), name: Some(name.to_owned()), schedules: None, actor: "alice".to_owned() };

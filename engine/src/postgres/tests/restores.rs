@@ -178,7 +178,10 @@ fn a_script_with_a_command_for_psql_is_not_loaded() {
         "script",
         "CREATE FUNCTION shout() RETURNS text AS $f$ SELECT E'\\\\! \\';' || $$x$$ $f$ LANGUAGE sql; COMMENT ON TABLE orders IS 'a\\! b'",
     );
-    let options = CreateOptions { image: ImageOptions { plain_sql: true }, ..CreateOptions::new(database.id.clone(), "alice") };
+    let options = CreateOptions {
+        image: ImageOptions { plain_sql: true, ..ImageOptions::default() },
+        ..CreateOptions::new(database.id.clone(), "alice")
+    };
     let made = create(vault, &options, &Silent).unwrap();
     assert!(made.backup.is_good());
     restore_to(vault, &made, new_database(vault, &database, &made.backup.id, Some("script_2")).unwrap()).unwrap();

@@ -48,7 +48,7 @@ fn every_compression_and_encryption_and_plain_sql() {
     for (index, (compression, encrypt, plain_sql)) in
         [(Compression::Zstd, true, true), (Compression::Gzip, false, false), (Compression::None, true, false)].into_iter().enumerate()
     {
-        let image = ImageOptions { plain_sql };
+        let image = ImageOptions { plain_sql, ..ImageOptions::default() };
         let options = CreateOptions {
             compression: Some(compression),
             encrypt: Some(encrypt),
@@ -167,7 +167,7 @@ fn a_person_who_wants_no_more_of_it_gets_nothing_and_no_child_stays() {
 }
 
 /// A tool that does not do what it says: the folder holds it in place of the real one.
-fn with_tool(server: &Server, folder: &std::path::Path, script: &str) -> Environment {
+pub(super) fn with_tool(server: &Server, folder: &std::path::Path, script: &str) -> Environment {
     use std::os::unix::fs::PermissionsExt;
     let tool = folder.join("pg_dump");
     let real = server.bin.join("pg_dump");

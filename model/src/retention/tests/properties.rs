@@ -24,6 +24,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         1 => Just(Verdict::Unproven),
         1 => Just(Verdict::Bad),
         1 => Just(Verdict::Suspect),
+        1 => Just(Verdict::Partial),
     ];
     let obstacles = prop_oneof![
         12 => Just(None),
@@ -179,10 +180,13 @@ proptest! {
 
     #[test]
     fn one_more_good_backup_saves_and_one_more_bad_one_condemns_nothing(
-        all in history(), policy in policy(), now in moment(), verdict in select(vec![Verdict::Bad, Verdict::Suspect, Verdict::Unproven]),
+        all in history(), policy in policy(), now in moment(), by in select(vec![CountBy::Good, CountBy::Complete]),
+        verdict in select(vec![Verdict::Bad, Verdict::Suspect, Verdict::Unproven, Verdict::Partial]),
         state in select(vec![BackupState::Failed, BackupState::Interrupted, BackupState::Missing, BackupState::Running, BackupState::Complete]),
     ) {
-        let at = Circumstances::default();
+        // Unproven ones may count where that is asked; partial ones never.
+        let count_by = if verdict == Verdict::Unproven { CountBy::Good } else { by };
+        let at = Circumstances { count_by, ..Circumstances::default() };
         let before = plan(&all, &policy, now, &at);
         let mut more = all.clone();
         let sequence = all.iter().map(|candidate| candidate.sequence).max().unwrap_or(0).max(0) + 1;

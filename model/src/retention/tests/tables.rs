@@ -3,6 +3,7 @@
 use super::{at, good};
 use crate::{
     backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof, Verdict, delete_refusal},
+    coverage::Coverage,
     id::{BackupId, Kind},
     retention::{
         Candidate, Circumstances, CountBy, FLOOR, Manual, Obstacle, Pass, PolicyText, Rate, RetentionPolicy, clock_anomaly, forecast,
@@ -40,6 +41,7 @@ fn candidate(line: &str) -> Candidate {
             "bad" => candidate.verdict = Verdict::Bad,
             "suspect" => candidate.verdict = Verdict::Suspect,
             "unproven" => candidate.verdict = Verdict::Unproven,
+            "partial" => candidate.verdict = Verdict::Partial,
             "running" => candidate.state = BackupState::Running,
             "failed" => candidate.state = BackupState::Failed,
             "interrupted" => candidate.state = BackupState::Interrupted,
@@ -423,6 +425,7 @@ fn backup(sequence: i64, kind: Kind) -> Backup {
         total_records: 0,
         payload_hash: None,
         encryption: crate::backup::Encryption::None,
+        coverage: Coverage::Whole,
         proof: Some(Proof { checked_at: created_at, checks }),
         error: None,
         job: None,

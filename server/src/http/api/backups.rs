@@ -12,8 +12,9 @@ use keepstone_engine::{
     activity::{self, NewEvent},
     backups::{self, BackupFilter, EditBackupOptions},
     cleanup,
-    create::CreateOptions,
+    create::{self, CreateOptions},
     databases, delete,
+    driver::ImageOptions,
     jobs::JobRequest,
     keys,
     verify::VerifyOptions,
@@ -21,6 +22,7 @@ use keepstone_engine::{
 use keepstone_model::{
     Timestamp,
     backup::{BackupState, Verdict},
+    coverage::Rows,
     event::EventResult,
     id::{BackupId, DatabaseId, Kind},
     metadata::Compression,
@@ -89,6 +91,7 @@ enum StateOrVerdict {
     Unproven,
     Bad,
     Suspect,
+    Partial,
 }
 
 impl StateOrVerdict {
@@ -104,6 +107,7 @@ impl StateOrVerdict {
             Self::Unproven => (None, Some(Verdict::Unproven)),
             Self::Bad => (None, Some(Verdict::Bad)),
             Self::Suspect => (None, Some(Verdict::Suspect)),
+            Self::Partial => (None, Some(Verdict::Partial)),
         }
     }
 }
@@ -205,6 +209,12 @@ struct NewBackup {
     encrypt: Option<bool>,
     /// Read back and checked before it counts, unless this says no, or says nothing and the server's environment says no.
     verify: Option<bool>,
+    /// PostgreSQL: plain SQL instead of the custom format.
+    plain_sql: bool,
+    /// PostgreSQL: whose rows go along; the structure is always whole. `"none"`, `{"only": ["orders", "audit.*"]}` or `{"except": […]}` make a
+    /// backup that is partial: of the kind manual, never good, and never put in the live database's place.
+    #[schema(inline)]
+    rows: Rows,
 }
 
 impl NewBackup {
@@ -236,6 +246,7 @@ impl NewBackup {
             level: self.level,
             encrypt: self.encrypt,
             verify: self.verify,
+            image: ImageOptions { plain_sql: self.plain_sql, rows: self.rows.clone() },
             ..CreateOptions::new(database, actor)
         })
     }
@@ -257,6 +268,7 @@ async fn create(
     api.run(move |vault| {
         let database = databases::database(vault, &super::databases::parsed(&id)?)?;
         let options = new.options(database.id.clone(), caller.actor())?;
+        create::refuse(&database, &options)?;
         keys::refuse_unmet_wish(vault, &database, options.encrypt)?;
         let what = serde_json::json!(["create", database.id, new]).to_string();
         let job = once::begin(vault, &caller, &key, &what, || Ok(JobRequest::Create(options)))?;
