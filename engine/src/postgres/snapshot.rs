@@ -77,7 +77,8 @@ pub(super) fn snapshot(
 
     let tool =
         Tool { client: &client, name: "pg_dump", location: Some(&location), staging: source.staging, home: environment.home.as_deref() };
-    let arguments: Vec<OsString> = arguments(form, &snapshot).into_iter().chain(plan.arguments.iter().cloned()).collect();
+    let utf8 = (form == Form::Dump && needs_utf8(&encoding, &relations)).then(|| OsString::from("--encoding=UTF8"));
+    let arguments: Vec<OsString> = arguments(form, &snapshot).into_iter().chain(utf8).chain(plan.arguments.iter().cloned()).collect();
     let mut child = Child::start(&tool, &arguments, false)?;
     let streamed = stream(&mut child, &mut connection, &taken, form, sink, monitor);
     let ended = match &streamed {
@@ -121,6 +122,13 @@ fn arguments(form: Form, snapshot: &str) -> Vec<OsString> {
     };
     let common = [format!("--snapshot={snapshot}"), format!("--lock-wait-timeout={LOCK_WAIT_MS}")];
     form.iter().map(OsString::from).chain(common.into_iter().map(OsString::from)).collect()
+}
+
+/// Whether a dump has to be in UTF-8 for its names to be the ones that the server gives: where they are ASCII, rows stay in the database's own
+/// encoding, to the byte. What is of no encoding is never converted: bytes that are no UTF-8 would be refused when they come back.
+fn needs_utf8(encoding: &str, relations: &[Relation]) -> bool {
+    let plain = |relation: &Relation| relation.schema.is_ascii() && relation.table.is_ascii();
+    !matches!(encoding, "UTF8" | "SQL_ASCII") && !relations.iter().all(plain)
 }
 
 struct Streamed {
