@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{id::DatabaseId, schedule::JobLimits};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     Catalog, Stop, events,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{Result, activity::NewEvent};
 
+const REVISION: &str = "revision";
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const JOB_LIMITS: &str = "job_limits";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
@@ -81,6 +82,19 @@ impl Catalog {
             Ok(())
         })
     }
+}
+
+/// One more commit that pages may show.
+pub(super) fn count_revision(tx: &Transaction<'_>) -> Result<(), Stop> {
+    tx.prepare_cached("INSERT INTO meta (key, value) VALUES (?1, '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1")?
+        .execute([REVISION])?;
+    Ok(())
+}
+
+/// How many there were; only whether it moved says something.
+pub(super) fn revision(c: &Connection) -> Result<i64, rusqlite::Error> {
+    let found = c.prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?1")?.query_row([REVISION], |row| row.get(0));
+    Ok(found.optional()?.unwrap_or(0))
 }
 
 pub(super) fn job_limits(c: &Connection) -> Result<JobLimits, Stop> {

@@ -30,7 +30,10 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -53,6 +56,8 @@ use crate::{Error, Result, durable, jobs::ignore_missing, vault::FULL_BYTES};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// SQLite says after so many steps of a statement that it took them.
+const STEPS_TOLD: i32 = 500;
 /// Up to this size every page is checked at the start; a larger catalog only by what its header and schema say, so that opening stays quick.
 const CHECKED_WHOLE_BYTES: u64 = 16 << 20;
 
@@ -65,6 +70,7 @@ pub struct Catalog {
     path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    steps: Arc<AtomicU64>,
     /// The newest event up to which the chain was found whole: its number and hash.
     verified: Mutex<Option<(u64, String)>>,
 }
@@ -84,8 +90,21 @@ impl Catalog {
         writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
         schema::migrate(&mut writer, before).map_err(whole)?;
         reserve::keep(path);
-        let reader = connect_to_read(path).map_err(|e| whole(e.into()))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), verified: Mutex::new(None) })
+        let mut reader = connect_to_read(path).map_err(|e| whole(e.into()))?;
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        let count = move || {
+            counted.fetch_add(STEPS_TOLD.unsigned_abs().into(), Ordering::Relaxed);
+            false // true would end the statement
+        };
+        reader.progress_handler(STEPS_TOLD, Some(count)).map_err(|e| whole(e.into()))?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), steps, verified: Mutex::new(None) })
+    }
+
+    /// About how many steps SQLite took in long reads since the catalog was opened: what a page costs, on whatever machine. Statements that take a
+    /// few hundred are not counted.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     /// Reads on a connection of its own: what takes long keeps nobody else waiting.
@@ -100,10 +119,18 @@ impl Catalog {
     /// All of `act` is durable when this returns, or nothing of it happened. On a full disk the reserve is given up and it is done once more:
     /// what a person does to make room must not fail for want of room.
     fn write<T>(&self, act: impl Fn(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
+        self.write_as(News::Told, act)
+    }
+
+    fn write_as<T>(&self, news: News, act: impl Fn(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
         let mut connection = lock(&self.writer);
         let mut all = || {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let before = tx.total_changes();
             let out = act(&tx)?;
+            if news == News::Told && tx.total_changes() != before {
+                meta::count_revision(&tx)?;
+            }
             tx.commit()?;
             Ok(out)
         };
@@ -112,6 +139,14 @@ impl Catalog {
             outcome => outcome,
         }
     }
+}
+
+/// Whether whoever watches the catalog learns of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Told,
+    /// What follows from merely looking: when a session or a token was last used. Told, every look would make all open pages look again.
+    Kept,
 }
 
 /// A panic while the lock was held rolled its transaction back: the connection is as good as before.

@@ -5,7 +5,7 @@ use keepstone_model::access::Role;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
 use super::{
-    Catalog, Stop, events,
+    Catalog, News, Stop, events,
     row::{ms, time, word},
     users::{key, unknown},
 };
@@ -68,10 +68,13 @@ impl Catalog {
     pub fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
         let Some(mut session) = self.peek_session(token_hash, now)? else { return Ok(None) };
         if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
-            self.write(|tx| {
+            // A page must not fail because that cannot be written down: on a full disk, say, where it is the one from which to make room.
+            match self.write_as(News::Kept, |tx| {
                 Ok(tx.execute("UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1", params![token_hash, ms(now)]).map(drop)?)
-            })?;
-            session.last_seen_at = now;
+            }) {
+                Ok(()) => session.last_seen_at = now,
+                Err(error) => tracing::warn!(%error, user = session.user, "when a session was used could not be written down"),
+            }
         }
         Ok(Some(session))
     }

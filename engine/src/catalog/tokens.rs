@@ -5,7 +5,7 @@ use keepstone_model::{id::JobId, token::Token};
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::{
-    Catalog, events,
+    Catalog, News, events,
     row::{id, json, maybe_json, maybe_ms, maybe_time, ms, time, to_json},
 };
 use crate::{Error, Result, activity::NewEvent};
@@ -63,7 +63,7 @@ impl Catalog {
         let fresh = token.last_used_at.is_some_and(|at| (SignedDuration::ZERO..USED_EVERY).contains(&now.duration_since(at)));
         if !fresh && !token.is_expired(now) {
             // What is asked for must not fail because that cannot be written down: on a full disk, say, where it is a clean-up.
-            match self.write(|tx| {
+            match self.write_as(News::Kept, |tx| {
                 Ok(tx.execute("UPDATE tokens SET last_used_at = ?2 WHERE number = ?1", params![token.number, ms(now)]).map(drop)?)
             }) {
                 Ok(()) => token.last_used_at = Some(super::rounded(now)),

@@ -9,7 +9,7 @@ use std::{
 use keepstone_model::{id::JobId, job::Progress};
 use rusqlite::Connection;
 
-use super::{Stop, connect, live};
+use super::{Stop, connect, live, meta};
 use crate::{Result, Vault};
 
 /// How often it looks. Asking for `data_version` costs microseconds and no disk access.
@@ -30,10 +30,12 @@ impl Change {
     }
 }
 
-/// Watches a vault by SQLite's `data_version` of the catalog and of `live.sqlite`, each through a connection that never writes.
+/// Watches a vault by SQLite's `data_version` of the catalog and of `live.sqlite`, each through a connection that never writes. In the catalog
+/// it is asked then whether the revision moved: not every commit is one that a page shows.
 #[derive(Debug)]
 pub struct Watch {
     catalog: Watched,
+    revision: i64,
     live: Watched,
     progress: BTreeMap<JobId, Progress>,
 }
@@ -43,7 +45,8 @@ impl Watch {
     pub fn new(vault: &Vault) -> Result<Self> {
         let catalog = Watched::new(&vault.catalog_path())?;
         let live = Watched::new(&vault.live_path())?;
-        let mut watch = Self { catalog, live, progress: BTreeMap::new() };
+        let mut watch = Self { catalog, revision: 0, live, progress: BTreeMap::new() };
+        watch.revision = watch.revision()?;
         watch.progress = watch.all_progress()?;
         Ok(watch)
     }
@@ -62,7 +65,11 @@ impl Watch {
     }
 
     fn look(&mut self) -> Result<Change> {
-        let catalog = self.catalog.changed()?;
+        let mut catalog = false;
+        if self.catalog.changed()? {
+            let revision = self.revision()?;
+            catalog = std::mem::replace(&mut self.revision, revision) != revision;
+        }
         let mut progress = Vec::new();
         if self.live.changed()? {
             let now = self.all_progress()?;
@@ -70,6 +77,10 @@ impl Watch {
             self.progress = now;
         }
         Ok(Change { catalog, progress })
+    }
+
+    fn revision(&self) -> Result<i64> {
+        meta::revision(&self.catalog.connection).map_err(|e| Stop::from(e).into_error(&self.catalog.path))
     }
 
     fn all_progress(&self) -> Result<BTreeMap<JobId, Progress>> {

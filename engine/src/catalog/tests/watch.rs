@@ -2,11 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use keepstone_model::job::{Progress, Step, Verb};
+use jiff::Timestamp;
+use keepstone_model::{
+    access::Role,
+    job::{Progress, Step, Verb},
+    token::Scope,
+};
 
 use crate::{
-    catalog::{Change, Watch},
+    catalog::{Change, Session, Watch},
     testing::{database, job, open, vault},
+    tokens::{self, CreateTokenOptions},
+    users::{self, AddUserOptions},
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -22,6 +29,37 @@ fn a_commit_of_any_process_is_a_change_once() {
         assert!(watch.next(LONG).unwrap().catalog);
         assert_eq!(watch.next(Duration::ZERO).unwrap(), Change::default());
     }
+}
+
+#[test]
+fn merely_looking_is_no_change() {
+    let f = vault();
+    let now = Timestamp::now();
+    let user = AddUserOptions { name: "alice".into(), role: Role::Viewer, password_hash: None, actor: "test".into() };
+    users::add(&f.vault, &user).unwrap();
+    let session = Session {
+        user: "alice".into(),
+        role: Role::Viewer,
+        created_at: now,
+        authenticated_at: now,
+        last_seen_at: now,
+        expires_at: now + Duration::from_secs(86_400),
+        address: String::new(),
+        agent: String::new(),
+    };
+    f.vault.catalog().add_session("hash", &session).unwrap();
+    let options =
+        CreateTokenOptions { name: "t".into(), scopes: vec![Scope::Read], databases: None, lifetime_secs: None, actor: "test".into() };
+    let secret = tokens::create(&f.vault, &options).unwrap().secret;
+    let mut watch = Watch::new(&f.vault).unwrap();
+    let later = now + Duration::from_secs(61);
+    assert_eq!(f.vault.catalog().session("hash", later).unwrap().unwrap().last_seen_at, later);
+    assert!(tokens::authenticate(&f.vault, &secret, later).unwrap().is_some());
+    assert_eq!(watch.next(Duration::ZERO).unwrap(), Change::default());
+    f.vault.catalog().remove_session("hash").unwrap();
+    assert!(watch.next(LONG).unwrap().catalog, "to sign out is one");
+    f.vault.catalog().remove_session("hash").unwrap();
+    assert_eq!(watch.next(Duration::ZERO).unwrap(), Change::default(), "nothing was there to be removed");
 }
 
 #[test]
