@@ -1,8 +1,10 @@
 //! Finding and describing backups: what lists and pages show. Nothing here changes an archive.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Verdict},
+    backup::{Backup, BackupState, Outcome, Verdict},
     event::EventResult,
     id::{BackupId, DatabaseId, Kind},
     metadata::Metadata,
@@ -37,6 +39,16 @@ pub struct BackupPage {
 
 pub fn list(vault: &Vault, filter: &BackupFilter) -> Result<BackupPage> {
     vault.catalog().page_of_backups(filter)
+}
+
+/// What charts show of each backup that the filter finds, in no order; its limit and offset do not count.
+pub fn outcomes(vault: &Vault, filter: &BackupFilter) -> Result<Vec<Outcome>> {
+    vault.catalog().outcomes(filter)
+}
+
+/// For each of these backups the archive size of the complete one before it in sequence, if there is one.
+pub fn sizes_before(vault: &Vault, of: &[Backup]) -> Result<BTreeMap<BackupId, u64>> {
+    vault.catalog().sizes_before(of)
 }
 
 pub fn backup(vault: &Vault, id: &BackupId) -> Result<Backup> {

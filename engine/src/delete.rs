@@ -153,6 +153,22 @@ pub fn trash(vault: &Vault) -> Result<Vec<Backup>> {
     Ok(trashed)
 }
 
+/// A page of the trash.
+#[derive(Debug, Clone)]
+pub struct TrashPage {
+    /// The latest deletion first.
+    pub backups: Vec<Backup>,
+    /// How many are in the trash in all, and how many bytes.
+    pub total: u64,
+    pub size_bytes: u64,
+    /// When the latest of all was moved there.
+    pub newest_at: Option<Timestamp>,
+}
+
+pub fn trash_page(vault: &Vault, limit: u64, offset: u64) -> Result<TrashPage> {
+    vault.catalog().page_of_trash(limit, offset)
+}
+
 /// Removes what is in the trash for good: everything, as a person asks for it, or only what is past its time. Gives back how many and how
 /// many bytes. What goes by the clock goes with care: nothing after the clock has jumped, and no backup that had passed its checks while its
 /// database has no other to restore.
@@ -180,12 +196,12 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
     Ok((count, bytes))
 }
 
-/// Removes these out of the trash for good, as a person who saw them there asks for it; what is not there any more is passed over. Gives back
-/// how many and how many bytes.
-pub fn remove_from_trash(vault: &Vault, ids: &[BackupId], actor: &str) -> Result<(u64, u64)> {
+/// Removes for good what was moved to the trash up to a time, as a person who saw it there asks for it; what came since stays. Gives back how
+/// many and how many bytes.
+pub fn empty_trash_until(vault: &Vault, until: Timestamp, actor: &str) -> Result<(u64, u64)> {
     let _guard = lock_trash(vault)?;
     let (mut count, mut bytes) = (0, 0);
-    for backup in trash(vault)?.iter().filter(|backup| ids.contains(&backup.id)) {
+    for backup in trash(vault)?.iter().filter(|backup| backup.trashed_at.is_some_and(|at| at <= until)) {
         if let Some(size) = remove_for_good(vault, backup)? {
             count += 1;
             bytes += size;

@@ -329,7 +329,7 @@ impl Backup {
 
     /// Whether it came from elsewhere. Imports have sequences below all own ones, which begin with 1.
     pub fn is_imported(&self) -> bool {
-        self.kind == Kind::Imported || self.sequence < 1
+        is_imported(self.kind, self.sequence)
     }
 
     /// Complete, of the whole database, no check failed, level at least `opened`.
@@ -343,6 +343,21 @@ impl Backup {
         let there = matches!(self.state, BackupState::Complete | BackupState::Missing);
         there && self.suspect.is_some() && self.acknowledged.is_none() && !matches!(self.kind, Kind::Safety | Kind::Imported)
     }
+}
+
+/// See [`Backup::is_imported`].
+pub fn is_imported(kind: Kind, sequence: i64) -> bool {
+    kind == Kind::Imported || sequence < 1
+}
+
+/// What a chart shows of a backup: how it came out, when it was begun, and how large its archive is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub database: DatabaseId,
+    pub created_at: Timestamp,
+    pub state: BackupState,
+    pub verdict: Verdict,
+    pub archive_size_bytes: u64,
 }
 
 /// The newest suspect backup that holds this one: it is good, and older than a doubt of which nobody has taken note. None: it is not held.

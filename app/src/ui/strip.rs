@@ -77,10 +77,7 @@ fn summary(database: &str, marks: &[DayMark]) -> String {
 #[cfg(feature = "ssr")]
 mod on_the_server {
     use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
-    use keepstone_model::{
-        backup::{Backup, BackupState, Verdict},
-        coverage::Coverage,
-    };
+    use keepstone_model::backup::{BackupState, Outcome, Verdict};
 
     use super::{DayMark, Days};
 
@@ -105,7 +102,7 @@ mod on_the_server {
     }
 
     /// What each of the last 30 days came to, by the local dates on which these backups were begun.
-    pub fn marks<'a>(backups: impl IntoIterator<Item = &'a Backup>, now: Timestamp, zone: &TimeZone) -> Vec<DayMark> {
+    pub fn marks<'a>(backups: impl IntoIterator<Item = &'a Outcome>, now: Timestamp, zone: &TimeZone) -> Vec<DayMark> {
         let dates: Vec<Date> = dates(now, zone).collect();
         let mut marks = vec![DayMark::Nothing; dates.len()];
         for backup in backups {
@@ -117,10 +114,10 @@ mod on_the_server {
         marks
     }
 
-    fn mark(backup: &Backup) -> Option<DayMark> {
-        match (backup.state, backup.verdict()) {
+    fn mark(backup: &Outcome) -> Option<DayMark> {
+        match (backup.state, backup.verdict) {
             // What is not of the whole database says nothing of the day, nor does its failure.
-            _ if backup.coverage == Coverage::Partial => None,
+            (_, Verdict::Partial) => None,
             (BackupState::Running | BackupState::Trashed, _) => None,
             (BackupState::Complete, Verdict::Good) => Some(DayMark::Good),
             (BackupState::Complete, Verdict::Unproven) => Some(DayMark::Unproven),
@@ -131,35 +128,14 @@ mod on_the_server {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use keepstone_model::id::{BackupId, Kind};
 
-        fn backup(at: &str, state: BackupState) -> Backup {
-            let (database, at): (keepstone_model::id::DatabaseId, Timestamp) = ("shop".parse().unwrap(), at.parse().unwrap());
-            Backup {
-                id: BackupId::compose(&database, Kind::Daily, at, 0),
-                database,
-                kind: Kind::Daily,
-                sequence: 1,
+        fn backup(at: &str, state: BackupState) -> Outcome {
+            Outcome {
+                database: "shop".parse().unwrap(),
+                created_at: at.parse().unwrap(),
                 state,
-                created_at: at,
-                created_by: String::new(),
-                description: String::new(),
-                tags: Vec::new(),
-                pinned: false,
-                suspect: None,
-                suspect_cause: None,
-                coverage: Coverage::Whole,
-                acknowledged: None,
-                original_size_bytes: 0,
+                verdict: Verdict::Unproven,
                 archive_size_bytes: 0,
-                total_records: 0,
-                payload_hash: None,
-                encryption: keepstone_model::backup::Encryption::None,
-                proof: None,
-                error: None,
-                job: None,
-                trashed_at: None,
-                trash_until: None,
             }
         }
 

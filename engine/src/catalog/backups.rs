@@ -1,22 +1,26 @@
 //! The rows of backups.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Encryption, Verdict},
+    backup::{Backup, BackupState, Encryption, Outcome, Verdict, is_imported},
     coverage::Coverage,
     id::{BackupId, DatabaseId, JobId, Kind},
     import::sequence_of,
+    retention::{Candidate, holding_sequence},
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params, params_from_iter, types::Value};
 
 use super::{
     Catalog, Stop,
-    row::{id, json, maybe_id, maybe_json, maybe_ms, maybe_time, ms, time, to_json, to_word, word},
+    row::{id, json, maybe_id, maybe_json, maybe_ms, maybe_time, ms, one_of, time, to_json, to_word, word},
 };
 use crate::{
     Error, Result,
     activity::NewEvent,
     backups::{BackupFilter, BackupPage},
+    delete::TrashPage,
 };
 
 impl Catalog {
@@ -145,6 +149,28 @@ impl Catalog {
         self.select("WHERE state = ?1 AND NOT gone ORDER BY created_at DESC, sequence DESC", state.as_str())
     }
 
+    /// Some of what is in the trash, the latest deletion first, and how much is in it in all.
+    pub(crate) fn page_of_trash(&self, limit: u64, offset: u64) -> Result<TrashPage> {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.read(|c| {
+            let tx = c.unchecked_transaction()?;
+            let (total, size_bytes, newest_at) = tx
+                .prepare_cached(
+                    "SELECT count(*), coalesce(sum(archive_size_bytes), 0), max(trashed_at) AS newest_at FROM backups
+                     WHERE state = 'trashed' AND NOT gone",
+                )?
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?, maybe_time(row, "newest_at")?)))?;
+            let backups = tx
+                .prepare_cached(
+                    "SELECT * FROM backups WHERE state = 'trashed' AND NOT gone ORDER BY trashed_at DESC, created_at DESC, id
+                     LIMIT ?1 OFFSET ?2",
+                )?
+                .query_map([whole(limit), whole(offset)], read)?
+                .collect::<Result<_, _>>()?;
+            Ok(TrashPage { backups, total, size_bytes, newest_at })
+        })
+    }
+
     fn select(&self, rest: &str, value: &str) -> Result<Vec<Backup>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(&format!("SELECT * FROM backups {rest}"))?;
@@ -179,7 +205,7 @@ impl Catalog {
     pub(crate) fn backups_with_prefix(&self, prefix: &str, database: Option<&DatabaseId>, limit: u32) -> Result<Vec<Backup>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT * FROM backups WHERE substr(id, 1, length(?1)) = ?1 AND (?2 IS NULL OR database = ?2) AND NOT gone
+                "SELECT * FROM backups WHERE id >= ?1 AND id < ?1 || char(0x10FFFF) AND substr(id, 1, length(?1)) = ?1 AND (?2 IS NULL OR database = ?2) AND NOT gone
                  ORDER BY id LIMIT ?3",
             )?;
             Ok(statement.query_map(params![prefix, database.map(DatabaseId::as_str), limit], read)?.collect::<Result<_, _>>()?)
@@ -201,35 +227,7 @@ impl Catalog {
     }
 
     pub(crate) fn page_of_backups(&self, filter: &BackupFilter) -> Result<BackupPage> {
-        let mut tests: Vec<&str> = vec!["NOT gone"];
-        let mut values: Vec<Value> = Vec::new();
-        let mut test = |sql: &'static str, value: Value| {
-            tests.push(sql);
-            values.push(value);
-        };
-        if let Some(database) = &filter.database {
-            test("database = ?", database.to_string().into());
-        }
-        if let Some(kind) = filter.kind {
-            test("kind = ?", kind.as_str().to_owned().into());
-        }
-        match filter.state {
-            Some(state) => test("state = ?", state.as_str().to_owned().into()),
-            None => test("state <> ?", BackupState::Trashed.as_str().to_owned().into()),
-        }
-        if let Some(verdict) = filter.verdict {
-            test("state = 'complete' AND verdict = ?", verdict.as_str().to_owned().into());
-        }
-        if let Some(text) = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            test("instr(search, ?) > 0", text.to_lowercase().into());
-        }
-        if let Some(from) = filter.from {
-            test("created_at >= ?", ms(from).into());
-        }
-        if let Some(to) = filter.to {
-            test("created_at <= ?", ms(to).into());
-        }
-        let which = tests.join(" AND ");
+        let (which, values) = sql_of(filter);
         let direction = if filter.oldest_first { "ASC" } else { "DESC" };
         // Within one database the order is by sequence, never by clock; across databases there is only the clock.
         let order = match filter.database {
@@ -249,10 +247,111 @@ impl Catalog {
         })
     }
 
+    /// What a chart shows of each backup that the filter finds; its order, limit and offset say nothing here.
+    pub(crate) fn outcomes(&self, filter: &BackupFilter) -> Result<Vec<Outcome>> {
+        let (which, values) = sql_of(filter);
+        self.read(|c| {
+            let sql = format!("SELECT database, created_at, state, verdict, archive_size_bytes FROM backups WHERE {which}");
+            let mut statement = c.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(&values), |row| {
+                Ok(Outcome {
+                    database: id(row, "database")?,
+                    created_at: time(row, "created_at")?,
+                    state: one_of(row, "state", &BackupState::ALL, BackupState::as_str)?,
+                    verdict: one_of(row, "verdict", &Verdict::ALL, Verdict::as_str)?,
+                    archive_size_bytes: row.get("archive_size_bytes")?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// What the plan of a cleanup looks at, as far as the catalog knows it: of every backup that is not in the trash, the highest sequence first.
+    /// And the sequence of the newest one of whose doubt nobody has taken note ([`Backup::holds`]).
+    pub(crate) fn candidates(&self, database: &DatabaseId) -> Result<(Vec<Candidate>, Option<i64>)> {
+        self.read(|c| {
+            let tx = c.unchecked_transaction()?;
+            let candidates = tx
+                .prepare_cached(
+                    "SELECT sequence, kind, state, verdict, created_at, archive_size_bytes, pinned FROM backups
+                     WHERE database = ?1 AND state <> 'trashed' AND NOT gone ORDER BY sequence DESC",
+                )?
+                .query_map([database.as_str()], |row| {
+                    let (kind, sequence) = (id(row, "kind")?, row.get("sequence")?);
+                    Ok(Candidate {
+                        kind,
+                        sequence,
+                        created_at: time(row, "created_at")?,
+                        archive_size_bytes: row.get("archive_size_bytes")?,
+                        state: one_of(row, "state", &BackupState::ALL, BackupState::as_str)?,
+                        verdict: one_of(row, "verdict", &Verdict::ALL, Verdict::as_str)?,
+                        pinned: row.get("pinned")?,
+                        imported: is_imported(kind, sequence),
+                        obstacle: None,
+                    })
+                })?
+                .collect::<Result<_, _>>()?;
+            let in_doubt: Vec<Backup> = tx
+                .prepare_cached("SELECT * FROM backups WHERE database = ?1 AND suspect IS NOT NULL AND state <> 'trashed' AND NOT gone")?
+                .query_map([database.as_str()], read)?
+                .collect::<Result<_, _>>()?;
+            Ok((candidates, holding_sequence(&in_doubt)))
+        })
+    }
+
+    /// For each of these backups the archive size of the complete one before it in sequence.
+    pub(crate) fn sizes_before(&self, of: &[Backup]) -> Result<BTreeMap<BackupId, u64>> {
+        self.read(|c| {
+            let mut before = c.prepare_cached(
+                "SELECT archive_size_bytes FROM backups WHERE database = ?1 AND sequence < ?2 AND state = 'complete' AND NOT gone
+                 ORDER BY sequence DESC LIMIT 1",
+            )?;
+            let mut sizes = BTreeMap::new();
+            for backup in of {
+                let size = before.query_row(params![backup.database.as_str(), backup.sequence], |row| row.get(0)).optional()?;
+                sizes.extend(size.map(|size| (backup.id.clone(), size)));
+            }
+            Ok(sizes)
+        })
+    }
+
     /// What the row of a database on a page says of its backups.
     pub(crate) fn backup_stats(&self, database: &DatabaseId) -> Result<BackupStats> {
         self.read(|c| stats(c, database))
     }
+}
+
+/// What a filter asks of a row, and the values for it.
+fn sql_of(filter: &BackupFilter) -> (String, Vec<Value>) {
+    let mut tests: Vec<&str> = vec!["NOT gone"];
+    let mut values: Vec<Value> = Vec::new();
+    let mut test = |sql: &'static str, value: Value| {
+        tests.push(sql);
+        values.push(value);
+    };
+    if let Some(database) = &filter.database {
+        test("database = ?", database.to_string().into());
+    }
+    if let Some(kind) = filter.kind {
+        test("kind = ?", kind.as_str().to_owned().into());
+    }
+    match filter.state {
+        Some(state) => test("state = ?", state.as_str().to_owned().into()),
+        None => test("state <> ?", BackupState::Trashed.as_str().to_owned().into()),
+    }
+    if let Some(verdict) = filter.verdict {
+        test("state = 'complete' AND verdict = ?", verdict.as_str().to_owned().into());
+    }
+    if let Some(text) = filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        test("instr(search, ?) > 0", text.to_lowercase().into());
+    }
+    if let Some(from) = filter.from {
+        test("created_at >= ?", ms(from).into());
+    }
+    if let Some(to) = filter.to {
+        test("created_at <= ?", ms(to).into());
+    }
+    (tests.join(" AND "), values)
 }
 
 /// Which sequence a backup gets.

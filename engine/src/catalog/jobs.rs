@@ -5,7 +5,7 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, JobId},
     job::{Job, JobState},
 };
-use rusqlite::{OptionalExtension, Row, named_params, params};
+use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter, types::Value};
 
 use super::{
     Catalog, meta,
@@ -134,21 +134,36 @@ impl Catalog {
     /// The newest first.
     pub(crate) fn list_jobs(&self, filter: &JobFilter) -> Result<Vec<JobRow>> {
         self.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT * FROM jobs WHERE (:state IS NULL OR state = :state) AND (:database IS NULL OR database = :database)
-                     AND (NOT :open OR state IN ('queued', 'running'))
-                 ORDER BY number DESC LIMIT :limit",
-            )?;
-            let rows = statement.query_map(
-                named_params! {
-                    ":state": filter.state.map(JobState::as_str),
-                    ":database": filter.database.as_ref().map(DatabaseId::as_str),
-                    ":open": filter.open,
-                    ":limit": filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
-                },
-                read,
-            )?;
+            // Only the tests that are asked for, so that an index is used: what is open is asked for at every change.
+            let mut tests = vec!["1"];
+            let mut values: Vec<Value> = Vec::new();
+            if let Some(state) = filter.state {
+                tests.push("state = ?");
+                values.push(state.as_str().to_owned().into());
+            }
+            if let Some(database) = &filter.database {
+                tests.push("database = ?");
+                values.push(database.to_string().into());
+            }
+            if filter.open {
+                tests.push("state IN ('queued', 'running')");
+            }
+            values.push(filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)).into());
+            let sql = format!("SELECT * FROM jobs WHERE {} ORDER BY number DESC LIMIT ?", tests.join(" AND "));
+            let mut statement = c.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(&values), read)?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The ids that begin with a text, the newest first; at most `limit`.
+    pub(crate) fn jobs_with_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<Job>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM jobs WHERE id >= ?1 AND id < ?1 || char(0x10FFFF) AND substr(id, 1, length(?1)) = ?1
+                 ORDER BY number DESC LIMIT ?2",
+            )?;
+            Ok(statement.query_map(params![prefix, limit], |row| Ok(read(row)?.job))?.collect::<Result<_, _>>()?)
         })
     }
 

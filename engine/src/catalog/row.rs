@@ -28,6 +28,16 @@ pub(super) fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Read<T> 
     serde_json::from_value(serde_json::Value::String(row.get(column)?)).map_err(|cause| odd(row, column, cause))
 }
 
+/// The one of these that has the column's word for its name: quicker than [`word`], for where thousands of rows are read.
+pub(super) fn one_of<T: Copy>(row: &Row<'_>, column: &str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
+    let found = row.get_ref(column)?.as_str()?;
+    all.iter().copied().find(|one| name(*one) == found).ok_or_else(|| odd(row, column, UnknownWord))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no word of this column")]
+struct UnknownWord;
+
 pub(super) fn time(row: &Row<'_>, column: &str) -> Read<Timestamp> {
     Timestamp::from_millisecond(row.get(column)?).map_err(|cause| odd(row, column, cause))
 }

@@ -1,15 +1,15 @@
-//! Why each backup of a database stays or goes, and until when: for lists and pages.
+//! Why a backup stays or goes, and until when: for lists and pages.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use keepstone_model::{
+    backup::Backup,
     id::{BackupId, DatabaseId, Kind},
-    retention::{Fate, Rule, kept_until},
+    retention::{Circumstances, Fate, Manual, Pass, Rule, kept_until, plan},
 };
 
-use super::planning::{PlanOptions, plan_by_catalog};
-use crate::{Result, Vault, scheduler::Timing};
+use crate::{Result, Vault, databases, scheduler::Timing};
 
 /// No further is it reckoned when a backup that is still to be made pushes an older one out.
 const AHEAD_MAX: usize = 2000;
@@ -22,20 +22,33 @@ pub struct Reason {
     pub until: Option<Timestamp>,
 }
 
-/// Of every backup that is not in the trash, by the database's own policy and what the catalog says alone.
-pub fn reasons(vault: &Vault, database: &DatabaseId, now: Timestamp) -> Result<BTreeMap<BackupId, Reason>> {
-    let options = PlanOptions { count_by: vault.defaults().count_by(), ..PlanOptions::new(database.clone()) };
-    let plan = plan_by_catalog(vault, &options, now)?;
-    let mut ahead = Ahead::of(vault, database, plan.database.paused, now)?;
-    let mut rule = |rule, nth| ahead.nth(rule, nth);
-    Ok(plan
-        .lines
-        .into_iter()
-        .map(|line| {
-            let until = kept_until(line.fate, line.backup.created_at, &plan.policy, &mut rule);
-            (line.backup.id, Reason { fate: line.fate, until })
-        })
-        .collect())
+/// Of each of these backups that is not in the trash, by its database's own policy and what the catalog says alone.
+pub fn reasons(vault: &Vault, of: &[Backup], now: Timestamp) -> Result<BTreeMap<BackupId, Reason>> {
+    let mut asked: BTreeMap<&DatabaseId, BTreeMap<i64, &BackupId>> = BTreeMap::new();
+    for backup in of {
+        asked.entry(&backup.database).or_default().insert(backup.sequence, &backup.id);
+    }
+    let mut all = BTreeMap::new();
+    for (id, asked) in asked {
+        let database = databases::database(vault, id)?;
+        let (candidates, held_before) = vault.catalog().candidates(id)?;
+        let circumstances = Circumstances {
+            held_before,
+            clock_guard: vault.catalog().cleanup_standing(id)?.clock_guard,
+            count_by: vault.defaults().count_by(),
+            manual: Manual::Kept,
+            pass: Pass::Person,
+        };
+        let plan = plan(&candidates, &database.retention, now, &circumstances);
+        let mut ahead = Ahead::of(vault, id, database.paused, now)?;
+        let mut rule = |rule, nth| ahead.nth(rule, nth);
+        for (candidate, fate) in candidates.iter().zip(&plan.fates) {
+            let (Some(backup), Some(fate)) = (asked.get(&candidate.sequence), *fate) else { continue };
+            let until = kept_until(fate, candidate.created_at, &database.retention, &mut rule);
+            all.insert((*backup).clone(), Reason { fate, until });
+        }
+    }
+    Ok(all)
 }
 
 /// The runs that lie ahead, by the rule that will count what they make.

@@ -366,7 +366,7 @@ fn a_list_says_why_each_stays_and_until_when() {
     let (f, db, made) = daily(5, 3);
     let now = Timestamp::now();
     let add = |schedule| crate::schedules::AddScheduleOptions { database: db.clone(), schedule, actor: "alice".to_owned() };
-    let of = |index: usize| super::reasons(&f.vault, &db, now).unwrap()[&made[index].id];
+    let of = |index: usize| super::reasons(&f.vault, std::slice::from_ref(&made[index]), now).unwrap()[&made[index].id];
     assert_eq!((of(3).fate.to_string().as_str(), of(3).until), ("daily 2 of 3", None), "no schedule makes any more");
     let schedule = crate::schedules::add(&f.vault, &add(Schedule::cron(Kind::Daily, "0 2 * * *", "UTC")), now).unwrap();
     // The second of three goes when two more are made, the third with the next one.

@@ -8,7 +8,7 @@ use keepstone_model::{
     id::Kind,
 };
 
-use super::{TRASH_LIFETIME_SECS, delete, empty_trash, outlook, put_back, remove_from_trash, trash};
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, empty_trash_until, outlook, put_back, trash, trash_page};
 use crate::{
     Error, Vault,
     activity::{self, EventFilter},
@@ -198,13 +198,17 @@ fn of_several_the_newest_stays() {
 #[test]
 fn only_what_was_seen_in_the_trash_is_removed() {
     let (f, [one, two, three]) = three();
-    for backup in [&one, &two] {
-        delete(&f.vault, &backup.id, "alice").unwrap();
-    }
-    // The third was never there, and is none of the two.
-    assert_eq!(remove_from_trash(&f.vault, &[one.id.clone(), three.id.clone()], "alice").unwrap(), (1, 7));
+    delete(&f.vault, &one.id, "alice").unwrap();
+    let seen = trash_page(&f.vault, 10, 0).unwrap();
+    assert_eq!((seen.total, seen.size_bytes, seen.backups.len()), (1, 7, 1));
+    let seen = seen.newest_at.unwrap();
+    // The clock of the catalog has whole milliseconds.
+    while Timestamp::now().as_millisecond() <= seen.as_millisecond() {}
+    delete(&f.vault, &two.id, "alice").unwrap();
+    assert_eq!(empty_trash_until(&f.vault, seen, "alice").unwrap(), (1, 7));
     assert!(f.vault.archive_path(&three.id).exists() && f.vault.trash_path(&two.id).exists());
     assert_eq!(trash(&f.vault).unwrap().iter().map(|backup| &backup.id).collect::<Vec<_>>(), [&two.id]);
+    assert!(trash_page(&f.vault, 10, 1).unwrap().backups.is_empty(), "another page");
 }
 
 #[test]

@@ -200,6 +200,11 @@ pub struct JobFilter {
     pub limit: Option<u64>,
 }
 
+/// Jobs whose id begins with a text, the newest first.
+pub fn with_prefix(vault: &Vault, prefix: &str, limit: u32) -> Result<Vec<Job>> {
+    vault.catalog().jobs_with_prefix(prefix, limit)
+}
+
 /// The newest first.
 pub fn jobs(vault: &Vault, filter: &JobFilter) -> Result<Vec<(Job, Option<Progress>)>> {
     let live = vault.live().all()?;

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     let id = backup.id;
     let detail = backups::detail(&vault, &id)?;
     let backup = &detail.backup;
-    let reason = cleanup::reasons(&vault, &backup.database, Timestamp::now())?.remove(&backup.id);
+    let reason = cleanup::reasons(&vault, std::slice::from_ref(backup), Timestamp::now())?.remove(&backup.id);
     let mut result = json!(BackupDetail::of(&detail, reason));
     result["path"] = json!(detail.archive_path);
     cx.out.result(result);

@@ -171,7 +171,7 @@ mod on_the_server {
     use keepstone_model::{
         Timestamp,
         access::Role,
-        backup::{Backup, BackupState, Verdict},
+        backup::{BackupState, Outcome, Verdict},
     };
 
     use super::{Day, Month};
@@ -193,7 +193,7 @@ mod on_the_server {
             to: last.tomorrow().ok().and_then(edge).map(|end| end - 1.nanoseconds()),
             ..BackupFilter::default()
         };
-        let (found, known) = blocking(move |vault| Ok((backups::list(vault, &filter)?.backups, databases::databases(vault)?))).await?;
+        let (found, known) = blocking(move |vault| Ok((backups::outcomes(vault, &filter)?, databases::databases(vault)?))).await?;
         let named = |day: Date| day.strftime("%Y-%m").to_string();
         Ok(Month {
             title: first.strftime("%B %Y").to_string(),
@@ -207,7 +207,7 @@ mod on_the_server {
         })
     }
 
-    fn weeks(first: Date, today: Date, found: &[Backup], zone: &TimeZone) -> Vec<Vec<Option<Day>>> {
+    fn weeks(first: Date, today: Date, found: &[Outcome], zone: &TimeZone) -> Vec<Vec<Option<Day>>> {
         let mut days: Vec<Day> = (1..=first.days_in_month())
             .map(|number| {
                 let date = first.with().day(number).build().unwrap_or(first);
@@ -217,7 +217,7 @@ mod on_the_server {
         for backup in found {
             let date = backup.created_at.to_zoned(zone.clone()).date();
             let Some(day) = usize::try_from(date.day() - 1).ok().and_then(|index| days.get_mut(index)) else { continue };
-            match (backup.state, backup.verdict()) {
+            match (backup.state, backup.verdict) {
                 (BackupState::Complete, Verdict::Good) => day.good += 1,
                 (BackupState::Complete, Verdict::Unproven) => day.unproven += 1,
                 (BackupState::Complete, Verdict::Partial) => day.partial += 1,

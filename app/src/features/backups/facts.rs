@@ -1,13 +1,11 @@
 //! From the engine's backups to what the pages show. Server only.
 
-use std::collections::BTreeMap;
-
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use keepstone_engine::{
     Vault,
     backups::{self, BackupFilter},
     cleanup::{self, Reason},
-    databases, delete, jobs, keys,
+    databases, jobs, keys,
 };
 use keepstone_model::{
     Timestamp,
@@ -15,7 +13,7 @@ use keepstone_model::{
     backup::{Backup, BackupState, Encryption, SuspectCause, Verdict, delete_refusal},
     coverage::{Rows, TablePattern},
     human,
-    id::{BackupId, DatabaseId, Kind},
+    id::{BackupId, Kind},
     metadata::{Compression, Metadata},
 };
 
@@ -73,8 +71,8 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
     let (zone, now) = (zone(), Timestamp::now());
     blocking(move |vault| {
         let found = backups::list(vault, &question.filter(&zone))?;
-        let sizes = sizes_before(vault, &found.backups)?;
-        let reasons = reasons(vault, &found.backups, now)?;
+        let sizes = backups::sizes_before(vault, &found.backups)?;
+        let reasons = cleanup::reasons(vault, &found.backups, now)?;
         let rows = found.backups.iter().map(|backup| row(backup, sizes.get(&backup.id).copied(), reasons.get(&backup.id), now, &zone));
         let rows = rows.collect();
         let trashed = BackupFilter { state: Some(BackupState::Trashed), limit: Some(0), ..BackupFilter::default() };
@@ -91,41 +89,6 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
         })
     })
     .await
-}
-
-/// Why each of these backups stays or goes.
-fn reasons(vault: &Vault, shown: &[Backup], now: Timestamp) -> keepstone_engine::Result<BTreeMap<BackupId, Reason>> {
-    let mut all = BTreeMap::new();
-    let mut of: Vec<&DatabaseId> = shown.iter().map(|backup| &backup.database).collect();
-    of.sort_unstable();
-    of.dedup();
-    for database in of {
-        all.append(&mut cleanup::reasons(vault, database, now)?);
-    }
-    Ok(all)
-}
-
-/// For each of these backups the archive size of the complete one before it, as far as the newest few hundred of its database tell.
-fn sizes_before(vault: &Vault, shown: &[Backup]) -> keepstone_engine::Result<BTreeMap<BackupId, u64>> {
-    let mut sizes = BTreeMap::new();
-    let mut of: Vec<&DatabaseId> = shown.iter().map(|backup| &backup.database).collect();
-    of.sort_unstable();
-    of.dedup();
-    for database in of {
-        let newest = shown.iter().filter(|backup| &backup.database == database).map(|backup| backup.created_at).max();
-        let filter = BackupFilter {
-            database: Some(database.clone()),
-            state: Some(BackupState::Complete),
-            to: newest,
-            limit: Some(4 * PAGE_SIZE),
-            ..BackupFilter::default()
-        };
-        let complete = backups::list(vault, &filter)?.backups;
-        for pair in complete.windows(2) {
-            sizes.insert(pair[0].id.clone(), pair[1].archive_size_bytes);
-        }
-    }
-    Ok(sizes)
 }
 
 fn row(backup: &Backup, size_before: Option<u64>, reason: Option<&Reason>, now: Timestamp, zone: &TimeZone) -> BackupRow {
@@ -178,7 +141,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
         let backup = &found.backup;
         let of_database = BackupFilter { database: Some(backup.database.clone()), ..BackupFilter::default() };
         let of_database = backups::list(vault, &of_database)?.backups;
-        let reason = cleanup::reasons(vault, &backup.database, now)?.remove(&backup.id);
+        let reason = cleanup::reasons(vault, std::slice::from_ref(backup), now)?.remove(&backup.id);
         let before = match &found.previous {
             Some(previous) => Some(backups::backup(vault, previous)?.archive_size_bytes),
             None => None,
@@ -366,7 +329,7 @@ pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {
 
 pub(super) async fn is_trashed(id: &str) -> bool {
     let Ok(id) = backup_id(id) else { return false };
-    blocking(move |vault| Ok(delete::trash(vault)?.iter().any(|backup| backup.id == id))).await.unwrap_or(false)
+    blocking(move |vault| Ok(backups::backup(vault, &id)?.state == BackupState::Trashed)).await.unwrap_or(false)
 }
 
 /// Empty: as the environment says.

@@ -238,7 +238,7 @@ mod on_the_server {
             Ok((
                 status(vault, &id, now)?,
                 backups::list(vault, &BackupFilter { limit: Some(LATEST), ..of() })?,
-                backups::list(vault, &BackupFilter { from: begin, ..of() })?,
+                backups::outcomes(vault, &BackupFilter { from: begin, ..of() })?,
                 schedules::list(vault, Some(&id), now)?,
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
                 keys::is_forced(vault),
@@ -275,7 +275,7 @@ mod on_the_server {
                 .collect(),
             key: format!("database-{:x}", now.as_nanosecond()),
             job: open.into_iter().next().map(|(job, _)| job.id),
-            marks: ui::strip::marks(&month.backups, now, &zone),
+            marks: ui::strip::marks(&month, now, &zone),
             days: Days::until(now, &zone),
             backups_total: latest.total,
             backups: latest.backups.into_iter().map(|backup| BackupRow::new(backup, now, &zone)).collect(),

@@ -14,6 +14,8 @@ pub async fn show_overview() -> Result<Overview, AppError> {
 
 #[cfg(feature = "ssr")]
 mod on_the_server {
+    use std::collections::BTreeMap;
+
     use keepstone_engine::{
         activity::{EventFilter, events},
         backups::{self, BackupFilter},
@@ -21,7 +23,7 @@ mod on_the_server {
         jobs::{JobFilter, jobs},
         schedules,
     };
-    use keepstone_model::{Timestamp, backup::Backup, job::Job};
+    use keepstone_model::{Timestamp, backup::Outcome, id::DatabaseId, job::Job};
 
     use crate::{
         error::{AppError, sentence},
@@ -42,21 +44,24 @@ mod on_the_server {
         let (found, month, recent, open, scheduled) = server::blocking(move |vault| {
             Ok((
                 statuses(vault, now)?,
-                backups::list(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?.backups,
+                backups::outcomes(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?,
                 events(vault, &EventFilter { limit: Some(EVENTS), ..EventFilter::default() })?,
                 jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
                 !schedules::list(vault, None, now)?.is_empty(),
             ))
         })
         .await?;
+        let mut of_database: BTreeMap<&DatabaseId, Vec<&Outcome>> = BTreeMap::new();
+        for backup in &month {
+            of_database.entry(&backup.database).or_default().push(backup);
+        }
         let row = |status: DatabaseStatus| {
             let id = &status.database.id;
-            let of_it = |backup: &&Backup| &backup.database == id;
             let job_of_it = |(job, _): &&(Job, _)| job.database.as_ref() == Some(id);
             OverviewRow {
                 age: Age::new(&status, now, &zone),
                 next_run: status.next_run_at.map(|at| Moment::new(at, now, &zone)),
-                marks: marks(month.iter().filter(of_it), now, &zone),
+                marks: marks(of_database.get(id).into_iter().flatten().copied(), now, &zone),
                 job: open.iter().find(job_of_it).map(|(job, _)| job.id.clone()),
                 backup_count: status.backup_count,
                 concern: server::concern(&status),

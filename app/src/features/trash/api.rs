@@ -28,17 +28,26 @@ pub struct TrashRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrashList {
     pub rows: Vec<TrashRow>,
+    /// Of all that is in the trash, not of this page alone.
+    pub total: u64,
     pub size_bytes: u64,
+    pub page: u64,
+    /// Up to when something was moved there, in milliseconds: what came after that was not seen here.
+    pub seen: i64,
     pub may_change: bool,
 }
 
+/// How many rows a page has.
+pub const PAGE: u64 = 50;
+
 #[server(prefix = "/fn", endpoint = "trash/list")]
-pub async fn list() -> Result<TrashList, AppError> {
+pub async fn list(#[server(default)] page: String) -> Result<TrashList, AppError> {
     let person = person_with(Role::Viewer)?;
-    let trashed = blocking(delete::trash).await?;
+    let page = page.parse().ok().filter(|page| (1..=1_000_000).contains(page)).unwrap_or(1);
+    let found = blocking(move |vault| delete::trash_page(vault, PAGE, (page - 1) * PAGE)).await?;
     let (zone, now) = (zone(), Timestamp::now());
     let moment = |at| Moment::new(at, now, &zone);
-    let rows = trashed.iter().map(|backup| TrashRow {
+    let rows = found.backups.iter().map(|backup| TrashRow {
         id: backup.id.to_string(),
         database: backup.database.to_string(),
         kind: backup.kind.to_string(),
@@ -50,7 +59,10 @@ pub async fn list() -> Result<TrashList, AppError> {
     });
     Ok(TrashList {
         rows: rows.collect(),
-        size_bytes: trashed.iter().map(|backup| backup.archive_size_bytes).sum(),
+        total: found.total,
+        size_bytes: found.size_bytes,
+        page,
+        seen: found.newest_at.unwrap_or(now).as_millisecond(),
         may_change: person.role >= Role::Operator,
     })
 }
@@ -81,9 +93,9 @@ pub async fn empty(seen: String, #[server(default)] typed: String) -> Result<(),
     if typed.trim() != "empty" {
         return Err(AppError::invalid("typed", "Type the word empty."));
     }
-    let seen = seen.split_whitespace().map(str::parse).collect::<Result<Vec<BackupId>, _>>();
-    let seen = seen.map_err(|_| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
-    blocking(move |vault| delete::remove_from_trash(vault, &seen, &person.name)).await?;
+    let seen = seen.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let seen = seen.ok_or_else(|| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
+    blocking(move |vault| delete::empty_trash_until(vault, seen, &person.name)).await?;
     leptos_axum::redirect("/trash");
     Ok(())
 }

@@ -2,24 +2,30 @@
 
 use keepstone_model::human;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
-use super::api::{self, Empty, PutBack, TrashList, TrashRow};
+use super::api::{self, Empty, PAGE, PutBack, TrashList, TrashRow};
 use crate::{
     live::use_changes,
-    ui::{ConfirmDialog, EmptyState, Facts, Field, FormError, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of, field_fault},
+    ui::{
+        ConfirmDialog, EmptyState, Facts, Field, FormError, Loaded, PageHeader, Pagination, Size, SubmitButton, When, crumb, fault_of,
+        field_fault,
+    },
 };
 
 #[component]
 pub fn TrashPage() -> impl IntoView {
     let put_back = ServerAction::<PutBack>::new();
     let changes = use_changes();
-    let trash = Facts::new(move || (changes.get(), put_back.version().get()), |_| api::list());
+    let query = use_query_map();
+    let page = move || query.with(|query| query.get("page").unwrap_or_default());
+    let trash = Facts::new(move || (page(), changes.get(), put_back.version().get()), |(page, ..)| api::list(page));
     view! { <Loaded resource=trash show=move |list| show(list, put_back)/> }
 }
 
 fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
-    let empty = (list.may_change && !list.rows.is_empty()).then(|| empty(&list));
-    let body = if list.rows.is_empty() {
+    let empty = (list.may_change && list.total > 0).then(|| empty(&list));
+    let body = if list.total == 0 {
         view! {
             <EmptyState icon="trash" title="The trash is empty">
                 <p>"A deleted backup stays here for 24 hours, and can be put back with one click."</p>
@@ -42,8 +48,7 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
 fn empty(list: &TrashList) -> AnyView {
     let attempt = ServerAction::<Empty>::new().value();
     let value = move || attempt.get();
-    let seen: Vec<&str> = list.rows.iter().map(|row| row.id.as_str()).collect();
-    let (seen, what) = (seen.join(" "), amount(list));
+    let (seen, what) = (list.seen.to_string(), amount(list));
     view! {
         <ConfirmDialog name="empty" label="Empty the trash…" title=format!("Remove {what} for good?") class="button danger-outline" icon="trash">
             <p>"Their archives are removed from the disk. Nothing brings them back."</p>
@@ -59,12 +64,17 @@ fn empty(list: &TrashList) -> AnyView {
 }
 
 fn amount(list: &TrashList) -> String {
-    let count = list.rows.len();
-    format!("{count} {}, {}", if count == 1 { "backup" } else { "backups" }, human::bytes(list.size_bytes))
+    let count = list.total;
+    format!("{} {}, {}", human::count(count), if count == 1 { "backup" } else { "backups" }, human::bytes(list.size_bytes))
 }
 
 fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     let text = amount(&list);
+    let address = |page: u64| if page == 1 { "/trash".to_owned() } else { format!("/trash?page={page}") };
+    let (first, last) = ((list.page - 1) * PAGE + 1, (list.page - 1) * PAGE + list.rows.len() as u64);
+    let (previous, next) = ((list.page > 1).then(|| address(list.page - 1)), (last < list.total).then(|| address(list.page + 1)));
+    let place = if list.rows.is_empty() { "Nothing on this page".to_owned() } else { format!("{first} to {last} of {}", list.total) };
+    let ways = (list.total > PAGE || list.page > 1).then(|| view! { <Pagination text=place previous=previous next=next/> });
     let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change, put_back)).collect();
     view! {
         <p class="muted">{text}". Each can be put back until its time is over; then its archive is gone."</p>
@@ -85,6 +95,7 @@ fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {ways}
     }
     .into_any()
 }

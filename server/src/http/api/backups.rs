@@ -308,7 +308,7 @@ async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer<Json<Bac
 
 fn shown(vault: &Vault, id: &BackupId) -> Answer<Json<BackupDetail>> {
     let detail = backups::detail(vault, id)?;
-    let reason = cleanup::reasons(vault, &detail.backup.database, Timestamp::now())?.remove(id);
+    let reason = cleanup::reasons(vault, std::slice::from_ref(&detail.backup), Timestamp::now())?.remove(id);
     Ok(Json(BackupDetail::of(&detail, reason)))
 }
 

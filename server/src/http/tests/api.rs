@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Body, Server, header_of, request, text};
 
 impl Server {
-    fn protect(&self, name: &str) {
+    pub(super) fn protect(&self, name: &str) {
         let path = self.folder.path().join(format!("{name}.db"));
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE t (a TEXT, password TEXT); INSERT INTO t VALUES ('x', 'secret'), ('y', 'secret')").unwrap();
@@ -27,7 +27,7 @@ impl Server {
         databases::add_database(&self.vault, &options).unwrap();
     }
 
-    fn token(&self, scopes: &[Scope], only: Option<&str>) -> String {
+    pub(super) fn token(&self, scopes: &[Scope], only: Option<&str>) -> String {
         let count = tokens::list(&self.vault).unwrap().len();
         let options = CreateTokenOptions {
             name: format!("t{count}"),
