@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use keepstone_model::validate::Refusal;
+use keepstone_model::{access::Role, validate::Refusal};
 use serde::{Deserialize, Serialize};
 use server_fn::{
     codec::JsonEncoding,
@@ -42,6 +42,11 @@ impl AppError {
 
     pub fn forbidden() -> Self {
         Self::new(403, "forbidden", "Your role does not allow this.")
+    }
+
+    /// The same, with the role that would allow it.
+    pub fn needs(least: Role, has: Role) -> Self {
+        Self::new(403, "forbidden", format!("This needs the role {least}, and yours is {has}."))
     }
 
     pub fn not_found() -> Self {

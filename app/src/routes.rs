@@ -24,6 +24,7 @@ use crate::{
         restore::{RestorePage, UndoPage},
         retention::RetentionPage,
         schedules::{ScheduleEditorPage, SchedulesPage},
+        search::SearchPage,
         session::{ConfirmPage, Frame, SetUpPage, SignInPage},
         settings::SettingsPage,
         storage::StoragePage,
@@ -75,6 +76,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/trash") view=served(TrashPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules") view=served(SchedulesPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/schedules/:id") view=served(ScheduleEditorPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/search") view=served(SearchPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/storage") view=served(StoragePage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/settings") view=served(SettingsPage, Refresh::Never) ssr=SsrMode::Async/>

@@ -43,10 +43,10 @@ test("the whole story", async ({ page, keepstone, sqlite }) => {
   await over(page);
 
   await page.goto("/backups");
-  await page.getByLabel("Search").fill("without a script");
+  await page.getByRole("main").getByLabel("Search").fill("without a script");
   await page.getByRole("button", { name: "Filter" }).click();
   await expect(page.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
-  await page.getByLabel("Search").fill("nothing has this");
+  await page.getByRole("main").getByLabel("Search").fill("nothing has this");
   await page.getByRole("button", { name: "Filter" }).click();
   await expect(page.getByText("No backup fits this filter")).toBeVisible();
 

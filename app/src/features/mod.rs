@@ -12,6 +12,7 @@ pub mod people;
 pub mod restore;
 pub mod retention;
 pub mod schedules;
+pub mod search;
 pub mod session;
 pub mod settings;
 pub mod storage;

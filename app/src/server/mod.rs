@@ -102,7 +102,7 @@ pub fn person() -> Result<Person, AppError> {
 /// directly, past the table, so each one asks for itself.
 pub fn person_with(least: Role) -> Result<Person, AppError> {
     let person = person()?;
-    if person.role >= least { Ok(person) } else { Err(AppError::forbidden()) }
+    if person.role >= least { Ok(person) } else { Err(AppError::needs(least, person.role)) }
 }
 
 /// The person, if their role includes `least` and the password was given in the last ten minutes; else `sign_in_again`, and a plain form leads

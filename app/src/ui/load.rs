@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -61,7 +62,8 @@ pub fn FaultPage(error: AppError) -> impl IntoView {
         403 if error.code == "sign_in_again" => {
             view! { <a class="button primary" href="/login" rel="external">"Sign in again"</a> }.into_any()
         }
-        403 => view! { <p>"An admin of this console can give you another role."</p> }.into_any(),
+        403 => view! { <p>"An admin of this console can give you another role, under Settings."</p> }.into_any(),
+        404 => look_for(),
         _ => ().into_any(),
     };
     view! {
@@ -80,6 +82,19 @@ pub fn FaultPage(error: AppError) -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// The search, with what the address named last.
+fn look_for() -> AnyView {
+    let path = use_location().pathname.get_untracked();
+    let named = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    view! {
+        <form class="look-for" method="get" action="/search" role="search" aria-label="Look for it">
+            <input type="search" name="q" value=named maxlength="200" aria-label="What you are looking for"/>
+            <button type="submit" class="button">"Search"</button>
+        </form>
+    }
+    .into_any()
 }
 
 /// What is wrong with a form as a whole, out of its action's value: nothing where the fields say it.

@@ -16,7 +16,7 @@ use keepstone_app::{
         confirm_address, cookie_of, percent_encoded, referring_path, wants_html,
     },
 };
-use keepstone_engine::Vault;
+use keepstone_engine::{Vault, users};
 use keepstone_model::{
     Timestamp,
     access::{self, Access, Act, Rule},
@@ -34,12 +34,17 @@ pub(super) async fn check(State(vault): State<Arc<Vault>>, mut request: Request,
     let person = match rule {
         // Assets and probes do not depend on who asks: a page's files need no look into the catalog each.
         Some(rule) if rule.access == Access::Open && !rule.changes() => None,
-        _ => match person_of(vault, request.headers()).await {
+        _ => match person_of(vault.clone(), request.headers()).await {
             Ok(person) => person,
             Err(fault) => return problem::answer(request.headers(), &fault),
         },
     };
     let rank = person.as_ref().map(|person| person.role);
+    if let (Some(Rule { access: Access::Needs(least), .. }), Some(role)) = (rule, rank)
+        && role < *least
+    {
+        return forbid(vault, request.headers(), *least, role).await;
+    }
     if let Some(refused) = refuse(rule, rank, &request) {
         return refused;
     }
@@ -64,10 +69,7 @@ fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, request: &Request) ->
         };
     };
     if !access::allows(rule.access, rank) {
-        return Some(match rank {
-            None => ask_to_sign_in(request),
-            Some(_) => problem::answer(request.headers(), &AppError::forbidden()),
-        });
+        return Some(ask_to_sign_in(request));
     }
     let function = rule.pattern.starts_with("/fn/");
     let allowed = match *request.method() {
@@ -79,6 +81,19 @@ fn refuse(rule: Option<&Rule>, rank: Option<access::Role>, request: &Request) ->
         let allow = if rule.changes() { "POST" } else { "GET, HEAD" };
         (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)]).into_response()
     })
+}
+
+/// Says which role it needs and, to a person, who can give it.
+async fn forbid(vault: Arc<Vault>, headers: &HeaderMap, least: access::Role, role: access::Role) -> Response {
+    let refusal = AppError::needs(least, role);
+    if !wants_html(headers) {
+        return problem::answer(headers, &refusal);
+    }
+    let found = tokio::task::spawn_blocking(move || users::list(&vault)).await;
+    // Who they are is a help and no more: without it the refusal is the same.
+    let users = found.ok().and_then(Result::ok).unwrap_or_default();
+    let admins = users.into_iter().filter(|user| user.role == access::Role::Admin && !user.disabled).map(|user| user.name);
+    problem::refusal(headers, &refusal, &admins.collect::<Vec<_>>())
 }
 
 /// Pages and plain forms are sent to the sign-in page and come back; everything else gets a 401.

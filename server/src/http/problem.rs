@@ -26,7 +26,7 @@ pub(super) fn answer(headers: &HeaderMap, error: &AppError) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
     if wants_html(headers) {
-        return (status, Html(page(headers, title, error))).into_response();
+        return (status, Html(page(headers, title, error, ""))).into_response();
     }
     let problem = Problem { r#type: "about:blank", title, detail: &error.message, error };
     let mut response = (status, Json(problem)).into_response();
@@ -34,9 +34,25 @@ pub(super) fn answer(headers: &HeaderMap, error: &AppError) -> Response {
     response
 }
 
+/// How many admins are named.
+const NAMED: usize = 5;
+
+/// The page for a person whose role does not allow something: who can give another one, and the ways on.
+pub(super) fn refusal(headers: &HeaderMap, error: &AppError, admins: &[String]) -> Response {
+    let named = admins.iter().take(NAMED).map(|name| format!("<strong>{}</strong>", escape(name))).collect::<Vec<_>>().join(", ");
+    let more = if admins.len() > NAMED { " and others" } else { "" };
+    let who = if named.is_empty() { "An admin of this console".to_owned() } else { format!("An admin ({named}{more})") };
+    let hint = format!(
+        "<p class=\"muted\">{who} can give you another role, under Settings.</p>\
+         <form class=\"look-for\" method=\"get\" action=\"/search\" role=\"search\" aria-label=\"Look for something else\">\
+         <input type=\"search\" name=\"q\" maxlength=\"200\" aria-label=\"What you are looking for\">\
+         <button type=\"submit\" class=\"button\">Search</button></form>"
+    );
+    (StatusCode::FORBIDDEN, Html(page(headers, "Your role does not allow this", error, &hint))).into_response()
+}
+
 /// The ways on from a refusal.
-fn page(headers: &HeaderMap, title: &str, error: &AppError) -> String {
-    let hint = if error.code == "forbidden" { "<p class=\"muted\">An admin of this console can give you another role.</p>" } else { "" };
+fn page(headers: &HeaderMap, title: &str, error: &AppError, hint: &str) -> String {
     let body = format!(
         "<p>{}</p>{hint}<nav aria-label=\"Ways on\"><ul class=\"ways\"><li><a href=\"/\">Overview</a></li>\
          <li><a href=\"/databases\">Databases</a></li><li><a href=\"/backups\">Backups</a></li>\

@@ -120,6 +120,11 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                 <span>{here.host}</span>
                 {here.demo.then(|| view! { <span class="host-demo">"Demo"</span> })}
             </p>
+            <form class="search" method="get" action="/search" role="search" aria-label="Everything">
+                <Icon name="search"/>
+                <input id="search" type="search" name="q" placeholder="Search" aria-label="Search" maxlength="200" autocomplete="off"/>
+            </form>
+            <a class="search-link" href="/search" aria-label="Search"><Icon name="search"/></a>
             <div class="topbar-live">
                 <RunningJobsChip/>
                 <ConnectionChip/>

@@ -6,6 +6,7 @@ mod downloads;
 mod feed;
 mod gate;
 mod perf;
+mod search;
 mod session;
 mod transfer;
 
@@ -54,7 +55,7 @@ impl Server {
         let vault = Arc::new(Vault::open(&options).unwrap());
         let (live, receiver) = watch::channel(LiveState::default());
         let (stop, stopping) = watch::channel(false);
-        let site = Site::new("127.0.0.1:8181".parse().unwrap(), public_url).unwrap();
+        let site = Site::new("127.0.0.1:8181".parse().unwrap(), public_url, None).unwrap();
         let router = router::router(&router::Parts {
             vault: vault.clone(),
             site,

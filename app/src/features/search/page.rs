@@ -1,0 +1,91 @@
+//! The page of what was found. Its form works without JavaScript, as the one in the top bar does.
+
+use keepstone_model::human;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::api::{self, Finds, Found, Hit, State};
+use crate::ui::{Ago, BackupBadge, EmptyState, Facts, Icon, JobBadge, Loaded, PageHeader, Panel, StateBadge};
+
+#[component]
+pub fn SearchPage() -> impl IntoView {
+    let query = use_query_map();
+    let text = move || query.with(|query| query.get("q").unwrap_or_default());
+    let found = Facts::new(text, api::find);
+    view! { <Loaded resource=found show=show/> }
+}
+
+fn show(found: Found) -> AnyView {
+    let count: u64 = found.finds.iter().map(|finds| finds.total).sum();
+    let said = match count {
+        1 => "1 result".to_owned(),
+        count => format!("{} results", human::count(count)),
+    };
+    let body = match (found.text.is_empty(), count) {
+        (true, _) => view! {
+            <EmptyState icon="search" title="What are you looking for?">
+                <p>"A piece of the name of a database, of a backup's id, description or tag, the id of a job, or the name of a page."</p>
+            </EmptyState>
+        }
+        .into_any(),
+        (false, 0) => view! {
+            <EmptyState icon="search" title="Nothing was found">
+                <p>"Every part of a name is looked for as it is written. A backup's day is found in the list of backups, by its filter."</p>
+                <a class="button" href="/backups">"To the backups"</a>
+            </EmptyState>
+        }
+        .into_any(),
+        _ => {
+            let panels: Vec<_> = found.finds.into_iter().map(panel).collect();
+            view! { <p class="muted" role="status">{said}</p> {panels} }.into_any()
+        }
+    };
+    view! {
+        <PageHeader title="Search"/>
+        <form class="filter" method="get" action="/search" role="search" aria-label="Search">
+            <label class="filter-field search">
+                <span>"Name, id, description or tag"</span>
+                <input type="search" name="q" value=found.text maxlength="200" autocomplete="off"/>
+            </label>
+            <div class="filter-actions"><button type="submit" class="button"><Icon name="search"/>"Search"</button></div>
+        </form>
+        {body}
+    }
+    .into_any()
+}
+
+fn panel(finds: Finds) -> AnyView {
+    let (total, shown) = (finds.total, finds.hits.len() as u64);
+    let rest = (shown < total).then(|| {
+        let text = format!("{} of {}", human::count(shown), human::count(total));
+        let all = finds.all.map(|href| view! { " · " <a href=href>"Show all of them"</a> });
+        view! { <p class="panel-pad muted">{text}{all}</p> }
+    });
+    let hits: Vec<_> = finds.hits.into_iter().map(hit).collect();
+    view! {
+        <Panel title=finds.title flush=true>
+            <ul class="hits">{hits}</ul>
+            {rest}
+        </Panel>
+    }
+    .into_any()
+}
+
+fn hit(hit: Hit) -> AnyView {
+    let badge = hit.state.map(|state| match state {
+        State::Database(state) => view! { <StateBadge state=state/> }.into_any(),
+        State::Backup(state, verdict) => view! { <BackupBadge state=state verdict=verdict/> }.into_any(),
+        State::Job(state) => view! { <JobBadge state=state/> }.into_any(),
+    });
+    let said = (!hit.said.is_empty()).then(|| view! { <span class="hit-said">{hit.said}</span> });
+    let when = hit.when.map(|moment| view! { <span class="muted"><Ago moment=moment/></span> });
+    view! {
+        <li>
+            <a href=hit.href>{hit.title}</a>
+            {badge}
+            {when}
+            {said}
+        </li>
+    }
+    .into_any()
+}
