@@ -50,6 +50,14 @@ pub(crate) struct LocalAccounts {
     offers: Offers,
 }
 
+/// Why a session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    SignIn,
+    /// The password was asked for before a destructive act: another session in place of the one before.
+    Confirm,
+}
+
 impl LocalAccounts {
     pub(crate) fn new(vault: Arc<Vault>, secure_cookies: bool) -> Self {
         Self {
@@ -118,7 +126,7 @@ impl LocalAccounts {
         let name = user.name.clone();
         let has_factor = self.on_a_thread(move |vault| Ok(users::factor_state(vault, &name)?.is_some())).await?;
         if !has_factor {
-            return Ok(SignedIn::Yes(self.begin(user, from, previous).await?));
+            return Ok(SignedIn::Yes(self.begin(user, from, previous, Entry::SignIn).await?));
         }
         let handle = token::new()?;
         self.pending.begin(handle.clone(), &user.name, Instant::now());
@@ -126,14 +134,18 @@ impl LocalAccounts {
     }
 
     /// Begins a session in place of the one before.
-    async fn begin(&self, user: User, from: &Caller, previous: Option<String>) -> Result<HeaderValue, AppError> {
+    async fn begin(&self, user: User, from: &Caller, previous: Option<String>, entry: Entry) -> Result<HeaderValue, AppError> {
         let (caller, name) = (from.clone(), user.name.clone());
         let secret = self.on_a_thread(move |vault| {
             if let Some(previous) = previous {
                 vault.catalog().remove_session(&token::hash(&previous))?;
             }
             let secret = begin_session(vault, &user, &caller)?;
-            record(vault, &user.name, "user.signed_in", EventResult::Ok, format!("signed in from {}", caller.address));
+            let (action, did) = match entry {
+                Entry::SignIn => ("user.signed_in", "signed in"),
+                Entry::Confirm => ("user.confirmed", "gave the password once more"),
+            };
+            record(vault, &user.name, action, EventResult::Ok, format!("{did} from {}", caller.address));
             Ok(secret)
         });
         let secret = secret.await?;
@@ -167,7 +179,7 @@ impl Accounts for LocalAccounts {
             let (code, caller) = (code.to_owned(), from.clone());
             let user = self.on_a_thread(move |vault| check_code(vault, &name, &code, &caller)).await?;
             self.pending.end(handle);
-            self.begin(user, from, previous).await
+            self.begin(user, from, previous, Entry::SignIn).await
         })
     }
 
@@ -176,7 +188,7 @@ impl Accounts for LocalAccounts {
             self.may_try(&person.name, from.address)?;
             let (name, given, caller) = (person.name.clone(), password.to_owned(), from.clone());
             let user = self.hashing(move |vault| check_password(vault, &name, &given, &caller)).await?;
-            self.begin(user, from, present).await
+            self.begin(user, from, present, Entry::Confirm).await
         })
     }
 
@@ -242,7 +254,14 @@ impl Accounts for LocalAccounts {
         Box::pin(async move {
             if let Some(cookie) = cookie {
                 let vault = self.vault.clone();
-                let ended = tokio::task::spawn_blocking(move || vault.catalog().remove_session(&token::hash(&cookie)));
+                let ended = tokio::task::spawn_blocking(move || {
+                    let session = super::peek(&vault, &cookie, Timestamp::now())?;
+                    vault.catalog().remove_session(&token::hash(&cookie))?;
+                    if let Some(session) = session {
+                        record(&vault, &session.user, "user.signed_out", EventResult::Ok, "signed out".to_owned());
+                    }
+                    Ok::<_, keepstone_engine::Error>(())
+                });
                 ended.await.map_err(|_| AppError::internal())?.map_err(AppError::from)?;
             }
             Ok(self.cookie("", 0))

@@ -7,7 +7,10 @@ use keepstone_app::{
     error::AppError,
     server::accounts::{Accounts, Caller, LinkFor, SignedIn},
 };
-use keepstone_engine::users::{self, AddUserOptions, Standing};
+use keepstone_engine::{
+    activity::EventFilter,
+    users::{self, AddUserOptions, Standing},
+};
 use keepstone_model::{Timestamp, access::Role};
 
 use super::{PASSWORD, Server};
@@ -54,6 +57,23 @@ async fn signing_in_and_out() {
 
     let secure = LocalAccounts::new(server.vault.clone(), true).sign_in("operator", PASSWORD, HERE, None).await.unwrap().cookie().unwrap();
     assert!(secure.to_str().unwrap().ends_with("; Secure"));
+}
+
+#[tokio::test]
+async fn who_came_and_went_is_in_the_log() {
+    let server = Server::new();
+    server.add_user(Role::Admin);
+    let form = format!("name=admin&password={}", PASSWORD.replace(' ', "+"));
+    let signed_in = server.post("/fn/session/sign-in", "", &form).await;
+    let first = cookie(signed_in.headers().get("set-cookie").unwrap());
+    let given = server.post("/fn/session/confirm", &first, &form[11..]).await;
+    let second = cookie(given.headers().get("set-cookie").unwrap());
+    server.post("/fn/session/confirm", &second, "password=wrong").await;
+    server.post("/fn/session/sign-out", &second, "").await;
+    let events = keepstone_engine::activity::events(&server.vault, &EventFilter::default()).unwrap();
+    let said: Vec<_> = events.iter().rev().map(|event| (event.actor.as_str(), event.action.as_str())).skip(1).collect();
+    let by_admin = ["user.signed_in", "user.confirmed", "user.sign_in_failed", "user.signed_out"].map(|action| ("admin", action));
+    assert_eq!(said, by_admin);
 }
 
 #[tokio::test]
