@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod http;
 mod shape;
+mod tls;
 mod worker;
 
 fn main() -> std::process::ExitCode {

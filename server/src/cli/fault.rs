@@ -4,6 +4,8 @@
 use keepstone_engine::{Error, model::validate::Refusal};
 use serde_json::{Value, json};
 
+use crate::tls::TlsFault;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(transparent)]
@@ -54,6 +56,12 @@ impl Fault {
 
     pub(crate) fn json(&self) -> Value {
         json!({ "code": self.code(), "message": self.to_string(), "hint": self.hint(), "exit": self.exit() })
+    }
+}
+
+impl From<TlsFault> for Fault {
+    fn from(fault: TlsFault) -> Self {
+        Self::Here { code: fault.code(), message: fault.to_string(), hint: Some(fault.hint()), exit: fault.exit() }
     }
 }
 

@@ -1,18 +1,21 @@
 //! `keepstone doctor` without a database: everything around the databases, with how to mend each finding.
 
 use jiff::Timestamp;
-use keepstone_engine::installation::{Severity, examine};
+use keepstone_engine::installation::{Finding, Severity, examine};
 use serde_json::json;
 
 use super::{
     Context, Fault,
+    serve::tls_files,
     table::{Cell, Table, Tone},
 };
+use crate::tls::{self, Doubt};
 
 /// Prints every finding. The exit code is that of the worst.
 pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
-    let findings = examine(&vault, Timestamp::now())?;
+    let mut findings = examine(&vault, Timestamp::now())?;
+    findings.extend(certificate(cx)?);
     let mut table = Table::new(&["", "AREA", "FOUND"]);
     for finding in &findings {
         cx.out.result(json!(finding));
@@ -40,4 +43,25 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
         hint: worst.remedy.clone(),
         exit: worst.exit,
     })
+}
+
+/// The certificate of `serve`, where the environment or the file names one; a flag of `serve` is not known here.
+fn certificate(cx: &Context) -> Result<Vec<Finding>, Fault> {
+    let Some(files) = tls_files(None, None, &cx.settings.file)? else { return Ok(Vec::new()) };
+    let finding = |severity, message, remedy, exit| Finding { area: "certificate", severity, message, remedy, exit };
+    let loaded = match tls::load(&files) {
+        Ok(loaded) => loaded,
+        Err(fault) => return Ok(vec![finding(Severity::Failed, fault.to_string(), Some(fault.hint()), fault.exit())]),
+    };
+    let doubts = loaded.doubts(&files, Timestamp::now());
+    if doubts.is_empty() {
+        let until = loaded.not_after.strftime("%Y-%m-%d");
+        let message = format!("{} is for {} until {until}", files.certificate.display(), loaded.names.join(", "));
+        return Ok(vec![finding(Severity::Ok, message, None, 0)]);
+    }
+    let told = |doubt: Doubt| {
+        let severity = if doubt.shuts_out { Severity::Failed } else { Severity::Warning };
+        finding(severity, doubt.message, Some(doubt.remedy), 1)
+    };
+    Ok(doubts.into_iter().map(told).collect())
 }

@@ -13,6 +13,7 @@ use super::{Context, Fault, environment, settings::Written, values, variables};
 use crate::{
     config,
     http::{self, recovery::Recovered},
+    tls::{Current, Files},
 };
 
 /// Serve the console, run the schedules and the queued jobs
@@ -22,12 +23,21 @@ Examples:
   keepstone serve
   keepstone serve --listen 0.0.0.0:8181 --public-url https://backup.example.org
   keepstone serve --public-url https://tools.example.org/keepstone/
+  keepstone serve --listen 0.0.0.0:8181 --tls-cert fullchain.pem --tls-key privkey.pem
   DATABASE_URL=sqlite:////srv/shop/shop.db keepstone serve")]
 pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", help = "Address and port to listen on [env: KEEPSTONE_LISTEN] [default: 127.0.0.1:8181]")]
     listen: Option<SocketAddr>,
     #[arg(long, value_name = "URL", help = "The address as browsers reach it, where a proxy stands before it [env: KEEPSTONE_PUBLIC_URL]")]
     public_url: Option<String>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Speak https with this certificate and its chain (PEM), read again when it changes [env: KEEPSTONE_TLS_CERT]"
+    )]
+    tls_cert: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "The certificate's private key (PEM, without a password) [env: KEEPSTONE_TLS_KEY]")]
+    tls_key: Option<PathBuf>,
     #[arg(
         long = "import-root",
         value_name = "DIR",
@@ -75,20 +85,23 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
         (None, None) => file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8181))),
     };
     let public_url = args.public_url.clone().or_else(|| variables::var("KEEPSTONE_PUBLIC_URL")).or_else(|| file.public_url.clone());
+    let certificate = tls_files(args.tls_cert.as_deref(), args.tls_key.as_deref(), file)?.map(Current::load).transpose()?;
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
-    let Some(vault) = vault(listen, public_url.as_deref(), cx)? else { return Ok(()) };
+    let Some(vault) = vault(listen, public_url.as_deref(), certificate.as_ref(), cx)? else { return Ok(()) };
     keepstone_engine::keys::refuse_without_password(&vault)?;
     let demo = args.demo;
-    let options = http::ServeOptions { vault: Arc::new(vault), listen, public_url, demo, rechecks, import_roots, upload_limit_bytes };
+    let vault = Arc::new(vault);
+    let options = http::ServeOptions { vault, listen, public_url, certificate, demo, rechecks, import_roots, upload_limit_bytes };
     http::serve(options).map_err(not_served)
 }
 
 /// The vault; where its catalog is damaged or lost, once there is a new one. None: told to stop before.
-fn vault(listen: SocketAddr, public_url: Option<&str>, cx: &Context) -> Result<Option<Vault>, Fault> {
+fn vault(listen: SocketAddr, public_url: Option<&str>, certificate: Option<&Arc<Current>>, cx: &Context) -> Result<Option<Vault>, Fault> {
     loop {
         match cx.vault_or_new() {
             Err(Fault::Engine(error @ Error::CatalogDamaged { .. })) => {
-                let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, error.to_string()).map_err(not_served)?;
+                let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, certificate.cloned(), error.to_string());
+                let recovered = recovered.map_err(not_served)?;
                 if recovered == Recovered::Stopped {
                     return Ok(None);
                 }
@@ -110,6 +123,20 @@ fn not_served(error: anyhow::Error) -> Fault {
                 exit: if in_use { 5 } else { 1 },
             }
         }
+    }
+}
+
+/// The certificate and its key, as the flags, else the environment, else the file name them. One without the other is a mistake.
+pub(crate) fn tls_files(certificate: Option<&Path>, key: Option<&Path>, file: &Written) -> Result<Option<Files>, Fault> {
+    let first = |flag: Option<&Path>, name: &str, file: &Option<PathBuf>| {
+        flag.map(Path::to_owned).or_else(|| variables::var(name).map(|text| PathBuf::from(text.trim()))).or_else(|| file.clone())
+    };
+    let certificate = first(certificate, "KEEPSTONE_TLS_CERT", &file.tls_cert);
+    match (certificate, first(key, "KEEPSTONE_TLS_KEY", &file.tls_key)) {
+        (Some(certificate), Some(key)) => Ok(Some(Files { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Fault::usage("a certificate is named and no key", "Name its private key, too: --tls-key.")),
+        (None, Some(_)) => Err(Fault::usage("a private key is named and no certificate", "Name its certificate, too: --tls-cert.")),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Written {
     log_format: Option<LogFormat>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) public_url: Option<String>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
     #[serde(default)]
     pub(crate) import_roots: Vec<PathBuf>,
     pub(crate) upload_limit: Option<String>,
@@ -92,7 +94,7 @@ fn read(path: &Path) -> Result<Written, Fault> {
         Fault::usage(format!("{}{line}: {}", path.display(), error.message()), "docs/operations.md lists what may stand there.")
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let own = [&mut file.data, &mut file.backups, &mut file.env_file].into_iter().flatten();
+    let own = [&mut file.data, &mut file.backups, &mut file.env_file, &mut file.tls_cert, &mut file.tls_key].into_iter().flatten();
     for place in own.chain(&mut file.import_roots) {
         *place = folder.join(&*place);
     }
@@ -117,7 +119,7 @@ mod tests {
     fn what_is_not_known_is_refused_with_its_line() {
         let whole = "data = \"data\"\nbackups = '/srv/backups'\nlog-format = \"json\"\nlisten = \"0.0.0.0:8181\"\n\
                      public-url = \"https://b.example/keepstone\"\nimport-roots = [\"old\"]\nupload-limit = \"2GB\"\nrecheck-after = \"7d\"\n\
-                     recheck-rate = \"32MB\"\n";
+                     recheck-rate = \"32MB\"\ntls-cert = \"fullchain.pem\"\ntls-key = \"privkey.pem\"\n";
         let read = file(whole).unwrap();
         assert_eq!((read.log_format, read.listen), (Some(LogFormat::Json), Some("0.0.0.0:8181".parse().unwrap())));
         for (text, told) in [
@@ -142,6 +144,8 @@ mod tests {
             "log-format",
             "listen",
             "public-url",
+            "tls-cert",
+            "tls-key",
             "import-roots",
             "upload-limit",
             "recheck-after",

@@ -21,9 +21,17 @@ mod site;
 mod tests;
 mod uploads;
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
+use axum::{Router, serve::ListenerExt};
 use keepstone_engine::{Vault, recheck::RecheckOptions};
 use tokio::{
     net::TcpListener,
@@ -31,7 +39,11 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{auth, config, demo, worker::Workers};
+use crate::{
+    auth, config, demo,
+    tls::{Current, TlsListener},
+    worker::Workers,
+};
 use site::Site;
 
 /// How long open responses may go on once the process was told to stop.
@@ -44,6 +56,8 @@ pub(crate) struct ServeOptions {
     pub(crate) listen: SocketAddr,
     /// As browsers reach it, where that is not the listen address, e.g. `https://backup.example.org`.
     pub(crate) public_url: Option<String>,
+    /// Its own certificate; none: plain HTTP, as behind a proxy.
+    pub(crate) certificate: Option<Arc<Current>>,
     /// Also keep a small live shop in the vault and protect it.
     pub(crate) demo: bool,
     /// When backups are checked again by themselves.
@@ -63,11 +77,11 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let ServeOptions { vault, listen, public_url, demo, rechecks, import_roots, upload_limit_bytes } = options;
+    let ServeOptions { vault, listen, public_url, certificate, demo, rechecks, import_roots, upload_limit_bytes } = options;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     // The port that was really taken, where 0 was asked for.
-    let site = Site::new(listener.local_addr()?, public_url.as_deref())?;
+    let site = Site::new(listener.local_addr()?, public_url.as_deref(), certificate.clone())?;
 
     // What can refuse the start comes before anything is begun.
     let environment = config::environment()?;
@@ -80,9 +94,15 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     .await??;
     let shop = if demo { Some(demo::start(vault.clone())?) } else { None };
     let live = live::Watcher::start(vault.clone())?;
+    // The chain of a long log takes a while: what shows it looks at what is new only, once it was looked at whole.
+    let looked_at = vault.clone();
+    tokio::task::spawn_blocking(move || drop(keepstone_engine::activity::verify_new_events(&looked_at)));
     let workers = Workers::start(vault.clone(), firing, rechecks)?;
 
     announce(vault.clone(), &site).await?;
+    for doubt in certificate.iter().flat_map(|certificate| certificate.doubts()) {
+        say(&format!("Attention: {doubt}"));
+    }
     let (bell, stopping) = watch::channel(false);
     let app = router::router(&router::Parts {
         vault,
@@ -94,8 +114,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
         import_roots,
         upload_limit_bytes,
     });
-    let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped(stopping));
-    let mut server = tokio::spawn(graceful.into_future());
+    let mut server = tokio::spawn(answers(listener, certificate, app, stopped(stopping))?);
 
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -114,6 +133,23 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     })
     .await?;
     Ok(())
+}
+
+/// Answers whoever connects, encrypted where there is a certificate, until `stop` is done and what is open has ended.
+fn answers(
+    listener: TcpListener,
+    certificate: Option<Arc<Current>>,
+    app: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>> {
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let Some(certificate) = certificate else {
+        return Ok(Box::pin(axum::serve(listener, app).with_graceful_shutdown(stop).into_future()));
+    };
+    certificate.clone().follow().context("listening for SIGHUP")?;
+    // The tap does nothing: with it axum knows the address of the other side, as of a plain listener.
+    let listener = TlsListener::new(listener, certificate)?.tap_io(|_| {});
+    Ok(Box::pin(axum::serve(listener, app).with_graceful_shutdown(stop).into_future()))
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
@@ -151,5 +187,5 @@ async fn announce(vault: Arc<Vault>, site: &Site) -> anyhow::Result<()> {
 
 /// For the person at the terminal; the log goes elsewhere. A terminal that has gone away (`serve | head -1`) does not stop the server.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }

@@ -29,7 +29,7 @@ use tokio::{
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::{assets, base, headers, host, problem, say, site::Site};
-use crate::auth;
+use crate::{auth, tls::Current};
 
 /// How often it is looked whether somebody mended the catalog by other means.
 const LOOK: Duration = Duration::from_secs(2);
@@ -65,15 +65,27 @@ struct Key {
 }
 
 /// Serves the page until there may be a sound catalog, or the process is told to stop. Makes its own runtime.
-pub(crate) fn serve(options: VaultOptions, listen: SocketAddr, public_url: Option<&str>, fault: String) -> anyhow::Result<Recovered> {
+pub(crate) fn serve(
+    options: VaultOptions,
+    listen: SocketAddr,
+    public_url: Option<&str>,
+    certificate: Option<Arc<Current>>,
+    fault: String,
+) -> anyhow::Result<Recovered> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(run(options, listen, public_url, fault))
+    runtime.block_on(run(options, listen, public_url, certificate, fault))
 }
 
-async fn run(options: VaultOptions, listen: SocketAddr, public_url: Option<&str>, fault: String) -> anyhow::Result<Recovered> {
+async fn run(
+    options: VaultOptions,
+    listen: SocketAddr,
+    public_url: Option<&str>,
+    certificate: Option<Arc<Current>>,
+    fault: String,
+) -> anyhow::Result<Recovered> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    let site = Site::new(listener.local_addr()?, public_url)?;
+    let site = Site::new(listener.local_addr()?, public_url, certificate.clone())?;
     let key = auth::new_key()?;
     let catalog = options.catalog_path();
     let fault = sentence(&fault);
@@ -105,10 +117,10 @@ async fn run(options: VaultOptions, listen: SocketAddr, public_url: Option<&str>
         }
     };
     let (tell, told) = tokio::sync::oneshot::channel();
-    let graceful = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(async move {
+    let told = async move {
         let _ = told.await;
-    });
-    let server = tokio::spawn(graceful.into_future());
+    };
+    let server = tokio::spawn(super::answers(listener, certificate, app, told)?);
     let outcome = ended.await;
     let _ = tell.send(());
     let _ = tokio::time::timeout(FAREWELL, server).await;

@@ -1,16 +1,22 @@
 //! How browsers reach this server: its address, its public URL, and which `Host` headers are ours.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::{bail, ensure};
 use axum::http::{Uri, uri::Authority};
 use keepstone_model::access::{API, POLICY};
 
-/// The listen address, and the public URL if there is one.
+use crate::tls::Current;
+
+/// The listen address, the public URL if there is one, and the certificate if this server has one itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     listen: SocketAddr,
     public: Option<Public>,
+    certificate: Option<Arc<Current>>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,8 +31,16 @@ struct Public {
 
 impl Site {
     /// Refuses a public URL that is no scheme, host and perhaps a port and a base path.
-    pub(super) fn new(listen: SocketAddr, public_url: Option<&str>) -> anyhow::Result<Self> {
-        Ok(Self { listen, public: public_url.map(public).transpose()? })
+    pub(super) fn new(listen: SocketAddr, public_url: Option<&str>, certificate: Option<Arc<Current>>) -> anyhow::Result<Self> {
+        let public = public_url.map(public).transpose()?;
+        if let (Some(public), Some(_)) = (&public, &certificate) {
+            ensure!(
+                public.https,
+                "the public URL {} is not https, and a certificate was given: browsers would not reach it so",
+                public.origin
+            );
+        }
+        Ok(Self { listen, public, certificate })
     }
 
     /// Without a trailing slash. A wildcard address is shown as the loopback one.
@@ -34,12 +48,19 @@ impl Site {
         if let Some(public) = &self.public {
             return format!("{}{}", public.origin, public.base);
         }
+        let (scheme, port) = (if self.certificate.is_some() { "https" } else { "http" }, self.listen.port());
+        if let Some(name) = self.names().into_iter().find(|name| !name.starts_with('*')) {
+            return match name.parse::<Ipv6Addr>() {
+                Ok(ip) => format!("https://[{ip}]:{port}"),
+                Err(_) => format!("https://{name}:{port}"),
+            };
+        }
         let ip = match self.listen.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        format!("http://{}", SocketAddr::new(ip, self.listen.port()))
+        format!("{scheme}://{}", SocketAddr::new(ip, port))
     }
 
     /// The port, where only this machine reaches it and nothing stands before it.
@@ -56,8 +77,14 @@ impl Site {
         self.public.as_ref().map_or("", |public| public.base.as_str())
     }
 
+    /// Whether browsers reach it by https, be it through a proxy or by its own certificate.
     pub(super) fn is_https(&self) -> bool {
-        self.public.as_ref().is_some_and(|public| public.https)
+        self.certificate.is_some() || self.public.as_ref().is_some_and(|public| public.https)
+    }
+
+    /// The names of the certificate that is shown now.
+    fn names(&self) -> Vec<String> {
+        self.certificate.as_ref().map(|certificate| certificate.names()).unwrap_or_default()
     }
 
     /// Whether a proxy on this machine may say where a request came from.
@@ -78,12 +105,22 @@ impl Site {
             || host == "localhost"
             || host.ends_with(".localhost")
             || self.public.as_ref().is_some_and(|public| public.host == host)
+            // Nobody else gets a certificate for a name of ours.
+            || self.names().iter().any(|name| is_name_of(name, &host))
     }
 
     /// Whether the `Origin` of a request is this site.
     pub(super) fn is_our_origin(&self, origin: &str, host: Option<&str>) -> bool {
         let same_host = host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, rest)| rest == host));
         same_host || self.public_origin() == Some(origin)
+    }
+}
+
+/// Whether a name of a certificate is that of a host: `*.example.org` is `a.example.org`, and neither `example.org` nor `a.b.example.org`.
+fn is_name_of(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(rest) => host.split_once('.').is_some_and(|(first, parent)| !first.is_empty() && parent == rest),
+        None => name == host,
     }
 }
 
@@ -120,7 +157,7 @@ mod tests {
     use super::*;
 
     fn site(public_url: Option<&str>) -> Site {
-        Site::new("0.0.0.0:8181".parse().unwrap(), public_url).unwrap()
+        Site::new("0.0.0.0:8181".parse().unwrap(), public_url, None).unwrap()
     }
 
     #[test]
@@ -156,7 +193,22 @@ mod tests {
             "https://u:p@b.example",
             "https://",
         ] {
-            assert!(Site::new("0.0.0.0:1".parse().unwrap(), Some(wrong)).is_err(), "{wrong}");
+            assert!(Site::new("0.0.0.0:1".parse().unwrap(), Some(wrong), None).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_certificate_is_one_host_or_one_level_of_them() {
+        for (name, host, fits) in [
+            ("b.example.org", "b.example.org", true),
+            ("b.example.org", "a.b.example.org", false),
+            ("*.example.org", "b.example.org", true),
+            ("*.example.org", "example.org", false),
+            ("*.example.org", "a.b.example.org", false),
+            ("*.example.org", ".example.org", false),
+            ("*.example.org", "b.example.org.evil", false),
+        ] {
+            assert_eq!(is_name_of(name, host), fits, "{name} {host}");
         }
     }
 }

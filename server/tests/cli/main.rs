@@ -25,6 +25,7 @@ mod serve;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod tokens;
 mod users;
 mod verbs;

@@ -201,8 +201,11 @@ async fn every_answer_carries_the_headers() {
         assert_eq!(header_of(&response, "cache-control"), "no-store", "{path}");
         assert_eq!(header_of(&response, "strict-transport-security"), "", "{path}");
     }
-    let response = Server::at(Some("https://b.example")).get("/login", "").await;
-    assert_eq!(header_of(&response, "strict-transport-security"), "max-age=31536000");
+    let secure = Server::at(Some("https://b.example"));
+    let named = axum::http::Request::get("/login").header(header::HOST, "b.example").body(Body::empty()).unwrap();
+    assert_eq!(header_of(&secure.send(named).await, "strict-transport-security"), "max-age=31536000");
+    let local = secure.get("/login", "").await;
+    assert_eq!(header_of(&local, "strict-transport-security"), "", "it would hold for every server of localhost");
 }
 
 #[tokio::test]
