@@ -1,6 +1,7 @@
 // What is live: progress in every tab, jobs of other processes, the polling fallback, and a server that goes and comes back.
 import { cp } from "node:fs/promises";
-import { badge, begins, expect, hydrated, open, test } from "../fixtures.ts";
+import type { Page } from "@playwright/test";
+import { badge, begins, expect, hydrated, open, signIn, test } from "../fixtures.ts";
 import { realDatabase } from "../real-database.ts";
 
 test.describe("with a database that takes seconds", () => {
@@ -84,7 +85,7 @@ test("a server that is gone for a while is back without a reload, nothing lost",
   expect(await admin.evaluate(() => (window as any).sameDocument)).toBe(true);
 });
 
-test("eight tabs are live over one connection", async ({ admin, context, keepstone, sqlite }) => {
+test("eight tabs are live over one connection, and a ninth opens", async ({ admin, context, keepstone, sqlite }) => {
   test.setTimeout(90_000);
   await keepstone.protect(await sqlite.shop());
   const tabs = [admin];
@@ -96,4 +97,86 @@ test("eight tabs are live over one connection", async ({ admin, context, keepsto
   }
   const backup = await keepstone.backUp("shop");
   for (const tab of tabs) await expect(tab.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
+  const ninth = await context.newPage();
+  await open(ninth, `/backups/${backup}`);
+  await expect(ninth.getByText("Live", { exact: true })).toBeVisible();
+  await expect(ninth.getByRole("heading", { level: 1 })).toBeVisible();
+});
+
+test("a hidden tab gives the stream to one that is seen, and is right again when it is shown", async ({ admin, context, keepstone, sqlite }) => {
+  await keepstone.protect(await sqlite.shop());
+  // A browser without a window shows every tab.
+  const hide = (page: Page, state: string) => page.evaluate(state => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+  const streams = new Map<Page, number>();
+  const count = (page: Page) => page.on("request", request => {
+    if (new URL(request.url()).pathname === "/events") streams.set(page, (streams.get(page) ?? 0) + 1);
+  });
+  count(admin);
+  await open(admin, "/backups");
+  await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+  expect(streams.get(admin)).toBe(1);
+  const other = await context.newPage();
+  count(other);
+  await open(other, "/backups");
+  await expect(other.getByText("Live", { exact: true })).toBeVisible();
+  expect(streams.get(other), "one stream for all tabs").toBeUndefined();
+  await hide(admin, "hidden");
+  await expect.poll(() => streams.get(other)).toBe(1);
+  const backup = await keepstone.backUp("shop");
+  await expect(other.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
+  await hide(other, "hidden");
+  const unseen = await keepstone.backUp("shop");
+  await hide(admin, "visible");
+  await expect(admin.locator(`a[href="/backups/${unseen}"]`).first()).toBeVisible();
+  await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+});
+
+test("a browser whose clock is wrong, or is put right, shows the same and stays live", async ({ admin, keepstone, sqlite }) => {
+  await keepstone.protect(await sqlite.shop());
+  await admin.addInitScript(() => {
+    const [now, RealDate] = [Date.now, Date];
+    (window as any).skew = -3 * 86_400_000;
+    Date.now = () => now.call(RealDate) + (window as any).skew;
+  });
+  const first = await keepstone.backUp("shop");
+  await open(admin, "/backups");
+  const row = admin.getByRole("row").filter({ has: admin.locator(`a[href="/backups/${first}"]`) });
+  await expect(row.getByText(/just now|seconds? ago|today/).first()).toBeVisible();
+  await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+  for (const skew of [0, 86_400_000, -86_400_000]) {
+    await admin.evaluate(skew => { (window as any).skew = skew; }, skew);
+    const backup = await keepstone.backUp("shop");
+    await expect(admin.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
+    await expect(admin.getByText("Live", { exact: true })).toBeVisible();
+  }
+});
+
+test("where the address is not secure each tab that is seen has a stream of its own", async ({ admin: _, keepstone, playwright, sqlite }) => {
+  await keepstone.protect(await sqlite.shop());
+  const { port } = new URL(keepstone.url);
+  await keepstone.stop();
+  await keepstone.start("--public-url", `http://keepstone.test:${port}`);
+  const browser = await playwright.chromium.launch({
+    executablePath: process.env.CHROMIUM || undefined, args: ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP keepstone.test 127.0.0.1"],
+  });
+  try {
+    const context = await browser.newContext({ baseURL: `http://keepstone.test:${port}`, locale: "en-GB", timezoneId: "UTC" });
+    const tabs = [await context.newPage(), await context.newPage()];
+    await signIn(tabs[0]);
+    expect(await tabs[0].evaluate(() => isSecureContext)).toBe(false);
+    const streams = tabs.map(() => 0);
+    for (const [index, tab] of tabs.entries()) {
+      tab.on("request", request => { if (new URL(request.url()).pathname === "/events") streams[index]++; });
+      await open(tab, "/backups");
+      await expect(tab.getByText("Live", { exact: true })).toBeVisible();
+    }
+    expect(streams).toEqual([1, 1]);
+    const backup = await keepstone.backUp("shop");
+    for (const tab of tabs) await expect(tab.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
+  } finally {
+    await browser.close();
+  }
 });

@@ -1,7 +1,7 @@
 // What a restore refuses, what it does once, and what stays as it was.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { badge, begins, done, expect, open, test, type Keepstone } from "../fixtures.ts";
+import { badge, begins, done, expect, hydrated, open, test, type Keepstone } from "../fixtures.ts";
 
 const hash = async (path: string) => createHash("sha256").update(await readFile(path)).digest("hex");
 const restores = async (keepstone: Keepstone) => (await keepstone.ok("job", "list")).filter(job => job.verb === "restore");
@@ -83,6 +83,41 @@ test("a create that is sent twice makes one backup", async ({ admin, keepstone }
   expect(new Set(answers.map(answer => answer.headers().location)).size).toBe(1);
   await expect.poll(async () => (await keepstone.ok("list", "shop")).map(backup => backup.state)).toEqual(["complete"]);
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
+    test.use({ javaScriptEnabled });
+
+    test("Back and reload never act twice", async ({ admin, keepstone }) => {
+      const there = async () => { if (javaScriptEnabled) await hydrated(admin); };
+      const made = async () => (await keepstone.ok("list", "shop")).map(backup => backup.state);
+      await admin.goto("/backups/new?db=shop");
+      await there();
+      await begins(admin, () => admin.getByRole("main").getByRole("button", { name: "Create backup" }).click());
+      await expect.poll(made).toEqual(["complete"]);
+      await admin.reload();
+      await admin.goBack();
+      await there();
+      await admin.reload();
+      await there();
+      expect(await made()).toEqual(["complete"]);
+
+      // The plan's last page, after its restore: Back shows it, and a second Replace leads to the same job or is refused.
+      const [backup] = await keepstone.ok("list", "shop");
+      await admin.goto(`/backups/${backup.id}/restore?into=replace`);
+      await there();
+      await admin.getByRole("link", { name: "Go on to confirm" }).click();
+      await admin.getByLabel("Type shop to replace it").fill("shop");
+      const job = await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
+      await expect.poll(async () => (await restores(keepstone)).map(restore => restore.state)).toEqual(["done"]);
+      await admin.reload();
+      await expect(admin).toHaveURL(new RegExp(`/jobs/${job}`));
+      await admin.goBack();
+      await admin.reload();
+      expect((await restores(keepstone)).map(restore => restore.id)).toEqual([job]);
+    });
+  });
+}
 
 test("a damaged archive fails its check and is not restored", async ({ admin, keepstone, sqlite }) => {
   const [backup] = await keepstone.ok("create", "shop");

@@ -141,4 +141,43 @@ mod tests {
         assert_eq!(next.await.unwrap().unwrap().epoch, first.epoch);
         tokio::task::spawn_blocking(move || watcher.stop()).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn changes_are_told_four_times_a_second_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = VaultOptions { data: folder.path().join("data"), backups: None, mode: OpenMode::Create };
+        let vault = Arc::new(Vault::open(&options).unwrap());
+        let watcher = Watcher::start(vault.clone()).unwrap();
+        let mut feed = watcher.receiver();
+        feed.wait_for(|state| state.revision > 0).await.unwrap();
+        let writing = std::thread::spawn(move || {
+            let event = |number: u32| NewEvent {
+                actor: "test",
+                action: "test.done",
+                result: EventResult::Ok,
+                database: None,
+                backup: None,
+                job: None,
+                message: number.to_string(),
+            };
+            let begun = Instant::now();
+            for number in 0.. {
+                activity::record(&vault, &event(number)).unwrap();
+                if begun.elapsed() > 3 * PACE {
+                    break;
+                }
+            }
+        });
+        let begun = Instant::now();
+        let mut told = 0;
+        while !writing.is_finished() {
+            if tokio::time::timeout(PACE, feed.changed()).await.is_ok() {
+                told += 1;
+            }
+        }
+        let most = begun.elapsed().as_millis() / PACE.as_millis() + 1;
+        assert!(told > 0 && told <= most, "{told} messages, at most {most}");
+        writing.join().unwrap();
+        tokio::task::spawn_blocking(move || watcher.stop()).await.unwrap();
+    }
 }
