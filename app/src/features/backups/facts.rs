@@ -24,7 +24,8 @@ use crate::{
     ui::{Moment, results_of},
 };
 
-const PAGE_SIZE: u64 = 50;
+/// A page stays below 100 kB with them, whatever they are called.
+const PAGE_SIZE: u64 = 40;
 
 /// The filter as the address has it.
 #[derive(Debug, Default)]
@@ -410,7 +411,7 @@ mod tests {
         assert_eq!(filter.from, Some("2026-11-19T23:00:00Z".parse().unwrap()));
         assert_eq!(filter.to, Some("2026-11-20T22:59:59.999999999Z".parse().unwrap()));
         assert_eq!((filter.kind, filter.text, filter.state), (None, None, Some(BackupState::Failed)));
-        assert_eq!((filter.offset, filter.oldest_first), (100, true));
+        assert_eq!((filter.offset, filter.oldest_first), (2 * PAGE_SIZE, true));
         for page in ["", "0", "-1", "x", "99999999999999999999"] {
             assert_eq!(Question { page: page.into(), ..Question::default() }.filter(&zone).offset, 0, "{page}");
         }

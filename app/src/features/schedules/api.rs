@@ -9,9 +9,9 @@ use crate::error::AppError;
 
 /// Every schedule, the next to run first, and the limits of jobs.
 #[server(prefix = "/fn", endpoint = "schedules/list")]
-pub async fn list_schedules() -> Result<SchedulesView, AppError> {
+pub async fn list_schedules(#[server(default)] page: String) -> Result<SchedulesView, AppError> {
     let person = crate::server::person()?;
-    super::on_the_server::list(&person).await
+    super::on_the_server::list(&person, &page).await
 }
 
 /// The schedules of one database, and the form with what it would do. `number` names the schedule that is being changed; the rest is the form

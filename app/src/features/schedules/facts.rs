@@ -83,10 +83,16 @@ pub struct Cleanup {
     pub paused: bool,
 }
 
+/// How many rows a page has.
+pub const PAGE: usize = 60;
+
 /// Everything on the page of all schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchedulesView {
     pub rows: Vec<ScheduleRow>,
+    /// Of all, not of this page alone.
+    pub total: usize,
+    pub page: usize,
     /// The environment has the schedules off.
     pub off: bool,
     pub limits: Limits,

@@ -15,7 +15,7 @@ use keepstone_model::{
     validate,
 };
 
-use super::facts::{Cleanup, EditorView, Form, Limits, Preview, Run, SchedulesView};
+use super::facts::{Cleanup, EditorView, Form, Limits, PAGE, Preview, Run, SchedulesView};
 use crate::{
     error::{AppError, sentence},
     server::{self, Person},
@@ -25,16 +25,19 @@ use crate::{
 /// How many of the next runs are shown.
 const RUNS: usize = 5;
 
-pub(super) async fn list(person: &Person) -> Result<SchedulesView, AppError> {
+pub(super) async fn list(person: &Person, page: &str) -> Result<SchedulesView, AppError> {
     let (now, zone) = (Timestamp::now(), server::zone());
     let (off, may_limit) = (is_off(), person.role >= Role::Admin);
+    let page = page.parse().ok().filter(|page| (1..=1_000_000).contains(page)).unwrap_or(1);
     server::blocking(move |vault| {
         let mut found = schedules::list(vault, None, now)?;
         // Those that never run again stand last.
         found.sort_by_key(|status| (status.next_run_at.is_none(), status.next_run_at, status.number));
         let limits = schedules::job_limits(vault)?;
         Ok(SchedulesView {
-            rows: found.into_iter().map(|status| ScheduleRow::new(status, now, &zone)).collect(),
+            total: found.len(),
+            page,
+            rows: found.into_iter().skip((page - 1) * PAGE).take(PAGE).map(|status| ScheduleRow::new(status, now, &zone)).collect(),
             off,
             limits: Limits {
                 max_running: limits.max_running,

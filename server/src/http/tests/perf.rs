@@ -26,6 +26,7 @@ const EACH: usize = 200;
 const LARGEST: usize = 100_000;
 const P95: Duration = Duration::from_millis(50);
 const LOOKS: usize = 40;
+const NOWHERE: &str = "/no-such-page";
 
 /// One database with one backup as the engine makes them, copied as rows: what a page reads is what it reads of real ones. Some days failed, some
 /// backups lie in the trash, and the log has as many lines as all of it brings.
@@ -42,7 +43,7 @@ fn fill(server: &Server, databases: usize, each: usize) {
     for database in 0..databases {
         let id = format!("db-{database}");
         if database > 0 {
-            let (uid, location) = (format!("uid-{database}"), format!("/srv/{id}.db"));
+            let (uid, location) = (format!("{database:032x}"), format!("/srv/{id}.db"));
             copy(&catalog, "databases", "id = 'db-0'", &[("id", &id), ("uid", &uid), ("location", &location)]);
             for schedule in 1..=3 {
                 copy(&catalog, "schedules", &format!("number = {schedule}"), &[("number", ""), ("database", &id)]);
@@ -122,7 +123,7 @@ fn pages(vault: &Vault) -> Vec<String> {
         "/databases/new",
         "/databases/db-7",
         "/databases/db-7/retention",
-        "/databases/db-7/export",
+        "/databases/db-0/export",
         "/backups",
         "/backups?db=db-7",
         "/backups?db=db-7&page=3",
@@ -135,7 +136,10 @@ fn pages(vault: &Vault) -> Vec<String> {
         "/backups?view=calendar&db=db-7",
         "/backups/new",
         "/schedules",
-        "/schedules/1",
+        "/schedules/db-7",
+        "/schedules?page=2",
+        "/search?q=nightly",
+        "/search?q=db-",
         "/storage",
         "/activity",
         "/activity?before=3000",
@@ -145,7 +149,7 @@ fn pages(vault: &Vault) -> Vec<String> {
         "/import",
         "/settings",
         "/account",
-        "/no-such-page",
+        NOWHERE,
     ];
     let mut all: Vec<String> = fixed.map(str::to_owned).into();
     all.push(format!("/backups/{id}"));
@@ -195,12 +199,12 @@ async fn pages_of_ten_thousand_backups() {
             let status = response.status();
             size = bytes(response).await.len();
             times.push(begun.elapsed());
-            assert!(status.is_success() || path == "/no-such-page", "{path}: {status}");
+            assert!(status.is_success() || path == NOWHERE, "{path}: {status}");
         }
         times.sort_unstable();
         let p95 = times[LOOKS * 95 / 100];
         println!("| {path} | {:.1} | {:.1} | {:.1} |", ms(times[LOOKS / 2]), ms(p95), size as f64 / 1000.0);
-        if p95 > P95 || (size > LARGEST && !path.starts_with(API)) {
+        if p95 > P95 || (size > LARGEST && !path.starts_with(API) && path != "/") {
             slow.push(path);
         }
     }
@@ -212,7 +216,7 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// The steps that SQLite takes for each backup of the vault, at most: several looks through an index, none of them for each database or each row.
-const STEPS_PER_BACKUP: u64 = 150;
+const STEPS_PER_BACKUP: u64 = 90;
 /// The Overview of fifty databases, as a browser loads it.
 const LARGEST_OVERVIEW: usize = 25_000;
 
@@ -226,12 +230,18 @@ async fn what_a_page_reads_and_weighs_has_its_bounds() {
     let mut over = Vec::new();
     for path in pages(&server.vault) {
         let before = server.vault.catalog().steps();
-        let size = bytes(server.get(&path, &admin).await).await.len();
+        let answer = server.get(&path, &admin).await;
+        if !answer.status().is_success() && path != NOWHERE {
+            over.push(format!("{path}: {}", answer.status()));
+        }
+        let size = bytes(answer).await.len();
         let steps = server.vault.catalog().steps() - before;
+        println!("{path} {steps} {size}");
         if steps > bound {
             over.push(format!("{path} takes {steps} steps, more than {bound}"));
         }
-        if size > LARGEST {
+        // The Overview has a bound of its own.
+        if size > LARGEST && path != "/" {
             over.push(format!("{path} has {size} bytes"));
         }
     }
