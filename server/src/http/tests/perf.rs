@@ -30,7 +30,7 @@ const NOWHERE: &str = "/no-such-page";
 
 /// One database with one backup as the engine makes them, copied as rows: what a page reads is what it reads of real ones. Some days failed, some
 /// backups lie in the trash, and the log has as many lines as all of it brings.
-fn fill(server: &Server, databases: usize, each: usize) {
+fn fill(server: &Server, databases: usize, each: usize, events: usize) {
     let (vault, source) = (&server.vault, server.folder.path().join("db-0.db"));
     Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
     let (location, actor) = (source.display().to_string(), "test".to_owned());
@@ -80,7 +80,7 @@ fn fill(server: &Server, databases: usize, each: usize) {
         }
     }
     catalog.execute_batch("COMMIT").unwrap();
-    for line in 0..databases * each {
+    for line in 0..events {
         let database = format!("db-{}", line % databases).parse().unwrap();
         let message = format!("created number {line} of it, 1.2 MB");
         let event = NewEvent {
@@ -184,7 +184,7 @@ const CALLS: &[&str] = &[
 #[ignore = "takes a while; run it in release: `cargo test --release … ten_thousand -- --ignored --nocapture`"]
 async fn pages_of_ten_thousand_backups() {
     let server = Server::new();
-    fill(&server, DATABASES, EACH);
+    fill(&server, DATABASES, EACH, DATABASES * EACH);
     let admin = server.signed_in(Role::Admin);
     let token = server.token(&[Scope::Admin], None);
     let mut slow = Vec::new();
@@ -224,7 +224,7 @@ const LARGEST_OVERVIEW: usize = 25_000;
 async fn what_a_page_reads_and_weighs_has_its_bounds() {
     const EACH_FEW: usize = 30;
     let server = Server::new();
-    fill(&server, DATABASES, EACH_FEW);
+    fill(&server, DATABASES, EACH_FEW, 150);
     let admin = server.signed_in(Role::Admin);
     let bound = (DATABASES * EACH_FEW) as u64 * STEPS_PER_BACKUP;
     let mut over = Vec::new();
