@@ -117,8 +117,7 @@ mod on_the_server {
     fn mark(backup: &Outcome) -> Option<DayMark> {
         match (backup.state, backup.verdict) {
             // What is not of the whole database says nothing of the day, nor does its failure.
-            (_, Verdict::Partial) => None,
-            (BackupState::Running | BackupState::Trashed, _) => None,
+            (_, Verdict::Partial) | (BackupState::Running | BackupState::Trashed, _) => None,
             (BackupState::Complete, Verdict::Good) => Some(DayMark::Good),
             (BackupState::Complete, Verdict::Unproven) => Some(DayMark::Unproven),
             _ => Some(DayMark::Failed),

@@ -236,7 +236,6 @@ async fn what_a_page_reads_and_weighs_has_its_bounds() {
         }
         let size = bytes(answer).await.len();
         let steps = server.vault.catalog().steps() - before;
-        println!("{path} {steps} {size}");
         if steps > bound {
             over.push(format!("{path} takes {steps} steps, more than {bound}"));
         }
