@@ -6,7 +6,7 @@ export DB DATA LISTEN ARGS MINUTES KILLS SEED LARGE
 # Where make was called from, for a relative DB (make -C …).
 export FROM := $(CURDIR)
 
-.PHONY: help run dev test torture build bench fuzz screenshots clean
+.PHONY: help run dev test torture build bench fuzz screenshots lighthouse clean
 
 help: ## Shows this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: ## Compares create, verify and restore with cp, sqlite3 .backup, gzip, zs
 
 screenshots: ## Writes every page, light, dark and phone, to end2end/screenshots (3 minutes)
 	@exec scripts/screenshots.sh
+
+lighthouse: ## Scores the main pages of the built binary with Lighthouse (3 minutes, with make build before)
+	@exec scripts/lighthouse.sh
 
 clean: ## Removes what was built here; keeps keepstone-data and the cache folder
 	@exec scripts/clean.sh

@@ -1,6 +1,8 @@
 // Each test starts a server of its own (fixtures.ts), so nothing is shared and tests run side by side.
 import { defineConfig } from "@playwright/test";
 
+const APART = [{ name: "SCREENSHOTS", tag: /@screenshots/ }, { name: "LIGHTHOUSE", tag: /@lighthouse/ }];
+
 export default defineConfig({
   testDir: "tests",
   timeout: 60_000,
@@ -9,9 +11,9 @@ export default defineConfig({
   workers: process.env.WORKERS ? Number(process.env.WORKERS) : 2,
   retries: 0,
   forbidOnly: true,
-  // Looking at pages is `make screenshots`.
-  grep: process.env.SCREENSHOTS ? /@screenshots/ : undefined,
-  grepInvert: process.env.SCREENSHOTS ? undefined : /@screenshots/,
+  // Looking at pages is `make screenshots`, measuring them is `make lighthouse`.
+  grep: APART.find(what => process.env[what.name])?.tag,
+  grepInvert: APART.filter(what => !process.env[what.name]).map(what => what.tag),
   reporter: "list",
   use: {
     locale: "en-GB",
