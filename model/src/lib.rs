@@ -10,6 +10,7 @@ pub mod anomaly;
 pub mod backup;
 pub mod coverage;
 pub mod database;
+pub mod environment;
 pub mod event;
 pub mod export;
 pub mod human;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use keepstone_engine::{Error, Vault, recheck::RecheckOptions};
+use keepstone_engine::{Error, Vault, model::environment::Environment, recheck::RecheckOptions};
 
 use super::{Context, Fault, environment, settings::Written, values, variables};
 use crate::{
@@ -50,6 +50,12 @@ pub(crate) struct Serve {
         help = "The largest file that may be uploaded for an import [env: KEEPSTONE_UPLOAD_LIMIT] [default: 4GB]"
     )]
     upload_limit: Option<String>,
+    #[arg(
+        long,
+        value_name = "NAME[:COLOUR]",
+        help = "What this installation is, e.g. production or staging:amber; shown on every page (red, amber, green, blue, grey) [env: KEEPSTONE_ENVIRONMENT]"
+    )]
+    environment: Option<String>,
     /// Also run a small live shop database, and protect it
     #[arg(long)]
     demo: bool,
@@ -86,12 +92,15 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     };
     let public_url = args.public_url.clone().or_else(|| variables::var("KEEPSTONE_PUBLIC_URL")).or_else(|| file.public_url.clone());
     let certificate = tls_files(args.tls_cert.as_deref(), args.tls_key.as_deref(), file)?.map(Current::load).transpose()?;
+    let environment = args.environment.clone().or_else(|| variables::var("KEEPSTONE_ENVIRONMENT")).or_else(|| file.environment.clone());
+    let environment = environment.filter(|text| !text.trim().is_empty()).map(|text| named(&text)).transpose()?;
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
     let Some(vault) = vault(listen, public_url.as_deref(), certificate.as_ref(), cx)? else { return Ok(()) };
     keepstone_engine::keys::refuse_without_password(&vault)?;
     let demo = args.demo;
     let vault = Arc::new(vault);
-    let options = http::ServeOptions { vault, listen, public_url, certificate, demo, rechecks, import_roots, upload_limit_bytes };
+    let options =
+        http::ServeOptions { vault, listen, public_url, certificate, environment, demo, rechecks, import_roots, upload_limit_bytes };
     http::serve(options).map_err(not_served)
 }
 
@@ -138,6 +147,13 @@ pub(crate) fn tls_files(certificate: Option<&Path>, key: Option<&Path>, file: &W
         (Some(_), None) => Err(Fault::usage("a certificate is named and no key", "Name its private key, too: --tls-key.")),
         (None, Some(_)) => Err(Fault::usage("a private key is named and no certificate", "Name its certificate, too: --tls-cert.")),
     }
+}
+
+fn named(text: &str) -> Result<Environment, Fault> {
+    Environment::parse(text).ok_or_else(|| {
+        let message = format!("the environment \"{text}\" is no name, nor a name and a colour");
+        Fault::usage(message, "Say up to 24 letters, e.g. production, or with red, amber, green, blue or grey: production:green.")
+    })
 }
 
 /// The folders that the console may import from by path. One that is not there, or holds everything, is a mistake that is better told now.

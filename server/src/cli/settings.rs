@@ -36,6 +36,8 @@ pub(crate) struct Written {
     pub(crate) public_url: Option<String>,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    /// What this installation is.
+    pub(crate) environment: Option<String>,
     #[serde(default)]
     pub(crate) import_roots: Vec<PathBuf>,
     pub(crate) upload_limit: Option<String>,
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused_with_its_line() {
         let whole = "data = \"data\"\nbackups = '/srv/backups'\nlog-format = \"json\"\nlisten = \"0.0.0.0:8181\"\n\
-                     public-url = \"https://b.example/keepstone\"\nimport-roots = [\"old\"]\nupload-limit = \"2GB\"\nrecheck-after = \"7d\"\n\
+                     public-url = \"https://b.example/keepstone\"\nenvironment = \"production\"\nimport-roots = [\"old\"]\nupload-limit = \"2GB\"\nrecheck-after = \"7d\"\n\
                      recheck-rate = \"32MB\"\ntls-cert = \"fullchain.pem\"\ntls-key = \"privkey.pem\"\n";
         let read = file(whole).unwrap();
         assert_eq!((read.log_format, read.listen), (Some(LogFormat::Json), Some("0.0.0.0:8181".parse().unwrap())));
@@ -146,6 +148,7 @@ mod tests {
             "public-url",
             "tls-cert",
             "tls-key",
+            "environment",
             "import-roots",
             "upload-limit",
             "recheck-after",

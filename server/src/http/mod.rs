@@ -32,7 +32,7 @@ use std::{
 
 use anyhow::Context;
 use axum::{Router, serve::ListenerExt};
-use keepstone_engine::{Vault, recheck::RecheckOptions};
+use keepstone_engine::{Vault, model::environment::Environment, recheck::RecheckOptions};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -58,6 +58,8 @@ pub(crate) struct ServeOptions {
     pub(crate) public_url: Option<String>,
     /// Its own certificate; none: plain HTTP, as behind a proxy.
     pub(crate) certificate: Option<Arc<Current>>,
+    /// What this installation is, for every page to say.
+    pub(crate) environment: Option<Environment>,
     /// Also keep a small live shop in the vault and protect it.
     pub(crate) demo: bool,
     /// When backups are checked again by themselves.
@@ -77,7 +79,8 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let ServeOptions { vault, listen, public_url, certificate, demo, rechecks, import_roots, upload_limit_bytes } = options;
+    let ServeOptions { vault, listen, public_url, certificate, environment: named, demo, rechecks, import_roots, upload_limit_bytes } =
+        options;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     // The port that was really taken, where 0 was asked for.
@@ -109,6 +112,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
         site,
         live: live.receiver(),
         stopping: stopping.clone(),
+        environment: named,
         demo,
         firing,
         import_roots,

@@ -11,7 +11,7 @@ use axum::{
 };
 use keepstone_app::{live_types::LiveState, server::ServerContext};
 use keepstone_engine::{Vault, scheduler::Firing};
-use keepstone_model::Timestamp;
+use keepstone_model::{Timestamp, environment::Environment};
 use tokio::sync::watch;
 use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
 
@@ -35,6 +35,7 @@ pub(super) struct Parts {
     pub(super) site: Site,
     pub(super) live: watch::Receiver<LiveState>,
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) environment: Option<Environment>,
     pub(super) demo: bool,
     pub(super) firing: Firing,
     pub(super) import_roots: Vec<PathBuf>,
@@ -42,7 +43,7 @@ pub(super) struct Parts {
 }
 
 pub(super) fn router(parts: &Parts) -> Router {
-    let Parts { vault, site, live, stopping, demo, firing, import_roots, upload_limit_bytes } = parts;
+    let Parts { vault, site, live, stopping, environment, demo, firing, import_roots, upload_limit_bytes } = parts;
     let context = ServerContext {
         vault: vault.clone(),
         live: live.clone(),
@@ -50,6 +51,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         public_origin: site.public_origin().map(str::to_owned),
         asset: assets::address,
         base: site.base().to_owned(),
+        environment: environment.clone(),
         demo: *demo,
         firing: *firing,
         started_at: Timestamp::now(),

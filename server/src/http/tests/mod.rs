@@ -61,6 +61,7 @@ impl Server {
             site,
             live: receiver,
             stopping,
+            environment: None,
             demo: false,
             firing: Firing::On,
             import_roots: vec![folder.path().join("old")],
