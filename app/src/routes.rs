@@ -26,7 +26,7 @@ use crate::{
         schedules::{ScheduleEditorPage, SchedulesPage},
         search::SearchPage,
         session::{ConfirmPage, Frame, SetUpPage, SignInPage},
-        settings::SettingsPage,
+        settings::{NewTokenPage, SettingsPage},
         storage::StoragePage,
         trash::TrashPage,
     },
@@ -80,6 +80,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/storage") view=served(StoragePage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/activity") view=served(ActivityPage, Refresh::Live) ssr=SsrMode::Async/>
             <Route path=path!("/settings") view=served(SettingsPage, Refresh::Never) ssr=SsrMode::Async/>
+            <Route path=path!("/settings/tokens/new") view=served(NewTokenPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/settings/people/new") view=served(NewPersonPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/settings/people/:name") view=served(PersonPage, Refresh::Never) ssr=SsrMode::Async/>
             <Route path=path!("/account") view=served(AccountPage, Refresh::Never) ssr=SsrMode::Async/>

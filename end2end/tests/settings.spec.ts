@@ -14,6 +14,9 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("region", { name: "System" })).toContainText("SQLite 3.");
       await expect(page.getByRole("region", { name: "People" })).toContainText("anna");
 
+      await page.getByRole("link", { name: "Make a token" }).click();
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("Make a token");
+      if (javaScriptEnabled) await hydrated(page);
       await page.getByLabel("Name", { exact: true }).fill("deploy");
       await page.getByRole("button", { name: "Make the token" }).click();
       await expect(page.getByText("Tick what it may do")).toBeVisible();
@@ -39,8 +42,8 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(row.locator("time")).toHaveCount(3);
 
       if (javaScriptEnabled) await hydrated(page);
-      await row.getByText("Revoke deploy…").click();
-      await row.getByRole("button", { name: "Revoke token" }).click();
+      await row.getByRole("link", { name: "Revoke…" }).click();
+      await page.getByRole("button", { name: "Revoke deploy" }).click();
       await expect(page.getByText("No program calls in")).toBeVisible();
       expect((await call("/databases/shop")).status).toBe(401);
       expect((await keepstone.ok("activity", "list")).map(event => event.action)).toEqual(expect.arrayContaining(["token.created", "token.revoked"]));

@@ -19,7 +19,7 @@ use leptos_axum::ResponseOptions;
 use tokio::sync::watch;
 
 pub use accounts::{next_or_home, set_up, sign_in, sign_out};
-pub use zone::{zone, zone_of};
+pub use zone::{log_in_zone, zone, zone_of};
 
 use crate::{error::AppError, live_types::LiveState};
 
@@ -50,6 +50,8 @@ pub struct ServerContext {
     /// What stands before every path in a browser's address, e.g. `/keepstone`; empty as a rule. Nothing that is rendered here knows it: the edge of
     /// the server puts it there.
     pub base: String,
+    /// Which of several installations this is.
+    pub environment: Option<keepstone_model::environment::Environment>,
     /// Runs on a demonstration database.
     pub demo: bool,
     /// Whether schedules set off runs; the environment may have them off.

@@ -1,6 +1,6 @@
 //! The time zone in which a person reads times: the cookie that their browser set, else the host's.
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil::Time, tz::TimeZone};
 
 use super::cookie;
 
@@ -20,6 +20,20 @@ pub fn zone_of(name: &str) -> Option<TimeZone> {
     (name.len() <= 40 && plain && segments).then(|| TimeZone::get(&name).ok()).flatten()
 }
 
+/// The lines of a job's log, which begin with their time of day in UTC, in the person's zone. `began` says which day that was.
+pub fn log_in_zone(lines: Vec<String>, began: Option<Timestamp>, zone: &TimeZone) -> Vec<String> {
+    let Some(began) = began.map(|at| at.to_zoned(TimeZone::UTC).datetime()) else { return lines };
+    let there = |line: &str| {
+        let (time, text) = line.split_once(' ')?;
+        let time: Time = time.parse().ok()?;
+        // A time before the beginning is one of the next day. The beginning itself has fractions of a second.
+        let day = if time < began.time().with().subsec_nanosecond(0).build().ok()? { began.date().tomorrow().ok()? } else { began.date() };
+        let at = day.to_datetime(time).to_zoned(TimeZone::UTC).ok()?;
+        Some(format!("{} {text}", at.with_time_zone(zone.clone()).strftime("%H:%M:%S")))
+    };
+    lines.into_iter().map(|line| there(&line).unwrap_or(line)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +46,14 @@ mod tests {
         for name in ["", "/", "../etc/passwd", "/etc/localtime", "Europe/", "Nowhere/Land", "Europe/Berlin\0", &"x".repeat(41)] {
             assert!(zone_of(name).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_log_is_told_by_the_clock_of_the_reader() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let lines = ["23:59:58 Take the snapshot", "00:00:02 Publish", "no time"].map(str::to_owned).to_vec();
+        let told = log_in_zone(lines.clone(), "2026-11-20T23:59:58.7Z".parse().ok(), &zone);
+        assert_eq!(told, ["00:59:58 Take the snapshot", "01:00:02 Publish", "no time"]);
+        assert_eq!(log_in_zone(lines.clone(), None, &zone), lines);
     }
 }

@@ -80,3 +80,14 @@ pub fn ResultBadge(result: EventResult) -> impl IntoView {
 pub fn ChainBadge(intact: bool) -> impl IntoView {
     if intact { badge("good", "✔", "Chain intact") } else { badge("bad", "✖", "Chain broken") }
 }
+
+/// Whether someone can sign in.
+#[component]
+pub fn StandingBadge(disabled: bool, has_password: bool) -> impl IntoView {
+    let (tone, mark, word) = match (disabled, has_password) {
+        (true, _) => ("quiet", "‖", "disabled"),
+        (false, false) => ("quiet", "○", "no password yet"),
+        (false, true) => ("good", "✔", "active"),
+    };
+    view! { <span class=format!("badge {tone}")><span class="mark" aria-hidden="true">{mark}</span>{word}</span> }
+}

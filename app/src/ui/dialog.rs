@@ -7,7 +7,9 @@ use leptos_router::hooks::{use_location, use_query_map};
 /// this page with `?confirm=<name>`, where the dialog stands open. What opens and closes it stands in `served/browser.rs`.
 #[component]
 pub fn ConfirmDialog(
-    name: &'static str,
+    /// Its name in the address.
+    #[prop(into)]
+    name: String,
     /// What the link says, e.g. "Remove shop…".
     #[prop(into)]
     label: String,
@@ -19,7 +21,7 @@ pub fn ConfirmDialog(
     children: Children,
 ) -> impl IntoView {
     let pathname = use_location().pathname;
-    let open = use_query_map().with_untracked(|query| query.get_str("confirm") == Some(name));
+    let open = use_query_map().with_untracked(|query| query.get_str("confirm") == Some(name.as_str()));
     let (id, heading) = (format!("ask-{name}"), format!("d-{name}"));
     let labelled_by = heading.clone();
     view! {

@@ -1,7 +1,7 @@
 //! Who looks at the page, and where: known before the first page renders, the same on the server and in the browser, and only changed by
 //! loading a document (signing in and out do that).
 
-use keepstone_model::access::Role;
+use keepstone_model::{access::Role, environment::Environment};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,15 @@ pub struct Here {
     pub who: Option<Who>,
     /// The machine, as it calls itself.
     pub host: String,
+    /// Which of several installations this is, if the host says so.
+    pub environment: Option<Environment>,
     /// What stands before every path in the browser's address, e.g. `/keepstone`; empty as a rule.
     pub base: String,
     /// Runs on a demonstration database.
     pub demo: bool,
     pub theme: Theme,
+    /// Single letters are shortcuts.
+    pub shortcuts: bool,
     /// The zone that times are written in, e.g. `Europe/Berlin`.
     pub zone: String,
 }

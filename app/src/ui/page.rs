@@ -3,6 +3,8 @@
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 
+use super::here::Here;
+
 /// One step of the way to a page: its words and its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crumb {
@@ -21,7 +23,10 @@ pub struct FocusWanted(pub StoredValue<bool>);
 /// The document's title. Each page has one of its own: one above all pages would empty the titles of those that only the server writes.
 #[component]
 pub fn PageTitle(#[prop(into)] text: String) -> impl IntoView {
-    view! { <Title text=text formatter=|text: String| format!("{text} · Keepstone")/> }
+    // The environment is in it, too: it is what a row of tabs shows.
+    let environment =
+        use_context::<Here>().and_then(|here| here.environment).map_or_else(String::new, |found| format!(" · {}", found.name));
+    view! { <Title text=text formatter=move |text: String| format!("{text}{environment} · Keepstone")/> }
 }
 
 /// The page's only `h1`, also its title in the browser. Children are the actions, the main one last.
@@ -66,13 +71,15 @@ pub fn PageHeader(
         <header class="page-head">
             {way}
             <div class="page-row">
-                <div class="page-title">
-                    <h1 tabindex="-1" class:mono=mono node_ref=heading>{title}</h1>
-                    {badge}
+                <div class="page-words">
+                    <div class="page-title">
+                        <h1 tabindex="-1" class:mono=mono node_ref=heading>{title}</h1>
+                        {badge}
+                    </div>
+                    {lead.map(|lead| view! { <div class="lead">{lead}</div> })}
                 </div>
                 {children.map(|children| view! { <div class="actions">{children()}</div> })}
             </div>
-            {lead.map(|lead| view! { <div class="lead">{lead}</div> })}
         </header>
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::ui::{
     Alert, AlertKind, DefinitionList, Fact, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, fault_of, field_fault,
+    here::use_here,
 };
 
 #[component]
@@ -46,8 +47,29 @@ fn show(account: AccountView) -> AnyView {
         </Panel>
         {password}
         {factor::panel(account.factor)}
+        {shortcuts()}
         <Panel title="Sessions" flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
             {sessions::table(account.sessions, "/fn/account/end-session", None)}
+        </Panel>
+    }
+    .into_any()
+}
+
+/// A plain form: the cookie is the session's area.
+fn shortcuts() -> AnyView {
+    let on = use_here().shortcuts;
+    let (text, value, label) = if on {
+        ("On in this browser: single keys lead through the console; ? lists them.", "off", "Switch the shortcuts off")
+    } else {
+        ("Off in this browser: a key that is pressed by mistake, or by speech, does nothing.", "on", "Switch the shortcuts on")
+    };
+    view! {
+        <Panel title="Keyboard shortcuts">
+            <p>{text}</p>
+            <form method="post" action="/fn/session/shortcuts">
+                <input type="hidden" name="shortcuts" value=value/>
+                <SubmitButton label=label tone="plain"/>
+            </form>
         </Panel>
     }
     .into_any()

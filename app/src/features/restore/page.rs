@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     error::AppError,
-    ui::{Alert, AlertKind, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault},
+    ui::{
+        Alert, AlertKind, EnvironmentBadge, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of,
+        field_fault, here::use_here,
+    },
 };
 
 /// What the address says: into what, which file, whether a safety backup is made, and the plan that is about to be confirmed.
@@ -229,6 +232,9 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
         }
         (false, false) => "The backup is checked fully, then written and compared. The file appears under its name only when it is whole.",
     };
+    let here = use_here();
+    let place = (plan.replaces && here.environment.is_some())
+        .then(|| view! { <p><EnvironmentBadge/>" "{format!("This replaces {} on {}.", view.database, here.host)}</p> });
     let name = plan.plan.clone();
     let enough = plan.space_free_bytes >= plan.space_needed_bytes;
     let to_plan = plan.recounted.as_ref().map(|_| view! { <a class="button quiet" href=back.clone()>"Back to the plan"</a> });
@@ -246,6 +252,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
     });
     view! {
         <Panel title="Confirm">
+            {place}
             <p>{text}</p>
             <FormError error=fault_of(value)/>
             {way_on(code, back)}

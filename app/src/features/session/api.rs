@@ -57,7 +57,16 @@ pub async fn who() -> Result<here::Who, AppError> {
 #[server(prefix = "/fn", endpoint = "session/theme")]
 pub async fn set_theme(theme: String) -> Result<(), AppError> {
     crate::server::person()?;
-    on_the_server::keep_theme(here::Theme::named(&theme));
+    on_the_server::keep(on_the_server::THEME_COOKIE, here::Theme::named(&theme).as_str());
+    Ok(())
+}
+
+/// Keeps in a cookie whether single letters are shortcuts: `on` or `off`.
+#[server(prefix = "/fn", endpoint = "session/shortcuts")]
+pub async fn set_shortcuts(shortcuts: String) -> Result<(), AppError> {
+    crate::server::person()?;
+    on_the_server::keep(on_the_server::SHORTCUTS_COOKIE, if shortcuts == "off" { "off" } else { "on" });
+    leptos_axum::redirect("/account");
     Ok(())
 }
 
@@ -74,7 +83,8 @@ pub(crate) mod on_the_server {
         ui::here::{Here, Theme, Who},
     };
 
-    const THEME_COOKIE: &str = "keepstone_theme";
+    pub(super) const THEME_COOKIE: &str = "keepstone_theme";
+    pub(super) const SHORTCUTS_COOKIE: &str = "keepstone_shortcuts";
 
     static HOST: LazyLock<String> = LazyLock::new(|| {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -87,8 +97,9 @@ pub(crate) mod on_the_server {
         awaited.map_or_else(|| next.clone(), |handle| format!("/login?code={handle}&next={}", percent_encoded(&next)))
     }
 
-    pub(super) fn keep_theme(theme: Theme) {
-        let cookie = format!("{THEME_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", theme.as_str());
+    /// For a year.
+    pub(super) fn keep(name: &str, value: &str) {
+        let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, cookie);
         }
@@ -106,8 +117,10 @@ pub(crate) mod on_the_server {
             who: who.map(|person| Who { name: person.name, role: person.role }),
             host: HOST.clone(),
             demo: context.as_ref().is_some_and(|context| context.demo),
+            environment: context.as_ref().and_then(|context| context.environment.clone()),
             base: context.map(|context| context.base).unwrap_or_default(),
             theme: theme(),
+            shortcuts: cookie(SHORTCUTS_COOKIE).is_none_or(|word| word != "off"),
             zone: zone().iana_name().unwrap_or("UTC").to_owned(),
         }
     }

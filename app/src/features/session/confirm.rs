@@ -15,6 +15,7 @@ pub fn ConfirmPage() -> impl IntoView {
     let lead = view! { <p>"What you are about to do takes effort to undo, and your password was given more than ten minutes ago."</p> };
     view! {
         <PageHeader title="Your password once more" lead=lead.into_any()/>
+        <div class="narrow">
         <Panel title=format!("You are {name}")>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/confirm" class="form">
@@ -25,5 +26,6 @@ pub fn ConfirmPage() -> impl IntoView {
             </form>
             <p class="help">"You come back to where you were; then do it once more."</p>
         </Panel>
+        </div>
     }
 }

@@ -4,26 +4,48 @@ use keepstone_model::access::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::theme::ThemeSwitch;
+use super::{
+    shortcuts::{Shortcuts, explain},
+    theme::ThemeSwitch,
+};
 use crate::{
     base::use_path,
     live::{ConnectionChip, RunningJobsChip},
     ui::{
-        Icon,
+        EnvironmentBadge, Icon,
         here::{Here, Who, may, use_here},
         page::FocusWanted,
     },
 };
 
-const NAVIGATION: [(&str, &str, &str); 7] = [
-    ("/", "overview", "Overview"),
-    ("/databases", "database", "Databases"),
-    ("/backups", "backup", "Backups"),
-    ("/schedules", "schedule", "Schedules"),
-    ("/storage", "storage", "Storage"),
-    ("/activity", "activity", "Activity"),
-    ("/settings", "settings", "Settings"),
+/// A place that the navigation leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destination {
+    pub(super) href: &'static str,
+    icon: &'static str,
+    pub(super) word: &'static str,
+    /// Which key leads there after `g`.
+    pub(super) letter: &'static str,
+}
+
+const fn to(href: &'static str, icon: &'static str, word: &'static str, letter: &'static str) -> Destination {
+    Destination { href, icon, word, letter }
+}
+
+const NAVIGATION: [Destination; 7] = [
+    to("/", "overview", "Overview", "o"),
+    to("/databases", "database", "Databases", "d"),
+    to("/backups", "backup", "Backups", "b"),
+    to("/schedules", "schedule", "Schedules", "s"),
+    to("/storage", "storage", "Storage", "t"),
+    to("/activity", "activity", "Activity", "a"),
+    to("/settings", "settings", "Settings", "e"),
 ];
+
+/// Where this person may go.
+pub(super) fn destinations() -> impl Iterator<Item = Destination> {
+    NAVIGATION.into_iter().filter(|to| to.href != "/settings" || may(Role::Admin))
+}
 
 /// The frame, or for someone who is not signed in only the page.
 #[component]
@@ -44,6 +66,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                 <TopBar here=here who=who/>
                 <main id="main" class="page" tabindex="-1">{children()}</main>
             </div>
+            <Shortcuts/>
         }
         .into_any(),
     }
@@ -66,10 +89,8 @@ fn follow_with_focus() {
 #[component]
 fn Navigation(zone: String) -> impl IntoView {
     let pathname = use_path();
-    let links: Vec<_> = NAVIGATION
-        .into_iter()
-        .filter(|(href, _, _)| *href != "/settings" || may(Role::Admin))
-        .map(|(href, icon, word)| {
+    let links: Vec<_> = destinations()
+        .map(|Destination { href, icon, word, .. }| {
             let current = move || pathname.with(|path| current_mark(path, href));
             view! {
                 <li>
@@ -115,6 +136,7 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                 <Icon name="stone"/>
                 <span>"Keepstone"</span>
             </a>
+            <EnvironmentBadge/>
             <p class="host" class:demo=here.demo title="The machine this console runs on">
                 <Icon name="host"/>
                 <span>{here.host}</span>
@@ -143,6 +165,10 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                     <Icon name="user"/>
                     "Your account"
                 </a>
+                <button type="button" class="menu-item needs-script" on:click=move |_| explain()>
+                    <Icon name="keyboard"/>
+                    "Keyboard shortcuts"
+                </button>
                 <form method="post" action="/fn/session/sign-out">
                     <button type="submit" class="menu-item">
                         <Icon name="sign-out"/>
@@ -168,7 +194,7 @@ mod tests {
             ("/backupsx", ["", "", "", "", "", "", ""]),
             ("/settings", ["", "", "", "", "", "", "page"]),
         ] {
-            assert_eq!(NAVIGATION.map(|(href, _, _)| current_mark(path, href).unwrap_or("")), marks, "{path}");
+            assert_eq!(NAVIGATION.map(|to| current_mark(path, to.href).unwrap_or("")), marks, "{path}");
         }
     }
 }

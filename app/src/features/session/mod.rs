@@ -4,6 +4,7 @@ pub mod api;
 pub mod confirm;
 pub mod frame;
 pub mod page;
+pub mod shortcuts;
 pub mod theme;
 
 pub use confirm::ConfirmPage;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{SecondFactor, SetUp, SignIn};
-use crate::ui::{Alert, AlertKind, Field, FormError, Icon, SubmitButton, fault_of, field_fault, page::PageTitle};
+use crate::ui::{Alert, AlertKind, EnvironmentBadge, Field, FormError, Icon, SubmitButton, fault_of, field_fault, page::PageTitle};
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
@@ -159,7 +159,7 @@ fn LinkIsOver() -> impl IntoView {
 fn Card(title: &'static str, lead: &'static str, children: Children) -> impl IntoView {
     view! {
         <div class="door">
-            <p class="door-brand"><Icon name="stone"/>"Keepstone"</p>
+            <p class="door-brand"><Icon name="stone"/>"Keepstone"<EnvironmentBadge/></p>
             <div class="door-card">
                 <h1>{title}</h1>
                 {(!lead.is_empty()).then(|| view! { <p class="muted">{lead}</p> })}

@@ -17,8 +17,6 @@ pub struct SettingsView {
     pub shown_before: bool,
     pub tokens: Vec<TokenRow>,
     pub people: Vec<PersonRow>,
-    /// The ids of all databases, to limit a token to.
-    pub databases: Vec<String>,
     pub system: SystemFacts,
 }
 
@@ -76,6 +74,14 @@ pub async fn show_settings(#[server(default)] made: String) -> Result<SettingsVi
     on_the_server::show(&person.name, &made).await
 }
 
+/// The ids of all databases, to limit a token to.
+#[server(prefix = "/fn", endpoint = "settings/token-form")]
+pub async fn token_form() -> Result<Vec<String>, AppError> {
+    crate::server::person_with(Role::Admin).map_err(crate::server::answer)?;
+    let known = crate::server::blocking(keepstone_engine::databases::databases).await?;
+    Ok(known.into_iter().map(|database| database.id.to_string()).collect())
+}
+
 /// Makes a token and leads to where its secret is shown, once. A box that is not ticked is not sent; `databases` are ids, separated by commas;
 /// `expires` is a time like `90d`, or `never`.
 #[server(prefix = "/fn", endpoint = "settings/make-token")]
@@ -110,7 +116,7 @@ mod on_the_server {
     use keepstone_engine::{
         activity,
         catalog::User,
-        databases, durable, sqlite,
+        durable, sqlite,
         tokens::{self, CreateTokenOptions, NewToken},
         users,
     };
@@ -135,13 +141,12 @@ mod on_the_server {
         let (now, zone, started_at) = (Timestamp::now(), zone(), context().started_at);
         let new = MADE.take(made, person, now);
         let moment = |at: Timestamp| Moment::new(at, now, &zone);
-        let (tokens, people, sessions, known, chain, folders, free_bytes) = blocking(move |vault| {
+        let (tokens, people, sessions, chain, folders, free_bytes) = blocking(move |vault| {
             let folders = (vault.data_dir().display().to_string(), vault.backups_dir().display().to_string());
             Ok((
                 tokens::list(vault)?,
                 users::list(vault)?,
                 users::sessions(vault, None, now)?,
-                databases::databases(vault)?,
                 activity::verify_new_events(vault)?,
                 folders,
                 durable::free_bytes(vault.backups_dir())?,
@@ -174,7 +179,6 @@ mod on_the_server {
             made: new.map(|new| MadeToken { words: tokens::words(&new.token), name: new.token.name, secret: new.secret }),
             tokens: tokens.into_iter().map(row).collect(),
             people: people.into_iter().map(person_row).collect(),
-            databases: known.into_iter().map(|database| database.id.to_string()).collect(),
             system: SystemFacts {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 format_version: FORMAT_VERSION,

@@ -2,8 +2,10 @@
 //! admins.
 
 pub mod api;
+pub mod new_token;
 pub mod page;
 mod people;
 mod tokens;
 
+pub use new_token::NewTokenPage;
 pub use page::SettingsPage;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    api::{MakeToken, RevokeToken, SettingsView, SystemFacts, show_settings},
+    api::{RevokeToken, SettingsView, SystemFacts, show_settings},
     people, tokens,
 };
 use crate::{
@@ -21,20 +21,18 @@ pub fn SettingsPage() -> impl IntoView {
     let query = use_query_map();
     let made = move || query.with(|query| query.get("made").unwrap_or_default());
     let view = Facts::new(made, show_settings);
-    let (make, revoke) = (ServerAction::<MakeToken>::new(), ServerAction::<RevokeToken>::new());
-    view! { <Loaded resource=view show=move |view| show(view, make, revoke)/> }.into_any()
+    let revoke = ServerAction::<RevokeToken>::new();
+    view! { <Loaded resource=view show=move |view| show(view, revoke)/> }.into_any()
 }
 
-fn show(view: SettingsView, make: ServerAction<MakeToken>, revoke: ServerAction<RevokeToken>) -> AnyView {
-    let lead =
-        view! { <p>"Who and what gets in, and what this installation is. Databases, schedules and retention have their own pages."</p> };
-    let SettingsView { made, shown_before, tokens, people, databases, system } = view;
+fn show(view: SettingsView, revoke: ServerAction<RevokeToken>) -> AnyView {
+    let lead = view! { <p>"Who and what gets in, and what this installation is."</p> };
+    let SettingsView { made, shown_before, tokens, people, system } = view;
     view! {
         <PageHeader title="Settings" lead=lead.into_any()/>
         {tokens::just_made(made, shown_before)}
-        {tokens::list(tokens, revoke)}
-        {tokens::form(&databases, make)}
         {people::list(people)}
+        {tokens::list(tokens, revoke)}
         {installation(system)}
     }
     .into_any()

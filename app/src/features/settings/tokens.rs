@@ -1,10 +1,9 @@
-//! The tokens of programs: the one that was just made, the list, and the form that makes one.
+//! The tokens of programs: the one that was just made, and the list.
 
-use keepstone_model::token::Scope;
 use leptos::prelude::*;
 
-use super::api::{MadeToken, MakeToken, RevokeToken, TokenRow};
-use crate::ui::{Ago, Alert, AlertKind, EmptyState, Field, FieldBox, FormError, Panel, SubmitButton, When, fault_of, field_fault};
+use super::api::{MadeToken, RevokeToken, TokenRow};
+use crate::ui::{Ago, Alert, AlertKind, ConfirmDialog, EmptyState, FormError, Head, Icon, Panel, SubmitButton, Table, When, fault_of};
 
 /// The secret, this once.
 pub(super) fn just_made(made: Option<MadeToken>, shown_before: bool) -> Option<AnyView> {
@@ -31,9 +30,10 @@ pub(super) fn just_made(made: Option<MadeToken>, shown_before: bool) -> Option<A
 
 pub(super) fn list(tokens: Vec<TokenRow>, revoke: ServerAction<RevokeToken>) -> AnyView {
     let fault = view! { <FormError error=fault_of(move || revoke.value().get())/> };
+    let make = view! { <a class="button small" href="/settings/tokens/new"><Icon name="plus"/>"Make a token"</a> }.into_any();
     if tokens.is_empty() {
         return view! {
-            <Panel title="API tokens">
+            <Panel title="API tokens" actions=make>
                 {fault}
                 <EmptyState icon="link" title="No program calls in">
                     <p>"A token lets a program use the HTTP API: make backups before a deployment, say, or watch whether all is safe."</p>
@@ -44,23 +44,13 @@ pub(super) fn list(tokens: Vec<TokenRow>, revoke: ServerAction<RevokeToken>) -> 
     }
     let rows: Vec<_> = tokens.into_iter().map(|token| row(token, revoke)).collect();
     view! {
-        <Panel title="API tokens" flush=true>
+        <Panel title="API tokens" flush=true actions=make>
             <div class="panel-pad fault-only">{fault}</div>
-            <table class="table">
-                <caption class="visually-hidden">"Tokens with which programs use the HTTP API"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Name"</th>
-                        <th scope="col">"May"</th>
-                        <th scope="col">"Databases"</th>
-                        <th scope="col">"Last used"</th>
-                        <th scope="col">"Expires"</th>
-                        <th scope="col">"Made"</th>
-                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="Tokens with which programs use the HTTP API"
+                head=vec![Head::Text("Name"), Head::Text("May"), Head::Text("Databases"), Head::Text("Last used"), Head::Text("Expires"), Head::Text("Made"), Head::Unseen("Actions")]
+                rows=rows.into_any()
+            />
         </Panel>
     }
     .into_any()
@@ -76,84 +66,26 @@ fn row(token: TokenRow, revoke: ServerAction<RevokeToken>) -> AnyView {
         }
     };
     let used = token.last_used.map_or_else(|| "never".into_any(), |moment| view! { <Ago moment=moment/> }.into_any());
-    let (name, summary) = (token.name.clone(), format!("Revoke {}…", token.name));
+    let (name, dialog) = (token.name.clone(), format!("revoke-{}", token.name));
+    let (title, act) = (format!("Revoke the token {name}?"), format!("Revoke {name}"));
     view! {
         <tr>
-            <td data-label="Name" class="strong">{token.name}</td>
+            <td data-label="Name" class="t-name strong">{token.name}</td>
             <td data-label="May">{token.scopes.join(", ")}</td>
             <td data-label="Databases">{token.databases.map_or_else(|| "all".to_owned(), |ids| ids.join(", "))}</td>
             <td data-label="Last used">{used}</td>
             <td data-label="Expires">{expires}</td>
             <td data-label="Made"><When moment=token.created/><span class="sub">"by " {token.created_by}</span></td>
             <td class="row-actions">
-                <details class="edit">
-                    <summary>{summary}</summary>
-                    <p class="help">"Programs that use it are refused from then on."</p>
+                <ConfirmDialog name=dialog label="Revoke…" title=title class="button small">
+                    <p>"Programs that use it are refused from then on. To let them in again, make another token."</p>
                     <ActionForm action=revoke>
                         <input type="hidden" name="name" value=name/>
-                        <SubmitButton label="Revoke token" tone="danger" small=true pending=revoke.pending()/>
+                        <SubmitButton label=act tone="danger" pending=revoke.pending()/>
                     </ActionForm>
-                </details>
+                </ConfirmDialog>
             </td>
         </tr>
-    }
-    .into_any()
-}
-
-pub(super) fn form(databases: &[String], make: ServerAction<MakeToken>) -> AnyView {
-    let (value, pending) = (move || make.value().get(), make.pending());
-    let boxes: Vec<_> = Scope::ALL
-        .into_iter()
-        .map(|scope| {
-            view! {
-                <label class="check">
-                    <input type="checkbox" name=scope.as_str() value="true"/>
-                    <span>
-                        {scope.as_str()}
-                        <span class="help">{scope.meaning()}</span>
-                    </span>
-                </label>
-            }
-        })
-        .collect();
-    let scopes_fault = field_fault(value, "scopes");
-    let only = if databases.is_empty() {
-        "Empty: all of them.".to_owned()
-    } else {
-        format!("Empty: all of them. Else ids, separated by commas: {}.", databases.join(", "))
-    };
-    view! {
-        <Panel title="Make a token">
-            <FormError error=fault_of(value)/>
-            <ActionForm action=make>
-                <div class="form">
-                    <Field
-                        label="Name"
-                        name="name"
-                        required=true
-                        placeholder="deploy"
-                        autocomplete="off"
-                        help="What it does is in the activity log as token:NAME."
-                        error=field_fault(value, "name")
-                    />
-                    <fieldset class="field boxes">
-                        <legend>"It may"</legend>
-                        {boxes}
-                        {move || scopes_fault.get().map(|fault| view! { <p class="field-error">{fault}</p> })}
-                    </fieldset>
-                    <Field label="Only these databases" name="databases" autocomplete="off" mono=true help=only error=field_fault(value, "databases")/>
-                    <FieldBox label="Good for" name="expires" error=field_fault(value, "expires")>
-                        <select id="f-expires" name="expires">
-                            <option value="30d">"30 days"</option>
-                            <option value="90d">"90 days"</option>
-                            <option value="365d" selected>"a year"</option>
-                            <option value="never">"ever, until it is revoked"</option>
-                        </select>
-                    </FieldBox>
-                    <div class="form-actions"><SubmitButton label="Make the token" pending=pending/></div>
-                </div>
-            </ActionForm>
-        </Panel>
     }
     .into_any()
 }
