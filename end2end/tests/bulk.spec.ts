@@ -11,6 +11,18 @@ for (const javaScriptEnabled of [true, false]) {
       await admin.goto("/backups");
       if (javaScriptEnabled) await hydrated(admin);
       for (const id of [one, two, three]) await admin.getByLabel(`Select ${id}`).check();
+      if (javaScriptEnabled) {
+        const tally = admin.getByRole("status").filter({ hasText: "selected" });
+        await expect(tally).toHaveText(/^3 selected, \d+\.\d kB$/);
+        const all = admin.getByLabel("Select all on this page");
+        await expect(all).toBeChecked();
+        await all.uncheck();
+        await expect(admin.getByText(/selected,/)).toHaveCount(0);
+        await admin.getByLabel(`Select ${two}`).check();
+        await expect(tally).toHaveText(/^1 selected, /);
+        await all.check();
+        await expect(tally).toHaveText(/^3 selected, /);
+      }
       await admin.getByRole("button", { name: "Go on with the ticked ones…" }).click();
       await expect(admin.getByRole("heading", { level: 1 })).toHaveText(/^3 selected, \d/);
       await expect(admin).toHaveURL(new RegExp(`ids=${one}`));

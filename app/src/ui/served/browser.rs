@@ -9,7 +9,7 @@ use leptos_router::hooks::use_location;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DomParser, Element, HtmlDialogElement, HtmlElement, NodeList, Response, SupportedType};
 
-use super::{AREA, Refresh, refused};
+use super::{AREA, Refresh, refused, tally};
 use crate::{live::use_changes, ui::page::FocusWanted};
 
 /// How often a page that could not be renewed, because someone is using it, is looked at again.
@@ -45,7 +45,10 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
             node_ref=page.area
             inner_html=move || page.html.get()
             on:click=on_click
-            on:input=move |_| page.touched.set_value(true)
+            on:input=move |event| {
+                page.touched.set_value(true);
+                tally::on_input(&event);
+            }
             on:submit=|event| refused::remember(&event)
         ></div>
     }

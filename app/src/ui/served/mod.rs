@@ -10,6 +10,8 @@ mod browser;
 mod refused;
 #[cfg(not(feature = "hydrate"))]
 mod server;
+#[cfg(feature = "hydrate")]
+mod tally;
 
 #[cfg(feature = "hydrate")]
 use browser::show;
