@@ -69,6 +69,7 @@ export async function live(keepstone: Keepstone, sqlite: Sqlite): Promise<World>
       storage: "/storage",
       activity: "/activity",
       settings: "/settings",
+      "token-new": "/settings/tokens/new",
       "person-new": "/settings/people/new",
       person: "/settings/people/bert",
       "person-remove": "/settings/people/bert?confirm=remove",

@@ -14,6 +14,7 @@ for (const javaScriptEnabled of [true, false]) {
       await rm(keepstone.path("password.txt"));
 
       await admin.goto("/backups/new?db=shop");
+      await admin.getByText("Compression and encryption").click();
       await admin.getByLabel("Encryption").selectOption("encrypt");
       await begins(admin, () => admin.getByRole("button", { name: "Create backup" }).click());
       await done(admin);
@@ -42,6 +43,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect((await keepstone.ok("db", "show", "shop"))[0].encrypt).toBe(false);
 
       await admin.goto("/backups/new?db=shop");
+      await admin.getByText("Compression and encryption").click();
       await admin.getByLabel("Encryption").selectOption("encrypt");
       await admin.getByRole("button", { name: "Create backup" }).click();
       await expect(admin.getByText(/asks for encryption, and there is no password/).first()).toBeVisible();

@@ -54,6 +54,24 @@ test("axe finds nothing on the pages that are open, and on an empty console", as
   expect(gathered(found)).toEqual([]);
 });
 
+test("every page has one heading, a title of its own, and the way back to where it belongs", async ({ admin, keepstone, sqlite }) => {
+  const { pages } = await live(keepstone, sqlite);
+  const above = ["/", "/databases", "/backups", "/schedules", "/storage", "/activity", "/settings", "/account", "/confirm"];
+  const wrong: string[] = [];
+  const titles = new Map<string, string>();
+  for (const [name, path] of Object.entries(pages)) {
+    // What the server writes is what every browser begins with.
+    const html = await (await admin.request.get(path)).text();
+    const place = new URL(path, keepstone.url).pathname;
+    const title = /<title>(.*?)<\/title>/.exec(html)?.[1] ?? "";
+    if (html.match(/<h1[ >]/g)?.length !== 1) wrong.push(`${name}: ${html.match(/<h1[ >]/g)?.length} h1`);
+    if (!/.+ · Keepstone$/.test(title) || (titles.get(title) ?? place) !== place) wrong.push(`${name}: the title "${title}" is also that of ${titles.get(title)}`);
+    if (html.includes('aria-label="Breadcrumb"') === above.includes(place)) wrong.push(`${name}: breadcrumbs ${above.includes(place) ? "above all pages" : "are missing"}`);
+    titles.set(title, place);
+  }
+  expect(wrong).toEqual([]);
+});
+
 test("no page scrolls sideways at 320 px", async ({ admin, keepstone, sqlite }) => {
   test.setTimeout(120_000);
   const { pages } = await live(keepstone, sqlite);

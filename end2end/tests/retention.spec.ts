@@ -12,7 +12,7 @@ for (const javaScriptEnabled of [true, false]) {
       await keepstone.ok("retention", "set", "shop", "--daily-keep", "20");
       for (let count = 0; count < 8; count++) await keepstone.backUp("shop", "--type", "daily");
       const settled = () => (javaScriptEnabled ? hydrated(admin) : Promise.resolve());
-      const rows = (word: string) => admin.locator("table.retention tbody tr").filter({ hasText: word });
+      const rows = (word: string) => admin.getByRole("table", { name: "Every backup" }).locator("tbody tr").filter({ hasText: word });
       await admin.goto("/databases/shop");
       await admin.getByRole("link", { name: "20 daily, 4 weekly, 12 monthly" }).click();
       await expect(admin.getByRole("heading", { level: 1, name: "Retention of shop" })).toBeVisible();

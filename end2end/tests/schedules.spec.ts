@@ -72,7 +72,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await schedules(keepstone)).toHaveLength(3);
 
       await ready(page);
-      await page.getByLabel("Preset", { exact: true }).selectOption("half-daily");
+      await page.getByRole("radio", { name: /^Every 12 hours/ }).check();
       await page.getByRole("button", { name: "Use this preset" }).click();
       await expect(page.getByRole("row").filter({ hasText: "Each time Keepstone is told to stop" })).toBeVisible();
       expect((await schedules(keepstone)).map(row => row.kind)).toEqual(["interval", "startup", "shutdown"]);

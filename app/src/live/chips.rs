@@ -50,22 +50,25 @@ pub fn RunningJobsChip() -> impl IntoView {
         let state = live.state();
         match (state.running.as_slice(), state.queued) {
             ([], 0) => None,
-            ([], queued) => Some(("/jobs".to_owned(), format!("{queued} waiting"))),
+            ([], queued) => Some(("/jobs".to_owned(), queued.to_string(), " waiting", String::new())),
             ([job], queued) => {
                 let percent = job.progress.as_ref().and_then(keepstone_model::job::Progress::percent);
                 let percent = percent.map_or(String::new(), |percent| format!(" · {percent} %"));
                 let waiting = if queued > 0 { format!(" · {queued} waiting") } else { String::new() };
-                Some((format!("/jobs/{}", job.id), format!("1 job running{percent}{waiting}")))
+                Some((format!("/jobs/{}", job.id), "1".to_owned(), " job running", format!("{percent}{waiting}")))
             }
-            (jobs, _) => Some(("/jobs".to_owned(), format!("{} jobs running", jobs.len()))),
+            (jobs, _) => Some(("/jobs".to_owned(), jobs.len().to_string(), " jobs running", String::new())),
         }
     });
     move || {
-        chip.get().map(|(href, text)| {
+        chip.get().map(|(href, count, words, more)| {
             view! {
                 <a class="chip running-jobs" href=href>
                     <span aria-hidden="true">"↻ "</span>
-                    {text}
+                    {count}
+                    // On a phone there is room for the numbers alone.
+                    <span class="chip-words">{words}</span>
+                    {more}
                 </a>
             }
         })

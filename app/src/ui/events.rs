@@ -7,7 +7,7 @@ use keepstone_model::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Ago, Moment, ResultBadge, When};
+use super::{Ago, Head, Moment, ResultBadge, Table, When};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
@@ -34,30 +34,22 @@ pub fn EventTable(lines: Vec<EventLine>) -> impl IntoView {
                 <tr>
                     <td data-label="When" class="nowrap"><When moment=line.at/></td>
                     <td data-label="Who">{line.actor}</td>
-                    <td data-label="What" class="wide">
+                    <td data-label="What" class="t-name">
                         {message}
                         <span class="sub"><code>{line.action}</code>{links}</span>
                     </td>
-                    <td data-label="Result"><ResultBadge result=line.result/></td>
+                    <td data-label="Result" class="t-state"><ResultBadge result=line.result/></td>
                     <td data-label="No." class="number muted">{line.number.to_string()}</td>
                 </tr>
             }
         })
         .collect();
     view! {
-        <table class="table">
-            <caption class="visually-hidden">"Activity, the newest first"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"When"</th>
-                    <th scope="col">"Who"</th>
-                    <th scope="col">"What"</th>
-                    <th scope="col">"Result"</th>
-                    <th scope="col" class="number">"No."</th>
-                </tr>
-            </thead>
-            <tbody>{body}</tbody>
-        </table>
+        <Table
+            caption="Activity, the newest first"
+            head=vec![Head::Text("When"), Head::Text("Who"), Head::Text("What"), Head::Text("Result"), Head::Number("No.")]
+            rows=body.into_any()
+        />
     }
 }
 

@@ -4,7 +4,7 @@ use keepstone_model::id::{DatabaseId, Kind};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, When};
+use super::{Head, Moment, Table, When};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleRow {
@@ -42,7 +42,7 @@ pub fn ScheduleTable(
         .map(|row| {
             let database = with_database.then(|| {
                 let href = format!("/schedules/{}", row.database);
-                view! { <td data-label="Database"><a class="strong" href=href>{row.database.to_string()}</a></td> }
+                view! { <td data-label="Database" class="t-name"><a class="strong" href=href>{row.database.to_string()}</a></td> }
             });
             let actions = actions.as_ref().map(|actions| view! { <td class="row-actions">{actions(&row)}</td> });
             let between = if row.cron.is_empty() || row.detail.is_empty() { "" } else { " · " };
@@ -52,8 +52,8 @@ pub fn ScheduleTable(
             view! {
                 <tr>
                     {database}
-                    <td data-label="Kind"><span class="kind">{row.kind.as_str()}</span></td>
-                    <td data-label="When">
+                    <td data-label="Kind" class="t-state"><span class="kind">{row.kind.as_str()}</span></td>
+                    <td data-label="When" class=(!with_database).then_some("t-name")>
                         {row.words}
                         <span class="sub">{cron}{between}{row.detail}</span>
                         {managed}
@@ -66,23 +66,13 @@ pub fn ScheduleTable(
             }
         })
         .collect();
-    view! {
-        <table class="table">
-            <caption class="visually-hidden">"Schedules: what is backed up when"</caption>
-            <thead>
-                <tr>
-                    {with_database.then(|| view! { <th scope="col">"Database"</th> })}
-                    <th scope="col">"Kind"</th>
-                    <th scope="col">"When"</th>
-                    <th scope="col">"Next run"</th>
-                    <th scope="col">"Last run"</th>
-                    <th scope="col">"If missed"</th>
-                    {has_actions.then(|| view! { <th scope="col"><span class="visually-hidden">"Actions"</span></th> })}
-                </tr>
-            </thead>
-            <tbody>{body}</tbody>
-        </table>
-    }
+    let head = [with_database.then_some(Head::Text("Database"))]
+        .into_iter()
+        .flatten()
+        .chain(["Kind", "When", "Next run", "Last run", "If missed"].map(Head::Text))
+        .chain(has_actions.then_some(Head::Unseen("Actions")))
+        .collect();
+    view! { <Table caption="Schedules: what is backed up when" head=head rows=body.into_any()/> }
 }
 
 /// A moment with its distance under it, or a dash.

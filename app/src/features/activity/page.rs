@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use super::api::{ActivityView, list_activity};
 use crate::{
     live::use_changes,
-    ui::{Alert, AlertKind, ChainBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, Panel, events::EventTable},
+    ui::{Alert, AlertKind, ChainBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, events::EventTable},
 };
 
 #[component]
@@ -50,16 +50,18 @@ fn show(view: ActivityView) -> AnyView {
         .into_any()
     } else {
         view! {
-            <EventTable lines=view.lines/>
+            <div class="table-box"><EventTable lines=view.lines/></div>
             <Pagination text=position previous=newer next=older/>
         }
         .into_any()
     };
     view! {
-        <PageHeader title="Activity" badge=view! { <ChainBadge intact=view.broken_at.is_none()/> }.into_any() lead=lead.into_any()/>
+        <PageHeader title="Activity" badge=view! { <ChainBadge intact=view.broken_at.is_none()/> }.into_any() lead=lead.into_any()>
+            <a class="button" href="/jobs">"Jobs"</a>
+        </PageHeader>
         {broken}
         <Filter databases=view.databases chosen=view.filter/>
-        <Panel title="Events" flush=true>{list}</Panel>
+        {list}
     }
     .into_any()
 }

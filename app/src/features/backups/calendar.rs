@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
-use super::list::{choice, kind_choice, views};
+use super::list::{Actions, View, choice, kind_choice};
 use crate::{
     error::AppError,
     live::use_changes,
@@ -26,6 +26,8 @@ pub struct Month {
     pub databases: Vec<String>,
     pub zone: String,
     pub may_change: bool,
+    /// How many deleted ones can be put back.
+    pub in_trash: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,17 +85,22 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
             view! { <tr>{days}</tr> }
         })
         .collect();
-    let new = month.may_change.then(|| view! { <a class="button primary" href="/backups/new"><Icon name="plus"/>"Create backup"</a> });
+    let (may_change, may_import) = (month.may_change, !month.databases.is_empty());
+    let actions = Actions { shown: Some(View::Calendar), may_change, may_import, in_trash: month.in_trash }.show(db);
+    let filtered = !(db.is_empty() && kind.is_empty());
     let (chosen_db, chosen_kind) = (choice("db", "Database", "all databases", databases, db), kind_choice(kind));
     let caption = format!("Backups of {}, days in {}", month.title, month.zone);
     view! {
-        <PageHeader title="Backups">{views(true)}{new}</PageHeader>
+        <PageHeader title="Backups">{actions}</PageHeader>
         <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
             <input type="hidden" name="view" value="calendar"/>
             <input type="hidden" name="month" value=month.month/>
             {chosen_db}
             {chosen_kind}
-            <div class="filter-actions"><button type="submit" class="button"><Icon name="filter"/>"Filter"</button></div>
+            <div class="filter-actions">
+                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/backups?view=calendar">"Clear"</a> })}
+            </div>
         </form>
         <section class="panel">
             <header class="panel-head">
@@ -193,7 +200,11 @@ mod on_the_server {
             to: last.tomorrow().ok().and_then(edge).map(|end| end - 1.nanoseconds()),
             ..BackupFilter::default()
         };
-        let (found, known) = blocking(move |vault| Ok((backups::outcomes(vault, &filter)?, databases::databases(vault)?))).await?;
+        let (found, known, in_trash) = blocking(move |vault| {
+            let trashed = BackupFilter { state: Some(BackupState::Trashed), limit: Some(1), ..BackupFilter::default() };
+            Ok((backups::outcomes(vault, &filter)?, databases::databases(vault)?, backups::list(vault, &trashed)?.total))
+        })
+        .await?;
         let named = |day: Date| day.strftime("%Y-%m").to_string();
         Ok(Month {
             title: first.strftime("%B %Y").to_string(),
@@ -204,6 +215,7 @@ mod on_the_server {
             databases: known.into_iter().map(|database| database.id.to_string()).collect(),
             zone: zone.iana_name().unwrap_or("the server's zone").to_owned(),
             may_change: role >= Role::Operator,
+            in_trash,
         })
     }
 

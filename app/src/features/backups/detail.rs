@@ -13,8 +13,8 @@ use super::{
 };
 use crate::error::AppError;
 use crate::ui::{
-    Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Icon, PageHeader, Panel, ProofMarks, Size, When, crumb,
-    fault_of,
+    Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Head, Icon, PageHeader, Panel, ProofMarks, Size, Table,
+    When, crumb, fault_of,
 };
 
 /// The trash is another area, which this one does not import: a plain form, and its fault comes back in the address.
@@ -287,16 +287,11 @@ fn proof(backup: &BackupDetail) -> AnyView {
     view! {
         <Panel title="Proof" actions=checked.unwrap_or_else(|| ().into_any()) flush=true>
             <div class="panel-pad">{marks}</div>
-            <table class="table checks">
-                <thead>
-                    <tr>
-                        <th scope="col">"Result"</th>
-                        <th scope="col">"Check"</th>
-                        <th scope="col" class="number">"Time"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="The checks of this backup"
+                head=vec![Head::Text("Result"), Head::Text("Check"), Head::Number("Time")]
+                rows=rows.into_any()
+            />
         </Panel>
     }
     .into_any()
@@ -312,13 +307,13 @@ fn check_row(check: CheckLine) -> impl IntoView {
     let time = if check.result == CheckResult::NotApplicable { "–".to_owned() } else { check.time };
     view! {
         <tr>
-            <td data-label="Result">
+            <td data-label="Result" class="t-state">
                 <span class=format!("badge {tone}")>
                     <span class="mark" aria-hidden="true">{mark}</span>
                     {check.result.as_str()}
                 </span>
             </td>
-            <td data-label="Check">
+            <td data-label="Check" class="t-name">
                 <span class="check-meaning">{check.meaning}</span>
                 <span class="check-detail muted">
                     <code>{check.name}</code>
@@ -339,16 +334,11 @@ fn schema(backup: &BackupDetail) -> AnyView {
     let tables: Vec<_> = backup.tables.iter().cloned().map(table_row).collect();
     view! {
         <Panel title="Schema" actions=view! { <p class="muted">{title}</p> }.into_any() flush=true>
-            <table class="table schema">
-                <thead>
-                    <tr>
-                        <th scope="col">"Table"</th>
-                        <th scope="col">"Columns"</th>
-                        <th scope="col" class="number">"Rows"</th>
-                    </tr>
-                </thead>
-                <tbody>{tables}</tbody>
-            </table>
+            <Table
+                caption="The tables of this backup"
+                head=vec![Head::Text("Table"), Head::Text("Columns"), Head::Number("Rows")]
+                rows=tables.into_any()
+            />
         </Panel>
     }
     .into_any()
@@ -364,7 +354,7 @@ fn table_row(table: TableLine) -> impl IntoView {
     let summary = if count == 1 { "1 column".to_owned() } else { format!("{count} columns") };
     view! {
         <tr>
-            <td data-label="Table"><code>{table.name}</code></td>
+            <td data-label="Table" class="t-name"><code>{table.name}</code></td>
             <td data-label="Columns"><details><summary>{summary}</summary><ul class="columns">{columns}</ul></details></td>
             <td data-label="Rows" class="number">{human::count(table.row_count)}</td>
         </tr>
@@ -379,7 +369,7 @@ fn log(backup: &BackupDetail) -> AnyView {
     let text = backup.job_log.join("\n");
     view! {
         <Panel title="Log" actions=job.unwrap_or_else(|| ().into_any())>
-            <pre class="log" tabindex="0" aria-label="Log of the job that made it, times in UTC">{text}</pre>
+            <pre class="log" tabindex="0" aria-label="Log of the job that made it">{text}</pre>
         </Panel>
     }
     .into_any()

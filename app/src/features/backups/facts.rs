@@ -20,7 +20,7 @@ use keepstone_model::{
 use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, Doubt, FactLine, TableLine};
 use crate::{
     error::{AppError, sentence},
-    server::{blocking, zone},
+    server::{blocking, log_in_zone, zone},
     ui::{Moment, results_of},
 };
 
@@ -148,7 +148,12 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             None => None,
         };
         // A job's row may be gone where the backup is old: then there is no log to show.
-        let job_log = backup.job.as_ref().and_then(|job| jobs::job(vault, job).ok()).map(|job| job.log).unwrap_or_default();
+        let job_log = backup
+            .job
+            .as_ref()
+            .and_then(|job| jobs::job(vault, job).ok())
+            .map(|found| log_in_zone(found.log, found.job.started_at, &zone))
+            .unwrap_or_default();
         let checks = backup.proof.iter().flat_map(|proof| &proof.checks).map(|check| CheckLine {
             name: check.name.to_string(),
             meaning: check.name.meaning().to_owned(),

@@ -11,7 +11,7 @@ use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use super::api::{self, BackupList, BackupRow};
 use crate::{
     live::use_changes,
-    ui::{BackupBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, When},
+    ui::{BackupBadge, EmptyState, Facts, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When},
 };
 
 /// The members of the address that this page knows, in the order in which they are written.
@@ -40,17 +40,12 @@ fn ListPage() -> impl IntoView {
 fn show(list: BackupList, query: &ParamsMap) -> AnyView {
     let value = |name: &str| query.get(name).unwrap_or_default();
     let filtered = MEMBERS[..6].iter().any(|name| !value(name).is_empty());
-    let new = list.may_change.then(|| {
-        let href = if value("db").is_empty() { "/backups/new".to_owned() } else { format!("/backups/new?db={}", value("db")) };
-        view! { <a class="button primary" href=href><Icon name="plus"/>"Create backup"</a> }
-    });
-    let import = (list.may_change && !list.databases.is_empty()).then(|| view! { <a class="button" href="/import">"Import…"</a> });
-    let trash = match list.in_trash {
-        0 => "Trash".to_owned(),
-        count => format!("Trash ({count})"),
-    };
+    let place = query.get("db").unwrap_or_default();
+    let shown = list.any.then_some(View::List);
+    let actions =
+        Actions { shown, may_change: list.may_change, may_import: !list.databases.is_empty(), in_trash: list.in_trash }.show(&place);
     let body = match (list.rows.is_empty(), list.any, list.databases.is_empty()) {
-        (false, ..) => view! { <Table list=list.clone() query=query.clone()/> }.into_any(),
+        (false, ..) => view! { <List list=list.clone() query=query.clone()/> }.into_any(),
         (true, true, _) if filtered => view! {
             <EmptyState icon="filter" title="No backup fits this filter">
                 <a class="button" href="/backups">"Show all backups"</a>
@@ -79,12 +74,7 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
         .into_any(),
     };
     view! {
-        <PageHeader title="Backups">
-            {list.any.then(|| views(false))}
-            <a class="button" href="/trash"><Icon name="trash"/>{trash}</a>
-            {import}
-            {new}
-        </PageHeader>
+        <PageHeader title="Backups">{actions}</PageHeader>
         {(list.any || filtered).then(|| filter(&list, query, filtered))}
         {body}
     }
@@ -116,15 +106,51 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
 }
 
 /// The two looks of the page.
-pub(super) fn views(calendar: bool) -> AnyView {
-    let current = |on: bool| on.then_some("page");
-    view! {
-        <nav class="segmented views" aria-label="View">
-            <a href="/backups" aria-current=current(!calendar)>"List"</a>
-            <a href="/backups?view=calendar" aria-current=current(calendar)>"Calendar"</a>
-        </nav>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    List,
+    Calendar,
+}
+
+/// What can be done on the page, the same in both looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Actions {
+    /// None where there is nothing to look at yet.
+    pub(super) shown: Option<View>,
+    pub(super) may_change: bool,
+    pub(super) may_import: bool,
+    pub(super) in_trash: u64,
+}
+
+impl Actions {
+    /// `database` is the one that is filtered for, or empty.
+    pub(super) fn show(self, database: &str) -> AnyView {
+        let Self { shown, may_change, may_import, in_trash } = self;
+        let rest = if database.is_empty() { String::new() } else { format!("db={database}") };
+        let views = shown.map(|shown| {
+        let link = |view: View, href: String, word: &'static str| view! { <a href=href aria-current=(view == shown).then_some("page")>{word}</a> };
+        let (list, calendar) = (format!("/backups?{rest}"), format!("/backups?view=calendar&{rest}"));
+        view! {
+            <nav class="segmented views" aria-label="View">
+                {link(View::List, list.trim_end_matches('?').to_owned(), "List")}
+                {link(View::Calendar, calendar.trim_end_matches('&').to_owned(), "Calendar")}
+            </nav>
+        }
+    });
+        let trash = if in_trash == 0 { "Trash".to_owned() } else { format!("Trash ({in_trash})") };
+        let import = (may_change && may_import).then(|| view! { <a class="button" href="/import">"Import…"</a> });
+        let new = may_change.then(|| {
+            let href = format!("/backups/new?{rest}");
+            view! { <a class="button primary" href=href.trim_end_matches('?').to_owned()><Icon name="plus"/>"Create backup"</a> }
+        });
+        view! {
+            {views}
+            <a class="button" href="/trash"><Icon name="trash"/>{trash}</a>
+            {import}
+            {new}
+        }
+        .into_any()
     }
-    .into_any()
 }
 
 pub(super) fn kind_choice(chosen: &str) -> AnyView {
@@ -162,7 +188,7 @@ fn input(name: &'static str, label: &'static str, kind: &'static str, placeholde
 }
 
 #[component]
-fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
+fn List(list: BackupList, query: ParamsMap) -> impl IntoView {
     let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change)).collect();
     let first = (list.page - 1) * list.page_size + 1;
     let last = first - 1 + rows.len() as u64;
@@ -182,36 +208,40 @@ fn Table(list: BackupList, query: ParamsMap) -> impl IntoView {
     };
     let (sorted, arrow, turn) = if oldest_first { ("ascending", "↑", "Newest first") } else { ("descending", "↓", "Oldest first") };
     let selecting = list.may_change.then(|| {
-        view! { <p class="select-bar"><button type="submit" class="button small">"Go on with the ticked ones…"</button></p> }
+        view! {
+            <p class="select-bar">
+                <button type="submit" class="button small">"Go on with the ticked ones…"</button>
+                <output class="muted" data-tally=""></output>
+            </p>
+        }
     });
-    let select_head = list.may_change.then(|| view! { <th scope="col" class="select"><span class="visually-hidden">"Select"</span></th> });
+    let when = view! {
+        <th scope="col" aria-sort=sorted>
+            <a class="sort" href=turned title=turn>"When "<span aria-hidden="true">{arrow}</span></a>
+        </th>
+    };
+    let head = [list.may_change.then(select_all), Some(Head::Text("State")), Some(Head::Own(when.into_any()))]
+        .into_iter()
+        .flatten()
+        .chain([Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Proof")])
+        .chain([Head::Text("Kept until · why"), Head::Unseen("Actions")])
+        .collect();
     let previous = (list.page > 1).then(|| address(list.page - 1));
     let next = (last < list.total).then(|| address(list.page + 1));
     view! {
         <form class="table-box" method="get" action="/backups/selected">
-            <table class="table backups">
-                <caption class="visually-hidden">"Backups, times in "{list.zone}</caption>
-                <thead>
-                    <tr>
-                        {select_head}
-                        <th scope="col">"State"</th>
-                        <th scope="col" aria-sort=sorted>
-                            <a class="sort" href=turned title=turn>"When "<span aria-hidden="true">{arrow}</span></a>
-                        </th>
-                        <th scope="col">"Database"</th>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Proof"</th>
-                        <th scope="col">"Kept until · why"</th>
-                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table caption=format!("Backups, times in {}", list.zone) class="backups" head=head rows=rows.into_any()/>
             {selecting}
         </form>
         <Pagination text=text previous=previous next=next/>
     }
+}
+
+/// Ticks every row of the page; a script does it, so without one it is not there.
+fn select_all() -> Head {
+    let tick =
+        view! { <input type="checkbox" class="needs-script" data-tick-all="" aria-label="Select all on this page" autocomplete="off"/> };
+    Head::Own(view! { <th scope="col" class="select"><span class="visually-hidden">"Select"</span>{tick}</th> }.into_any())
 }
 
 fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
@@ -231,28 +261,28 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     let tags: Vec<_> = row.tags.into_iter().map(|tag| view! { <span class="tag">{tag}</span> }).collect();
     let note = (!row.description.is_empty() || !tags.is_empty())
         .then(|| view! { <span class="row-note"><span class="row-description">{row.description}</span>{tags}</span> });
-    let (id, label) = (row.id.clone(), format!("Select {}", row.id));
+    let (id, label, bytes) = (row.id.clone(), format!("Select {}", row.id), row.size_bytes.unwrap_or(0).to_string());
     let select = may_change.then(|| {
-        view! { <td data-label="Select" class="select"><input type="checkbox" name="ids" value=id aria-label=label/></td> }
+        view! { <td data-label="Select" class="select"><input type="checkbox" name="ids" value=id data-bytes=bytes aria-label=label autocomplete="off"/></td> }
     });
     view! {
         <tr>
             {select}
-            <td data-label="State">
+            <td data-label="State" class="t-state">
                 <BackupBadge state=row.state verdict=row.verdict/>
                 {row.pinned.then(|| view! { <span class="pinned" title="Never deleted by a cleanup"><Icon name="pin"/>"pinned"</span> })}
             </td>
-            <td data-label="When">
+            <td data-label="When" class="t-name">
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {note}
             </td>
-            <td data-label="Database" class="nowrap"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
+            <td data-label="Database" class="of"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
             <td data-label="Kind" class="nowrap">{row.kind}</td>
             <td data-label="Size" class="number">
                 <Size bytes=row.size_bytes/>
                 {(!row.change.is_empty()).then(|| view! { <span class="muted change">" "{row.change}</span> })}
             </td>
-            <td data-label="Proof">{proof}</td>
+            <td data-label="Proof" class="wide">{proof}</td>
             <td data-label="Kept until" class="kept">{until}{why}</td>
             <td class="row-actions">{restore}</td>
         </tr>

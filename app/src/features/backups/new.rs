@@ -52,7 +52,10 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
     } else {
         "The application keeps running. The backup is read back and checked before it counts, and you see how far it is."
     };
+    // A field that was refused must be seen.
+    let refused = create.value().with_untracked(|value| matches!(value, Some(Err(_))));
     view! {
+        <div class="narrow">
         <Panel title="A manual backup, taken now">
             <ActionForm action=create attr:class="form">
                 <FormError error=fault_of(value)/>
@@ -63,37 +66,47 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                 <Field label="Description" name="description" error=field_fault(value, "description")
                     help=format!("Why you take it, for whoever looks for it later. Up to {DESCRIPTION_MAX_CHARS} characters.")/>
                 <Field label="Tags" name="tags" error=field_fault(value, "tags") help="Separated by commas, e.g. before-upgrade, v2.4"/>
-                <FieldBox label="Compression" name="compression" error=field_fault(value, "compression")>
-                    <select id="f-compression" name="compression">
-                        {by_environment}
-                        <option value="zstd">{zstd}</option>
-                        <option value="gzip">"gzip: opens everywhere, slower"</option>
-                        <option value="none">"none"</option>
-                    </select>
-                </FieldBox>
-                <Field label="Level" name="level" error=field_fault(value, "level")
-                    help="How hard to compress: zstd 1 to 19, gzip 1 to 9. Empty: a good default."/>
-                <FieldBox label="Encryption" name="encrypt" error=field_fault(value, "encrypt")>
-                    <select id="f-encrypt" name="encrypt">
-                        <option value="">"as its database is set (default)"</option>
-                        <option value="yes">"encrypt"</option>
-                        <option value="no">"do not encrypt"</option>
-                    </select>
-                </FieldBox>
-                <FieldBox label="Rows" name="rows" error=field_fault(value, "rows")>
-                    <select id="f-rows" name="rows">
-                        <option value="">"all (the whole database)"</option>
-                        <option value="none">"none: the structure alone (PostgreSQL)"</option>
-                        <option value="only">"only those of these tables (PostgreSQL)"</option>
-                        <option value="except">"all but those of these tables (PostgreSQL)"</option>
-                    </select>
-                </FieldBox>
-                <Field label="Tables" name="tables" error=field_fault(value, "tables")
-                    help="Separated by commas, e.g. orders, audit.*. A backup without some rows is partial: it never counts as a good one."/>
                 <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
                     <span>"Pin it: no cleanup ever deletes it"</span>
                 </label>
+                <details class="more" open=refused>
+                    <summary>"Compression and encryption"</summary>
+                    <div class="form">
+                        <FieldBox label="Compression" name="compression" error=field_fault(value, "compression")>
+                            <select id="f-compression" name="compression">
+                                {by_environment}
+                                <option value="zstd">{zstd}</option>
+                                <option value="gzip">"gzip: opens everywhere, slower"</option>
+                                <option value="none">"none"</option>
+                            </select>
+                        </FieldBox>
+                        <Field label="Level" name="level" error=field_fault(value, "level")
+                            help="How hard to compress: zstd 1 to 19, gzip 1 to 9. Empty: a good default."/>
+                        <FieldBox label="Encryption" name="encrypt" error=field_fault(value, "encrypt")>
+                            <select id="f-encrypt" name="encrypt">
+                                <option value="">"as its database is set (default)"</option>
+                                <option value="yes">"encrypt"</option>
+                                <option value="no">"do not encrypt"</option>
+                            </select>
+                        </FieldBox>
+                    </div>
+                </details>
+                <details class="more" open=refused>
+                    <summary>"Only some rows (PostgreSQL)"</summary>
+                    <div class="form">
+                        <FieldBox label="Rows" name="rows" error=field_fault(value, "rows")>
+                            <select id="f-rows" name="rows">
+                                <option value="">"all (the whole database)"</option>
+                                <option value="none">"none: the structure alone (PostgreSQL)"</option>
+                                <option value="only">"only those of these tables (PostgreSQL)"</option>
+                                <option value="except">"all but those of these tables (PostgreSQL)"</option>
+                            </select>
+                        </FieldBox>
+                        <Field label="Tables" name="tables" error=field_fault(value, "tables")
+                            help="Separated by commas, e.g. orders, audit.*. A backup without some rows is partial: it never counts as a good one."/>
+                    </div>
+                </details>
                 <p class="help">{course}</p>
                 <div class="form-actions">
                     <SubmitButton label="Create backup" pending=create.pending()/>
@@ -101,6 +114,7 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                 </div>
             </ActionForm>
         </Panel>
+        </div>
     }
     .into_any()
 }

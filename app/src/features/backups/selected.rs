@@ -6,7 +6,8 @@ use leptos_router::hooks::use_query_map;
 
 use super::bulk::{DeleteSelected, PinSelected, SelectedRow, Selection, VerifySelected, show_selection};
 use crate::ui::{
-    Alert, AlertKind, BackupBadge, EmptyState, Facts, FormError, Icon, Loaded, PageHeader, Size, SubmitButton, When, crumb, fault_of,
+    Alert, AlertKind, BackupBadge, EmptyState, Facts, FormError, Head, Icon, Loaded, PageHeader, Size, SubmitButton, Table, When, crumb,
+    fault_of,
 };
 
 #[component]
@@ -49,20 +50,11 @@ fn show(list: Selection) -> AnyView {
         {missing}
         {acts}
         <div class="table-box">
-            <table class="table">
-                <caption class="visually-hidden">"Selected backups"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"State"</th>
-                        <th scope="col">"When"</th>
-                        <th scope="col">"Database"</th>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Deleting it"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="Selected backups"
+                head=vec![Head::Text("State"), Head::Text("When"), Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Deleting it")]
+                rows=rows.into_any()
+            />
         </div>
     }
     .into_any()
@@ -96,17 +88,27 @@ fn acts(list: &Selection) -> AnyView {
         "/fn/backups/verify-selected",
         &complete,
         Some(("key", list.key.clone())),
-        format!("Verify {}", complete.len()),
+        format!("Verify {}", amount(complete.len())),
         "plain",
         "shield",
     );
-    let pin = form("/fn/backups/pin-selected", &free, Some(("pinned", "true".to_owned())), format!("Pin {}", free.len()), "plain", "pin");
-    let unpin =
-        form("/fn/backups/pin-selected", &pinned, Some(("pinned", "false".to_owned())), format!("Unpin {}", pinned.len()), "plain", "pin");
-    let what = if deletable.len() == 1 { "1 backup".to_owned() } else { format!("{} backups", deletable.len()) };
-    let label = format!("Move {what}, {}, to the trash", human::bytes(freed));
+    let pin =
+        form("/fn/backups/pin-selected", &free, Some(("pinned", "true".to_owned())), format!("Pin {}", amount(free.len())), "plain", "pin");
+    let unpin = form(
+        "/fn/backups/pin-selected",
+        &pinned,
+        Some(("pinned", "false".to_owned())),
+        format!("Unpin {}", amount(pinned.len())),
+        "plain",
+        "pin",
+    );
+    let label = format!("Move {}, {}, to the trash", amount(deletable.len()), human::bytes(freed));
     let delete = form("/fn/backups/delete-selected", &deletable, None, label, "danger", "trash");
     view! { <div class="actions">{verify}{pin}{unpin}{delete}</div> }.into_any()
+}
+
+fn amount(count: usize) -> String {
+    if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") }
 }
 
 fn row(row: SelectedRow) -> AnyView {
@@ -118,15 +120,15 @@ fn row(row: SelectedRow) -> AnyView {
     };
     view! {
         <tr>
-            <td data-label="State">
+            <td data-label="State" class="t-state">
                 <BackupBadge state=row.state verdict=row.verdict/>
                 {row.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>"pinned"</span> })}
             </td>
-            <td data-label="When"><a class="row-link" href=href><When moment=row.created/></a></td>
+            <td data-label="When" class="t-name"><a class="row-link" href=href><When moment=row.created/></a></td>
             <td data-label="Database">{row.database}</td>
             <td data-label="Kind">{row.kind}</td>
             <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
-            <td data-label="Deleting it">{fate}</td>
+            <td data-label="Deleting it" class="wide">{fate}</td>
         </tr>
     }
     .into_any()

@@ -1,12 +1,12 @@
 //! Adding a database by the path of its file, or by the URL of its server.
 
-use keepstone_model::{access::Role, schedule::Preset};
+use keepstone_model::access::Role;
 use leptos::prelude::*;
 
 use super::api::AddDatabase;
 use crate::{
     error::AppError,
-    ui::{FaultPage, Field, FieldBox, FormError, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
+    ui::{FaultPage, Field, FormError, PageHeader, Panel, PresetChoice, SubmitButton, crumb, fault_of, field_fault, here::may},
 };
 
 #[component]
@@ -17,7 +17,6 @@ pub fn AddDatabasePage() -> impl IntoView {
     let add = ServerAction::<AddDatabase>::new();
     let (attempt, pending) = (add.value(), add.pending());
     let value = move || attempt.get();
-    let presets: Vec<_> = Preset::ALL.into_iter().map(|preset| view! { <option value=preset.as_str()>{preset.words()}</option> }).collect();
     view! {
         <PageHeader title="Add a database" breadcrumbs=vec![crumb("Databases", "/databases")]/>
         <div class="narrow">
@@ -51,12 +50,7 @@ pub fn AddDatabasePage() -> impl IntoView {
                     help="Optional. Lower-case letters, digits and hyphens; backups are named after it."
                     error=field_fault(value, "name")
                 />
-                <FieldBox label="Back it up" name="preset" help="Schedules, which backups are kept, and recovery; all of it can be changed later.">
-                    <select id="f-preset" name="preset" aria-describedby="p-preset">
-                        {presets}
-                        <option value="">"by hand only, without a schedule"</option>
-                    </select>
-                </FieldBox>
+                <PresetChoice legend="Back it up" none="By hand only, without a schedule" help="All of it can be changed later."/>
                 <div class="form-actions">
                     <SubmitButton label="Add the database" pending=pending/>
                     <a class="button quiet" href="/databases">"Cancel"</a>

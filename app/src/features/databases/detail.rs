@@ -37,10 +37,12 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let running =
         view.job.clone().map(|job| view! { <a class="button" href=format!("/jobs/{job}")><Icon name="activity"/>"Follow the job"</a> });
     let create = (!view.paused).then(|| view! { <CreateBackupButton database=id.clone() key=view.key.clone()/> });
+    let failures = format!("/jobs?db={id}&state=failed");
     let trouble = view.row.last_error.clone().map(|error| {
         view! {
             <Alert kind=AlertKind::Failure title="The last run failed">
                 <p>{error}</p>
+                <p class="ways"><a href=failures>"See what failed"</a></p>
             </Alert>
         }
     });

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::api::{DatabaseRow, list_databases};
 use crate::{
     live::use_changes,
-    ui::{AgeMeter, EmptyState, Facts, Icon, Loaded, PageHeader, Panel, Size, StateBadge, here::may, schedule_table::moment_or_dash},
+    ui::{AgeMeter, EmptyState, Facts, Head, Icon, Loaded, PageHeader, Size, StateBadge, Table, here::may, schedule_table::moment_or_dash},
 };
 
 #[component]
@@ -32,7 +32,7 @@ fn show(rows: Vec<DatabaseRow>) -> AnyView {
     };
     view! {
         <PageHeader title="Databases" lead=view! { <p>"What is protected, the most endangered first."</p> }.into_any()>{add()}</PageHeader>
-        <Panel title="All databases" flush=true>{body}</Panel>
+        <div class="table-box">{body}</div>
     }
     .into_any()
 }
@@ -43,12 +43,12 @@ fn table(rows: Vec<DatabaseRow>) -> AnyView {
         .map(|row| {
             view! {
                 <tr>
-                    <td data-label="State"><StateBadge state=row.state/></td>
-                    <td data-label="Database" class="wide">
+                    <td data-label="State" class="t-state"><StateBadge state=row.state/></td>
+                    <td data-label="Database" class="t-name">
                         <a class="strong" href=format!("/databases/{}", row.id)>{row.id.to_string()}</a>
                         <span class="sub mono path">{row.location}</span>
                     </td>
-                    <td data-label="Newest good backup"><AgeMeter age=row.age/></td>
+                    <td data-label="Newest good backup" class="wide"><AgeMeter age=row.age/></td>
                     <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
                     <td data-label="Backups" class="number">
                         {human::count(row.backup_count)}
@@ -60,20 +60,11 @@ fn table(rows: Vec<DatabaseRow>) -> AnyView {
         })
         .collect();
     view! {
-        <table class="table">
-            <caption class="visually-hidden">"Databases, the most endangered first"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"State"</th>
-                    <th scope="col">"Database"</th>
-                    <th scope="col">"Newest good backup"</th>
-                    <th scope="col" class="number">"Size"</th>
-                    <th scope="col" class="number">"Backups"</th>
-                    <th scope="col">"Next run"</th>
-                </tr>
-            </thead>
-            <tbody>{body}</tbody>
-        </table>
+        <Table
+            caption="Databases, the most endangered first"
+            head=vec![Head::Text("State"), Head::Text("Database"), Head::Text("Newest good backup"), Head::Number("Size"), Head::Number("Backups"), Head::Text("Next run")]
+            rows=body.into_any()
+        />
     }
     .into_any()
 }

@@ -4,7 +4,7 @@ use keepstone_model::{access::Role, id::DatabaseId};
 use leptos::prelude::*;
 
 use super::api::BackupRow;
-use crate::ui::{BackupBadge, EmptyState, Icon, ProofMarks, Size, When, here::may};
+use crate::ui::{BackupBadge, EmptyState, Head, Icon, ProofMarks, Size, Table, When, here::may};
 
 /// Makes a manual backup with the defaults; `/backups/new` has the choices.
 #[component]
@@ -35,19 +35,11 @@ pub fn LatestBackups(backups: Vec<BackupRow>) -> impl IntoView {
     }
     let body: Vec<_> = backups.into_iter().map(row).collect();
     view! {
-        <table class="table">
-            <caption class="visually-hidden">"The newest backups"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"State"</th>
-                    <th scope="col">"When"</th>
-                    <th scope="col">"Kind"</th>
-                    <th scope="col" class="number">"Size"</th>
-                    <th scope="col">"Proof"</th>
-                </tr>
-            </thead>
-            <tbody>{body}</tbody>
-        </table>
+        <Table
+            caption="The newest backups"
+            head=vec![Head::Text("State"), Head::Text("When"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Proof")]
+            rows=body.into_any()
+        />
     }
     .into_any()
 }
@@ -62,8 +54,8 @@ fn row(backup: BackupRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label="State"><BackupBadge state=backup.state verdict=backup.verdict/></td>
-            <td data-label="When">
+            <td data-label="State" class="t-state"><BackupBadge state=backup.state verdict=backup.verdict/></td>
+            <td data-label="When" class="t-name">
                 <a class="strong" href=href><When moment=backup.when/></a>
                 <span class="sub">{under}</span>
             </td>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
 
 use super::api::{self, ExportView, TableLine};
-use crate::ui::{Alert, AlertKind, EmptyState, Facts, FieldBox, Loaded, PageHeader, Panel, SubmitButton, crumb};
+use crate::ui::{Alert, AlertKind, EmptyState, Facts, FieldBox, Head, Loaded, PageHeader, Panel, SubmitButton, Table, crumb};
 
 /// Of a database or of a backup: the address says which.
 #[component]
@@ -32,17 +32,18 @@ fn show(view: ExportView) -> AnyView {
         (vec![crumb("Databases", "/databases"), crumb(&view.id, format!("/databases/{}", view.id))], format!("/databases/{}", view.id))
     };
     let lead = if view.of_backup {
-        "The rows of this backup, for other programs. It is unpacked and checked first."
+        "For other programs. The backup is unpacked and checked first."
     } else {
-        "The rows of the live database as they are now, of one moment. Its application keeps running."
+        "For other programs, of the live database as it is at one moment. Its application keeps running."
     };
+    let title = if view.of_backup { "Export the rows of this backup".to_owned() } else { format!("Export the rows of {}", view.id) };
     let body = if view.tables.is_empty() {
         view! { <EmptyState icon="database" title="It holds no table"><a class="button" href=home>"Back"</a></EmptyState> }.into_any()
     } else {
         form(view, home)
     };
     view! {
-        <PageHeader title="Export" breadcrumbs=crumbs lead=view! { <p>{lead}</p> }.into_any()/>
+        <PageHeader title=title breadcrumbs=crumbs lead=view! { <p>{lead}</p> }.into_any()/>
         {body}
     }
     .into_any()
@@ -73,33 +74,27 @@ fn form(view: ExportView, home: String) -> AnyView {
     });
     let rows: Vec<_> = view.tables.into_iter().enumerate().map(row).collect();
     view! {
-        <form method="get" action=action class="form wide">
-            <Panel title="How">
-                <FieldBox label="Form" name="format">
+        <form method="get" action=action class="form narrow">
+            <Panel title="Format">
+                <FieldBox label="Format" name="format">
                     <select id="f-format" name="format">{formats}</select>
                 </FieldBox>
                 <Alert kind=AlertKind::Info title=left_out>
                     <p>"The words by which they are known stand in "<code>"export.toml"</code>" of the vault, if it has one."</p>
                 </Alert>
                 {all}
-                <div class="form-actions">
-                    <SubmitButton label="Export and download" icon="download"/>
-                    <a class="button" href=home>"Cancel"</a>
-                </div>
             </Panel>
             <Panel title="Tables" flush=true>
-                <table class="table">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Table"</th>
-                            <th scope="col">"Columns"</th>
-                            <th scope="col">"Left out"</th>
-                            <th scope="col" class="number">"Rows"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
+                <Table
+                    caption="The tables that can be exported"
+                    head=vec![Head::Text("Table"), Head::Text("Columns"), Head::Text("Left out"), Head::Number("Rows")]
+                    rows=rows.into_any()
+                />
             </Panel>
+            <div class="form-actions">
+                <SubmitButton label="Export and download" icon="download"/>
+                <a class="button" href=home>"Cancel"</a>
+            </div>
         </form>
     }
     .into_any()
@@ -117,7 +112,7 @@ fn row((number, table): (usize, TableLine)) -> impl IntoView {
     let columns: Vec<_> = table.columns.into_iter().map(|name| view! { <li><code>{name}</code></li> }).collect();
     view! {
         <tr>
-            <td data-label="Table">
+            <td data-label="Table" class="t-name">
                 <label class="check" for=labelled>
                     <input type="checkbox" id=id name="table" value=table.name.clone() checked/>
                     <code>{table.name}</code>

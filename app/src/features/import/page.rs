@@ -5,7 +5,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Fate, FileLine, ImportView, PlanView, Start};
-use crate::ui::{EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, Size, SubmitButton, crumb, fault_of};
+use crate::ui::{
+    EmptyState, Facts, Field, FieldBox, FormError, Head, Loaded, PageHeader, Panel, Size, SubmitButton, Table, crumb, fault_of,
+};
 
 const MEMBERS: [&str; 4] = ["db", "path", "upload", "zone"];
 
@@ -34,8 +36,7 @@ fn show(view: ImportView, start: ServerAction<Start>) -> AnyView {
         let (by_path, by_upload) = (by_path(&view), by_upload(&view));
         view! {
             {plan}
-            {by_path}
-            {by_upload}
+            <div class="narrow">{by_upload}{by_path}</div>
         }
         .into_any()
     };
@@ -175,17 +176,11 @@ fn planned(view: &ImportView, plan: PlanView, start: ServerAction<Start>) -> Any
     });
     view! {
         <Panel title="What would become of each file" flush=true actions=view! { <p class="muted">{summary}</p> }.into_any()>
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Fate"</th>
-                        <th scope="col">"File"</th>
-                        <th scope="col">"What"</th>
-                        <th scope="col" class="number">"Size"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="The files and what would become of each"
+                head=vec![Head::Text("Fate"), Head::Text("File"), Head::Text("What"), Head::Number("Size")]
+                rows=rows.into_any()
+            />
             {more}
             <div class="panel-pad">{act}</div>
         </Panel>
@@ -202,11 +197,11 @@ fn row(file: FileLine) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label="Fate">
+            <td data-label="Fate" class="t-state">
                 <span class=format!("badge {tone}")><span class="mark" aria-hidden="true">{mark}</span>{word}</span>
             </td>
-            <td data-label="File"><code class="path">{file.path}</code><span class="sub">{file.from}</span></td>
-            <td data-label="What">{file.what}</td>
+            <td data-label="File" class="t-name"><code class="path">{file.path}</code><span class="sub">{file.from}</span></td>
+            <td data-label="What" class="wide">{file.what}</td>
             <td data-label="Size" class="number"><Size bytes=Some(file.size_bytes)/></td>
         </tr>
     }

@@ -14,7 +14,7 @@ use {
     super::live_progress::step_of,
     crate::{
         error::sentence,
-        server::{answer, blocking, person, person_with, zone},
+        server::{answer, blocking, log_in_zone, person, person_with, zone},
     },
     jiff::tz::TimeZone,
     keepstone_engine::jobs::{self, JobFilter},
@@ -112,7 +112,7 @@ pub async fn show(id: String) -> Result<JobDetail, AppError> {
         put_back: found.kept.is_some() && found.after.is_none() && job.state == JobState::Done,
         unsound: found.after.as_ref().filter(|after| !after.sound).map(|after| sentence(&after.integrity)),
         may_operate: person.role >= Role::Operator,
-        log: found.log,
+        log: log_in_zone(found.log, job.started_at, &zone),
     })
 }
 

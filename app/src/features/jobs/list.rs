@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{Ago, EmptyState, Facts, Icon, JobBadge, Loaded, PageHeader},
+    ui::{Ago, EmptyState, Facts, Head, Icon, JobBadge, Loaded, PageHeader, Table, crumb},
 };
 
 #[component]
@@ -42,7 +42,7 @@ fn show(list: JobList, [db, state]: &[String; 2]) -> AnyView {
         view! { <option value=value selected=selected>{text}</option> }
     };
     view! {
-        <PageHeader title="Jobs"/>
+        <PageHeader title="Jobs" breadcrumbs=vec![crumb("Backups", "/backups")]/>
         <form class="filter" method="get" action="/jobs" role="search" aria-label="Filter jobs">
             <label class="filter-field">
                 <span>"Database"</span>
@@ -72,20 +72,11 @@ fn table(rows: Vec<JobRow>) -> AnyView {
     let rows: Vec<_> = rows.into_iter().map(table_row).collect();
     view! {
         <div class="table-box">
-            <table class="table jobs">
-                <caption class="visually-hidden">"Jobs, the newest first"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"State"</th>
-                        <th scope="col">"Job"</th>
-                        <th scope="col">"Begun"</th>
-                        <th scope="col">"By"</th>
-                        <th scope="col" class="number">"Took"</th>
-                        <th scope="col">"Result"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="Jobs, the newest first"
+                head=vec![Head::Text("State"), Head::Text("Job"), Head::Text("Begun"), Head::Text("By"), Head::Number("Took"), Head::Text("Result")]
+                rows=rows.into_any()
+            />
         </div>
     }
     .into_any()
@@ -100,12 +91,12 @@ fn table_row(row: JobRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label="State"><JobBadge state=row.state/></td>
-            <td data-label="Job"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
+            <td data-label="State" class="t-state"><JobBadge state=row.state/></td>
+            <td data-label="Job" class="t-name"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
             <td data-label="Begun" class="nowrap"><Ago moment=row.created/></td>
             <td data-label="By" class="nowrap">{row.created_by}</td>
             <td data-label="Took" class="number">{if row.took.is_empty() { "–".to_owned() } else { row.took }}</td>
-            <td data-label="Result"><span class="row-result">{result}</span></td>
+            <td data-label="Result" class="wide"><span class="row-result">{result}</span></td>
         </tr>
     }
 }

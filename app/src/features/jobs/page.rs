@@ -40,7 +40,7 @@ fn show(job: JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
     let steps = view! { <Steps job=job.clone()/> };
     let waiting = waiting(&job);
     view! {
-        <PageHeader title=verb_title(row.verb, row.database.as_deref()) breadcrumbs=vec![crumb("Jobs", "/jobs")] badge=badge lead=lead>
+        <PageHeader title=verb_title(row.verb, row.database.as_deref()) breadcrumbs=vec![crumb("Backups", "/backups"), crumb("Jobs", "/jobs")] badge=badge lead=lead>
             {cancel_form}
         </PageHeader>
         <FormError error=fault_of(move || cancel.value().get())/>
@@ -226,8 +226,8 @@ fn facts(job: &JobDetail) -> AnyView {
 fn log(job: &JobDetail) -> AnyView {
     let text = if job.log.is_empty() { "Nothing yet.".to_owned() } else { job.log.join("\n") };
     view! {
-        <Panel title="Log" actions=view! { <p class="muted">"times in UTC"</p> }.into_any()>
-            <pre class="log" tabindex="0" aria-label="Log of the job, times in UTC">{text}</pre>
+        <Panel title="Log">
+            <pre class="log" tabindex="0" aria-label="Log of the job">{text}</pre>
         </Panel>
     }
     .into_any()

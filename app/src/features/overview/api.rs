@@ -41,13 +41,14 @@ mod on_the_server {
     pub(super) async fn overview() -> Result<Overview, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (found, month, recent, open, scheduled) = server::blocking(move |vault| {
+        let (found, month, recent, open, scheduled, free_bytes) = server::blocking(move |vault| {
             Ok((
                 statuses(vault, now)?,
                 backups::outcomes(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?,
                 events(vault, &EventFilter { limit: Some(EVENTS), ..EventFilter::default() })?,
                 jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
                 !schedules::list(vault, None, now)?.is_empty(),
+                keepstone_engine::durable::free_bytes(vault.backups_dir())?,
             ))
         })
         .await?;
@@ -81,6 +82,7 @@ mod on_the_server {
             events: recent.into_iter().map(|event| EventLine::new(event, now, &zone)).collect(),
             key: format!("overview-{:x}", now.as_nanosecond()),
             scheduled,
+            free_bytes,
         })
     }
 }

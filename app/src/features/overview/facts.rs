@@ -19,6 +19,8 @@ pub struct Overview {
     pub events: Vec<EventLine>,
     pub backup_count: u64,
     pub archive_size_bytes: u64,
+    /// On the disk of the backups.
+    pub free_bytes: u64,
     /// Sent along with a form of this page, so that sending it twice acts once.
     pub key: String,
     /// Whether any schedule is there, for the first steps.

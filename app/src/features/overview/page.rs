@@ -32,14 +32,7 @@ fn show(overview: Overview) -> AnyView {
     } else {
         view! { <EventList lines=overview.events.clone()/> }.into_any()
     };
-    let cleanup: Vec<_> = overview
-        .cleanup
-        .iter()
-        .map(|(id, alarm)| {
-            let href = format!("/databases/{id}/retention");
-            view! { <Alert kind=AlertKind::Warning title=format!("{id}: {alarm}")><p class="ways"><a href=href>"See the retention"</a></p></Alert> }
-        })
-        .collect();
+    let cleanup = cleanup(&overview);
     let all_events = view! { <a class="button small" href="/activity">"All activity"</a> }.into_any();
     view! {
         <PageHeader title="Overview">{create}</PageHeader>
@@ -51,6 +44,21 @@ fn show(overview: Overview) -> AnyView {
         <Panel title="Recent activity" actions=all_events>{events}</Panel>
     }
     .into_any()
+}
+
+/// What keeps cleanups from running, in one box however many databases it concerns.
+fn cleanup(overview: &Overview) -> Option<AnyView> {
+    let title = match overview.cleanup.as_slice() {
+        [] => return None,
+        [(id, _)] => format!("The cleanup of {id} needs you"),
+        several => format!("The cleanups of {} databases need you", several.len()),
+    };
+    let lines: Vec<_> = overview
+        .cleanup
+        .iter()
+        .map(|(id, alarm)| view! { <li><a href=format!("/databases/{id}/retention")>{id.to_string()}</a>": "{alarm.clone()}</li> })
+        .collect();
+    Some(view! { <Alert kind=AlertKind::Warning title=title><ul>{lines}</ul></Alert> }.into_any())
 }
 
 fn counts(overview: &Overview) -> AnyView {
@@ -76,6 +84,7 @@ fn counts(overview: &Overview) -> AnyView {
             {states}
             {count("Backups", human::count(overview.backup_count), "none")}
             {count("Stored", human::bytes(overview.archive_size_bytes), "none")}
+            {count("Free", human::bytes(overview.free_bytes), "none")}
         </dl>
     }
     .into_any()

@@ -84,6 +84,7 @@ fn show(offer: FactorOffer) -> AnyView {
     view! {
         <PageHeader title="Switch the second factor on" breadcrumbs=vec![crumb("Your account", "/account")]/>
         {replaces}
+        <div class="narrow">
         <Panel title="1. Scan it with an authenticator app">
             <div class="qr" inner_html=offer.picture></div>
             <p>"Or type the key: " <code class="key-text">{offer.secret}</code></p>
@@ -106,6 +107,7 @@ fn show(offer: FactorOffer) -> AnyView {
                 </div>
             </form>
         </Panel>
+        </div>
     }
     .into_any()
 }

@@ -18,6 +18,7 @@ pub fn NewPersonPage() -> impl IntoView {
     let value = move || attempt.get();
     view! {
         <PageHeader title="Add a person" breadcrumbs=vec![crumb("Settings", "/settings")]/>
+        <div class="narrow">
         <Panel title="Account">
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/people/add" class="form">
@@ -61,6 +62,7 @@ pub fn NewPersonPage() -> impl IntoView {
                 </div>
             </form>
         </Panel>
+        </div>
     }
     .into_any()
 }

@@ -9,8 +9,8 @@ use super::{
     sessions,
 };
 use crate::ui::{
-    Alert, AlertKind, ConfirmDialog, DefinitionList, Fact, Facts, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, When,
-    crumb, fault_of,
+    Alert, AlertKind, ConfirmDialog, DefinitionList, Fact, Facts, FieldBox, FormError, Loaded, PageHeader, Panel, StandingBadge,
+    SubmitButton, When, crumb, fault_of,
 };
 
 #[component]
@@ -34,12 +34,9 @@ fn show(person: PersonView) -> AnyView {
         fault_of(returned::<api::EndSession>()),
     ];
     let refused = Signal::derive(move || refused.iter().find_map(Get::get));
-    let (badge, state) = match (person.disabled, person.has_password) {
-        (true, _) => ("quiet", "disabled"),
-        (false, false) => ("quiet", "no password yet"),
-        (false, true) => ("good", "active"),
-    };
-    let badge = view! { <span class=format!("badge {badge}")>{state}</span> };
+    let badge = view! { <StandingBadge disabled=person.disabled has_password=person.has_password/> };
+    // Where it can be changed it stands in the form below.
+    let role = person.is_self.then(|| view! { <Fact term="Role">{person.role.as_str()}</Fact> });
     let end_all = (person.sessions.len() > 1 && !person.is_self).then(|| {
         view! {
             <form method="post" action="/fn/people/end-session">
@@ -61,7 +58,7 @@ fn show(person: PersonView) -> AnyView {
         <FormError error=refused/>
         <Panel title="Account">
             <DefinitionList>
-                <Fact term="Role">{person.role.as_str()}</Fact>
+                {role}
                 <Fact term="Second factor">{factor}</Fact>
                 <Fact term="Added"><When moment=person.added/></Fact>
             </DefinitionList>
@@ -156,7 +153,10 @@ fn danger(person: &PersonView) -> Option<AnyView> {
         let (name, title) = (person.name.clone(), format!("Remove {}?", person.name));
         view! {
             <section class="panel danger-zone" aria-label="Remove">
-                <p>"Removed, the account is gone. What it did stays in the activity log."</p>
+                <div>
+                    <p class="strong">{format!("Remove {name}")}</p>
+                    <p class="muted">"The account is gone then; what it did stays in the activity log."</p>
+                </div>
                 <ConfirmDialog name="remove" label=format!("Remove {name}…") title=title class="button danger-outline" icon="trash">
                     <p>"They are signed out at once. To keep them out for a while only, disable the account instead."</p>
                     <form method="post" action="/fn/people/remove">

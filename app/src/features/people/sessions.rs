@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::ui::{Ago, Moment, SubmitButton, When};
+use crate::ui::{Ago, Head, Moment, SubmitButton, Table, When};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
@@ -25,20 +25,11 @@ pub(super) fn table(rows: Vec<SessionRow>, action: &'static str, of: Option<&str
     }
     let rows: Vec<_> = rows.into_iter().map(|row| table_row(row, action, of.map(str::to_owned))).collect();
     view! {
-        <table class="table">
-            <caption class="visually-hidden">"Sessions"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Browser"</th>
-                    <th scope="col">"From"</th>
-                    <th scope="col">"Signed in"</th>
-                    <th scope="col">"Last used"</th>
-                    <th scope="col">"Ends"</th>
-                    <th scope="col"><span class="visually-hidden">"Actions"</span></th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <Table
+            caption="Sessions"
+            head=vec![Head::Text("Browser"), Head::Text("From"), Head::Text("Signed in"), Head::Text("Last used"), Head::Text("Ends"), Head::Unseen("Actions")]
+            rows=rows.into_any()
+        />
     }
     .into_any()
 }
@@ -58,7 +49,7 @@ fn table_row(row: SessionRow, action: &'static str, of: Option<String>) -> AnyVi
     };
     view! {
         <tr>
-            <td data-label="Browser">{row.browser}</td>
+            <td data-label="Browser" class="t-name">{row.browser}</td>
             <td data-label="From">{row.address}</td>
             <td data-label="Signed in"><When moment=row.begun/></td>
             <td data-label="Last used"><Ago moment=row.seen/></td>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::api::{ImpactLine, PlanView, SinceLine};
-use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Panel, Size, When};
+use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Head, Panel, Size, Table, When};
 
 /// The way of a restore; the last two steps are the job's page.
 pub(super) fn stepper(now: usize) -> AnyView {
@@ -152,27 +152,19 @@ fn tables(plan: &PlanView) -> AnyView {
         view! {
             <details class="panel-pad">
                 <summary>{title}</summary>
-                <table class="table impact"><thead>{head()}</thead><tbody>{rows}</tbody></table>
+                <Table caption="Tables that keep their number of rows" head=head() rows=rows.into_any()/>
             </details>
         }
     });
     view! {
-        <table class="table impact"><thead>{head()}</thead><tbody>{none}{changed}</tbody></table>
+        <Table caption="Tables that change" head=head() rows=(none, changed).into_any()/>
         {unchanged}
     }
     .into_any()
 }
 
-fn head() -> AnyView {
-    view! {
-        <tr>
-            <th scope="col">"Table"</th>
-            <th scope="col" class="number">"Rows now"</th>
-            <th scope="col" class="number">"After"</th>
-            <th scope="col" class="number">"Lost"</th>
-        </tr>
-    }
-    .into_any()
+fn head() -> Vec<Head> {
+    vec![Head::Text("Table"), Head::Number("Rows now"), Head::Number("After"), Head::Number("Lost")]
 }
 
 fn table_row(line: ImpactLine) -> impl IntoView {
@@ -182,7 +174,7 @@ fn table_row(line: ImpactLine) -> impl IntoView {
     let changes: Vec<_> = line.changes.into_iter().map(|change| view! { <li>{change}</li> }).collect();
     view! {
         <tr>
-            <td data-label="Table">
+            <td data-label="Table" class="t-name">
                 <code>{line.table}</code>
                 {(!changes.is_empty()).then(|| view! { <ul class="changes">{changes}</ul> })}
             </td>

@@ -41,7 +41,7 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
         }
         .into_any()
     };
-    let crumbs = vec![crumb("Jobs", "/jobs"), crumb("The restore", format!("/jobs/{job}"))];
+    let crumbs = vec![crumb("Backups", "/backups"), crumb("Jobs", "/jobs"), crumb("The restore", format!("/jobs/{job}"))];
     view! {
         <PageHeader title=format!("Undo the restore of {}", view.database) breadcrumbs=crumbs lead=lead/>
         {impact(&view.plan)}

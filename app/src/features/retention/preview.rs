@@ -10,7 +10,7 @@ use super::{
     api::{Dot, RetentionView},
     timeline,
 };
-use crate::ui::{Panel, Size, When};
+use crate::ui::{Head, Panel, Size, Table, When};
 
 /// More rows than that are told of in one line.
 const ROWS_MAX: usize = 400;
@@ -66,19 +66,11 @@ pub(super) fn preview(view: &RetentionView, policy: &RetentionPolicy, tried: boo
                 <p>{then}</p>
             </div>
             <figure class="timeline-box" inner_html=drawing></figure>
-            <table class="table retention">
-                <caption class="visually-hidden">"Every backup: whether it stays, and why"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Fate"</th>
-                        <th scope="col">"Backup of"</th>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Why"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="Every backup: whether it stays, and why"
+                head=vec![Head::Text("Fate"), Head::Text("Backup of"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Why")]
+                rows=rows.into_any()
+            />
             {more}
         </Panel>
     }
@@ -91,8 +83,8 @@ fn row(dot: &Dot, fate: Fate) -> AnyView {
     let (href, when) = (format!("/backups/{}", dot.id), dot.when.clone());
     view! {
         <tr>
-            <td data-label="Fate"><span class=class><span class="mark" aria-hidden="true">{mark}</span>{word}</span></td>
-            <td data-label="Backup of"><a class="row-link" href=href><When moment=when/></a></td>
+            <td data-label="Fate" class="t-state"><span class=class><span class="mark" aria-hidden="true">{mark}</span>{word}</span></td>
+            <td data-label="Backup of" class="t-name"><a class="row-link" href=href><When moment=when/></a></td>
             <td data-label="Kind" class="nowrap"><span class="kind">{dot.kind.as_str()}</span></td>
             <td data-label="Size" class="number"><Size bytes=size/></td>
             <td data-label="Why" class="wide">{fate.to_string()}</td>

@@ -5,9 +5,6 @@ use keepstone_model::{backup::BackupState, id::Kind, retention::Fate};
 
 use super::api::Dot;
 
-const WIDTH: i64 = 720;
-const LEFT: i64 = 84;
-const RIGHT: i64 = 16;
 const LANE: i64 = 26;
 const TOP: i64 = 8;
 /// Labels of the axis: how far back, in seconds.
@@ -30,23 +27,22 @@ pub(super) fn draw(dots: &[Dot], fates: &[Option<Fate>], now: i64) -> String {
         if age <= oldest {
             let (x, bottom, base) = (place(age, oldest), height - 20, height - 6);
             body.push(format!(
-                r#"<line class="tick" x1="{x}" y1="{TOP}" x2="{x}" y2="{bottom}"/><text class="tick-label" x="{x}" y="{base}" text-anchor="middle">{label}</text>"#
+                r#"<line class="tick" x1="{x}" y1="{TOP}" x2="{x}" y2="{bottom}"/><text x="{x}" y="{base}" text-anchor="middle">{label}</text>"#
             ));
         }
     }
     for (lane, kind) in (0..).zip(&kinds) {
         let y = TOP + LANE * lane + LANE / 2;
-        let (text_y, from) = (y + 4, LEFT - 12);
+        let text_y = y + 4;
         body.push(format!(
-            r#"<text class="lane-label" x="{from}" y="{text_y}" text-anchor="end">{kind}</text><line class="lane" x1="{LEFT}" y1="{y}" x2="{}" y2="{y}"/>"#,
-            WIDTH - RIGHT
+            r#"<text x="-12" y="{text_y}" text-anchor="end">{kind}</text><line class="lane" x1="0" y1="{y}" x2="100%" y2="{y}"/>"#
         ));
         for (dot, fate) in dots.iter().zip(fates).filter(|(dot, _)| dot.kind == *kind && is_shown(dot)) {
             let x = place(now - dot.at, oldest);
             let removed = fate.is_some_and(Fate::is_removed);
             (kept, gone) = if removed { (kept, gone + 1) } else { (kept + 1, gone) };
             body.push(if removed {
-                format!(r#"<path class="gone" d="M{} {}l8 8m0 -8l-8 8"/>"#, x - 4, y - 4)
+                format!(r##"<use class="gone" href="#gone" x="{x}" y="{y}"/>"##)
             } else {
                 format!(r#"<circle class="kept" cx="{x}" cy="{y}" r="5"/>"#)
             });
@@ -54,7 +50,7 @@ pub(super) fn draw(dots: &[Dot], fates: &[Option<Fate>], now: i64) -> String {
     }
     let body = body.concat();
     format!(
-        r#"<svg class="timeline" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Timeline of the backups: {kept} stay, {gone} go; the table below says which">{body}</svg>"#
+        r#"<svg class="timeline" height="{height}" role="img" aria-label="Timeline of the backups: {kept} stay, {gone} go; the table below says which"><defs><path id="gone" d="M-4 -4l8 8m0 -8l-8 8"/></defs>{body}</svg>"#
     )
 }
 
@@ -62,11 +58,11 @@ fn is_shown(dot: &Dot) -> bool {
     dot.state == BackupState::Complete
 }
 
-/// By the root of the age: days are told apart near now, years fit at the other end.
-fn place(age: i64, oldest: i64) -> i64 {
-    let room = WIDTH - LEFT - RIGHT;
-    let share = (age.clamp(0, oldest) * 1_000_000 / oldest).unsigned_abs().isqrt();
-    WIDTH - RIGHT - room * share.cast_signed() / 1000
+/// As a share of the width, so that words keep their size on every screen. By the root of the age: days are told apart near now, years fit at
+/// the other end.
+fn place(age: i64, oldest: i64) -> String {
+    let mille = 1000 - (age.clamp(0, oldest) * 1_000_000 / oldest).unsigned_abs().isqrt();
+    format!("{}.{}%", mille / 10, mille % 10)
 }
 
 #[cfg(test)]
@@ -75,8 +71,8 @@ mod tests {
 
     #[test]
     fn now_is_at_the_right_and_the_oldest_at_the_left() {
-        assert_eq!((place(0, 1000), place(1000, 1000), place(-5, 1000)), (WIDTH - RIGHT, LEFT, WIDTH - RIGHT));
-        assert!(place(86_400, 365 * 86_400) < place(3600, 365 * 86_400));
+        assert_eq!([place(0, 1000), place(1000, 1000), place(-5, 1000)], ["100.0%", "0.0%", "100.0%"]);
+        assert_eq!([place(86_400, 365 * 86_400), place(3600, 365 * 86_400)], ["94.8%", "99.0%"]);
         assert!(draw(&[], &[], 0).contains("0 stay, 0 go"));
     }
 }

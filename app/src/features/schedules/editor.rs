@@ -1,7 +1,7 @@
 //! The schedules of one database: what there is, a form that is checked before it is saved, and presets. Checking is a link
 //! to this page with the form in its address, saving a plain form: both work without a script.
 
-use keepstone_model::schedule::{Preset as Ready, TIMED_KINDS};
+use keepstone_model::schedule::TIMED_KINDS;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     live::use_changes,
     ui::{
-        Alert, AlertKind, EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb,
+        Alert, AlertKind, EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, PresetChoice, SubmitButton, crumb,
         schedule_table::{Actions, ScheduleRow, ScheduleTable},
     },
 };
@@ -63,7 +63,7 @@ fn show(editor: EditorView, change: ServerAction<Change>, rhythm: ServerAction<S
     view! {
         <PageHeader
             title=format!("Schedules of {database}")
-            breadcrumbs=vec![crumb("Databases", "/databases"), crumb(database.clone(), format!("/databases/{database}"))]
+            breadcrumbs=vec![crumb("Schedules", "/schedules"), crumb(database.clone(), format!("/databases/{database}"))]
             lead=lead
         />
         <FormError error=refused/>
@@ -153,7 +153,7 @@ fn form(editor: &EditorView) -> AnyView {
         .collect();
     view! {
         <Panel title=title>
-            <form class="form" method="get" action=page>
+            <form class="form pairs schedule-form" method="get" action=page>
                 {other_faults}
                 <input type="hidden" name="number" value=number/>
                 <FieldBox label="Run" name="on">
@@ -232,7 +232,6 @@ fn result(editor: &EditorView, preview: Preview, change: ServerAction<Change>) -
 }
 
 fn presets(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
-    let options: Vec<_> = Ready::ALL.into_iter().map(|preset| view! { <option value=preset.as_str()>{preset.words()}</option> }).collect();
     let database = editor.database.clone();
     let help = match &editor.retention_managed_by {
         None => {
@@ -248,9 +247,7 @@ fn presets(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
             <ActionForm action=change attr:class="form">
                 <input type="hidden" name="act" value="preset"/>
                 <input type="hidden" name="database" value=database/>
-                <FieldBox label="Preset" name="preset" help=help>
-                    <select id="f-preset" name="preset" aria-describedby="p-preset">{options}</select>
-                </FieldBox>
+                <PresetChoice legend="Preset" help=help/>
                 <div class="form-actions"><SubmitButton label="Use this preset" tone="plain" pending=change.pending()/></div>
             </ActionForm>
         </Panel>

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{Alert, AlertKind, EmptyState, Facts, Loaded, PageHeader, Pagination, Panel, schedule_table::ScheduleTable},
+    ui::{Alert, AlertKind, EmptyState, Facts, Loaded, PageHeader, Pagination, schedule_table::ScheduleTable},
 };
 
 #[component]
@@ -49,7 +49,7 @@ fn show(view: SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
     view! {
         <PageHeader title="Schedules" lead=view! { <p>"When backups are taken. Each schedule keeps to the clock of its own time zone."</p> }.into_any()/>
         {off}
-        <Panel title="All schedules" flush=true>{body}</Panel>
+        <div class="table-box">{body}</div>
         {limits}
     }
     .into_any()

@@ -26,12 +26,10 @@ pub(super) fn disk(view: &StorageView) -> String {
     )
 }
 
-const WIDTH: i64 = 720;
-const HEIGHT: i64 = 200;
-const LEFT: i64 = 72;
-const RIGHT: i64 = 16;
+/// Of the box in which the line is drawn. It is stretched to the page's width; the words beside it keep their size.
+const WIDTH: i64 = 1000;
+const HEIGHT: i64 = 160;
 const TOP: i64 = 12;
-const BOTTOM: i64 = 28;
 /// How far ahead the forecast is drawn, as a share of the history: a third.
 const AHEAD: i64 = 3;
 
@@ -43,42 +41,36 @@ pub(super) fn growth(view: &StorageView) -> String {
     let growth = view.growth_per_day.unwrap_or(0);
     let then = u64::try_from(i128::from(last) + i128::from(growth) * i128::from(ahead)).unwrap_or(0);
     let most = round_up(view.history.iter().map(|day| day.size_bytes).max().unwrap_or(0).max(then));
-    let x = |day: i64| LEFT + (WIDTH - LEFT - RIGHT) * day / (days + ahead).max(1);
-    let y = |bytes: u64| {
-        let share = u128::from(bytes) * u128::from((HEIGHT - TOP - BOTTOM).unsigned_abs()) / u128::from(most.max(1));
-        HEIGHT - BOTTOM - i64::try_from(share).unwrap_or(0)
-    };
-    let base = HEIGHT - BOTTOM;
+    let x = |day: i64| WIDTH * day / (days + ahead).max(1);
+    let y =
+        |bytes: u64| HEIGHT - i64::try_from(u128::from(bytes) * u128::from(HEIGHT.unsigned_abs()) / u128::from(most.max(1))).unwrap_or(0);
     let mut body: Vec<String> = Vec::new();
-    for quarter in 0..=2_u64 {
-        let bytes = most / 2 * quarter;
-        let (at, text_y, from) = (y(bytes), y(bytes) + 4, LEFT - 10);
+    for half in 0..=2_u64 {
+        let bytes = most / 2 * half;
+        let (at, text_y) = (TOP + y(bytes), TOP + y(bytes) + 4);
+        let words = human::bytes(bytes).replace(".0 ", " ");
         body.push(format!(
-            r#"<line class="tick" x1="{LEFT}" y1="{at}" x2="{}" y2="{at}"/><text x="{from}" y="{text_y}" text-anchor="end">{}</text>"#,
-            WIDTH - RIGHT,
-            human::bytes(bytes)
+            r#"<line class="tick" x1="0" y1="{at}" x2="100%" y2="{at}"/><text x="-10" y="{text_y}" text-anchor="end">{words}</text>"#
         ));
     }
     let points: Vec<String> = view.history.iter().zip(0..).map(|(day, number)| format!("{} {}", x(number), y(day.size_bytes))).collect();
+    let (points, today) = (points.join("L"), x(days));
     body.push(format!(
-        r#"<path class="area" d="M{} {base}L{}L{} {base}Z"/><path class="line" d="M{}"/>"#,
-        x(0),
-        points.join("L"),
-        x(days),
-        points.join("L")
+        r#"<svg y="{TOP}" width="100%" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" overflow="visible"><path class="area" d="M0 {HEIGHT}L{points}L{today} {HEIGHT}Z"/><path class="line" d="M{points}"/>"#
     ));
-    if view.growth_per_day.is_some() {
-        body.push(format!(r#"<path class="ahead" d="M{} {}L{} {}"/>"#, x(days), y(last), x(days + ahead), y(then)));
+    let forecast = view.growth_per_day.is_some();
+    if forecast {
+        body.push(format!(r#"<path class="ahead" d="M{today} {}L{WIDTH} {}"/>"#, y(last), y(then)));
     }
-    let labels = [(0, view.history.first().map_or("", |day| &day.label), "start"), (days, "today", "middle")];
-    for (day, label, anchor) in labels {
-        body.push(format!(r#"<text x="{}" y="{}" text-anchor="{anchor}">{label}</text>"#, x(day), HEIGHT - 8));
+    body.push("</svg>".to_owned());
+    let end = if forecast { format!("+{ahead} d") } else { String::new() };
+    let labels = [(0, view.history.first().map_or("", |day| &day.label), "start"), (today, "today", "middle"), (WIDTH, &end, "end")];
+    for (at, label, anchor) in labels {
+        body.push(format!(r#"<text x="{}.{}%" y="{}" text-anchor="{anchor}">{label}</text>"#, at / 10, at % 10, TOP + HEIGHT + 20));
     }
     let body = body.concat();
     let said = format!("The backups took {} at the start and take {} today", size(view.history.first()), size(view.history.last()));
-    format!(
-        r#"<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}; the table below has the numbers">{body}</svg>"#
-    )
+    format!(r#"<svg class="chart" role="img" aria-label="{said}; the table below has the numbers">{body}</svg>"#)
 }
 
 fn size(day: Option<&super::api::Day>) -> String {
@@ -130,7 +122,7 @@ mod tests {
         for history in [days(&[0]), days(&[5, 5]), days(&[u64::MAX / 8, 0, u64::MAX / 8])] {
             view.history = history;
             let drawn = growth(&view) + &disk(&view);
-            assert!(!drawn.contains("=\"-") && !drawn.contains("NaN"), "{drawn}");
+            assert!(!drawn.replace("x=\"-10\"", "").contains("=\"-") && !drawn.contains("L-") && !drawn.contains("NaN"), "{drawn}");
         }
     }
 }

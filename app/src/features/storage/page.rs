@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::use_changes,
-    ui::{Alert, AlertKind, DefinitionList, EmptyState, Fact, Facts, Loaded, PageHeader, Panel, Size, When},
+    ui::{Alert, AlertKind, DefinitionList, EmptyState, Fact, Facts, Head, Loaded, PageHeader, Panel, Size, Table, When},
 };
 
 /// With less than this many days left a person should do something.
@@ -64,15 +64,20 @@ fn disk(view: &StorageView) -> AnyView {
     let ours = format!("{}, {}", human::bytes(view.backups.size_bytes), backups(view.backups.count));
     let free = format!("{} of {}", human::bytes(view.free_bytes), human::bytes(view.disk_bytes));
     let own = format!("{} catalog, {} set aside for a full disk", human::bytes(view.catalog_bytes), human::bytes(view.reserve_bytes));
-    let staging = view.staging_bytes;
+    let staging = Some(view.staging_bytes).filter(|bytes| *bytes > 0);
+    let staging = staging.map(|bytes| view! { <Fact term="Being made"><Size bytes=bytes/></Fact> });
+    let other = human::bytes(
+        (view.disk_bytes - view.free_bytes.min(view.disk_bytes)).saturating_sub(view.backups.size_bytes + view.trash.size_bytes),
+    );
     view! {
         <Panel title="Disk of the backups">
             <div inner_html=bar></div>
             <DefinitionList>
                 <Fact term="Backups"><span class="key ours" aria-hidden="true"></span>{ours}</Fact>
                 <Fact term="Trash"><span class="key trash" aria-hidden="true"></span><a href="/trash">{trash}</a></Fact>
+                <Fact term="Other files"><span class="key other" aria-hidden="true"></span>{other}</Fact>
                 <Fact term="Free"><span class="key free" aria-hidden="true"></span>{free}</Fact>
-                <Fact term="Being made"><Size bytes=staging/></Fact>
+                {staging}
                 <Fact term="Keepstone itself">{own}</Fact>
                 {folder}
             </DefinitionList>
@@ -105,7 +110,7 @@ fn growth(view: &StorageView) -> AnyView {
             let label = if index == last { "today".to_owned() } else { day.label.clone() };
             view! {
                 <tr>
-                    <td data-label="Day">{label}</td>
+                    <td data-label="Day" class="t-name">{label}</td>
                     <td data-label="Size" class="number"><Size bytes=day.size_bytes/></td>
                 </tr>
             }
@@ -117,16 +122,11 @@ fn growth(view: &StorageView) -> AnyView {
             <div inner_html=chart></div>
             <details>
                 <summary>"As a table"</summary>
-                <table class="table">
-                    <caption class="visually-hidden">"Size of the backups, by week"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Day"</th>
-                            <th scope="col" class="number">"Size"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
+                <Table
+                    caption="Size of the backups, by week"
+                    head=vec![Head::Text("Day"), Head::Number("Size")]
+                    rows=rows.into_any()
+                />
             </details>
         </Panel>
     }
@@ -148,7 +148,7 @@ fn databases(view: &StorageView) -> AnyView {
             let cells = cells(*share, all);
             view! {
                 <tr>
-                    <td data-label="Database"><a class="strong" href=href>{database.to_string()}</a></td>
+                    <td data-label="Database" class="t-name"><a class="strong" href=href>{database.to_string()}</a></td>
                     {cells}
                     <td data-label="A day" class="number">{growth}</td>
                 </tr>
@@ -157,19 +157,11 @@ fn databases(view: &StorageView) -> AnyView {
         .collect();
     view! {
         <Panel title="By database" flush=true>
-            <table class="table">
-                <caption class="visually-hidden">"What each database takes"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Database"</th>
-                        <th scope="col" class="number">"Backups"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Share"</th>
-                        <th scope="col" class="number">"A day"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="What each database takes"
+                head=vec![Head::Text("Database"), Head::Number("Backups"), Head::Number("Size"), Head::Text("Share"), Head::Number("A day")]
+                rows=rows.into_any()
+            />
         </Panel>
     }
     .into_any()
@@ -185,7 +177,7 @@ fn kinds(view: &StorageView) -> AnyView {
             let cells = cells(*share, all);
             view! {
                 <tr>
-                    <td data-label="Kind"><a class="strong" href=href>{kind.to_string()}</a></td>
+                    <td data-label="Kind" class="t-name"><a class="strong" href=href>{kind.to_string()}</a></td>
                     {cells}
                 </tr>
             }
@@ -193,18 +185,11 @@ fn kinds(view: &StorageView) -> AnyView {
         .collect();
     view! {
         <Panel title="By kind" flush=true>
-            <table class="table">
-                <caption class="visually-hidden">"What each kind of backup takes"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"Backups"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Share"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="What each kind of backup takes"
+                head=vec![Head::Text("Kind"), Head::Number("Backups"), Head::Number("Size"), Head::Text("Share")]
+                rows=rows.into_any()
+            />
         </Panel>
     }
     .into_any()
@@ -216,7 +201,7 @@ fn cells(share: Share, all: u64) -> AnyView {
     view! {
         <td data-label="Backups" class="number">{human::count(share.count)}</td>
         <td data-label="Size" class="number"><Size bytes=share.size_bytes/></td>
-        <td data-label="Share">
+        <td data-label="Share" class="wide">
             <svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="track" width="100" height="6"></rect>
                 <rect class="ours" width=percent.to_string() height="6"></rect>

@@ -8,8 +8,8 @@ use super::api::{self, Empty, PAGE, PutBack, TrashList, TrashRow};
 use crate::{
     live::use_changes,
     ui::{
-        ConfirmDialog, EmptyState, Facts, Field, FormError, Loaded, PageHeader, Pagination, Size, SubmitButton, When, crumb, fault_of,
-        field_fault,
+        ConfirmDialog, EmptyState, Facts, Field, FormError, Head, Loaded, PageHeader, Pagination, Size, SubmitButton, Table, When, crumb,
+        fault_of, field_fault,
     },
 };
 
@@ -79,21 +79,11 @@ fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     view! {
         <p class="muted">{text}". Each can be put back until its time is over; then its archive is gone."</p>
         <div class="table-box">
-            <table class="table trash">
-                <caption class="visually-hidden">"Deleted backups"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Backup of"</th>
-                        <th scope="col">"Database"</th>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"Size"</th>
-                        <th scope="col">"Deleted"</th>
-                        <th scope="col">"Kept until"</th>
-                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            <Table
+                caption="Deleted backups"
+                head=vec![Head::Text("Backup of"), Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Deleted"), Head::Text("Kept until"), Head::Unseen("Actions")]
+                rows=rows.into_any()
+            />
         </div>
         {ways}
     }
@@ -114,7 +104,7 @@ fn table_row(row: TrashRow, may_change: bool, put_back: ServerAction<PutBack>) -
     let when = |moment: Option<crate::ui::Moment>| moment.map(|moment| view! { <When moment=moment/> });
     view! {
         <tr id=row.id>
-            <td data-label="Backup of">
+            <td data-label="Backup of" class="t-name">
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {(!row.description.is_empty()).then(|| view! { <span class="row-note">{row.description}</span> })}
             </td>
