@@ -64,7 +64,7 @@ test("a PostgreSQL database from its URL to an undone restore", async ({ admin: 
   await test.step("its rows are exported, without what looks sensitive", async () => {
     await open(page, `/backups/${backup}/export`);
     await expect(page.getByRole("row").filter({ hasText: "customers" })).toContainText("password_hash");
-    await page.getByLabel("Format").selectOption("sql");
+    await page.getByRole("combobox", { name: "Format" }).selectOption("sql");
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export and download" }).click()]);
     const file = keepstone.path("rows.sql");
     await download.saveAs(file);

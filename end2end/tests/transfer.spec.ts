@@ -60,7 +60,7 @@ for (const javaScriptEnabled of [true, false]) {
       // Export of the backup and of the live database
       for (const home of [`/backups/${backup}`, "/databases/shop"]) {
         await page.goto(`${home}/export`);
-        await page.getByLabel("Format").selectOption("sql");
+        await page.getByRole("combobox", { name: "Format" }).selectOption("sql");
         const saved = page.waitForEvent("download");
         await page.getByRole("button", { name: "Export and download" }).click();
         const file = await (await saved).path();

@@ -14,7 +14,7 @@ use crate::{live::use_changes, ui::page::FocusWanted};
 
 /// How often a page that could not be renewed, because someone is using it, is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-const FOCUSABLE: &str = "a[href],button,summary,input,select,textarea";
+const FOCUSABLE: &str = "h1,a[href],button,summary,input,select,textarea";
 
 pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
     let page = Page {
