@@ -154,6 +154,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
                     migration_version: metadata.migration_version.clone(),
                     suspect: None,
                     left_out: metadata.left_out.clone(),
+                    globals: metadata.globals.clone(),
                 },
             };
             let hash = hex(&equal.hasher.finalize());

@@ -220,10 +220,15 @@ pub fn refuse(database: &Database, options: &CreateOptions) -> Result<()> {
             return Err(Error::Invalid { field: "tables", message: "no table is named".to_owned() });
         }
     }
+    let has_server = driver::of(database.engine).has_server();
+    if options.image.globals && !has_server {
+        let message = format!("{} is a {} database, which has no server with roles and tablespaces", database.id, database.engine);
+        return Err(Error::Invalid { field: "globals", message });
+    }
     if rows.coverage() == Coverage::Whole {
         return Ok(());
     }
-    if !driver::of(database.engine).can_leave_out() {
+    if !has_server {
         let message = format!("{} is a {} database, which is always backed up whole", database.id, database.engine);
         return Err(Error::Invalid { field: "tables", message });
     }

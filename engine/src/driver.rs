@@ -48,6 +48,9 @@ pub struct ImageOptions {
     /// PostgreSQL: whose rows go along.
     #[serde(default)]
     pub rows: Rows,
+    /// PostgreSQL: keep the server's roles and tablespaces beside the dump.
+    #[serde(default)]
+    pub globals: bool,
 }
 
 /// An engine.
@@ -94,8 +97,8 @@ pub(crate) trait Driver: Debug + Sync {
 
     fn form(&self, options: &ImageOptions) -> Form;
 
-    /// Whether it can leave rows out of a backup.
-    fn can_leave_out(&self) -> bool {
+    /// Whether a server has its databases: rows can be left out of a backup, and what belongs to the server can be kept beside it.
+    fn has_server(&self) -> bool {
         false
     }
 

@@ -52,6 +52,8 @@ pub struct ImageFacts {
     pub suspect: Option<String>,
     /// What was left out on purpose, if anything was.
     pub left_out: Option<LeftOut>,
+    /// Roles and tablespaces of its server, if they were asked for.
+    pub globals: Option<String>,
 }
 
 impl ImageFacts {

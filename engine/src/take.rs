@@ -284,6 +284,7 @@ fn metadata(
         suspect_cause: suspect.map(|(_, cause)| *cause),
         coverage: options.coverage,
         left_out: facts.left_out.clone(),
+        globals: facts.globals.clone(),
     }
 }
 

@@ -249,6 +249,9 @@ pub struct Metadata {
     /// What of it was left out on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
+    /// Of PostgreSQL, if it was asked for: the server's roles and tablespaces as SQL, without passwords. No part of the payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globals: Option<String>,
 }
 
 /// AES-256-GCM in chunks of 64 KiB, by the STREAM construction with a 32-bit big-endian counter and a flag on the last chunk.

@@ -74,10 +74,12 @@ struct Content {
     suspect_cause: Option<SuspectCause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_out: Option<LeftOut>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    globals: Option<String>,
 }
 
 /// Fields of [`Content`]; none may stand among the readable ones, where it would say something that nothing vouches for.
-const CONTENT_FIELDS: [&str; 15] = [
+const CONTENT_FIELDS: [&str; 16] = [
     "description",
     "tags",
     "app_label",
@@ -93,6 +95,7 @@ const CONTENT_FIELDS: [&str; 15] = [
     "suspect",
     "suspect_cause",
     "left_out",
+    "globals",
 ];
 
 /// The fields that are not associated data.
@@ -267,6 +270,7 @@ fn split(metadata: &Metadata) -> (Readable, Content) {
         suspect: m.suspect,
         suspect_cause: m.suspect_cause,
         left_out: m.left_out,
+        globals: m.globals,
     };
     (readable, content)
 }
@@ -311,6 +315,7 @@ fn join(r: Readable, c: Content, slots: Vec<Slot>) -> Metadata {
         suspect_cause: c.suspect_cause,
         coverage: r.coverage,
         left_out: c.left_out,
+        globals: c.globals,
     }
 }
 
@@ -346,6 +351,7 @@ mod tests {
             suspect: Some(String::new()),
             suspect_cause: Some(SuspectCause::Loss),
             left_out: Some(LeftOut::default()),
+            globals: Some(String::new()),
             ..Content::default()
         };
         let names: Vec<String> = to_value(&content).unwrap().as_object().unwrap().keys().cloned().collect();

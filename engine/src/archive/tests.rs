@@ -77,6 +77,7 @@ fn metadata_of(facts: &PayloadFacts, compression: Compression) -> Metadata {
         suspect_cause: None,
         coverage: Coverage::Whole,
         left_out: None,
+        globals: None,
     }
 }
 

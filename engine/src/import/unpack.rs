@@ -49,8 +49,9 @@ pub(super) struct Unpacked {
     pub(super) form: Form,
     /// What a dump of a server holds.
     pub(super) dumped: Option<ImageFacts>,
-    /// What an archive says was left out of it.
+    /// What an archive says of what its dump does not tell: what was left out, and what is beside it.
     left_out: Option<LeftOut>,
+    globals: Option<String>,
 }
 
 /// Unpacks `path` into the new file `image`. When this returns the image is a SQLite database that opened and passed its checks (one that is
@@ -78,7 +79,7 @@ pub(super) fn unpack(
         unpacking.look_inside(sidecar, damaged_is_fine)?;
     } else {
         let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
-        unpacked.dumped = Some(ImageFacts { left_out: unpacked.left_out.clone(), ..found });
+        unpacked.dumped = Some(ImageFacts { left_out: unpacked.left_out.clone(), globals: unpacked.globals.clone(), ..found });
     }
     Ok(unpacked)
 }
@@ -127,6 +128,7 @@ impl Unpacking<'_> {
             form: archive.form(),
             dumped: None,
             left_out: archive.metadata().left_out.clone(),
+            globals: archive.metadata().globals.clone(),
         })
     }
 
@@ -149,6 +151,7 @@ impl Unpacking<'_> {
             form,
             dumped: None,
             left_out: None,
+            globals: None,
         })
     }
 
@@ -180,7 +183,17 @@ impl Unpacking<'_> {
             return Err(self.refused("in_use", "it changed while it was read"));
         }
         let stored_hash = Some(hex(&stored.hasher.finalize()));
-        Ok(Unpacked { image_hash, stored_hash, notes, unauthenticated, hash_compared: false, form, dumped: None, left_out: None })
+        Ok(Unpacked {
+            image_hash,
+            stored_hash,
+            notes,
+            unauthenticated,
+            hash_compared: false,
+            form,
+            dumped: None,
+            left_out: None,
+            globals: None,
+        })
     }
 
     /// The key of the first password that opens the file, by what it begins with then.

@@ -173,7 +173,7 @@ fn detail(said: &VecDeque<String>) -> Option<String> {
         None => said.back().map(String::as_str).into_iter().collect(),
     };
     let bare = |line: &str| {
-        let line = ["pg_dump: ", "pg_restore: "].iter().find_map(|name| line.strip_prefix(name)).unwrap_or(line);
+        let line = ["pg_dump: ", "pg_dumpall: ", "pg_restore: "].iter().find_map(|name| line.strip_prefix(name)).unwrap_or(line);
         line.strip_prefix("error: ").unwrap_or(line).trim().to_owned()
     };
     let text = lines.into_iter().map(bare).collect::<Vec<_>>().join("; ");

@@ -98,12 +98,12 @@ impl Driver for Postgres {
         if options.plain_sql { Form::Sql } else { Form::Dump }
     }
 
-    fn can_leave_out(&self) -> bool {
+    fn has_server(&self) -> bool {
         true
     }
 
     fn snapshot(&self, source: &Source<'_>, options: &ImageOptions, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        snapshot::snapshot(source, self.form(options), &options.rows, sink, monitor)
+        snapshot::snapshot(source, self.form(options), options, sink, monitor)
     }
 
     /// Two dumps of the same content are not the same bytes, so this is always in doubt.

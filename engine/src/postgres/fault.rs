@@ -35,6 +35,8 @@ pub enum Fault {
     ClientUnsafe { tool: &'static str, found: String, needed: String },
     #[error("pg_dump did not finish: {detail}")]
     DumpFailed { detail: String },
+    #[error("roles and tablespaces could not be read: {detail}")]
+    GlobalsFailed { detail: String },
     #[error("the dump is not whole: {detail}")]
     DumpIncomplete { detail: String },
     #[error("{what} was not restored: {detail}")]
@@ -67,6 +69,7 @@ impl Fault {
             Self::ClientTooOld { .. } => "client_too_old",
             Self::ClientUnsafe { .. } => "client_unsafe",
             Self::DumpFailed { .. } => "dump_failed",
+            Self::GlobalsFailed { .. } => "globals_failed",
             Self::DumpIncomplete { .. } => "dump_incomplete",
             Self::RestoreFailed { .. } => "restore_failed",
             Self::DatabaseExists { .. } => "target_exists",
@@ -96,6 +99,7 @@ impl Fault {
             | Self::ClientTooOld { .. }
             | Self::ClientUnsafe { .. }
             | Self::DumpFailed { .. }
+            | Self::GlobalsFailed { .. }
             | Self::RestoreFailed { .. }
             | Self::Sql { .. } => Kind::Failed,
         }
@@ -127,6 +131,7 @@ impl Fault {
             }
             Self::ClientUnsafe { .. } => "Update PostgreSQL's client tools: a hostile server or dump could run commands through these.".to_owned(),
             Self::DumpFailed { .. } => "Nothing was published, and the older backups are as they were. Mend what it names, then try again.".to_owned(),
+            Self::GlobalsFailed { .. } => "Nothing was published. Mend what it names, or make the backup without --globals.".to_owned(),
             Self::DumpIncomplete { .. } => "Nothing was published: what pg_dump wrote does not hold all that the database holds. Try again, and look at the server's log.".to_owned(),
             Self::RestoreFailed { .. } => "What was begun was removed again; the live database is as it was.".to_owned(),
             Self::DatabaseExists { .. } => "Name one that does not exist; only --replace takes the place of a live database.".to_owned(),

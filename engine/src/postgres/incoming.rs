@@ -53,6 +53,7 @@ pub(crate) fn look(form: Form, dump: &Path) -> io::Result<ImageFacts> {
         migration_version: None,
         suspect: None,
         left_out: None,
+        globals: None,
     })
 }
 

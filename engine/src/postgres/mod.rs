@@ -12,6 +12,7 @@ mod declared;
 pub(crate) mod driver;
 mod export;
 mod fault;
+mod globals;
 pub(crate) mod incoming;
 mod inspect;
 mod leave_out;

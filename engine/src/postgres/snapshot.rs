@@ -15,7 +15,6 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use keepstone_model::{
-    coverage::Rows,
     job::{Progress, Step},
     metadata::{Form, PostgresSource, Source},
 };
@@ -24,13 +23,15 @@ use super::{
     child::{Child, Tool},
     content::{self, Relation},
     fault::Fault,
+    globals,
     inspect::{self, Inspected},
     leave_out,
     open::{self, Connection},
     tools,
 };
 use crate::{
-    Error, Monitor, Result, driver,
+    Error, Monitor, Result,
+    driver::{self, ImageOptions},
     image::{ImageFacts, ImageSink},
     proof::differing_counts,
     sqlite::pace::millis,
@@ -48,7 +49,7 @@ const NAMED_TABLES: u64 = 200;
 pub(super) fn snapshot(
     source: &driver::Source<'_>,
     form: Form,
-    rows: &Rows,
+    options: &ImageOptions,
     sink: &mut dyn ImageSink,
     monitor: &dyn Monitor,
 ) -> Result<ImageFacts> {
@@ -67,14 +68,15 @@ pub(super) fn snapshot(
     let (mut described, encoding) = content::describe(&mut connection)?;
     described.client_version = client.version.to_string();
     let relations = content::relations(&mut connection)?;
-    let plan = leave_out::plan(&mut connection, rows, &relations)?;
+    let plan = leave_out::plan(&mut connection, &options.rows, &relations)?;
     let taken = plan.of(&relations);
-    if !rows.takes_large_objects() {
+    if !options.rows.takes_large_objects() {
         described.large_objects = 0;
     }
     let migration_version = content::migration_version(&mut connection, &relations);
     monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, taken.len()));
 
+    let globals = options.globals.then(|| globals::read(&client, &location, source.staging, &environment, monitor)).transpose()?;
     let tool =
         Tool { client: &client, name: "pg_dump", location: Some(&location), staging: source.staging, home: environment.home.as_deref() };
     let utf8 = (form == Form::Dump && needs_utf8(&encoding, &relations)).then(|| OsString::from("--encoding=UTF8"));
@@ -102,6 +104,7 @@ pub(super) fn snapshot(
         migration_version,
         suspect: None,
         left_out: plan.left_out,
+        globals,
         source: Source {
             location: source.database.location.clone(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),

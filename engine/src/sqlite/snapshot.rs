@@ -173,6 +173,7 @@ impl Taken<'_> {
             size_bytes: geometry.size_bytes(),
             suspect: content.suspect(),
             left_out: None,
+            globals: None,
             schema: content.tables,
             schema_version: geometry.schema_version,
             migration_version: content::migration_version(connection),

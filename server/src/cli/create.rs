@@ -78,6 +78,9 @@ pub(crate) struct Create {
     /// PostgreSQL: all but the rows of these tables; partial, too; may be said several times
     #[arg(long = "exclude-table", value_name = "PATTERN", requires = "db", group = "rows", value_parser = pattern)]
     exclude_tables: Vec<TablePattern>,
+    /// PostgreSQL: keep the server's roles and tablespaces beside the dump, without passwords; `keepstone show ID --globals` prints them
+    #[arg(long)]
+    globals: bool,
     /// Encrypt the archive, whatever the environment and the database say
     #[arg(long)]
     encrypt: bool,
@@ -188,7 +191,7 @@ fn options(args: &Create) -> Result<CreateOptions, Fault> {
         pin: args.pin,
         compression: said,
         level: args.level,
-        image: ImageOptions { plain_sql: args.plain_sql, rows: rows(args) },
+        image: ImageOptions { plain_sql: args.plain_sql, rows: rows(args), globals: args.globals },
         // A password file is a wish for encryption.
         encrypt: if args.no_encrypt { Some(false) } else { (args.encrypt || args.password_file.is_some()).then_some(true) },
         verify: if args.no_verify { Some(false) } else { args.verify.then_some(true) },

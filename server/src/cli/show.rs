@@ -33,8 +33,30 @@ Examples:
 pub(crate) struct Show {
     #[command(flatten)]
     backup: BackupArg,
+    /// Of PostgreSQL: print the roles and tablespaces that are kept beside the dump, as SQL, and nothing else
+    #[arg(long)]
+    globals: bool,
     #[command(flatten)]
     password: PasswordArg,
+}
+
+/// The SQL, for psql; a person reads it before.
+fn globals(detail: &backups::BackupDetail, cx: &Context) -> Result<(), Fault> {
+    let kept = detail.metadata.as_ref().and_then(|metadata| metadata.globals.as_deref());
+    let Some(sql) = kept else {
+        let message = format!("no roles and tablespaces are kept beside {}", detail.backup.id);
+        let hint = if detail.locked {
+            "It is encrypted: give its password."
+        } else {
+            "`keepstone create --globals` keeps them beside a new backup."
+        };
+        return Err(Fault::Here { code: "no_globals", message, hint: Some(hint.to_owned()), exit: 3 });
+    };
+    cx.out.result(json!({ "ok": true, "id": detail.backup.id, "globals": sql }));
+    if !cx.out.json {
+        cx.out.raw(sql);
+    }
+    Ok(())
 }
 
 pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
@@ -46,6 +68,9 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     let id = backup.id;
     let detail = backups::detail(&vault, &id)?;
     let backup = &detail.backup;
+    if args.globals {
+        return globals(&detail, cx);
+    }
     let reason = cleanup::reasons(&vault, std::slice::from_ref(backup), Timestamp::now())?.remove(&backup.id);
     let mut result = json!(BackupDetail::of(&detail, reason));
     result["path"] = json!(detail.archive_path);
@@ -88,6 +113,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("job", backup.job.as_ref().map(ToString::to_string));
     optional("archive", detail.archive_path.as_ref().map(|path| path.display().to_string()));
     if let Some(metadata) = &detail.metadata {
+        optional("globals", metadata.globals.is_some().then(|| format!("roles and tablespaces: keepstone show {} --globals", backup.id)));
         optional("left out", metadata.left_out.as_ref().map(LeftOut::words));
         optional("came from", metadata.origin.clone());
         optional("source", Some(metadata.source.location.clone()));

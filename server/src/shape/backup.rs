@@ -34,6 +34,8 @@ pub(crate) struct BackupDetail {
     pub(crate) backup: BackupStatus,
     /// None where there is no archive, or it cannot be read.
     pub(crate) metadata: Option<Metadata>,
+    /// Whether roles and tablespaces of the server are kept beside the dump; `keepstone show ID --globals` prints them.
+    pub(crate) globals: bool,
     /// It is encrypted, and no known password opens it.
     pub(crate) locked: bool,
     pub(crate) previous: Option<BackupId>,
@@ -50,7 +52,8 @@ impl BackupDetail {
             why_kept: reason.map(|reason| reason.fate.to_string()),
             kept_until: reason.and_then(|reason| reason.until),
             backup: (&detail.backup).into(),
-            metadata: detail.metadata.clone(),
+            globals: detail.metadata.as_ref().is_some_and(|metadata| metadata.globals.is_some()),
+            metadata: detail.metadata.clone().map(|metadata| Metadata { globals: None, ..metadata }),
             locked: detail.locked,
             previous: detail.previous.clone(),
             next: detail.next.clone(),

@@ -198,6 +198,7 @@ pub async fn create(
     #[server(default)] encrypt: String,
     #[server(default)] rows: String,
     #[server(default)] tables: String,
+    #[server(default)] globals: bool,
     #[server(default)] key: String,
 ) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
@@ -207,7 +208,7 @@ pub async fn create(
     let compression = facts::compression(&compression)?;
     let level = facts::level(&level, compression)?;
     let encrypt = facts::encrypt(&encrypt)?;
-    let image = ImageOptions { rows: facts::rows(&rows, &tables)?, ..ImageOptions::default() };
+    let image = ImageOptions { rows: facts::rows(&rows, &tables)?, globals, ..ImageOptions::default() };
     let key = form_key(&person.name, &key)?;
     let options = CreateOptions { description, tags, pin, compression, level, encrypt, image, ..CreateOptions::new(database, person.name) };
     let wish = options.clone();

@@ -278,6 +278,9 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
             text("Large objects", human::count(server.large_objects)),
         ]),
     }
+    if metadata.globals.is_some() {
+        of_source.push(text("Roles and tablespaces", "kept beside the dump, without passwords".to_owned()));
+    }
     if let Some(left_out) = &metadata.left_out {
         of_source.push(text("Left out", capitalised(&left_out.words())));
     }

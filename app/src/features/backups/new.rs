@@ -67,6 +67,10 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                     help=format!("Why you take it, for whoever looks for it later. Up to {DESCRIPTION_MAX_CHARS} characters.")/>
                 <Field label="Tags" name="tags" error=field_fault(value, "tags") help="Separated by commas, e.g. before-upgrade, v2.4"/>
                 <label class="check">
+                    <input type="checkbox" name="globals" value="true"/>
+                    <span>"Keep the server's roles and tablespaces beside it, without passwords (PostgreSQL)"</span>
+                </label>
+                <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
                     <span>"Pin it: no cleanup ever deletes it"</span>
                 </label>

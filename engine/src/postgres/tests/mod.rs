@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod exports;
+mod globals;
 mod partial;
 mod refusals;
 mod restores;

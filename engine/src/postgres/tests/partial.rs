@@ -32,7 +32,7 @@ fn tables(text: &str) -> Vec<TablePattern> {
 }
 
 fn options(database: &Database, rows: Rows, plain_sql: bool) -> CreateOptions {
-    CreateOptions { image: ImageOptions { plain_sql, rows }, ..CreateOptions::new(database.id.clone(), "alice") }
+    CreateOptions { image: ImageOptions { plain_sql, rows, ..ImageOptions::default() }, ..CreateOptions::new(database.id.clone(), "alice") }
 }
 
 fn metadata_of(vault: &Vault, report: &CreateReport) -> Metadata {

@@ -211,6 +211,8 @@ struct NewBackup {
     verify: Option<bool>,
     /// PostgreSQL: plain SQL instead of the custom format.
     plain_sql: bool,
+    /// PostgreSQL: keep the server's roles and tablespaces beside the dump, without passwords.
+    globals: bool,
     /// PostgreSQL: whose rows go along; the structure is always whole. `"none"`, `{"only": ["orders", "audit.*"]}` or `{"except": […]}` make a
     /// backup that is partial: of the kind manual, never good, and never put in the live database's place.
     #[schema(inline)]
@@ -246,7 +248,7 @@ impl NewBackup {
             level: self.level,
             encrypt: self.encrypt,
             verify: self.verify,
-            image: ImageOptions { plain_sql: self.plain_sql, rows: self.rows.clone() },
+            image: ImageOptions { plain_sql: self.plain_sql, rows: self.rows.clone(), globals: self.globals },
             ..CreateOptions::new(database, actor)
         })
     }
