@@ -43,6 +43,23 @@ pub enum Ownership {
     Discard,
 }
 
+/// So many connections load a dump at once, at most.
+pub const RESTORE_JOBS_MAX: u8 = 64;
+
+/// How a server is given what a restore makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Loading {
+    /// By one connection, streamed: nothing is written to a disk of this machine.
+    #[default]
+    Streamed,
+    /// The same in one transaction.
+    SingleTransaction,
+    /// By so many connections at once. The dump is unpacked into the backups folder first, as each reads another part of it.
+    Parallel { jobs: u8 },
+}
+
 /// What happens to one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -103,6 +120,9 @@ pub struct RestorePlan {
     /// To whom the things of a server's database belong afterwards.
     #[serde(default)]
     pub ownership: Ownership,
+    /// How a server is given it.
+    #[serde(default)]
+    pub loading: Loading,
     /// Sentences a person must know before confirming, e.g. another page size.
     pub warnings: Vec<String>,
     pub binding: Binding,

@@ -88,6 +88,7 @@ mod tests {
             writers_wait_ms: None,
             sessions: None,
             ownership: keepstone_model::restore::Ownership::default(),
+            loading: keepstone_model::restore::Loading::default(),
             warnings: Vec::new(),
             binding: Binding {
                 payload_hash: String::new(),

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use keepstone_model::{coverage::Reference, job::Step};
+use keepstone_model::{coverage::Reference, job::Step, restore::Loading};
 use postgres::error::SqlState;
 
 use super::{
@@ -30,9 +30,19 @@ enum Owned {
 const PORTION_BYTES: usize = 64 << 10;
 
 /// Loads the script of an archive into an empty database. `keep`: with the owners and rights that it names.
-pub(super) fn load(archive: &Archive, location: &Location, environment: &Environment, keep: bool, monitor: &dyn Monitor) -> Result<()> {
+pub(super) fn load(
+    archive: &Archive,
+    location: &Location,
+    environment: &Environment,
+    loading: Loading,
+    keep: bool,
+    monitor: &dyn Monitor,
+) -> Result<()> {
     let mut connection = Connection::open(location, environment)?;
     connection.run("SET statement_timeout = 0; SET client_min_messages = warning")?;
+    if loading == Loading::SingleTransaction {
+        connection.run("BEGIN")?;
+    }
     let (chunks, script) = bounded::<Vec<u8>>(8);
     let (pieces, read) = bounded::<Owned>(64);
     std::thread::scope(|scope| {
@@ -62,7 +72,8 @@ pub(super) fn load(archive: &Archive, location: &Location, environment: &Environ
             (_, _, Err(error)) => Err(detail(error.to_string())),
             (Ok(()), Ok(()), Ok(_)) => Ok(()),
         }
-    })
+    })?;
+    if loading == Loading::SingleTransaction { connection.run("COMMIT") } else { Ok(()) }
 }
 
 /// Makes pieces owned, and data into portions.

@@ -52,7 +52,8 @@ pub(super) fn replace(
         tracing::warn!(database = %database.id, %error, "what an earlier restore kept could not be removed");
     }
     let like = present.then_some(location.database.as_str());
-    let building = Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, like };
+    let building =
+        Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, loading: plan.loading, like };
     let built = building.build(&mut maintenance, &location, monitor)?;
     let swapped = (|| {
         if monitor.cancelled() {

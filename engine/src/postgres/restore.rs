@@ -15,7 +15,7 @@ use keepstone_model::{
     id::JobId,
     job::Step,
     metadata::{Form, Metadata},
-    restore::{AfterRestore, Ownership, RestorePlan},
+    restore::{AfterRestore, Loading, Ownership, RestorePlan},
 };
 
 use super::{
@@ -33,8 +33,9 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
+    durable,
     jobs::{Running, ignore_missing},
-    proof::{Depth, differing_counts, prove},
+    proof::{Depth, create_private, differing_counts, prove},
     restore::RestoreReport,
     sqlite::pace::millis,
 };
@@ -59,7 +60,8 @@ pub(super) fn into_new(
     let archive = checked(running, plan, verify, monitor)?;
     let mut maintenance = plan::maintenance(&location, &environment)?;
     plan::refuse_existing(&mut maintenance, &location.database)?;
-    let building = Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, like: None };
+    let building =
+        Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, loading: plan.loading, like: None };
     let built = building.build(&mut maintenance, &location, monitor)?;
     // Whoever makes a database of that name meanwhile is heard here, and keeps it.
     let named = maintenance.run(&format!(
@@ -121,7 +123,8 @@ pub(crate) fn test_restore(running: &Running<'_>, database: &Database, archive: 
         let (location, environment) = reach_for_restore(running.vault, database)?;
         let mut maintenance = plan::maintenance(&location, &environment)?;
         // Owners are a matter of the server, not of the backup.
-        let building = Building { running, archive, environment: &environment, ownership: Ownership::Auto, like: None };
+        let building =
+            Building { running, archive, environment: &environment, ownership: Ownership::Auto, loading: Loading::Streamed, like: None };
         let built = building.build(&mut maintenance, &location, monitor)?;
         drop_database(&mut maintenance, &built.name);
         Ok(format!("restored into a scratch database on {}, {}, and removed again", location.server(), built.after.words()))
@@ -142,6 +145,7 @@ pub(super) struct Building<'a> {
     pub(super) archive: &'a Archive,
     pub(super) environment: &'a Environment,
     pub(super) ownership: Ownership,
+    pub(super) loading: Loading,
     /// The database whose owner it gets.
     pub(super) like: Option<&'a str>,
 }
@@ -164,7 +168,7 @@ impl Building<'_> {
             let location = location.with_database(&name);
             let keep = self.keeps_owners(maintenance, monitor)?;
             match self.archive.form() {
-                Form::Sql => load::load(self.archive, &location, self.environment, keep, monitor)?,
+                Form::Sql => load::load(self.archive, &location, self.environment, self.loading, keep, monitor)?,
                 Form::Dump | Form::Sqlite => self.pg_restore(maintenance, &location, keep, monitor)?,
             }
             monitor.step(Step::Check);
@@ -245,7 +249,25 @@ impl Building<'_> {
         if !keep {
             arguments.extend(["--no-owner", "--no-acl"].map(OsString::from));
         }
-        let mut child = Child::start(&tool, &arguments, true)?;
+        match self.loading {
+            Loading::Streamed => self.stream(&tool, &arguments, location, monitor),
+            Loading::SingleTransaction => {
+                arguments.push("--single-transaction".into());
+                self.stream(&tool, &arguments, location, monitor)
+            }
+            Loading::Parallel { jobs } => {
+                let dump = self.unpack(monitor)?;
+                arguments.push(format!("--jobs={jobs}").into());
+                arguments.push(dump.0.clone().into());
+                let mut child = Child::start(&tool, &arguments, false)?;
+                wait(&mut child, monitor);
+                self.judge(Ok(()), child.end()?, location, monitor)
+            }
+        }
+    }
+
+    fn stream(&self, tool: &Tool<'_>, arguments: &[OsString], location: &Location, monitor: &dyn Monitor) -> Result<()> {
+        let mut child = Child::start(tool, arguments, true)?;
         let mut stdin = child.stdin()?;
         let archive = self.archive;
         let fed = std::thread::scope(|scope| {
@@ -263,27 +285,39 @@ impl Building<'_> {
             feeding.join().unwrap_or_else(|_| Err(Error::Internal("a thread panicked".to_owned())))
         });
         // It has all of it, and may still build indexes for long.
-        while !child.is_over() {
-            std::thread::sleep(LISTEN_EVERY);
-            if monitor.cancelled() {
-                child.stop();
-            }
+        wait(&mut child, monitor);
+        self.judge(fed, child.end()?, location, monitor)
+    }
+
+    /// The plain dump in staging, for several readers at once. Of an encrypted archive it is as secret as the database: it goes at the end.
+    fn unpack(&self, monitor: &dyn Monitor) -> Result<Scratch> {
+        let (folder, archive) = (&self.running.staging, self.archive);
+        if durable::free_bytes(folder)? < archive.metadata().original_size {
+            return Err(Error::NoSpace { path: folder.clone() });
         }
-        let ended = child.end()?;
+        let scratch = Scratch(folder.join(format!("dump.{:08x}", crate::jobs::random())));
+        let mut file = create_private(&scratch.0)?;
+        archive.extract(&mut file, &scratch.0, Step::Write, monitor)?;
+        Ok(scratch)
+    }
+
+    /// What came of it: a wish of the person, a fault of ours, what the child says.
+    fn judge(&self, fed: Result<()>, ended: Result<(), String>, location: &Location, monitor: &dyn Monitor) -> Result<()> {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
         }
+        let failed = |detail: String| Err(failed(self.archive.metadata(), detail, location).into());
         match (fed, ended) {
             (Ok(()), Ok(())) => Ok(()),
             // What the child says, but for what it could not have been given.
             (Err(error), _) if !matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe) => Err(error),
-            (_, Err(detail)) => Err(failed(archive.metadata(), detail, location).into()),
-            (Err(error), Ok(())) => Err(error),
+            (_, Err(detail)) => failed(detail),
+            (Err(_), Ok(())) => failed("pg_restore ended before it had read all of the dump".to_owned()),
         }
     }
 
     /// What `pg_restore` is to make, where that is not all of it.
-    fn list(&self, monitor: &dyn Monitor) -> Result<Option<List>> {
+    fn list(&self, monitor: &dyn Monitor) -> Result<Option<Scratch>> {
         let left_out = self.archive.metadata().left_out.as_ref();
         let Some(open) = left_out.map(|left_out| &left_out.references).filter(|open| !open.is_empty()) else { return Ok(None) };
         let entries = inspect::entries(self.archive, monitor)?;
@@ -291,7 +325,7 @@ impl Building<'_> {
         let kept: Vec<String> = entries.iter().filter(|entry| !is_open(entry)).map(|entry| format!("{};\n", entry.number)).collect();
         let path = self.running.staging.join(format!("list.{:08x}", crate::jobs::random()));
         fs::write(&path, kept.concat()).map_err(|error| Error::io(&path, error))?;
-        Ok(Some(List(path)))
+        Ok(Some(Scratch(path)))
     }
 
     /// The rows of the new database against the backup's; then statistics, without which its first queries are slow.
@@ -321,13 +355,23 @@ impl Building<'_> {
     }
 }
 
-/// A file for `pg_restore`, gone with this.
-struct List(PathBuf);
+/// Waits for the end of a child, or asks it to end.
+fn wait(child: &mut Child, monitor: &dyn Monitor) {
+    while !child.is_over() {
+        std::thread::sleep(LISTEN_EVERY);
+        if monitor.cancelled() {
+            child.stop();
+        }
+    }
+}
 
-impl Drop for List {
+/// A file for `pg_restore`, gone with this.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0).or_else(ignore_missing) {
-            tracing::warn!(path = %self.0.display(), %error, "a list for pg_restore could not be removed; the next start does it");
+            tracing::warn!(path = %self.0.display(), %error, "a scratch file of a restore could not be removed; the next start does it");
         }
     }
 }

@@ -173,6 +173,54 @@ mod tests {
         }
     }
 
+    /// Folders with tools that only say what they are: those of the machine are found, too, and left aside here.
+    #[test]
+    fn every_folder_is_asked_what_it_holds() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str, script: &str, mode: u32| {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("pg_dump"), script).unwrap();
+            std::fs::set_permissions(folder.join("pg_dump"), std::fs::Permissions::from_mode(mode)).unwrap();
+            folder
+        };
+        let says = |name: &str, words: &str| folder(name, &format!("#!/bin/sh\necho '{words}'\n"), 0o755);
+        let tool_dirs = vec![
+            says("old", "pg_dump (PostgreSQL) 14.2 (Debian 14.2-1.pgdg110+1)"),
+            says("unsafe", "pg_dump (PostgreSQL) 15.13"),
+            says("new", "pg_dump (PostgreSQL) 17.6"),
+            says("newest", "pg_dump (PostgreSQL) 18beta2"),
+            says("other", "pg_dump (OtherSQL) 99.9"),
+            folder("broken", "#!/nowhere/at/all\n", 0o755),
+            folder("forbidden", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.20'\n", 0o000),
+            folder("failing", "#!/bin/sh\nexit 1\n", 0o755),
+            root.path().join("missing"),
+        ];
+        let all = |dirs: &[PathBuf]| {
+            let environment = Environment { tool_dirs: dirs.to_vec(), ..Environment::default() };
+            clients(&environment).into_iter().filter(|client| client.folder.starts_with(root.path())).collect::<Vec<_>>()
+        };
+        let found = all(&tool_dirs);
+        let versions: Vec<String> = found.iter().map(|client| client.version.to_string()).collect();
+        assert_eq!(versions, ["14.2", "15.13", "17.6", "18.0"]);
+        let of = |dirs: &[PathBuf], major: u32| {
+            let chosen = choose(&all(dirs), Version { major, minor: 1 }, "pg_dump");
+            chosen.map(|client| client.folder.file_name().unwrap().to_str().unwrap().to_owned())
+        };
+        assert_eq!(of(&tool_dirs, 15).unwrap(), "new", "the server's own series has holes");
+        assert_eq!(of(&tool_dirs, 18).unwrap(), "newest");
+        for (dirs, major, code, words) in [
+            (&tool_dirs[..1], 15, "client_too_old", "the newest pg_dump here is 14.2"),
+            (&tool_dirs[..2], 15, "client_unsafe", "pg_dump 15.13 has known holes that 15.14 mends"),
+            (&tool_dirs[4..], 15, "client_missing", "no pg_dump"),
+            (&tool_dirs[..], 19, "client_too_old", "runs PostgreSQL 19.1"),
+        ] {
+            let refused = of(dirs, major).unwrap_err();
+            assert!(refused.code() == code && refused.to_string().contains(words) && refused.hint().is_some(), "{refused}");
+        }
+    }
+
     #[test]
     fn both_tools_have_to_be_there() {
         let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ use keepstone_model::{
     human,
     id::DatabaseId,
     metadata::{Metadata, Table},
-    restore::{Binding, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
+    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
 };
 
 use super::{PlanOptions, RestoreReport, lies_inside};
@@ -106,6 +106,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         writers_wait_ms: goal.writers_wait_ms,
         sessions: goal.sessions,
         ownership: Ownership::default(),
+        loading: Loading::default(),
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
@@ -141,6 +142,7 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
         writers_wait_ms: goal.writers_wait_ms,
         sessions: goal.sessions,
         ownership: Ownership::default(),
+        loading: Loading::default(),
         warnings,
         binding: goal.binding,
     })

@@ -17,7 +17,7 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, JobId, Kind},
     job::Step,
     metadata::Metadata,
-    restore::{Binding, Ownership, PLAN_LIFETIME_SECS, RestorePlan, Target},
+    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, Target},
 };
 use serde::{Deserialize, Serialize};
 
@@ -279,6 +279,7 @@ fn plan(backup: &Backup, database: &Database, finding: &str) -> Result<RestorePl
         writers_wait_ms: None,
         sessions: None,
         ownership: Ownership::default(),
+        loading: Loading::default(),
         warnings: vec![format!("The database is corrupt ({finding}): its files are kept aside, whole.")],
         binding: Binding {
             payload_hash: backup.payload_hash.clone().unwrap_or_default(),

@@ -12,7 +12,7 @@ use keepstone_engine::{
         database::Engine,
         human,
         job::Verb,
-        restore::{Ownership, Target},
+        restore::{Loading, Ownership, RESTORE_JOBS_MAX, Target},
     },
     postgres,
     restore::{self, PlanOptions, RestoreOptions, RestoreReport},
@@ -69,6 +69,12 @@ pub(crate) struct Restore {
     /// On a server: owners and rights as in the backup, or it fails [default: as in the backup where that is possible]
     #[arg(long, conflicts_with = "no_owner")]
     keep_owner: bool,
+    /// On a server: load the dump by so many connections at once; it is unpacked in the backups folder first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(RESTORE_JOBS_MAX)), conflicts_with = "single_transaction")]
+    jobs: Option<u8>,
+    /// On a server: load the dump in one transaction
+    #[arg(long)]
+    single_transaction: bool,
     /// Do not check the whole archive before (its hash always is)
     #[arg(long)]
     no_verify: bool,
@@ -101,6 +107,11 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
         (true, _) => Ownership::Discard,
         (_, true) => Ownership::Keep,
         _ => Ownership::Auto,
+    };
+    plan.loading = match (args.jobs, args.single_transaction) {
+        (Some(jobs), _) => Loading::Parallel { jobs },
+        (None, true) => Loading::SingleTransaction,
+        (None, false) => Loading::Streamed,
     };
     let live = databases::database(&vault, &plan.database).map(|database| database.location).ok();
     let result = json!({ "ok": false, "dry_run": args.dry_run, "plan": plan });

@@ -34,6 +34,7 @@ use crate::{
 
 mod exports;
 mod globals;
+mod loading;
 mod partial;
 mod refusals;
 mod restores;
