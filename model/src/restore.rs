@@ -25,8 +25,17 @@ pub enum Target {
     Replace,
     /// A database of a server that does not exist yet: its URL, without a password.
     NewDatabase { location: String },
+    /// The live database itself: what the backup holds is made anew in it, in one transaction, and what it does not hold stays. PostgreSQL only.
+    InPlace,
     /// The live database again as it was: the one that a replacement kept under this name.
     PutBack { name: String },
+}
+
+impl Target {
+    /// Whether the live database is another one afterwards.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Replace | Self::InPlace | Self::PutBack { .. })
+    }
 }
 
 /// Who owns what a restore makes on a server, and who has rights on it.

@@ -15,7 +15,7 @@ use keepstone_model::{
     restore::{RestorePlan, Target},
 };
 
-use super::{export, inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
+use super::{export, in_place, inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
@@ -146,13 +146,14 @@ impl Driver for Postgres {
         plan: &RestorePlan,
         database: &Database,
         verify: bool,
-        _: &str,
+        actor: &str,
         monitor: &dyn Monitor,
     ) -> Result<RestoreReport> {
         match &plan.target {
             Target::NewDatabase { location } => restore::into_new(running, plan, database, location, verify, monitor),
             Target::PutBack { name } => replace::put_back(running, plan, database, name, monitor),
             Target::Replace => replace::replace(running, plan, database, verify, monitor),
+            Target::InPlace => in_place::restore(running, plan, database, verify, actor, monitor),
             Target::NewFile { .. } => Err(Error::Internal("a file is no database".to_owned())),
         }
     }

@@ -41,6 +41,8 @@ pub enum Fault {
     DumpIncomplete { detail: String },
     #[error("{what} was not restored: {detail}")]
     RestoreFailed { what: String, detail: String },
+    #[error("{database} is in use: {detail}")]
+    InUse { database: String, detail: String },
     #[error("a database \"{name}\" exists already on {server}")]
     DatabaseExists { server: String, name: String },
     #[error("{detail}")]
@@ -72,6 +74,7 @@ impl Fault {
             Self::GlobalsFailed { .. } => "globals_failed",
             Self::DumpIncomplete { .. } => "dump_incomplete",
             Self::RestoreFailed { .. } => "restore_failed",
+            Self::InUse { .. } => "database_in_use",
             Self::DatabaseExists { .. } => "target_exists",
             Self::NotReplaceable { .. } => "not_replaceable",
             Self::UnsafeScript { .. } => "unsafe_script",
@@ -84,7 +87,7 @@ impl Fault {
         match self {
             Self::NoDatabase { .. } => Kind::NotFound,
             Self::PasswordNeeded { .. } | Self::LoginRefused { by_password: true, .. } => Kind::WrongPassword,
-            Self::Full { .. } => Kind::Busy,
+            Self::Full { .. } | Self::InUse { .. } => Kind::Busy,
             Self::DumpIncomplete { .. } => Kind::Corrupt,
             Self::NotReadable { .. } | Self::DatabaseExists { .. } | Self::NotReplaceable { .. } | Self::UnsafeScript { .. } => {
                 Kind::Refused
@@ -134,6 +137,7 @@ impl Fault {
             Self::GlobalsFailed { .. } => "Nothing was published. Mend what it names, or make the backup without --globals.".to_owned(),
             Self::DumpIncomplete { .. } => "Nothing was published: what pg_dump wrote does not hold all that the database holds. Try again, and look at the server's log.".to_owned(),
             Self::RestoreFailed { .. } => "What was begun was removed again; the live database is as it was.".to_owned(),
+            Self::InUse { .. } => "Nothing was changed. End the transactions that hold its tables, or use --replace, which waits for nobody.".to_owned(),
             Self::DatabaseExists { .. } => "Name one that does not exist; only --replace takes the place of a live database.".to_owned(),
             Self::NotReplaceable { .. } => "Nothing was changed. Restore into a new database instead, or end what it names first.".to_owned(),
             Self::UnsafeScript { .. } => "Nothing was run. Look at the file with an editor: pg_dump writes no such line.".to_owned(),

@@ -61,11 +61,20 @@ pub(super) fn read(form: Form, dump: &mut dyn Read, begun: &mut dyn FnMut(String
 
 /// The table of contents of an archive's dump.
 pub(super) fn entries(archive: &Archive, monitor: &dyn Monitor) -> Result<Vec<toc::Entry>> {
-    let mut extract = |sink: &mut (dyn Write + Send), path: &Path| archive.extract(sink, path, Step::Write, monitor);
-    let (extracted, found) = reading(&mut extract, |dump| toc::read(dump, &mut |_| ()));
-    extracted?;
-    let broken = |error: io::Error| Error::ArchiveCorrupt { path: archive.path().to_owned(), detail: error.to_string() };
-    Ok(found.ok_or_else(|| Error::Internal("a thread panicked".to_owned()))?.map_err(broken)?.entries)
+    let (chunks, dump) = bounded::<Vec<u8>>(8);
+    std::thread::scope(|scope| {
+        // It ends when it has the contents, and with that the extraction.
+        let reading = scope.spawn(move || toc::contents(&mut Chunks { source: dump, now: Vec::new(), at: 0 }));
+        let mut sink = Sending(chunks);
+        let extracted = archive.extract(&mut sink, Path::new("the dump"), Step::Write, monitor);
+        drop(sink);
+        match (reading.join(), extracted) {
+            (Ok(Ok(contents)), _) => Ok(contents.entries),
+            (_, Err(error)) => Err(error),
+            (Ok(Err(error)), Ok(())) => Err(Error::ArchiveCorrupt { path: archive.path().to_owned(), detail: error.to_string() }),
+            (Err(_), Ok(())) => Err(Error::Internal("a thread panicked".to_owned())),
+        }
+    })
 }
 
 /// Streams a dump through a reader on another thread, to its last byte whatever the reader finds. None: the reader panicked.

@@ -19,7 +19,7 @@ use super::{
 use crate::{Error, Monitor, Result, archive::Archive};
 
 /// A piece on its way from the reader to the server.
-enum Owned {
+pub(super) enum Owned {
     Statement(String),
     Copy(String),
     Data(Vec<u8>),
@@ -58,7 +58,7 @@ pub(super) fn load(
             found
         });
         let open = archive.metadata().left_out.as_ref().map(|left_out| left_out.references.as_slice()).unwrap_or_default();
-        let loaded = send(&mut connection, &read, open, keep, monitor);
+        let loaded = send(&mut connection, &read, &Rules { open, keep, in_place: false }, monitor);
         drop(read);
         let extracted = extracting.join().unwrap_or_else(|_| Err(Error::Internal("a thread panicked".to_owned())));
         let found = reading.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
@@ -77,7 +77,7 @@ pub(super) fn load(
 }
 
 /// Makes pieces owned, and data into portions.
-fn sender(pieces: Sender<Owned>) -> impl FnMut(Piece<'_>) -> io::Result<()> {
+pub(super) fn sender(pieces: Sender<Owned>) -> impl FnMut(Piece<'_>) -> io::Result<()> {
     let mut portion = Vec::new();
     move |piece| {
         let gone = |_| io::Error::other("the server takes no more");
@@ -99,20 +99,37 @@ fn sender(pieces: Sender<Owned>) -> impl FnMut(Piece<'_>) -> io::Result<()> {
     }
 }
 
-fn send(connection: &mut Connection, pieces: &Receiver<Owned>, open: &[Reference], keep: bool, monitor: &dyn Monitor) -> Result<()> {
+/// What is sent otherwise than it stands in the script.
+pub(super) struct Rules<'a> {
+    /// Foreign keys that are not made.
+    pub(super) open: &'a [Reference],
+    /// With the owners and rights that it names.
+    pub(super) keep: bool,
+    /// Into a database that holds something, in a transaction that is open.
+    pub(super) in_place: bool,
+}
+
+pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules: &Rules<'_>, monitor: &dyn Monitor) -> Result<()> {
     let fault = connection.fault();
     while let Ok(piece) = pieces.recv() {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
         }
         match piece {
-            Owned::Statement(statement) if !keep && is_about_roles(&statement) => {}
+            Owned::Statement(statement) if !rules.keep && is_about_roles(&statement) => {}
+            // What stays may be in a schema, and need an extension; and the restore waits for no lock for ever.
+            Owned::Statement(statement) if rules.in_place && stays_in_place(&statement) => {}
+            Owned::Statement(statement) if rules.in_place && statement.starts_with("CREATE SCHEMA ") => {
+                let made = statement.replacen("CREATE SCHEMA ", "CREATE SCHEMA IF NOT EXISTS ", 1);
+                connection.client.batch_execute(&made).map_err(&fault)?;
+            }
+            Owned::Statement(statement) if rules.in_place && is_removal(&statement) => remove(connection, &statement).map_err(&fault)?,
             // It is loaded into a database that was made for it.
             Owned::Statement(statement) if is_about_the_database(&statement) => {
                 monitor.log(&format!("passed over: {}", first_line(&statement)));
             }
             // Rows that it leads to are not in the backup.
-            Owned::Statement(statement) if leave_out::makes_open_key(open, &statement) => {
+            Owned::Statement(statement) if leave_out::makes_open_key(rules.open, &statement) => {
                 monitor.log(&format!("passed over: {}", first_line(&statement)));
             }
             Owned::Statement(statement) => match connection.client.batch_execute(&statement) {
@@ -144,11 +161,36 @@ fn send(connection: &mut Connection, pieces: &Receiver<Owned>, open: &[Reference
     Ok(())
 }
 
+/// Removes something within the transaction. What belongs to a table goes with the table at the latest, and some of it only so (what a part has of
+/// the whole): only what is left then is a fault.
+fn remove(connection: &mut Connection, statement: &str) -> std::result::Result<(), postgres::Error> {
+    connection.client.batch_execute("SAVEPOINT removal")?;
+    match connection.client.batch_execute(statement) {
+        Ok(()) => connection.client.batch_execute("RELEASE SAVEPOINT removal"),
+        Err(error) if belongs_to_a_table(statement) || error.code().is_some_and(is_missing) => {
+            connection.client.batch_execute("ROLLBACK TO SAVEPOINT removal; RELEASE SAVEPOINT removal")
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn belongs_to_a_table(statement: &str) -> bool {
+    ["ALTER TABLE ", "DROP INDEX ", "DROP TRIGGER ", "DROP POLICY ", "DROP RULE ", "DROP STATISTICS "]
+        .iter()
+        .any(|head| statement.starts_with(head))
+}
+
 /// What `pg_dump --create` says of the database itself.
 fn is_about_the_database(statement: &str) -> bool {
     let upper: String = statement.chars().take(40).collect::<String>().to_ascii_uppercase();
     let words: Vec<&str> = upper.split_whitespace().take(3).collect();
     matches!(words.as_slice(), ["CREATE" | "ALTER" | "DROP", "DATABASE", ..] | ["COMMENT", "ON", "DATABASE"])
+}
+
+fn stays_in_place(statement: &str) -> bool {
+    ["DROP SCHEMA ", "DROP EXTENSION ", "SET lock_timeout ", "SET statement_timeout ", "SET idle_in_transaction_session_timeout "]
+        .iter()
+        .any(|head| statement.starts_with(head))
 }
 
 fn is_removal(statement: &str) -> bool {

@@ -13,6 +13,7 @@ pub(crate) mod driver;
 mod export;
 mod fault;
 mod globals;
+mod in_place;
 pub(crate) mod incoming;
 mod inspect;
 mod leave_out;

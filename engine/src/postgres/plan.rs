@@ -128,11 +128,12 @@ pub(super) fn plan(
             let put_back = Some(PutBack { tables: old.tables, size_bytes: old.size_bytes });
             Ok(Goal { live: Some(now.tables), sessions, put_back, ..nothing_known(binding) })
         }
+        Target::InPlace => super::in_place::plan(vault, database, of_backup()?, warnings),
         Target::NewFile { .. } => Err(Error::Internal("a file is no database".to_owned())),
     }
 }
 
-fn nothing_known(binding: Binding) -> Goal {
+pub(super) fn nothing_known(binding: Binding) -> Goal {
     Goal { live: None, space_needed_bytes: 0, space_free_bytes: 0, writers_wait_ms: None, sessions: None, put_back: None, binding }
 }
 
@@ -163,7 +164,7 @@ fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_bac
     Ok(Goal { sessions: Some(sessions), live: Some(state.tables.clone()), ..nothing_known(binding(&state, last_restore)) })
 }
 
-fn binding(state: &live::State, last_restore: Option<String>) -> Binding {
+pub(super) fn binding(state: &live::State, last_restore: Option<String>) -> Binding {
     Binding {
         target_identity: Some(format!("oid {}", state.oid)),
         target_schema_hash: Some(state.schema_hash.clone()),

@@ -166,7 +166,7 @@ impl Building<'_> {
         self.create(maintenance, &name, monitor)?;
         let filled = (|| {
             let location = location.with_database(&name);
-            let keep = self.keeps_owners(maintenance, monitor)?;
+            let keep = keeps_owners(maintenance, self.archive, self.ownership, monitor)?;
             match self.archive.form() {
                 Form::Sql => load::load(self.archive, &location, self.environment, self.loading, keep, monitor)?,
                 Form::Dump | Form::Sqlite => self.pg_restore(maintenance, &location, keep, monitor)?,
@@ -211,22 +211,6 @@ impl Building<'_> {
             maintenance.run(&format!("ALTER DATABASE {} OWNER TO {}", quoted(name), quoted(&owner)))?;
         }
         Ok(())
-    }
-
-    /// Whether things get the owners and rights that they have in the backup.
-    fn keeps_owners(&self, maintenance: &mut Connection, monitor: &dyn Monitor) -> Result<bool> {
-        match self.ownership {
-            Ownership::Keep => Ok(true),
-            Ownership::Discard => Ok(false),
-            Ownership::Auto => {
-                let roles = plan::source(self.archive.metadata()).roles;
-                let why = hindrance(maintenance, &roles)?;
-                if let Some(why) = &why {
-                    monitor.log(&format!("everything belongs to the restoring role, and no rights are given: {why}"));
-                }
-                Ok(why.is_none())
-            }
-        }
     }
 
     fn pg_restore(&self, maintenance: &mut Connection, location: &Location, keep: bool, monitor: &dyn Monitor) -> Result<()> {
@@ -372,6 +356,21 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0).or_else(ignore_missing) {
             tracing::warn!(path = %self.0.display(), %error, "a scratch file of a restore could not be removed; the next start does it");
+        }
+    }
+}
+
+/// Whether things get the owners and rights that they have in the backup.
+pub(super) fn keeps_owners(connection: &mut Connection, archive: &Archive, ownership: Ownership, monitor: &dyn Monitor) -> Result<bool> {
+    match ownership {
+        Ownership::Keep => Ok(true),
+        Ownership::Discard => Ok(false),
+        Ownership::Auto => {
+            let why = hindrance(connection, &plan::source(archive.metadata()).roles)?;
+            if let Some(why) = &why {
+                monitor.log(&format!("everything belongs to the restoring role, and no rights are given: {why}"));
+            }
+            Ok(why.is_none())
         }
     }
 }

@@ -70,11 +70,9 @@ fn outcome(report: &RestoreReport) -> String {
         };
         format!("{what} in {time}, of which names changed for {exchanged}{after}; the one that made way is kept as {name}")
     } else if report.replaced {
-        let pages = human::count(report.pages_written);
-        format!(
-            "restored over the live database in {time}: {pages} pages written, writers waited {}{after}",
-            human::duration_ms(report.held_ms)
-        )
+        // Of a server's database nobody counts pages.
+        let pages = if report.hash_equal { format!("{} pages written, ", human::count(report.pages_written)) } else { String::new() };
+        format!("restored over the live database in {time}: {pages}writers waited {}{after}", human::duration_ms(report.held_ms))
     } else {
         format!("restored in {time} into {}; the live database is unchanged", report.path.display())
     }
@@ -100,7 +98,7 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
             let look = if verify { look_at(vault, &plan.backup, archive.metadata(), monitor) } else { Look::AtBytes };
             new_file(&archive, Path::new(path), &staged, look, Some(&running.staging), monitor)?
         }
-        Target::Replace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
+        Target::Replace | Target::InPlace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
             driver::of(database.engine).restore(running, plan, &database, verify, actor, monitor)?
         }
     };

@@ -14,7 +14,7 @@ use keepstone_model::{
     human,
     id::DatabaseId,
     metadata::{Metadata, Table},
-    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, Target, rows_since, table_impacts},
+    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, TableImpact, Target, rows_since, table_impacts},
 };
 
 use super::{PlanOptions, RestoreReport, lies_inside};
@@ -63,12 +63,12 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         }
         Verdict::Good | Verdict::Unproven | Verdict::Partial => {}
     }
-    if matches!(options.target, Target::Replace | Target::PutBack { .. }) && database.never_replace {
+    if options.target.is_live() && database.never_replace {
         return Err(Error::NeverReplace { database: database.id.clone() });
     }
     if metadata.coverage == Coverage::Partial {
         let left_out = metadata.left_out.as_ref().map(LeftOut::words).unwrap_or_default();
-        if options.target == Target::Replace {
+        if options.target.is_live() {
             return Err(Error::PartialBackup { id: backup.id, left_out });
         }
         warnings.push(format!("This is not the whole database: {left_out}."));
@@ -86,7 +86,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
         warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
     }
-    let replaces = matches!(options.target, Target::Replace | Target::PutBack { .. });
+    let replaces = options.target.is_live();
     if replaces && !options.safety_backup {
         warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
     }
@@ -99,7 +99,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         planned_at: now,
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
         safety_backup: replaces && options.safety_backup,
-        tables: goal.live.map(|live| table_impacts(&live, &metadata.schema)).unwrap_or_default(),
+        tables: goal.live.map(|live| impacts(&live, metadata, &options.target)).unwrap_or_default(),
         size_bytes: size_after(metadata, &options.target),
         space_needed_bytes: goal.space_needed_bytes,
         space_free_bytes: goal.space_free_bytes,
@@ -110,6 +110,13 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
+}
+
+/// In place what the backup does not hold stays, and is told apart from what is lost.
+fn impacts(live: &BTreeMap<String, Table>, metadata: &Metadata, target: &Target) -> Vec<TableImpact> {
+    let mut impacts = table_impacts(live, &metadata.schema);
+    impacts.retain(|impact| *target != Target::InPlace || impact.backup_rows.is_some());
+    impacts
 }
 
 /// On a server a database is larger than its dump: it has indexes.

@@ -123,6 +123,9 @@ impl Driver for Sqlite {
     ) -> Result<Goal> {
         match (target, metadata) {
             (Target::Replace, Some(metadata)) => restore::plan_replace_sqlite(vault, database, metadata, warnings),
+            (Target::InPlace, _) => Err(Error::Unsupported {
+                what: "--in-place for SQLite, whose --replace writes the pages that differ in one transaction".to_owned(),
+            }),
             _ => Err(Error::Unsupported { what: "restoring a backup of SQLite into a server".to_owned() }),
         }
     }

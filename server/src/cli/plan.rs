@@ -17,6 +17,9 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
         Target::NewFile { path } => format!("into the new file {}", printable(path)),
         Target::NewDatabase { location } => format!("into the new database {}", printable(location)),
         Target::Replace => format!("over the live database {}", printable(live.unwrap_or(plan.database.as_str()))),
+        Target::InPlace => {
+            format!("into the live database {} itself, in one transaction", printable(live.unwrap_or(plan.database.as_str())))
+        }
         Target::PutBack { name } => {
             format!("over the live database {}: put back what the server keeps as {}", printable(live.unwrap_or("")), printable(name))
         }
@@ -29,7 +32,7 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
     ));
     cx.out.line(format_args!("{into}."));
     cx.out.line("");
-    if plan.target == Target::Replace {
+    if matches!(plan.target, Target::Replace | Target::InPlace) {
         let age = human::duration_ms(u64::try_from(Timestamp::now().duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0));
         cx.out.line(format_args!("You will lose what changed since then ({age}):"));
         impact(&plan.tables, cx);

@@ -61,8 +61,11 @@ pub(crate) struct Restore {
     #[arg(long, value_name = "PATH|URL")]
     to: Option<String>,
     /// Write over the live database, with its applications connected (PostgreSQL: a new one takes its name, and its sessions are ended)
-    #[arg(long, conflicts_with = "to")]
+    #[arg(long, conflicts_with = "to", group = "over")]
     replace: bool,
+    /// PostgreSQL: make what the backup holds anew in the live database itself, in one transaction; what it does not hold stays, and is named
+    #[arg(long, conflicts_with_all = ["to", "jobs"], group = "over")]
+    in_place: bool,
     /// On a server: everything belongs to the restoring role, and no rights are given to others
     #[arg(long)]
     no_owner: bool,
@@ -78,8 +81,8 @@ pub(crate) struct Restore {
     /// Do not check the whole archive before (its hash always is)
     #[arg(long)]
     no_verify: bool,
-    /// With --replace: make no backup of what is there now
-    #[arg(long, requires = "replace")]
+    /// With --replace or --in-place: make no backup of what is there now
+    #[arg(long, requires = "over")]
     no_safety_backup: bool,
     /// Show the plan and change nothing
     #[arg(long)]
@@ -123,7 +126,8 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
         cx.out.note("This was a dry run: nothing was changed.");
         return Ok(());
     }
-    if args.replace {
+    let over_live = args.replace || args.in_place;
+    if over_live {
         if !args.yes.yes || !cx.out.quiet {
             plan::print(&plan, live.as_deref(), cx);
         }
@@ -137,7 +141,7 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
     let options = RestoreOptions { plan, verify: !args.no_verify, actor: context::actor() };
     let outcome = restore::restore(&vault, &options, &follow);
     drop(follow);
-    told(outcome, result, args.replace, live.as_deref(), cx)
+    told(outcome, result, over_live, live.as_deref(), cx)
 }
 
 /// The report of a restore or an undo, to the person and into the document.
@@ -188,11 +192,9 @@ pub(crate) fn told(
             cx.out.note(format_args!("Since the plan {} went from {planned} to {rows} rows.", printable(&since.table)));
         }
         if report.kept.is_none() {
-            cx.out.note(format_args!(
-                "{} pages were written; writers waited {}.",
-                human::count(report.pages_written),
-                human::duration_ms(report.held_ms)
-            ));
+            let pages =
+                if report.hash_equal { format!("{} pages were written; ", human::count(report.pages_written)) } else { String::new() };
+            cx.out.note(format_args!("{pages}writers waited {}.", human::duration_ms(report.held_ms)));
         } else {
             cx.out.note(format_args!("The names changed in {}, and the sessions were ended.", human::duration_ms(report.held_ms)));
         }
@@ -285,6 +287,9 @@ fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(
 fn target(vault: &Vault, args: &Restore, backup: &Backup) -> Result<Target, Fault> {
     if args.replace {
         return Ok(Target::Replace);
+    }
+    if args.in_place {
+        return Ok(Target::InPlace);
     }
     let database = databases::database(vault, &backup.database)?;
     let to = args.to.as_deref();

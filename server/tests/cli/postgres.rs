@@ -228,3 +228,34 @@ fn a_backup_without_some_rows_says_so_everywhere_and_replaces_nothing() {
     host.ok(&["catalog", "rebuild", "--yes"]);
     assert_eq!(host.results(&["show", id])[0]["verdict"], "partial");
 }
+
+#[test]
+fn roles_are_printed_and_a_restore_goes_by_several_connections_or_in_place() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    std::fs::write(host.path("url.txt"), server.shop("ways")).unwrap();
+    host.ok(&["db", "add", "--url-file", "url.txt", "--name", "shop", "--no-schedule"]);
+    let plain = host.results(&["create", "shop"])[0]["id"].as_str().unwrap().to_owned();
+    host.fails(&["show", &plain, "--globals"], "no_globals", 3);
+    let id = host.results(&["create", "shop", "--globals"])[0]["id"].as_str().unwrap().to_owned();
+    let sql = host.ok(&["show", &id, "--globals"]);
+    assert!(sql.contains("CREATE ROLE postgres;") && !sql.contains("SCRAM"), "{sql}");
+    let shown = &host.results(&["show", &id])[0];
+    assert!(shown["globals"] == true && !shown.to_string().contains("CREATE ROLE"), "{shown}");
+
+    assert_eq!(host.run(&["restore", &id, "--jobs", "0"]).exit, 2);
+    assert_eq!(host.run(&["restore", &id, "--jobs", "2", "--single-transaction"]).exit, 2);
+    for (name, flags) in [("ways_jobs", &["--jobs", "2"][..]), ("ways_one", &["--single-transaction"])] {
+        host.ok(&[&["restore", &id, "--to", name][..], flags].concat());
+        assert_eq!(server.psql(name, "SELECT count(*) FROM orders"), "1000");
+    }
+    server.psql("ways", "DELETE FROM orders WHERE id > 5; CREATE TABLE later (a int)");
+    let plan = host.ok(&["restore", &id, "--in-place", "--dry-run"]);
+    assert!(plan.contains("in one transaction") && plan.contains("table later") && plan.contains("995 rows more"), "{plan}");
+    host.fails(&["restore", &id, "--in-place"], "not_confirmed", 7);
+    let restored = &host.results(&["restore", &id, "--in-place", "--yes"])[0];
+    assert!(restored["safety_backup"].is_string() && restored["live_unchanged"] == false, "{restored}");
+    assert_eq!(server.psql("ways", "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM later)"), "1000|0");
+    host.ok(&["undo", restored["job"].as_str().unwrap(), "--yes"]);
+    assert_eq!(server.psql("ways", "SELECT count(*) FROM orders"), "5");
+}

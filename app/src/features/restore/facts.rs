@@ -124,11 +124,11 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
     let age_ms = u64::try_from(now.duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0);
     PlanView {
         plan: name,
-        replaces: matches!(plan.target, Target::Replace | Target::PutBack { .. }),
+        replaces: plan.target.is_live(),
         path: match &plan.target {
             Target::NewFile { path } => path.clone(),
             Target::NewDatabase { location } => location.clone(),
-            Target::Replace | Target::PutBack { .. } => live_path.to_owned(),
+            Target::Replace | Target::InPlace | Target::PutBack { .. } => live_path.to_owned(),
         },
         safety_backup: plan.safety_backup,
         age: human::duration_ms(age_ms),

@@ -34,6 +34,7 @@ use crate::{
 
 mod exports;
 mod globals;
+mod in_place;
 mod loading;
 mod partial;
 mod refusals;

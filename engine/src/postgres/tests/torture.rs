@@ -53,6 +53,11 @@ fn everything_that_a_database_can_hold_comes_back_equal() {
             restore_to(vault, &made, new_database(vault, &database, &made.backup.id, Some(&again)).unwrap()).unwrap();
             assert_eq!(picture(server, &again).replace(&again, &name), objects, "{encoding} {plain_sql}");
             assert_eq!(contents(server, &again), rows, "{encoding} {plain_sql}");
+            if !plain_sql {
+                restore_to(vault, &made, Target::InPlace).unwrap();
+                assert_eq!(picture(server, &name), objects, "{encoding} in place");
+                assert_eq!(contents(server, &name), rows, "{encoding} in place");
+            }
         }
     }
 }

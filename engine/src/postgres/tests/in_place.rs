@@ -1,0 +1,116 @@
+//! Restores into the live database itself: all or nothing, with a way back, and with what stays told before.
+
+use super::*;
+
+const SUM: &str = "SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM public.orders o";
+
+fn plan_of(vault: &Vault, report: &CreateReport) -> keepstone_model::restore::RestorePlan {
+    plan_restore(vault, &PlanOptions { backup: report.backup.id.clone(), target: Target::InPlace, safety_backup: true }).unwrap()
+}
+
+fn act(vault: &Vault, plan: keepstone_model::restore::RestorePlan) -> Result<RestoreReport> {
+    restore(vault, &RestoreOptions { plan, verify: true, actor: "alice".to_owned() }, &Silent)
+}
+
+#[test]
+fn what_the_backup_holds_comes_back_what_it_does_not_stays_and_undo_has_the_state_before() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "placed");
+    let vault = &fixture.vault;
+    server.psql(
+        "placed",
+        "CREATE TYPE mood AS ENUM ('good'); ALTER TABLE orders ADD feeling mood, ADD parent int REFERENCES orders; CREATE VIEW seen AS SELECT id FROM orders; \
+         CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql AS 'SELECT upper($1)'; SELECT lo_from_bytea(4711, 'before')",
+    );
+    let then = server.psql("placed", SUM);
+    let made = backup(vault, &database);
+    server.psql(
+        "placed",
+        "DELETE FROM orders WHERE id > 10; DROP VIEW seen; CREATE SCHEMA added; CREATE TABLE added.more (a int); INSERT INTO added.more VALUES (7); \
+         CREATE FUNCTION shout(int) RETURNS int LANGUAGE sql AS 'SELECT $1'; CREATE TABLE audit.kept (b int); SELECT lo_put(4711, 0, 'after!')",
+    );
+    let now = server.psql("placed", SUM);
+    let plan = plan_of(vault, &made);
+    let told = plan.warnings.join(" ");
+    for stays in ["table added.more", "table audit.kept", "function public.shout(integer)"] {
+        assert!(told.contains(stays), "{told}");
+    }
+    assert!(!told.contains("shout(text)") && !told.contains("mood") && !told.contains("table orders"), "{told}");
+    assert!(plan.safety_backup && plan.sessions.is_none() && plan.writers_wait_ms.is_some());
+    assert!(plan.tables.iter().all(|table| table.backup_rows.is_some()), "what stays is not lost");
+    let report = act(vault, plan).unwrap();
+    assert!(report.replaced && report.kept.is_none(), "{report:?}");
+    assert_eq!(server.psql("placed", SUM), then);
+    assert_eq!(
+        server.psql(
+            "placed",
+            "SELECT (SELECT count(*) FROM seen), (SELECT a FROM added.more), shout('x'), shout(3), convert_from(lo_get(4711), 'UTF8')"
+        ),
+        "1000|7|X|3|before"
+    );
+    let safety = report.safety_backup.clone().unwrap();
+    assert_eq!(crate::backups::backup(vault, &safety).unwrap().kind, keepstone_model::id::Kind::Safety);
+
+    let job = report.job.unwrap();
+    let plan = plan_undo(vault, &job).unwrap();
+    assert_eq!((&plan.backup, &plan.target), (&safety, &Target::Replace));
+    undo(vault, &UndoOptions { restore: job, plan, actor: "alice".into() }, &Silent).unwrap();
+    assert_eq!(server.psql("placed", SUM), now);
+    assert_eq!(server.psql("placed", "SELECT to_regclass('seen') IS NULL, (SELECT a FROM added.more)"), "t|7");
+}
+
+#[test]
+fn what_cannot_be_done_changes_nothing() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "unplaced");
+    let vault = &fixture.vault;
+    let made = backup(vault, &database);
+    let script = create(
+        vault,
+        &CreateOptions {
+            image: ImageOptions { plain_sql: true, ..ImageOptions::default() },
+            ..CreateOptions::new(database.id.clone(), "alice")
+        },
+        &Silent,
+    )
+    .unwrap();
+    let refused = plan_restore(vault, &PlanOptions { backup: script.backup.id.clone(), target: Target::InPlace, safety_backup: true });
+    assert_eq!(refused.unwrap_err().code(), "not_replaceable");
+    // Something that stays needs what is dropped.
+    server.psql("unplaced", "CREATE VIEW newer AS SELECT id FROM orders; DELETE FROM orders WHERE id > 5");
+    let before = server.psql("unplaced", SUM);
+    let error = act(vault, plan_of(vault, &made)).unwrap_err();
+    assert!(error.code() == "restore_failed" && error.to_string().contains("orders"), "{} {error}", error.code());
+    assert_eq!(server.psql("unplaced", SUM), before);
+    server.psql("unplaced", "DROP VIEW newer");
+    // An application holds a table, and goes on holding it.
+    let mut holder = Command::new(server.bin.join("psql"))
+        .args(["-X", "-q", "-h", "127.0.0.1", "-U", "postgres", "-d", "unplaced", "-p", &server.port.to_string()])
+        .args(["-c", "BEGIN; UPDATE orders SET item = 'held' WHERE id = 1; SELECT pg_sleep(60)"])
+        .env("PGPASSWORD", server::PASSWORD)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while server.psql(
+        "postgres",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'unplaced' AND query LIKE '%pg_sleep(60)%' AND state = 'active'",
+    ) == "0"
+    {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let safeties = || vault.catalog().backups_of(&database.id).unwrap().len();
+    let (count, error) = (safeties(), act(vault, plan_of(vault, &made)).unwrap_err());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!((error.code(), error.kind().exit_code()), ("database_in_use", 5), "{error}");
+    assert_eq!(safeties(), count, "nothing was begun");
+    assert_eq!(server.psql("unplaced", SUM), before);
+    databases::edit_database(
+        vault,
+        &database.id,
+        &EditDatabaseOptions { never_replace: Some(true), actor: "alice".into(), ..Default::default() },
+    )
+    .unwrap();
+    let refused = plan_restore(vault, &PlanOptions { backup: made.backup.id.clone(), target: Target::InPlace, safety_backup: true });
+    assert_eq!(refused.unwrap_err().code(), "never_replace");
+}
