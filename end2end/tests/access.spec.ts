@@ -1,7 +1,7 @@
 // Who gets in, and what every response carries.
 import { ADMIN, expect, open, setUp, signIn, test } from "../fixtures.ts";
 
-const PAGES = ["/", "/databases", "/databases/new", "/databases/shop", "/backups", "/backups/new", "/jobs", "/trash", "/schedules", "/schedules/shop", "/storage", "/activity", "/settings", "/settings/people/new", "/account", "/confirm"];
+const PAGES = ["/", "/databases", "/databases/new", "/databases/shop", "/backups", "/backups/new", "/jobs", "/trash", "/search", "/schedules", "/schedules/shop", "/storage", "/activity", "/settings", "/settings/people/new", "/account", "/confirm"];
 
 test("whoever is not signed in sees the sign-in page, and comes back to where they wanted", async ({ page, keepstone, sqlite }) => {
   await keepstone.protect(await sqlite.shop());

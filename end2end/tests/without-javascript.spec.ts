@@ -25,7 +25,7 @@ test("the whole story", async ({ page, keepstone, sqlite }) => {
   await page.getByRole("button", { name: "Add the database" }).click();
   await page.waitForURL("/databases/shop");
 
-  for (const path of ["/", "/databases", "/databases/shop", "/databases/shop/retention", "/backups", "/schedules", "/storage", "/activity", "/jobs", "/trash"]) {
+  for (const path of ["/", "/databases", "/databases/shop", "/databases/shop/retention", "/backups", "/schedules", "/storage", "/activity", "/jobs", "/trash", "/search?q=shop"]) {
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await expect(page.getByText("Loading…")).toHaveCount(0);
