@@ -47,6 +47,11 @@ pub fn list(vault: &Vault, database: Option<&DatabaseId>, now: Timestamp) -> Res
     Ok(rows.into_iter().map(|row| status_of(&row, paused.contains(&row.database), now)).collect())
 }
 
+/// Whether there is a schedule at all; what each of them is about to do is not reckoned for that.
+pub fn any(vault: &Vault) -> Result<bool> {
+    Ok(!vault.catalog().schedules(None)?.is_empty())
+}
+
 pub fn show(vault: &Vault, number: i64, now: Timestamp) -> Result<ScheduleStatus> {
     let row = row(vault, number)?;
     let paused = databases::database(vault, &row.database)?.paused;

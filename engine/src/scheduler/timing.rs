@@ -1,12 +1,17 @@
 //! When a schedule comes up: cron words in a time zone, or a grid of equal intervals. Pure: the time is always an argument.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
 use jiff::{
     SignedDuration, Timestamp,
-    civil::{DateTime, Time},
+    civil::{Date, DateTime, Time},
     tz::{AmbiguousOffset, TimeZone},
 };
 use keepstone_model::{
@@ -183,8 +188,27 @@ impl ByClock {
         self.crons.iter().filter_map(next).filter(|&next| next > at).min()
     }
 
+    /// Reckoned once for each text and day, from that day's beginning on: every look at a database's state asks for it.
     fn longest_gap_secs(&self, now: Timestamp) -> Option<u64> {
-        let start = now.to_zoned(self.zone.clone()).datetime();
+        type Known = BTreeMap<(String, Date), Option<u64>>;
+        const KNOWN_MAX: usize = 1000;
+        static KNOWN: Mutex<Known> = Mutex::new(Known::new());
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = now.to_zoned(self.zone.clone()).date();
+        let key = (self.text.clone(), day);
+        if let Some(gap) = known().get(&key) {
+            return *gap;
+        }
+        let gap = self.longest_gap_secs_from(day.to_datetime(Time::midnight()));
+        let mut known = known();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(key, gap);
+        gap
+    }
+
+    fn longest_gap_secs_from(&self, start: DateTime) -> Option<u64> {
         let end = start.saturating_add(jiff::Span::new().days(DAYS_AHEAD));
         let next = |at: &DateTime| self.crons.iter().filter_map(|cron| cron.find_next_occurrence(at, false).ok()).min();
         let runs = std::iter::successors(next(&start), next);
