@@ -26,11 +26,12 @@ const EACH: usize = 200;
 const LARGEST: usize = 100_000;
 const P95: Duration = Duration::from_millis(50);
 const LOOKS: usize = 40;
+const DAY: Duration = Duration::from_secs(86_400);
 const NOWHERE: &str = "/no-such-page";
 
 /// One database with one backup as the engine makes them, copied as rows: what a page reads is what it reads of real ones. Some days failed, some
 /// backups lie in the trash, and the log has as many lines as all of it brings.
-fn fill(server: &Server, databases: usize, each: usize, events: usize) {
+fn fill(server: &Server, each: usize, gap: Duration, events: usize) {
     let (vault, source) = (&server.vault, server.folder.path().join("db-0.db"));
     Connection::open(&source).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
     let (location, actor) = (source.display().to_string(), "test".to_owned());
@@ -40,7 +41,7 @@ fn fill(server: &Server, databases: usize, each: usize, events: usize) {
     let catalog = Connection::open(vault.data_dir().join("catalog.sqlite")).unwrap();
     catalog.execute_batch("BEGIN").unwrap();
     let now = Timestamp::now();
-    for database in 0..databases {
+    for database in 0..DATABASES {
         let id = format!("db-{database}");
         if database > 0 {
             let (uid, location) = (format!("{database:032x}"), format!("/srv/{id}.db"));
@@ -50,7 +51,7 @@ fn fill(server: &Server, databases: usize, each: usize, events: usize) {
             }
         }
         for day in 1..=each {
-            let created_at = now - Duration::from_secs(day as u64 * 86_400 / 2 + database as u64 * 60);
+            let created_at = now - (gap * u32::try_from(day).unwrap() + Duration::from_secs(database as u64 * 60));
             let stamp = created_at.strftime("%Y%m%dT%H%M%SZ");
             let name = format!("{id}_daily_{stamp}_k3f9");
             let (sequence, at) = ((10_000 - day).to_string(), created_at.as_millisecond().to_string());
@@ -81,7 +82,7 @@ fn fill(server: &Server, databases: usize, each: usize, events: usize) {
     }
     catalog.execute_batch("COMMIT").unwrap();
     for line in 0..events {
-        let database = format!("db-{}", line % databases).parse().unwrap();
+        let database = format!("db-{}", line % DATABASES).parse().unwrap();
         let message = format!("created number {line} of it, 1.2 MB");
         let event = NewEvent {
             actor: "scheduler",
@@ -184,7 +185,7 @@ const CALLS: &[&str] = &[
 #[ignore = "takes a while; run it in release: `cargo test --release … ten_thousand -- --ignored --nocapture`"]
 async fn pages_of_ten_thousand_backups() {
     let server = Server::new();
-    fill(&server, DATABASES, EACH, DATABASES * EACH);
+    fill(&server, EACH, DAY / 2, DATABASES * EACH);
     let admin = server.signed_in(Role::Admin);
     let token = server.token(&[Scope::Admin], None);
     let mut slow = Vec::new();
@@ -229,7 +230,7 @@ const LARGEST_OVERVIEW: usize = 25_000;
 async fn what_a_page_reads_and_weighs_has_its_bounds() {
     const EACH_FEW: usize = 30;
     let server = Server::new();
-    fill(&server, DATABASES, EACH_FEW, 150);
+    fill(&server, EACH_FEW, DAY, 150);
     let admin = server.signed_in(Role::Admin);
     let bound = (DATABASES * EACH_FEW) as u64 * STEPS_PER_BACKUP;
     let mut over = Vec::new();
