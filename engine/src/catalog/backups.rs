@@ -299,16 +299,19 @@ impl Catalog {
         })
     }
 
-    /// For each of these backups the archive size of the complete one before it in sequence.
+    /// For each of these backups the archive size of the complete one of as much of the database before it in sequence.
     pub(crate) fn sizes_before(&self, of: &[Backup]) -> Result<BTreeMap<BackupId, u64>> {
         self.read(|c| {
             let mut before = c.prepare_cached(
-                "SELECT archive_size_bytes FROM backups WHERE database = ?1 AND sequence < ?2 AND state = 'complete' AND NOT gone
+                "SELECT archive_size_bytes FROM backups
+                 WHERE database = ?1 AND sequence < ?2 AND state = 'complete' AND NOT gone AND coverage = ?3
                  ORDER BY sequence DESC LIMIT 1",
             )?;
             let mut sizes = BTreeMap::new();
             for backup in of {
-                let size = before.query_row(params![backup.database.as_str(), backup.sequence], |row| row.get(0)).optional()?;
+                let size = before
+                    .query_row(params![backup.database.as_str(), backup.sequence, backup.coverage.as_str()], |row| row.get(0))
+                    .optional()?;
                 sizes.extend(size.map(|size| (backup.id.clone(), size)));
             }
             Ok(sizes)
