@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The npm packages of end2end/ (Playwright, axe, Lighthouse, wasm-opt), exactly those of the lock file, once for each lock file.
+# The npm packages of end2end/ (Playwright, axe, wasm-opt), exactly those of the lock file, once for each lock file.
 source "$(dirname "$0")/common.sh"
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "node $(node -v) is too old for Playwright: 20 or newer is needed"
 cd end2end
