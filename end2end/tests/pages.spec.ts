@@ -56,7 +56,7 @@ test("axe finds nothing on the pages that are open, and on an empty console", as
 
 test("every page has one heading, a title of its own, and the way back to where it belongs", async ({ admin, keepstone, sqlite }) => {
   const { pages } = await live(keepstone, sqlite);
-  const above = ["/", "/databases", "/backups", "/schedules", "/storage", "/activity", "/settings", "/account", "/confirm"];
+  const above = ["/", "/databases", "/backups", "/schedules", "/storage", "/activity", "/search", "/settings", "/account", "/confirm"];
   const wrong: string[] = [];
   const titles = new Map<string, string>();
   for (const [name, path] of Object.entries(pages)) {

@@ -62,14 +62,15 @@ mod browser {
         let navigate = use_navigate();
         let pages: Vec<_> = destinations().map(|Destination { letter, href, .. }| (letter, href)).collect();
         let may_create = may(Role::Operator);
-        let began = StoredValue::new(0.0_f64);
+        // Times count from the loading of the page: zero would be just now.
+        let began = StoredValue::new(f64::NEG_INFINITY);
         let listening = window_event_listener(ev::keydown, move |event| {
             if !is_ours(&event) {
                 return;
             }
             let key = event.key();
             let in_sequence = event.time_stamp() - began.get_value() < SEQUENCE_MS;
-            began.set_value(0.0);
+            began.set_value(f64::NEG_INFINITY);
             let page = pages.iter().find(|(letter, _)| in_sequence && *letter == key).map(|(_, href)| *href);
             match key.as_str() {
                 _ if page.is_some() => navigate(page.unwrap_or_default(), leptos_router::NavigateOptions::default()),
