@@ -228,7 +228,8 @@ pub(super) fn check_new_file(path: &Path) -> Result<()> {
         file.push(suffix);
         match Path::new(&file).symlink_metadata() {
             Ok(_) => return Err(Error::TargetExists { path: file.into() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // A folder that is a file is told where folders are made.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => return unusable(&error.to_string()),
         }
     }
