@@ -22,7 +22,7 @@ use keepstone_engine::{
 use keepstone_model::{
     Timestamp,
     backup::{BackupState, Verdict},
-    coverage::Rows,
+    coverage::{Rows, TablePattern},
     event::EventResult,
     id::{BackupId, DatabaseId, Kind},
     metadata::Compression,
@@ -216,7 +216,31 @@ struct NewBackup {
     /// PostgreSQL: whose rows go along; the structure is always whole. `"none"`, `{"only": ["orders", "audit.*"]}` or `{"except": […]}` make a
     /// backup that is partial: of the kind manual, never good, and never put in the live database's place.
     #[schema(inline)]
-    rows: Rows,
+    rows: WantedRows,
+}
+
+/// [`Rows`] before its patterns were looked at.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum WantedRows {
+    #[default]
+    All,
+    /// The structure alone.
+    None,
+    Only(Vec<String>),
+    Except(Vec<String>),
+}
+
+impl WantedRows {
+    fn read(&self) -> Answer<Rows> {
+        let patterns = |texts: &[String]| texts.iter().map(|text| Ok(TablePattern::new(text)?)).collect::<Answer<Vec<_>>>();
+        Ok(match self {
+            Self::All => Rows::All,
+            Self::None => Rows::None,
+            Self::Only(texts) => Rows::Only(patterns(texts)?),
+            Self::Except(texts) => Rows::Except(patterns(texts)?),
+        })
+    }
 }
 
 impl NewBackup {
@@ -248,7 +272,7 @@ impl NewBackup {
             level: self.level,
             encrypt: self.encrypt,
             verify: self.verify,
-            image: ImageOptions { plain_sql: self.plain_sql, rows: self.rows.clone(), globals: self.globals },
+            image: ImageOptions { plain_sql: self.plain_sql, rows: self.rows.read()?, globals: self.globals },
             ..CreateOptions::new(database, actor)
         })
     }

@@ -17,7 +17,7 @@ use keepstone_model::{
     id::{BackupId, DatabaseId},
     retention::{Manual, Pass, RetentionPolicy},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -69,6 +69,17 @@ struct Policy {
     imported: bool,
 }
 
+/// By the names of its members alone: a list of their values, which serde would take as well, is a mistake.
+fn an_object<'de, D: Deserializer<'de>>(from: D) -> Result<Policy, D::Error> {
+    let members = serde_json::Map::deserialize(from)?;
+    Policy::deserialize(serde_json::Value::Object(members)).map_err(D::Error::custom)
+}
+
+fn perhaps_an_object<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Policy>, D::Error> {
+    let members = Option::<serde_json::Map<_, _>>::deserialize(from)?;
+    members.map(|members| Policy::deserialize(serde_json::Value::Object(members)).map_err(D::Error::custom)).transpose()
+}
+
 impl From<Policy> for RetentionPolicy {
     fn from(policy: Policy) -> Self {
         let Policy { last, hourly, daily, weekly, monthly, yearly, startup, shutdown, max_age_secs, max_count, imported } = policy;
@@ -106,6 +117,7 @@ async fn preview(State(api): State<Api>, Path(id): Path<String>, Body(policy): B
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPolicy {
+    #[serde(deserialize_with = "an_object")]
     policy: Policy,
     /// That what it would remove was looked at. One that would remove many at once is refused without.
     #[serde(default)]
@@ -143,6 +155,7 @@ struct Cleanup {
     /// Only say what would go, and why.
     dry_run: bool,
     /// In place of the database's own policy, this once.
+    #[serde(deserialize_with = "perhaps_an_object")]
     policy: Option<Policy>,
     /// Let manual backups fall under the rules, too.
     include_manual: bool,

@@ -4,8 +4,9 @@ use keepstone_model::access::{API, API_POLICY};
 use utoipa::{
     OpenApi,
     openapi::{
-        Content, OpenApi as Document, Ref, Required, ResponseBuilder, SecurityRequirement,
+        Content, OpenApi as Document, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement,
         path::{Operation, PathItem},
+        schema::AdditionalProperties,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -49,6 +50,7 @@ pub(super) fn finish(document: &mut Document) {
         .build();
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer));
+    components.schemas.values_mut().for_each(close_choices);
     document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
     for rule in API_POLICY {
         let path = format!("{API}{}", rule.pattern);
@@ -70,6 +72,25 @@ pub(super) fn finish(document: &mut Document) {
             Some(text) if !text.is_empty() => format!("{text}\n\n{needs}"),
             _ => needs,
         });
+    }
+}
+
+/// A choice that is said by the name of its one member has no other member.
+fn close_choices(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.properties.values_mut().for_each(close_choices),
+        RefOr::T(Schema::OneOf(choice)) => {
+            for item in &mut choice.items {
+                close_choices(item);
+                if let RefOr::T(Schema::Object(object)) = item
+                    && object.properties.len() == 1
+                    && object.required.len() == 1
+                {
+                    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                }
+            }
+        }
+        _ => {}
     }
 }
 
