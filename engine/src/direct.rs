@@ -15,7 +15,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FallocateFlags, OFlags, fallocate, fcntl_getfl, fcntl_setfl},
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::Errno,
 };
 
@@ -23,10 +23,6 @@ use rustix::{
 const ALIGNMENT: usize = 4096;
 /// So much goes to the disk, or comes from it, at once.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
-
-/// Room is made for so much at a time, in a file that has become this large.
-const ROOM_BYTES: u64 = 64 << 20;
-const ROOM_FROM_BYTES: u64 = 8 << 20;
 
 /// Memory for one chunk, aligned.
 #[derive(Debug)]
@@ -60,10 +56,6 @@ pub(crate) struct DirectFile {
     filled: usize,
     /// How much the kernel took.
     passed_on: u64,
-    /// Where the next byte goes, where the file ends, and up to where it has room.
-    at: u64,
-    end: u64,
-    room: u64,
     direct: bool,
 }
 
@@ -71,7 +63,7 @@ impl DirectFile {
     /// Takes an empty file, open for writing.
     pub(crate) fn new(file: File) -> Self {
         let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok();
-        Self { file, chunk: Chunk::new(), filled: 0, passed_on: 0, at: 0, end: 0, room: 0, direct }
+        Self { file, chunk: Chunk::new(), filled: 0, passed_on: 0, direct }
     }
 
     /// How many bytes of the file have been handed to the kernel, in order from its beginning. A seek does not count.
@@ -82,9 +74,6 @@ impl DirectFile {
     /// The file, with everything that was written handed to the kernel; not yet fsynced. From here on it is an ordinary file.
     pub(crate) fn into_file(mut self) -> io::Result<File> {
         self.settle()?;
-        if self.room > self.end {
-            self.file.set_len(self.end)?;
-        }
         Ok(self.file)
     }
 
@@ -98,18 +87,6 @@ impl DirectFile {
         self.pass_on(self.filled)
     }
 
-    /// A file that grows with each write has its size journaled each time, and the journal is what an application's fsync waits for. So a large
-    /// one gets room ahead; where that cannot be had, it grows.
-    fn make_room(&mut self, count: u64) {
-        if self.direct && self.at >= ROOM_FROM_BYTES && self.at + count > self.room {
-            let ahead = self.at.max(self.room);
-            self.room = match fallocate(&self.file, FallocateFlags::empty(), ahead, ROOM_BYTES) {
-                Ok(()) => ahead + ROOM_BYTES,
-                Err(_) => u64::MAX,
-            };
-        }
-    }
-
     fn indirect(&mut self) -> io::Result<()> {
         if self.direct {
             fcntl_setfl(&self.file, fcntl_getfl(&self.file)? - OFlags::DIRECT)?;
@@ -121,15 +98,12 @@ impl DirectFile {
     /// Hands the first so many bytes of the chunk to the kernel and moves the rest to its beginning.
     fn pass_on(&mut self, count: usize) -> io::Result<()> {
         let mut from = 0;
-        self.make_room(count as u64);
         while from < count {
             match self.file.write(&self.chunk.bytes()[from..count]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     from += written;
                     self.passed_on += written as u64;
-                    self.at += written as u64;
-                    self.end = self.end.max(self.at);
                     // A disk that is filling up takes less: the rest would not be aligned any more.
                     if !written.is_multiple_of(ALIGNMENT) {
                         self.indirect()?;
@@ -168,13 +142,7 @@ impl Write for DirectFile {
 impl Seek for DirectFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.settle()?;
-        // What lies ahead is room, and not the file's: its end is here.
-        let to = match to {
-            SeekFrom::End(by) => SeekFrom::Start(self.end.saturating_add_signed(by)),
-            other => other,
-        };
-        self.at = self.file.seek(to)?;
-        Ok(self.at)
+        self.file.seek(to)
     }
 }
 
