@@ -75,7 +75,8 @@ mod tests {
     fn only_that_thread_gives_way() {
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
-        assert_eq!(at_low_priority(nice), NICE.max(before));
+        // In the idle class, which a machine with idle time gets, it is the lowest.
+        assert!(at_low_priority(nice) >= NICE.max(before));
         assert_eq!(nice(), before);
         assert_eq!(
             thread::scope(|scope| scope
