@@ -94,7 +94,12 @@ impl Catalog {
     /// read are told, with the reason.
     pub(crate) fn begin_from_copy(path: &Path, folder: &Path) -> Result<(Self, Option<TakenOver>, Vec<String>)> {
         let mut unreadable = Vec::new();
-        for copy in list(folder)?.iter().rev() {
+        // A folder that cannot be read keeps nobody from a new catalog.
+        let copies = list(folder).unwrap_or_else(|error| {
+            unreadable.push(format!("{}: {error}", folder.display()));
+            Vec::new()
+        });
+        for copy in copies.iter().rev() {
             match Self::take_over(path, copy) {
                 Ok((catalog, taken)) => return Ok((catalog, Some(taken), unreadable)),
                 Err(error) => unreadable.push(format!("{}: {error}", copy.path.display())),

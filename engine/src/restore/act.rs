@@ -95,7 +95,11 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
             };
             monitor.step(Step::Verify);
             let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
-            let look = if verify { look_at(vault, &plan.backup, archive.metadata(), monitor) } else { Look::AtBytes };
+            let look = if verify && archive.form() == Form::Sqlite {
+                look_at(vault, &plan.backup, archive.metadata(), monitor)
+            } else {
+                Look::AtBytes
+            };
             new_file(&archive, Path::new(path), &staged, look, Some(&running.staging), monitor)?
         }
         Target::Replace | Target::InPlace | Target::NewDatabase { .. } | Target::PutBack { .. } => {

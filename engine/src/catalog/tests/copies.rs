@@ -112,6 +112,12 @@ fn a_copy_that_cannot_be_read_is_told_and_an_older_one_taken() {
     let (vault, report) = rebuilt(vault);
     assert!(report.taken_over.is_none() && report.skipped.len() == 2, "{report:?}");
     assert_eq!(names(&vault), [""; 0]);
+
+    let folder = layout::catalog_copies(vault.data_dir());
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "no folder").unwrap();
+    let (_, report) = rebuilt(vault);
+    assert!(report.taken_over.is_none() && report.skipped.len() == 1, "{report:?}");
 }
 
 #[test]
