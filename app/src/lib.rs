@@ -16,6 +16,8 @@ pub mod server;
 #[cfg(feature = "ssr")]
 pub mod shell;
 pub mod ui;
+#[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "most pages are written by the server alone, and so are their texts"))]
+mod words;
 
 pub use routes::App;
 #[cfg(feature = "ssr")]

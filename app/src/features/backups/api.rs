@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
+use crate::words::backups as words;
+#[cfg(feature = "ssr")]
 use {
     super::facts,
     crate::server::{blocking, form_key, person, person_with},
@@ -202,7 +204,7 @@ pub async fn create(
     #[server(default)] key: String,
 ) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
-    let database: DatabaseId = database.parse().map_err(|_| AppError::invalid("database", "Choose a database."))?;
+    let database: DatabaseId = database.parse().map_err(|_| AppError::invalid("database", words::choose_database()))?;
     validate::description(&description)?;
     let tags = validate::tags(&tags)?;
     let compression = facts::compression(&compression)?;

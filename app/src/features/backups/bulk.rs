@@ -88,6 +88,7 @@ mod on_the_server {
         features::backups::facts::random_key,
         server::{blocking, form_key, zone},
         ui::Moment,
+        words::{backups as words, shared},
     };
 
     /// What is done in one request; a list's page holds fewer.
@@ -96,12 +97,12 @@ mod on_the_server {
     fn ids(text: &str) -> Result<Vec<BackupId>, AppError> {
         let mut ids: Vec<BackupId> = Vec::new();
         for id in text.split_whitespace() {
-            let id = id.parse().map_err(|_| AppError::invalid("ids", "This form is not one of this console: load the page again."))?;
+            let id = id.parse().map_err(|_| AppError::invalid("ids", shared::foreign_form()))?;
             if !ids.contains(&id) {
                 ids.push(id);
             }
         }
-        if ids.len() > MOST { Err(AppError::invalid("ids", format!("At most {MOST} backups at once."))) } else { Ok(ids) }
+        if ids.len() > MOST { Err(AppError::invalid("ids", words::too_many(&MOST))) } else { Ok(ids) }
     }
 
     /// The page that shows these.

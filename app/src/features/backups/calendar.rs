@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Actions, View, choice, kind_choice};
+use crate::words::{Shown, backups as words, shared};
 use crate::{
     error::AppError,
     live::use_changes,
@@ -73,10 +74,11 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
     let at = |month: &str| format!("/backups?view=calendar&month={month}{rest}");
     let (previous, next) = (at(&month.previous), month.next.as_deref().map(at));
     let databases = month.databases.iter().map(|id| (id.clone(), id.clone())).collect();
-    let days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].map(|day| {
-        let short = &day[..3];
-        view! { <th scope="col" abbr=day>{short}</th> }
-    });
+    let days: Vec<_> = words::weekdays()
+        .split(' ')
+        .zip(words::weekdays_short().split(' '))
+        .map(|(day, short)| view! { <th scope="col" abbr=day>{short}</th> })
+        .collect();
     let weeks: Vec<_> = month
         .weeks
         .into_iter()
@@ -88,31 +90,31 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
     let (may_change, may_import) = (month.may_change, !month.databases.is_empty());
     let actions = Actions { shown: Some(View::Calendar), may_change, may_import, in_trash: month.in_trash }.show(db);
     let filtered = !(db.is_empty() && kind.is_empty());
-    let (chosen_db, chosen_kind) = (choice("db", "Database", "all databases", databases, db), kind_choice(kind));
-    let caption = format!("Backups of {}, days in {}", month.title, month.zone);
+    let (chosen_db, chosen_kind) = (choice("db", shared::database(), shared::all_databases(), databases, db), kind_choice(kind));
+    let caption = words::calendar_caption(&month.title, &month.zone);
     view! {
-        <PageHeader title="Backups">{actions}</PageHeader>
-        <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
+        <PageHeader title=shared::backups()>{actions}</PageHeader>
+        <form class="filter" method="get" action="/backups" role="search" aria-label=words::filter()>
             <input type="hidden" name="view" value="calendar"/>
             <input type="hidden" name="month" value=month.month/>
             {chosen_db}
             {chosen_kind}
             <div class="filter-actions">
-                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
-                {filtered.then(|| view! { <a class="button quiet" href="/backups?view=calendar">"Clear"</a> })}
+                <button type="submit" class="button"><Icon name="filter"/>{shared::filter()}</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/backups?view=calendar">{shared::clear_filter()}</a> })}
             </div>
         </form>
         <section class="panel">
             <header class="panel-head">
                 <h2>{month.title}</h2>
                 <div class="panel-actions">
-                    <a class="button small" rel="prev" href=previous><Icon name="chevron-left"/>"Earlier"</a>
-                    {next.map(|next| view! { <a class="button small" rel="next" href=next>"Later"<Icon name="chevron-right"/></a> })}
+                    <a class="button small" rel="prev" href=previous><Icon name="chevron-left"/>{words::earlier()}</a>
+                    {next.map(|next| view! { <a class="button small" rel="next" href=next>{words::later()}<Icon name="chevron-right"/></a> })}
                 </div>
             </header>
             <table class="calendar">
                 <caption class="visually-hidden">{caption}</caption>
-                <thead><tr>{days.into_iter().collect::<Vec<_>>()}</tr></thead>
+                <thead><tr>{days}</tr></thead>
                 <tbody>{weeks}</tbody>
             </table>
         </section>
@@ -120,23 +122,26 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
     .into_any()
 }
 
+/// Says how many backups of a sort a day brought.
+type DayWords = fn(Shown<'_>) -> String;
+
 fn cell(day: Option<Day>, rest: &str) -> AnyView {
     let Some(day) = day else { return view! { <td class="outside"></td> }.into_any() };
     let counts = [
-        (day.good, "good", "✔", "good"),
-        (day.unproven, "quiet", "○", "unproven"),
-        (day.partial, "quiet", "◐", "partial"),
-        (day.doubtful, "warn", "▲", "in doubt"),
-        (day.failed, "bad", "✖", "failed"),
+        (day.good, "good", "✔", words::days_good as DayWords),
+        (day.unproven, "quiet", "○", words::days_unproven),
+        (day.partial, "quiet", "◐", words::days_partial),
+        (day.doubtful, "warn", "▲", words::days_doubtful),
+        (day.failed, "bad", "✖", words::days_failed),
     ];
     let marks: Vec<_> = counts
         .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, tone, mark, word)| {
+        .map(|(count, tone, mark, say)| {
             view! {
                 <span class=format!("day-count {tone}")>
                     <span aria-hidden="true">{mark}{count}</span>
-                    <span class="visually-hidden">{format!("{count} {word}, ")}</span>
+                    <span class="visually-hidden">{say(&count)}</span>
                 </span>
             }
         })
@@ -185,6 +190,7 @@ mod on_the_server {
     use crate::{
         error::AppError,
         server::{blocking, zone},
+        words::shared,
     };
 
     pub(super) async fn month(db: String, kind: String, month: &str, role: Role) -> Result<Month, AppError> {
@@ -213,7 +219,7 @@ mod on_the_server {
             next: last.tomorrow().ok().filter(|next| *next <= today).map(named),
             weeks: weeks(first, today, &found, &zone),
             databases: known.into_iter().map(|database| database.id.to_string()).collect(),
-            zone: zone.iana_name().unwrap_or("the server's zone").to_owned(),
+            zone: zone.iana_name().unwrap_or(shared::no_zone_name()).to_owned(),
             may_change: role >= Role::Operator,
             in_trash,
         })

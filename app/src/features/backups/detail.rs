@@ -16,6 +16,7 @@ use crate::ui::{
     Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Head, Icon, PageHeader, Panel, ProofMarks, Size, Table,
     When, crumb, fault_of,
 };
+use crate::words::{backups as words, shared};
 
 /// The trash is another area, which this one does not import: a plain form, and its fault comes back in the address.
 const PUT_BACK: &str = "/fn/trash/put-back";
@@ -30,14 +31,14 @@ pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
         <When moment=row.created.clone()/>
         " · "
         {row.kind.clone()}
-        " backup of "
+        {words::lead_of()}
         <a href=format!("/databases/{database}")>{database.clone()}</a>
         {row.size_bytes.map(|bytes| view! { " · "<Size bytes=Some(bytes)/> })}
         {(!row.change.is_empty()).then(|| view! { <span class="muted">" ("{row.change.clone()}")"</span> })}
-        {row.pinned.then(|| view! { " · "<span class="pinned"><Icon name="pin"/>"pinned"</span> })}
+        {row.pinned.then(|| view! { " · "<span class="pinned"><Icon name="pin"/>{shared::pinned()}</span> })}
     }
     .into_any();
-    let crumbs = vec![crumb("Backups", "/backups"), crumb(&database, format!("/backups?db={database}"))];
+    let crumbs = vec![crumb(shared::backups(), "/backups"), crumb(&database, format!("/backups?db={database}"))];
     let faults = [
         fault_of(move || acts.verify.value().get()),
         fault_of(move || acts.pin.value().get()),
@@ -54,7 +55,7 @@ pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
         {state_alert(&backup)}
         {conversion(&backup)}
         {neighbours(&backup)}
-        <Panel title="Summary">
+        <Panel title=words::summary()>
             {summary}
         </Panel>
         {proof(&backup)}
@@ -71,19 +72,19 @@ fn actions(backup: &BackupDetail, acts: Acts) -> AnyView {
     let download = (backup.has_archive && backup.may_operate).then(|| {
         let plain = backup.may_administer.then(|| {
             let href = format!("/backups/{id}/download/database");
-            view! { <li><a href=href rel="external" download="">"Plain database"<span class="muted">"unpacked, opens in SQLite"</span></a></li> }
+            view! { <li><a href=href rel="external" download="">{words::plain_database()}<span class="muted">{words::plain_database_is()}</span></a></li> }
         });
         view! {
             <details class="menu">
-                <summary class="button"><Icon name="download"/>"Download"<Icon name="chevron-down"/></summary>
+                <summary class="button"><Icon name="download"/>{words::download()}<Icon name="chevron-down"/></summary>
                 <ul>
                     <li>
                         <a href=format!("/backups/{id}/download") rel="external" download="">
-                            "Archive"<span class="muted">"with its metadata"</span>
+                            {words::archive()}<span class="muted">{words::archive_is()}</span>
                         </a>
                     </li>
                     {plain}
-                    <li><a href=format!("/backups/{id}/export")>"Export…"<span class="muted">"its rows as JSON, CSV or SQL"</span></a></li>
+                    <li><a href=format!("/backups/{id}/export")>{shared::export()}<span class="muted">{words::export_is()}</span></a></li>
                 </ul>
             </details>
         }
@@ -94,7 +95,7 @@ fn actions(backup: &BackupDetail, acts: Acts) -> AnyView {
         {(backup.may_operate && backup.has_archive).then(|| verify_form(backup, acts))}
         {download}
         {(backup.may_operate && backup.has_archive)
-            .then(|| view! { <a class="button primary" href=format!("/backups/{id}/restore")><Icon name="restore"/>"Restore…"</a> })}
+            .then(|| view! { <a class="button primary" href=format!("/backups/{id}/restore")><Icon name="restore"/>{shared::restore()}</a> })}
     }
     .into_any()
 }
@@ -102,28 +103,28 @@ fn actions(backup: &BackupDetail, acts: Acts) -> AnyView {
 /// What a person must know of the state it is in, and what to do.
 fn state_alert(backup: &BackupDetail) -> AnyView {
     let row = &backup.row;
-    let job = row.job.clone().map(|job| view! { <a href=format!("/jobs/{job}")>"See its job"</a> });
-    let again = backup.may_operate.then(|| view! { <a href=format!("/backups/new?db={}", row.database)>"Create another backup"</a> });
+    let job = row.job.clone().map(|job| view! { <a href=format!("/jobs/{job}")>{words::see_its_job()}</a> });
+    let again = backup.may_operate.then(|| view! { <a href=format!("/backups/new?db={}", row.database)>{words::create_another()}</a> });
     let error = row.error.clone().unwrap_or_default();
     match row.state {
         BackupState::Running => view! {
-            <Alert kind=AlertKind::Info title="This backup is being made"><p>"It counts once it is read back and checked. "{job}</p></Alert>
+            <Alert kind=AlertKind::Info title=words::being_made()><p>{words::being_made_means()}{job}</p></Alert>
         }
         .into_any(),
         BackupState::Failed => view! {
-            <Alert kind=AlertKind::Failure title="This backup failed; there is no archive"><p>{error}</p><p class="ways">{again}{job}</p></Alert>
+            <Alert kind=AlertKind::Failure title=words::failed()><p>{error}</p><p class="ways">{again}{job}</p></Alert>
         }
         .into_any(),
         BackupState::Interrupted => view! {
-            <Alert kind=AlertKind::Failure title="This backup was interrupted; there is no archive">
-                <p>"The process that made it ended before the archive was whole. The database was not touched. "{error}</p>
+            <Alert kind=AlertKind::Failure title=words::interrupted()>
+                <p>{words::interrupted_means()}{error}</p>
                 <p class="ways">{again}{job}</p>
             </Alert>
         }
         .into_any(),
         BackupState::Missing => view! {
-            <Alert kind=AlertKind::Failure title="The archive is missing">
-                <p>"The catalog knows this backup, and the backups folder does not hold its file. Put the file back, or delete the backup. "{error}</p>
+            <Alert kind=AlertKind::Failure title=words::missing()>
+                <p>{words::missing_means()}{error}</p>
                 <p class="ways">{again}</p>
             </Alert>
         }
@@ -131,8 +132,8 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
         BackupState::Trashed => trashed(backup),
         BackupState::Complete => match row.verdict {
             Verdict::Bad => view! {
-                <Alert kind=AlertKind::Failure title="Do not restore this backup: a check failed">
-                    <p>"Take another one, and look below which check failed."</p>
+                <Alert kind=AlertKind::Failure title=words::bad()>
+                    <p>{words::bad_way()}</p>
                     <p class="ways">{again}</p>
                 </Alert>
             }
@@ -141,8 +142,8 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
             Verdict::Suspect | Verdict::Good => doubt(backup),
             Verdict::Partial => partial(backup.left_out.clone()),
             Verdict::Unproven => view! {
-                <Alert kind=AlertKind::Warning title="Not proven: nobody has yet seen that this backup can be restored">
-                    <p>"Verify reads it back, opens the database in it and counts its rows."</p>
+                <Alert kind=AlertKind::Warning title=words::unproven()>
+                    <p>{words::unproven_way()}</p>
                 </Alert>
             }
             .into_any(),
@@ -152,9 +153,9 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
 
 fn partial(left_out: String) -> AnyView {
     view! {
-        <Alert kind=AlertKind::Info title="Not the whole database: rows were left out on purpose">
+        <Alert kind=AlertKind::Info title=words::partial()>
             <p>{left_out}</p>
-            <p>"It restores into a new database. It never counts as a good backup, and never takes the live database's place."</p>
+            <p>{words::partial_means()}</p>
         </Alert>
     }
     .into_any()
@@ -163,18 +164,14 @@ fn partial(left_out: String) -> AnyView {
 /// Why its source was in doubt, what that means for the older ones, and the form that takes note of it.
 fn doubt(backup: &BackupDetail) -> AnyView {
     let Some(doubt) = backup.suspect.clone() else { return ().into_any() };
-    let title =
-        if doubt.damage { "The database was damaged when this was taken" } else { "The database lacked what an earlier backup had" };
+    let title = if doubt.damage { words::damaged() } else { words::poorer() };
     let (kind, meaning) = match (doubt.acknowledged.is_some(), doubt.damage) {
-        (false, true) => (AlertKind::Failure, "It never counts as good. Until somebody acknowledges it, no older good backup is removed."),
-        (false, false) => (
-            AlertKind::Warning,
-            "If that was meant, acknowledge it, and it counts like any other; if not, restore an older one. Until then no older good backup is removed.",
-        ),
-        (true, true) => (AlertKind::Warning, "It never counts as good. It holds no older backup any more."),
-        (true, false) => (AlertKind::Info, "It counts like any other."),
+        (false, true) => (AlertKind::Failure, words::damaged_means()),
+        (false, false) => (AlertKind::Warning, words::poorer_means()),
+        (true, true) => (AlertKind::Warning, words::damaged_noted()),
+        (true, false) => (AlertKind::Info, words::poorer_noted()),
     };
-    let noted = doubt.acknowledged.clone().map(|noted| view! { <p>"Acknowledged. "{noted}</p> });
+    let noted = doubt.acknowledged.clone().map(|noted| view! { <p>{words::acknowledged(&noted)}</p> });
     let form = (backup.may_operate && doubt.acknowledged.is_none()).then(|| ack_form(&backup.row.id, doubt.older));
     let fault = use_context::<ServerActionError>()
         .filter(|error| error.path() == ACK)
@@ -202,7 +199,7 @@ fn conversion(backup: &BackupDetail) -> AnyView {
             <form method="post" action=CONVERT>
                 <input type="hidden" name="id" value=id/>
                 <input type="hidden" name="key" value=key/>
-                <button type="submit" class="button">"Encrypt this backup"</button>
+                <button type="submit" class="button">{words::encrypt_it()}</button>
             </form>
         }
     });
@@ -211,8 +208,8 @@ fn conversion(backup: &BackupDetail) -> AnyView {
         .map(|error| ServerFnUrlError::<AppError>::decode_err(error.err()).message);
     view! {
         <FormError error=fault/>
-        <Alert kind=AlertKind::Info title="Not encrypted, though new backups of this database are">
-            <p>"It can be written anew: the same database to the byte, encrypted, checked, in the same place. The old archive goes to the trash."</p>
+        <Alert kind=AlertKind::Info title=words::unencrypted()>
+            <p>{words::unencrypted_means()}</p>
             {form}
         </Alert>
     }
@@ -220,13 +217,14 @@ fn conversion(backup: &BackupDetail) -> AnyView {
 }
 
 fn trashed(backup: &BackupDetail) -> AnyView {
-    let until = backup.trash_until.clone().map(|until| view! { "It can be put back until "<When moment=until/>"." });
+    let until =
+        backup.trash_until.clone().map(|until| view! { {words::trashed_until_before()}<When moment=until/>{words::trashed_until_after()} });
     let id = backup.row.id.clone();
     let put_back = backup.may_operate.then(|| {
         view! {
             <form method="post" action=PUT_BACK>
                 <input type="hidden" name="id" value=id/>
-                <button type="submit" class="button primary"><Icon name="undo"/>"Put back"</button>
+                <button type="submit" class="button primary"><Icon name="undo"/>{shared::put_back()}</button>
             </form>
         }
     });
@@ -235,8 +233,8 @@ fn trashed(backup: &BackupDetail) -> AnyView {
         .map(|error| ServerFnUrlError::<AppError>::decode_err(error.err()).message);
     view! {
         <FormError error=fault/>
-        <Alert kind=AlertKind::Info title="This backup is in the trash">
-            <p>{until}" "<a href="/trash">"See the trash"</a></p>
+        <Alert kind=AlertKind::Info title=words::in_trash()>
+            <p>{until}" "<a href="/trash">{words::see_trash()}</a></p>
             {put_back}
         </Alert>
     }
@@ -248,9 +246,9 @@ fn neighbours(backup: &BackupDetail) -> AnyView {
         id.clone().map(|id| view! { <a rel=rel href=format!("/backups/{id}")>{text}</a> })
     };
     view! {
-        <nav class="neighbours" aria-label="Neighbouring backups">
-            {link(&backup.previous, "← Previous backup", "prev")}
-            {link(&backup.next, "Next backup →", "next")}
+        <nav class="neighbours" aria-label=words::neighbours()>
+            {link(&backup.previous, words::previous(), "prev")}
+            {link(&backup.next, words::next(), "next")}
         </nav>
     }
     .into_any()
@@ -272,9 +270,9 @@ fn proof(backup: &BackupDetail) -> AnyView {
             .has_archive
             .then(|| {
                 view! {
-                    <Panel title="Proof">
-                        <EmptyState icon="shield" title="No check was made yet">
-                            <p>"Verify checks it now; nothing is changed by that."</p>
+                    <Panel title=shared::proof()>
+                        <EmptyState icon="shield" title=words::no_check()>
+                            <p>{words::no_check_way()}</p>
                         </EmptyState>
                     </Panel>
                 }
@@ -283,13 +281,13 @@ fn proof(backup: &BackupDetail) -> AnyView {
     }
     let rows: Vec<_> = backup.checks.iter().cloned().map(check_row).collect();
     let marks = view! { <ProofMarks level=backup.row.level checks=backup.row.checks.clone()/> };
-    let checked = backup.checked.clone().map(|at| view! { <p class="muted">"Last checked "<When moment=at/></p> }.into_any());
+    let checked = backup.checked.clone().map(|at| view! { <p class="muted">{words::last_checked()}<When moment=at/></p> }.into_any());
     view! {
-        <Panel title="Proof" actions=checked.unwrap_or_else(|| ().into_any()) flush=true>
+        <Panel title=shared::proof() actions=checked.unwrap_or_else(|| ().into_any()) flush=true>
             <div class="panel-pad">{marks}</div>
             <Table
-                caption="The checks of this backup"
-                head=vec![Head::Text("Result"), Head::Text("Check"), Head::Number("Time")]
+                caption=words::checks_caption()
+                head=vec![Head::Text(shared::result()), Head::Text(words::check()), Head::Number(words::check_time())]
                 rows=rows.into_any()
             />
         </Panel>
@@ -307,20 +305,20 @@ fn check_row(check: CheckLine) -> impl IntoView {
     let time = if check.result == CheckResult::NotApplicable { "–".to_owned() } else { check.time };
     view! {
         <tr>
-            <td data-label="Result" class="t-state">
+            <td data-label=shared::result() class="t-state">
                 <span class=format!("badge {tone}")>
                     <span class="mark" aria-hidden="true">{mark}</span>
                     {check.result.as_str()}
                 </span>
             </td>
-            <td data-label="Check" class="t-name">
+            <td data-label=words::check() class="t-name">
                 <span class="check-meaning">{check.meaning}</span>
                 <span class="check-detail muted">
                     <code>{check.name}</code>
                     {(!check.detail.is_empty()).then(|| view! { " · "{check.detail} })}
                 </span>
             </td>
-            <td data-label="Time" class="number">{time}</td>
+            <td data-label=words::check_time() class="number">{time}</td>
         </tr>
     }
 }
@@ -330,13 +328,13 @@ fn schema(backup: &BackupDetail) -> AnyView {
         return ().into_any();
     }
     let rows: u64 = backup.tables.iter().map(|table| table.row_count).sum();
-    let title = format!("{} tables, {} rows", backup.tables.len(), human::count(rows));
+    let title = words::schema_amount(backup.tables.len() as u64, rows);
     let tables: Vec<_> = backup.tables.iter().cloned().map(table_row).collect();
     view! {
-        <Panel title="Schema" actions=view! { <p class="muted">{title}</p> }.into_any() flush=true>
+        <Panel title=words::schema() actions=view! { <p class="muted">{title}</p> }.into_any() flush=true>
             <Table
-                caption="The tables of this backup"
-                head=vec![Head::Text("Table"), Head::Text("Columns"), Head::Number("Rows")]
+                caption=words::tables_caption()
+                head=vec![Head::Text(shared::table()), Head::Text(shared::columns()), Head::Number(shared::rows())]
                 rows=tables.into_any()
             />
         </Panel>
@@ -351,12 +349,12 @@ fn table_row(table: TableLine) -> impl IntoView {
         .into_iter()
         .map(|(name, declared)| view! { <li><code>{name}</code>{(!declared.is_empty()).then(|| view! { " "<span class="muted">{declared}</span> })}</li> })
         .collect();
-    let summary = if count == 1 { "1 column".to_owned() } else { format!("{count} columns") };
+    let summary = shared::column_count(count as u64);
     view! {
         <tr>
-            <td data-label="Table" class="t-name"><code>{table.name}</code></td>
-            <td data-label="Columns"><details><summary>{summary}</summary><ul class="columns">{columns}</ul></details></td>
-            <td data-label="Rows" class="number">{human::count(table.row_count)}</td>
+            <td data-label=shared::table() class="t-name"><code>{table.name}</code></td>
+            <td data-label=shared::columns()><details><summary>{summary}</summary><ul class="columns">{columns}</ul></details></td>
+            <td data-label=shared::rows() class="number">{human::count(table.row_count)}</td>
         </tr>
     }
 }
@@ -365,11 +363,11 @@ fn log(backup: &BackupDetail) -> AnyView {
     if backup.job_log.is_empty() {
         return ().into_any();
     }
-    let job = backup.row.job.clone().map(|job| view! { <a href=format!("/jobs/{job}")>"See the job"</a> }.into_any());
+    let job = backup.row.job.clone().map(|job| view! { <a href=format!("/jobs/{job}")>{words::see_the_job()}</a> }.into_any());
     let text = backup.job_log.join("\n");
     view! {
-        <Panel title="Log" actions=job.unwrap_or_else(|| ().into_any())>
-            <pre class="log" tabindex="0" aria-label="Log of the job that made it">{text}</pre>
+        <Panel title=shared::log() actions=job.unwrap_or_else(|| ().into_any())>
+            <pre class="log" tabindex="0" aria-label=words::log_label()>{text}</pre>
         </Panel>
     }
     .into_any()

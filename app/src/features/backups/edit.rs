@@ -4,11 +4,12 @@ use leptos::prelude::*;
 
 use super::{api::BackupDetail, page::Acts};
 use crate::ui::{ConfirmDialog, Field, FormError, SubmitButton, fault_of, field_fault};
+use crate::words::{backups as words, shared};
 
 /// Description and tags, folded away until someone wants to change them.
 pub(super) fn notes(backup: &BackupDetail, acts: Acts) -> AnyView {
     let row = &backup.row;
-    let description = if row.description.is_empty() { "No description".to_owned() } else { row.description.clone() };
+    let description = if row.description.is_empty() { words::no_description().to_owned() } else { row.description.clone() };
     let tags: Vec<_> = row.tags.iter().map(|tag| view! { <span class="tag">{tag.clone()}</span> }).collect();
     let value = move || acts.edit.value().get();
     let (id, text, tag_text) = (row.id.clone(), row.description.clone(), row.tags.join(", "));
@@ -17,13 +18,13 @@ pub(super) fn notes(backup: &BackupDetail, acts: Acts) -> AnyView {
     let edit = (backup.may_operate && backup.has_archive).then(|| {
         view! {
             <details class="edit" open=refused>
-                <summary>"Edit description and tags"</summary>
+                <summary>{words::edit_notes()}</summary>
                 <ActionForm action=acts.edit attr:class="form">
                     <FormError error=fault_of(value)/>
                     <input type="hidden" name="id" value=id/>
-                    <Field label="Description" name="description" value=text error=field_fault(value, "description")/>
-                    <Field label="Tags" name="tags" value=tag_text error=field_fault(value, "tags") help="Separated by commas"/>
-                    <div class="form-actions"><SubmitButton label="Save" small=true pending=acts.edit.pending()/></div>
+                    <Field label=words::description() name="description" value=text error=field_fault(value, "description")/>
+                    <Field label=words::tags() name="tags" value=tag_text error=field_fault(value, "tags") help=words::tags_help()/>
+                    <div class="form-actions"><SubmitButton label=words::save() small=true pending=acts.edit.pending()/></div>
                 </ActionForm>
             </details>
         }
@@ -44,7 +45,7 @@ pub(super) fn verify_form(backup: &BackupDetail, acts: Acts) -> AnyView {
         <ActionForm action=acts.verify>
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="key" value=key/>
-            <SubmitButton label="Verify" tone="plain" icon="shield" pending=acts.verify.pending()/>
+            <SubmitButton label=shared::verify() tone="plain" icon="shield" pending=acts.verify.pending()/>
         </ActionForm>
     }
     .into_any()
@@ -56,7 +57,7 @@ pub(super) fn pin_form(backup: &BackupDetail, acts: Acts) -> AnyView {
         <ActionForm action=acts.pin>
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="pinned" value=(!pinned).to_string()/>
-            <SubmitButton label=if pinned { "Unpin" } else { "Pin" } tone="plain" icon="pin" pending=acts.pin.pending()/>
+            <SubmitButton label=if pinned { words::unpin() } else { words::pin() } tone="plain" icon="pin" pending=acts.pin.pending()/>
         </ActionForm>
     }
     .into_any()
@@ -66,15 +67,15 @@ pub(super) fn pin_form(backup: &BackupDetail, acts: Acts) -> AnyView {
 pub(super) fn ack_form(id: &str, older: u64) -> AnyView {
     let more = (older > 0).then(|| {
         view! {
-            <label class="check"><input type="checkbox" name="with_older"/>{format!("Also the {older} older suspect backups of this database")}</label>
+            <label class="check"><input type="checkbox" name="with_older"/>{words::older_too(older)}</label>
         }
     });
     view! {
         <form method="post" action="/fn/backups/ack" class="form">
             <input type="hidden" name="id" value=id.to_owned()/>
-            <Field label="Why it is all right (may be empty)" name="reason"/>
+            <Field label=words::ack_reason() name="reason"/>
             {more}
-            <div class="form-actions"><SubmitButton label="Acknowledge" tone="plain"/></div>
+            <div class="form-actions"><SubmitButton label=words::acknowledge() tone="plain"/></div>
         </form>
     }
     .into_any()
@@ -84,7 +85,7 @@ pub(super) fn ack_form(id: &str, older: u64) -> AnyView {
 pub(super) fn delete_form(backup: &BackupDetail, acts: Acts) -> AnyView {
     if let Some(refusal) = backup.delete_refusal.clone() {
         return view! {
-            <ConfirmDialog name="delete" label="Delete…" title="This backup cannot be deleted now" icon="trash">
+            <ConfirmDialog name="delete" label=shared::delete() title=words::not_deletable() icon="trash">
                 <p>{refusal}</p>
             </ConfirmDialog>
         }
@@ -92,12 +93,12 @@ pub(super) fn delete_form(backup: &BackupDetail, acts: Acts) -> AnyView {
     }
     let (id, shown) = (backup.row.id.clone(), backup.row.id.clone());
     view! {
-        <ConfirmDialog name="delete" label="Delete…" title="Move this backup to the trash?" icon="trash">
+        <ConfirmDialog name="delete" label=shared::delete() title=words::delete_title() icon="trash">
             <p class="mono">{shown}</p>
-            <p>"It stays in the trash for 24 hours; until then you can put it back with one click. After that its archive is gone."</p>
+            <p>{words::delete_means()}</p>
             <ActionForm action=acts.delete>
                 <input type="hidden" name="id" value=id/>
-                <SubmitButton label="Move backup to the trash" tone="danger" icon="trash" pending=acts.delete.pending()/>
+                <SubmitButton label=words::delete_do() tone="danger" icon="trash" pending=acts.delete.pending()/>
             </ActionForm>
         </ConfirmDialog>
     }

@@ -18,6 +18,7 @@ use keepstone_model::{
 };
 
 use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, Doubt, FactLine, TableLine};
+use crate::words::{backups as words, shared};
 use crate::{
     error::{AppError, sentence},
     server::{blocking, log_in_zone, zone},
@@ -85,7 +86,7 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
             databases: databases::databases(vault)?.into_iter().map(|database| database.id.to_string()).collect(),
             any: found.total > 0 || backups::list(vault, &BackupFilter { limit: Some(1), ..BackupFilter::default() })?.total > 0,
             in_trash: backups::list(vault, &trashed)?.total,
-            zone: zone.iana_name().unwrap_or("the server's zone").to_owned(),
+            zone: zone.iana_name().unwrap_or(shared::no_zone_name()).to_owned(),
             may_change: role >= Role::Operator,
         })
     })
@@ -94,8 +95,8 @@ pub(super) async fn list(question: Question, role: Role) -> Result<BackupList, A
 
 fn row(backup: &Backup, size_before: Option<u64>, reason: Option<&Reason>, now: Timestamp, zone: &TimeZone) -> BackupRow {
     let (why, until) = match (backup.state, reason) {
-        (BackupState::Trashed, _) => ("in the trash".to_owned(), backup.trash_until),
-        (BackupState::Complete, Some(reason)) if reason.fate.is_removed() => (format!("goes with the next cleanup: {}", reason.fate), None),
+        (BackupState::Trashed, _) => (words::kept_in_trash().to_owned(), backup.trash_until),
+        (BackupState::Complete, Some(reason)) if reason.fate.is_removed() => (words::goes_next(&reason.fate), None),
         (BackupState::Complete, Some(reason)) => (reason.fate.to_string(), reason.until),
         _ => (String::new(), None),
     };
@@ -205,9 +206,9 @@ fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZon
     let acknowledged = backup.acknowledged.as_ref().map(|word| {
         let when = Moment::new(word.at, now, zone).relative;
         sentence(&if word.reason.is_empty() {
-            format!("by {}, {when}", word.by)
+            words::noted_by(&word.by, &when)
         } else {
-            format!("by {}, {when}: {}", word.by, word.reason)
+            words::noted_with_reason(&word.by, &when, &word.reason)
         })
     });
     let older = of_database.iter().filter(|other| other.sequence < backup.sequence && other.holds()).count() as u64;
@@ -219,33 +220,33 @@ fn fact_groups(found: &backups::BackupDetail, row: &BackupRow, vault: &Vault) ->
     let text = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: false };
     let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
     let mut archive = vec![
-        mono("Id", backup.id.to_string()),
+        mono(words::fact_id(), backup.id.to_string()),
         text(
-            "Kind",
+            shared::kind(),
             match backup.sequence {
-                1.. => format!("{}, number {} of {}", backup.kind, backup.sequence, backup.database),
-                _ => format!("{}, imported into {}", backup.kind, backup.database),
+                1.. => words::kind_and_number(&backup.kind, &backup.sequence, &backup.database),
+                _ => words::kind_imported(&backup.kind, &backup.database),
             },
         ),
-        text("Made by", backup.created_by.clone()),
+        text(words::made_by(), backup.created_by.clone()),
     ];
     if let Some(until) = &row.until {
-        archive.push(text("Kept until", format!("{} ({}), if the schedules run as they say", until.text, until.relative)));
+        archive.push(text(shared::kept_until(), words::kept_about(&until.text, &until.relative)));
     }
     if !row.why.is_empty() {
-        archive.push(text("Why it is kept", capitalised(&row.why)));
+        archive.push(text(words::why_kept(), capitalised(&row.why)));
     }
     if backup.original_size_bytes > 0 {
-        archive.push(text("Database", size(backup.original_size_bytes)));
+        archive.push(text(shared::database(), size(backup.original_size_bytes)));
     }
     if backup.archive_size_bytes > 0 {
-        archive.push(text("Archive", size(backup.archive_size_bytes)));
+        archive.push(text(words::archive(), size(backup.archive_size_bytes)));
     }
     if let Some(path) = &found.archive_path {
         let shown = path.strip_prefix(vault.backups_dir()).unwrap_or(path);
-        archive.push(mono("File", shown.display().to_string()));
+        archive.push(mono(words::fact_file(), shown.display().to_string()));
     }
-    let mut groups = vec![("Archive".to_owned(), archive)];
+    let mut groups = vec![(words::archive().to_owned(), archive)];
     if let Some(metadata) = &found.metadata {
         groups.extend(metadata_groups(metadata));
     }
@@ -257,65 +258,65 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
     let mono = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
     let source = &metadata.source;
     let mut of_source = vec![
-        mono("Location", source.location.clone()),
-        text("Host", source.host.clone()),
-        text("Rows", format!("{} in {} tables", human::count(metadata.total_records), metadata.schema.len())),
-        text("Encoding", source.encoding.clone()),
-        text("Read in", human::duration_ms(source.hold_ms)),
+        mono(shared::location(), source.location.clone()),
+        text(words::fact_host(), source.host.clone()),
+        text(shared::rows(), words::rows_in_tables(metadata.total_records, metadata.schema.len() as u64)),
+        text(words::encoding(), source.encoding.clone()),
+        text(words::read_in(), human::duration_ms(source.hold_ms)),
     ];
     match &source.postgres {
         None => of_source.extend([
-            text("Pages", format!("{} of {} bytes", human::count(source.page_count), human::count(u64::from(source.page_size)))),
-            text("Journal", source.journal_mode.clone()),
-            text("Schema version", metadata.schema_version.to_string()),
+            text(words::pages(), words::pages_of(&human::count(source.page_count), &human::count(u64::from(source.page_size)))),
+            text(words::journal(), source.journal_mode.clone()),
+            text(words::schema_version(), metadata.schema_version.to_string()),
             text("SQLite", source.sqlite_version.clone()),
         ]),
         Some(server) => of_source.extend([
             text("PostgreSQL", server.server_version.clone()),
             text("pg_dump", server.client_version.clone()),
-            text("On the server", human::bytes(server.database_size_bytes)),
-            text("Extensions", server.extensions.join(", ")),
-            text("Large objects", human::count(server.large_objects)),
+            text(words::on_the_server(), human::bytes(server.database_size_bytes)),
+            text(words::extensions(), server.extensions.join(", ")),
+            text(words::large_objects(), human::count(server.large_objects)),
         ]),
     }
     if metadata.globals.is_some() {
-        of_source.push(text("Roles and tablespaces", "kept beside the dump, without passwords".to_owned()));
+        of_source.push(text(words::globals(), words::globals_kept().to_owned()));
     }
     if let Some(left_out) = &metadata.left_out {
-        of_source.push(text("Left out", capitalised(&left_out.words())));
+        of_source.push(text(words::left_out(), capitalised(&left_out.words())));
     }
     if let Some(version) = &metadata.migration_version {
-        of_source.push(mono("Migration", version.clone()));
+        of_source.push(mono(words::migration(), version.clone()));
     }
     if let Some(label) = &metadata.app_label {
-        of_source.push(text("Application", label.clone()));
+        of_source.push(text(words::application(), label.clone()));
     }
     if let Some(origin) = &metadata.origin {
-        of_source.push(text("Imported from", origin.clone()));
+        of_source.push(text(words::imported_from(), origin.clone()));
     }
     let mut of_payload = vec![
-        text("Compression", metadata.compression.as_str().to_owned()),
-        text("Encrypted", encryption(metadata)),
-        mono("Database SHA-256", sealed(&metadata.backup_hash)),
-        mono("Restore SHA-256", sealed(&metadata.restore_hash)),
-        mono("Payload SHA-256", metadata.payload_hash.clone()),
-        text("Written by", format!("{} {}, format {}", metadata.tool.name, metadata.tool.version, metadata.format_version)),
+        text(words::compression(), metadata.compression.as_str().to_owned()),
+        text(words::encrypted(), encryption(metadata)),
+        mono(words::database_hash(), sealed(&metadata.backup_hash)),
+        mono(words::restore_hash(), sealed(&metadata.restore_hash)),
+        mono(words::payload_hash(), metadata.payload_hash.clone()),
+        text(words::written_by(), words::written_by_tool(&metadata.tool.name, &metadata.tool.version, &metadata.format_version)),
     ];
     if let Some(previous) = &metadata.previous {
-        of_payload.push(mono("Backup before", previous.id.to_string()));
+        of_payload.push(mono(words::backup_before(), previous.id.to_string()));
     }
-    [("Source".to_owned(), of_source), ("Contents".to_owned(), of_payload)]
+    [(words::source().to_owned(), of_source), (words::contents().to_owned(), of_payload)]
 }
 
 /// e.g. `yes: AES-256-GCM, key 3f9a01bc (scrypt)`.
 fn encryption(metadata: &Metadata) -> String {
     if !metadata.encrypted {
-        return "no".to_owned();
+        return words::not_encrypted().to_owned();
     }
     let keys: Vec<String> =
-        metadata.slots.iter().map(|slot| format!("key {} ({})", slot.salt.get(..8).unwrap_or_default(), slot.kdf.as_str())).collect();
-    let locked = if metadata.backup_hash.is_empty() { "; no known password opens it" } else { "" };
-    format!("yes: AES-256-GCM, {}{locked}", keys.join(", "))
+        metadata.slots.iter().map(|slot| words::key_slot(&slot.salt.get(..8).unwrap_or_default(), &slot.kdf.as_str())).collect();
+    let keys = keys.join(", ");
+    if metadata.backup_hash.is_empty() { words::encrypted_and_locked(&keys) } else { words::encrypted_with(&keys) }
 }
 
 /// With a capital letter.
@@ -325,15 +326,15 @@ fn capitalised(words: &str) -> String {
 }
 
 fn sealed(hash: &str) -> String {
-    if hash.is_empty() { "sealed".to_owned() } else { hash.to_owned() }
+    if hash.is_empty() { words::sealed().to_owned() } else { hash.to_owned() }
 }
 
 fn size(bytes: u64) -> String {
-    if bytes < 1000 { human::bytes(bytes) } else { format!("{} ({} bytes)", human::bytes(bytes), human::count(bytes)) }
+    if bytes < 1000 { human::bytes(bytes) } else { words::size_exactly(&human::bytes(bytes), &human::count(bytes)) }
 }
 
 pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {
-    text.parse().map_err(|_| crate::server::answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))
+    text.parse().map_err(|_| crate::server::answer(AppError::new(404, "unknown_backup", shared::no_such_backup())))
 }
 
 pub(super) async fn is_trashed(id: &str) -> bool {
@@ -348,7 +349,7 @@ pub(super) fn compression(text: &str) -> Result<Option<Compression>, AppError> {
         "zstd" => Ok(Some(Compression::Zstd)),
         "gzip" => Ok(Some(Compression::Gzip)),
         "none" => Ok(Some(Compression::None)),
-        _ => Err(AppError::invalid("compression", "Choose zstd, gzip or none.")),
+        _ => Err(AppError::invalid("compression", words::choose_compression())),
     }
 }
 
@@ -361,10 +362,10 @@ pub(super) fn level(text: &str, compression: Option<Compression>) -> Result<Opti
     };
     match text.trim() {
         "" => Ok(None),
-        _ if most == 0 => Err(AppError::invalid("level", "Leave it empty where nothing is compressed.")),
+        _ if most == 0 => Err(AppError::invalid("level", words::no_level())),
         text => match text.parse() {
             Ok(level) if (1..=most).contains(&level) => Ok(Some(level)),
-            _ => Err(AppError::invalid("level", format!("Give a number from 1 to {most}, or leave it empty."))),
+            _ => Err(AppError::invalid("level", words::level_range(&most))),
         },
     }
 }
@@ -373,11 +374,11 @@ pub(super) fn level(text: &str, compression: Option<Compression>) -> Result<Opti
 pub(super) fn rows(choice: &str, tables: &str) -> Result<Rows, AppError> {
     match choice {
         "" | "all" if tables.trim().is_empty() => Ok(Rows::All),
-        "" | "all" => Err(AppError::invalid("rows", "Choose whether these tables alone go along, or all but these.")),
+        "" | "all" => Err(AppError::invalid("rows", words::rows_choice())),
         "none" => Ok(Rows::None),
         "only" => Ok(Rows::Only(TablePattern::list(tables)?)),
         "except" => Ok(Rows::Except(TablePattern::list(tables)?)),
-        _ => Err(AppError::invalid("rows", "Choose one of the list.")),
+        _ => Err(AppError::invalid("rows", words::choose_listed())),
     }
 }
 
@@ -387,7 +388,7 @@ pub(super) fn encrypt(text: &str) -> Result<Option<bool>, AppError> {
         "" => Ok(None),
         "yes" => Ok(Some(true)),
         "no" => Ok(Some(false)),
-        _ => Err(AppError::invalid("encrypt", "Choose yes or no, or leave it to the database.")),
+        _ => Err(AppError::invalid("encrypt", words::choose_encryption())),
     }
 }
 

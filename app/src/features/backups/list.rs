@@ -2,13 +2,13 @@
 
 use keepstone_model::{
     backup::{BackupState, Verdict},
-    human,
     id::Kind,
 };
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
 use super::api::{self, BackupList, BackupRow};
+use crate::words::{backups as words, shared};
 use crate::{
     live::use_changes,
     ui::{BackupBadge, EmptyState, Facts, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When},
@@ -47,34 +47,34 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
     let body = match (list.rows.is_empty(), list.any, list.databases.is_empty()) {
         (false, ..) => view! { <List list=list.clone() query=query.clone()/> }.into_any(),
         (true, true, _) if filtered => view! {
-            <EmptyState icon="filter" title="No backup fits this filter">
-                <a class="button" href="/backups">"Show all backups"</a>
+            <EmptyState icon="filter" title=words::none_fits()>
+                <a class="button" href="/backups">{words::show_all()}</a>
             </EmptyState>
         }
         .into_any(),
         (true, true, _) => view! {
-            <EmptyState icon="backup" title="There is no such page">
-                <a class="button" href="/backups">"To the newest backups"</a>
+            <EmptyState icon="backup" title=words::no_such_page()>
+                <a class="button" href="/backups">{words::to_the_newest()}</a>
             </EmptyState>
         }
         .into_any(),
         (true, false, true) => view! {
-            <EmptyState icon="database" title="No database is protected yet">
-                <p>"Add one, and its backups stand here."</p>
-                <a class="button primary" href="/databases/new">"Add a database"</a>
+            <EmptyState icon="database" title=words::no_database()>
+                <p>{words::no_database_way()}</p>
+                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
             </EmptyState>
         }
         .into_any(),
         (true, false, false) => view! {
-            <EmptyState icon="backup" title="No backup yet">
-                <p>"The schedules take the first one by themselves; you need not wait for them."</p>
-                <a class="button primary" href="/backups/new">"Create the first backup"</a>
+            <EmptyState icon="backup" title=words::none_yet()>
+                <p>{words::none_yet_way()}</p>
+                <a class="button primary" href="/backups/new">{words::create_first()}</a>
             </EmptyState>
         }
         .into_any(),
     };
     view! {
-        <PageHeader title="Backups">{actions}</PageHeader>
+        <PageHeader title=shared::backups()>{actions}</PageHeader>
         {(list.any || filtered).then(|| filter(&list, query, filtered))}
         {body}
     }
@@ -88,17 +88,17 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     let states = states.map(|state| (state.to_owned(), state.to_owned())).collect();
     let sort = value("sort");
     view! {
-        <form class="filter" method="get" action="/backups" role="search" aria-label="Filter backups">
-            {choice("db", "Database", "all databases", databases, &value("db"))}
+        <form class="filter" method="get" action="/backups" role="search" aria-label=words::filter()>
+            {choice("db", shared::database(), shared::all_databases(), databases, &value("db"))}
             {kind_choice(&value("kind"))}
-            {choice("state", "State", "all states", states, &value("state"))}
-            {input("q", "Search", "search", "id, description, tag", &value("q"))}
-            {input("from", "From", "date", "", &value("from"))}
-            {input("to", "To", "date", "", &value("to"))}
+            {choice("state", shared::state(), shared::all_states(), states, &value("state"))}
+            {input("q", shared::search(), "search", words::searched_in(), &value("q"))}
+            {input("from", words::from_day(), "date", "", &value("from"))}
+            {input("to", words::to_day(), "date", "", &value("to"))}
             {(!sort.is_empty()).then(|| view! { <input type="hidden" name="sort" value=sort/> })}
             <div class="filter-actions">
-                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
-                {filtered.then(|| view! { <a class="button quiet" href="/backups">"Clear"</a> })}
+                <button type="submit" class="button"><Icon name="filter"/>{shared::filter()}</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/backups">{shared::clear_filter()}</a> })}
             </div>
         </form>
     }
@@ -131,17 +131,17 @@ impl Actions {
         let link = |view: View, href: String, word: &'static str| view! { <a href=href aria-current=(view == shown).then_some("page")>{word}</a> };
         let (list, calendar) = (format!("/backups?{rest}"), format!("/backups?view=calendar&{rest}"));
         view! {
-            <nav class="segmented views" aria-label="View">
-                {link(View::List, list.trim_end_matches('?').to_owned(), "List")}
-                {link(View::Calendar, calendar.trim_end_matches('&').to_owned(), "Calendar")}
+            <nav class="segmented views" aria-label=words::look()>
+                {link(View::List, list.trim_end_matches('?').to_owned(), words::look_list())}
+                {link(View::Calendar, calendar.trim_end_matches('&').to_owned(), words::look_calendar())}
             </nav>
         }
     });
-        let trash = if in_trash == 0 { "Trash".to_owned() } else { format!("Trash ({in_trash})") };
-        let import = (may_change && may_import).then(|| view! { <a class="button" href="/import">"Import…"</a> });
+        let trash = if in_trash == 0 { shared::trash().to_owned() } else { words::trash_with(&in_trash) };
+        let import = (may_change && may_import).then(|| view! { <a class="button" href="/import">{shared::import_backups()}</a> });
         let new = may_change.then(|| {
             let href = format!("/backups/new?{rest}");
-            view! { <a class="button primary" href=href.trim_end_matches('?').to_owned()><Icon name="plus"/>"Create backup"</a> }
+            view! { <a class="button primary" href=href.trim_end_matches('?').to_owned()><Icon name="plus"/>{shared::create_backup()}</a> }
         });
         view! {
             {views}
@@ -154,7 +154,7 @@ impl Actions {
 }
 
 pub(super) fn kind_choice(chosen: &str) -> AnyView {
-    choice("kind", "Kind", "all kinds", Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect(), chosen)
+    choice("kind", shared::kind(), words::all_kinds(), Kind::ALL.iter().map(|kind| (kind.to_string(), kind.to_string())).collect(), chosen)
 }
 
 pub(super) fn choice(name: &'static str, label: &'static str, none: &'static str, options: Vec<(String, String)>, chosen: &str) -> AnyView {
@@ -192,8 +192,7 @@ fn List(list: BackupList, query: ParamsMap) -> impl IntoView {
     let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change)).collect();
     let first = (list.page - 1) * list.page_size + 1;
     let last = first - 1 + rows.len() as u64;
-    let total = human::count(list.total);
-    let text = if list.total == 1 { "1 backup".to_owned() } else { format!("{first} to {last} of {total} backups") };
+    let text = words::page_of(first, last, list.total);
     let address = |page: u64| {
         let mut query = query.clone();
         query.replace("page", page.to_string());
@@ -206,31 +205,32 @@ fn List(list: BackupList, query: ParamsMap) -> impl IntoView {
         query.replace("sort", if oldest_first { "-created" } else { "created" }.to_owned());
         format!("/backups{}", query.to_query_string())
     };
-    let (sorted, arrow, turn) = if oldest_first { ("ascending", "↑", "Newest first") } else { ("descending", "↓", "Oldest first") };
+    let (sorted, arrow, turn) =
+        if oldest_first { ("ascending", "↑", words::newest_first()) } else { ("descending", "↓", words::oldest_first()) };
     let selecting = list.may_change.then(|| {
         view! {
             <p class="select-bar">
-                <button type="submit" class="button small">"Go on with the ticked ones…"</button>
+                <button type="submit" class="button small">{words::to_the_ticked()}</button>
                 <output class="muted" data-tally=""></output>
             </p>
         }
     });
     let when = view! {
         <th scope="col" aria-sort=sorted>
-            <a class="sort" href=turned title=turn>"When "<span aria-hidden="true">{arrow}</span></a>
+            <a class="sort" href=turned title=turn>{words::by_time()}<span aria-hidden="true">{arrow}</span></a>
         </th>
     };
-    let head = [list.may_change.then(select_all), Some(Head::Text("State")), Some(Head::Own(when.into_any()))]
+    let head = [list.may_change.then(select_all), Some(Head::Text(shared::state())), Some(Head::Own(when.into_any()))]
         .into_iter()
         .flatten()
-        .chain([Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Proof")])
-        .chain([Head::Text("Kept until · why"), Head::Unseen("Actions")])
+        .chain([Head::Text(shared::database()), Head::Text(shared::kind()), Head::Number(shared::size()), Head::Text(shared::proof())])
+        .chain([Head::Text(words::kept_until_and_why()), Head::Unseen(shared::actions())])
         .collect();
     let previous = (list.page > 1).then(|| address(list.page - 1));
     let next = (last < list.total).then(|| address(list.page + 1));
     view! {
         <form class="table-box" method="get" action="/backups/selected">
-            <Table caption=format!("Backups, times in {}", list.zone) class="backups" head=head rows=rows.into_any()/>
+            <Table caption=words::times_in(&list.zone) class="backups" head=head rows=rows.into_any()/>
             {selecting}
         </form>
         <Pagination text=text previous=previous next=next/>
@@ -239,20 +239,19 @@ fn List(list: BackupList, query: ParamsMap) -> impl IntoView {
 
 /// Ticks every row of the page; a script does it, so without one it is not there.
 fn select_all() -> Head {
-    let tick =
-        view! { <input type="checkbox" class="needs-script" data-tick-all="" aria-label="Select all on this page" autocomplete="off"/> };
-    Head::Own(view! { <th scope="col" class="select"><span class="visually-hidden">"Select"</span>{tick}</th> }.into_any())
+    let tick = view! { <input type="checkbox" class="needs-script" data-tick-all="" aria-label=words::select_all() autocomplete="off"/> };
+    Head::Own(view! { <th scope="col" class="select"><span class="visually-hidden">{words::select()}</span>{tick}</th> }.into_any())
 }
 
 fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     let href = format!("/backups/{}", row.id);
     let restore = (may_change && row.state == BackupState::Complete).then(|| {
-        let label = format!("Restore {}", row.id);
-        view! { <a class="button small" href=format!("{href}/restore") aria-label=label>"Restore…"</a> }
+        let label = words::restore_one(&row.id);
+        view! { <a class="button small" href=format!("{href}/restore") aria-label=label>{shared::restore()}</a> }
     });
     let proof = match (row.state, row.error) {
         (BackupState::Complete, _) => view! { <ProofMarks level=row.level checks=row.checks/> }.into_any(),
-        (BackupState::Running, _) => row.job.map(|job| view! { <a href=format!("/jobs/{job}")>"See its progress"</a> }).into_any(),
+        (BackupState::Running, _) => row.job.map(|job| view! { <a href=format!("/jobs/{job}")>{words::see_progress()}</a> }).into_any(),
         (_, Some(error)) => view! { <span class="row-error">{error}</span> }.into_any(),
         (_, None) => view! { <span class="muted">"–"</span> }.into_any(),
     };
@@ -261,29 +260,29 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     let tags: Vec<_> = row.tags.into_iter().map(|tag| view! { <span class="tag">{tag}</span> }).collect();
     let note = (!row.description.is_empty() || !tags.is_empty())
         .then(|| view! { <span class="row-note"><span class="row-description">{row.description}</span>{tags}</span> });
-    let (id, label, bytes) = (row.id.clone(), format!("Select {}", row.id), row.size_bytes.unwrap_or(0).to_string());
+    let (id, label, bytes) = (row.id.clone(), words::select_one(&row.id), row.size_bytes.unwrap_or(0).to_string());
     let select = may_change.then(|| {
-        view! { <td data-label="Select" class="select"><input type="checkbox" name="ids" value=id data-bytes=bytes aria-label=label autocomplete="off"/></td> }
+        view! { <td data-label=words::select() class="select"><input type="checkbox" name="ids" value=id data-bytes=bytes aria-label=label autocomplete="off"/></td> }
     });
     view! {
         <tr>
             {select}
-            <td data-label="State" class="t-state">
+            <td data-label=shared::state() class="t-state">
                 <BackupBadge state=row.state verdict=row.verdict/>
-                {row.pinned.then(|| view! { <span class="pinned" title="Never deleted by a cleanup"><Icon name="pin"/>"pinned"</span> })}
+                {row.pinned.then(|| view! { <span class="pinned" title=words::pinned_means()><Icon name="pin"/>{shared::pinned()}</span> })}
             </td>
-            <td data-label="When" class="t-name">
+            <td data-label=shared::when() class="t-name">
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {note}
             </td>
-            <td data-label="Database" class="of"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
-            <td data-label="Kind" class="nowrap">{row.kind}</td>
-            <td data-label="Size" class="number">
+            <td data-label=shared::database() class="of"><a href=format!("/databases/{}", row.database)>{row.database.clone()}</a></td>
+            <td data-label=shared::kind() class="nowrap">{row.kind}</td>
+            <td data-label=shared::size() class="number">
                 <Size bytes=row.size_bytes/>
                 {(!row.change.is_empty()).then(|| view! { <span class="muted change">" "{row.change}</span> })}
             </td>
-            <td data-label="Proof" class="wide">{proof}</td>
-            <td data-label="Kept until" class="kept">{until}{why}</td>
+            <td data-label=shared::proof() class="wide">{proof}</td>
+            <td data-label=shared::kept_until() class="kept">{until}{why}</td>
             <td class="row-actions">{restore}</td>
         </tr>
     }

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Create, NewBackupForm};
 use crate::ui::{EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
+use crate::words::{backups as words, shared};
 
 #[component]
 pub fn NewBackupPage() -> impl IntoView {
@@ -19,8 +20,8 @@ pub fn NewBackupPage() -> impl IntoView {
 fn show(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> AnyView {
     let body = if form.databases.is_empty() {
         view! {
-            <EmptyState icon="database" title="There is no database to back up yet">
-                <a class="button primary" href="/databases/new">"Add a database"</a>
+            <EmptyState icon="database" title=words::nothing_to_back_up()>
+                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
             </EmptyState>
         }
         .into_any()
@@ -28,7 +29,7 @@ fn show(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> AnyV
         fields(form, create, wanted)
     };
     view! {
-        <PageHeader title="Create a backup" breadcrumbs=vec![crumb("Backups", "/backups")]/>
+        <PageHeader title=words::new_title() breadcrumbs=vec![crumb(shared::backups(), "/backups")]/>
         {body}
     }
     .into_any()
@@ -44,77 +45,72 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
             view! { <option value=value selected=selected>{id}</option> }
         })
         .collect();
-    let by_environment = form.uncompressed.then(|| view! { <option value="">"none (set by the environment)"</option> });
-    let zstd = if form.uncompressed { "zstd: fast and small" } else { "zstd: fast and small (default)" };
-    let course = if form.unproven {
-        "The application keeps running. The environment of this server says that backups are not read back after they are made: this one stays \
-         unproven until you verify it."
-    } else {
-        "The application keeps running. The backup is read back and checked before it counts, and you see how far it is."
-    };
+    let by_environment = form.uncompressed.then(|| view! { <option value="">{words::none_by_environment()}</option> });
+    let zstd = if form.uncompressed { words::zstd() } else { words::zstd_default() };
+    let course = if form.unproven { words::course_unproven() } else { words::course() };
     // A field that was refused must be seen.
     let refused = create.value().with_untracked(|value| matches!(value, Some(Err(_))));
     view! {
         <div class="narrow">
-        <Panel title="A manual backup, taken now">
+        <Panel title=words::new_panel()>
             <ActionForm action=create attr:class="form">
                 <FormError error=fault_of(value)/>
                 <input type="hidden" name="key" value=form.key/>
-                <FieldBox label="Database" name="database" error=field_fault(value, "database")>
+                <FieldBox label=shared::database() name="database" error=field_fault(value, "database")>
                     <select id="f-database" name="database" required>{databases}</select>
                 </FieldBox>
-                <Field label="Description" name="description" error=field_fault(value, "description")
-                    help=format!("Why you take it, for whoever looks for it later. Up to {DESCRIPTION_MAX_CHARS} characters.")/>
-                <Field label="Tags" name="tags" error=field_fault(value, "tags") help="Separated by commas, e.g. before-upgrade, v2.4"/>
+                <Field label=words::description() name="description" error=field_fault(value, "description")
+                    help=words::description_help(&DESCRIPTION_MAX_CHARS)/>
+                <Field label=words::tags() name="tags" error=field_fault(value, "tags") help=words::new_tags_help()/>
                 <label class="check">
                     <input type="checkbox" name="globals" value="true"/>
-                    <span>"Keep the server's roles and tablespaces beside it, without passwords (PostgreSQL)"</span>
+                    <span>{words::keep_globals()}</span>
                 </label>
                 <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
-                    <span>"Pin it: no cleanup ever deletes it"</span>
+                    <span>{words::pin_it()}</span>
                 </label>
                 <details class="more" open=refused>
-                    <summary>"Compression and encryption"</summary>
+                    <summary>{words::packing()}</summary>
                     <div class="form">
-                        <FieldBox label="Compression" name="compression" error=field_fault(value, "compression")>
+                        <FieldBox label=words::compression() name="compression" error=field_fault(value, "compression")>
                             <select id="f-compression" name="compression">
                                 {by_environment}
                                 <option value="zstd">{zstd}</option>
-                                <option value="gzip">"gzip: opens everywhere, slower"</option>
-                                <option value="none">"none"</option>
+                                <option value="gzip">{words::gzip()}</option>
+                                <option value="none">{words::uncompressed()}</option>
                             </select>
                         </FieldBox>
-                        <Field label="Level" name="level" error=field_fault(value, "level")
-                            help="How hard to compress: zstd 1 to 19, gzip 1 to 9. Empty: a good default."/>
-                        <FieldBox label="Encryption" name="encrypt" error=field_fault(value, "encrypt")>
+                        <Field label=words::level() name="level" error=field_fault(value, "level")
+                            help=words::level_help()/>
+                        <FieldBox label=words::encryption() name="encrypt" error=field_fault(value, "encrypt")>
                             <select id="f-encrypt" name="encrypt">
-                                <option value="">"as its database is set (default)"</option>
-                                <option value="yes">"encrypt"</option>
-                                <option value="no">"do not encrypt"</option>
+                                <option value="">{words::encrypt_default()}</option>
+                                <option value="yes">{words::encrypt_yes()}</option>
+                                <option value="no">{words::encrypt_no()}</option>
                             </select>
                         </FieldBox>
                     </div>
                 </details>
                 <details class="more" open=refused>
-                    <summary>"Only some rows (PostgreSQL)"</summary>
+                    <summary>{words::some_rows()}</summary>
                     <div class="form">
-                        <FieldBox label="Rows" name="rows" error=field_fault(value, "rows")>
+                        <FieldBox label=shared::rows() name="rows" error=field_fault(value, "rows")>
                             <select id="f-rows" name="rows">
-                                <option value="">"all (the whole database)"</option>
-                                <option value="none">"none: the structure alone (PostgreSQL)"</option>
-                                <option value="only">"only those of these tables (PostgreSQL)"</option>
-                                <option value="except">"all but those of these tables (PostgreSQL)"</option>
+                                <option value="">{words::rows_all()}</option>
+                                <option value="none">{words::rows_none()}</option>
+                                <option value="only">{words::rows_only()}</option>
+                                <option value="except">{words::rows_except()}</option>
                             </select>
                         </FieldBox>
-                        <Field label="Tables" name="tables" error=field_fault(value, "tables")
-                            help="Separated by commas, e.g. orders, audit.*. A backup without some rows is partial: it never counts as a good one."/>
+                        <Field label=words::tables() name="tables" error=field_fault(value, "tables")
+                            help=words::tables_help()/>
                     </div>
                 </details>
                 <p class="help">{course}</p>
                 <div class="form-actions">
-                    <SubmitButton label="Create backup" pending=create.pending()/>
-                    <a class="button" href="/backups">"Cancel"</a>
+                    <SubmitButton label=shared::create_backup() pending=create.pending()/>
+                    <a class="button" href="/backups">{shared::cancel()}</a>
                 </div>
             </ActionForm>
         </Panel>

@@ -9,6 +9,7 @@ use crate::ui::{
     Alert, AlertKind, BackupBadge, EmptyState, Facts, FormError, Head, Icon, Loaded, PageHeader, Size, SubmitButton, Table, When, crumb,
     fault_of,
 };
+use crate::words::{backups as words, shared};
 
 #[component]
 pub fn SelectedPage() -> impl IntoView {
@@ -19,13 +20,13 @@ pub fn SelectedPage() -> impl IntoView {
 }
 
 fn show(list: Selection) -> AnyView {
-    let crumbs = vec![crumb("Backups", "/backups")];
+    let crumbs = vec![crumb(shared::backups(), "/backups")];
     if list.rows.is_empty() {
         return view! {
-            <PageHeader title="Selected backups" breadcrumbs=crumbs/>
-            <EmptyState icon="backup" title="No backup is selected">
-                <p>"Tick backups in the list, then come here with them."</p>
-                <a class="button" href="/backups">"To the backups"</a>
+            <PageHeader title=words::selected() breadcrumbs=crumbs/>
+            <EmptyState icon="backup" title=words::none_selected()>
+                <p>{words::none_selected_way()}</p>
+                <a class="button" href="/backups">{shared::back_to_backups()}</a>
             </EmptyState>
         }
         .into_any();
@@ -38,9 +39,9 @@ fn show(list: Selection) -> AnyView {
     let faults = [fault_of(move || verify.get()), fault_of(move || pin.get()), fault_of(move || delete.get())];
     let fault = Signal::derive(move || faults.iter().find_map(Get::get));
     let count = list.rows.len();
-    let title = format!("{count} selected, {}", human::bytes(list.size_bytes));
+    let title = words::selected_count(&count, &human::bytes(list.size_bytes));
     let missing = (list.missing > 0).then(|| {
-        view! { <Alert kind=AlertKind::Info title=format!("{} of them {} not there any more", list.missing, if list.missing == 1 { "is" } else { "are" })/> }
+        view! { <Alert kind=AlertKind::Info title=words::selected_missing(list.missing)/> }
     });
     let acts = list.may_change.then(|| acts(&list));
     let rows: Vec<_> = list.rows.into_iter().map(row).collect();
@@ -51,8 +52,8 @@ fn show(list: Selection) -> AnyView {
         {acts}
         <div class="table-box">
             <Table
-                caption="Selected backups"
-                head=vec![Head::Text("State"), Head::Text("When"), Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Deleting it")]
+                caption=words::selected()
+                head=vec![Head::Text(shared::state()), Head::Text(shared::when()), Head::Text(shared::database()), Head::Text(shared::kind()), Head::Number(shared::size()), Head::Text(words::deleting_it())]
                 rows=rows.into_any()
             />
         </div>
@@ -88,47 +89,43 @@ fn acts(list: &Selection) -> AnyView {
         "/fn/backups/verify-selected",
         &complete,
         Some(("key", list.key.clone())),
-        format!("Verify {}", amount(complete.len())),
+        words::verify_several(complete.len() as u64),
         "plain",
         "shield",
     );
     let pin =
-        form("/fn/backups/pin-selected", &free, Some(("pinned", "true".to_owned())), format!("Pin {}", amount(free.len())), "plain", "pin");
+        form("/fn/backups/pin-selected", &free, Some(("pinned", "true".to_owned())), words::pin_several(free.len() as u64), "plain", "pin");
     let unpin = form(
         "/fn/backups/pin-selected",
         &pinned,
         Some(("pinned", "false".to_owned())),
-        format!("Unpin {}", amount(pinned.len())),
+        words::unpin_several(pinned.len() as u64),
         "plain",
         "pin",
     );
-    let label = format!("Move {}, {}, to the trash", amount(deletable.len()), human::bytes(freed));
+    let label = words::delete_several(deletable.len() as u64, &human::bytes(freed));
     let delete = form("/fn/backups/delete-selected", &deletable, None, label, "danger", "trash");
     view! { <div class="actions">{verify}{pin}{unpin}{delete}</div> }.into_any()
-}
-
-fn amount(count: usize) -> String {
-    if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") }
 }
 
 fn row(row: SelectedRow) -> AnyView {
     let href = format!("/backups/{}", row.id);
     let fate = match (row.state, row.refusal) {
-        (BackupState::Trashed, _) => view! { <a href="/trash">"is in the trash"</a> }.into_any(),
+        (BackupState::Trashed, _) => view! { <a href="/trash">{words::is_in_the_trash()}</a> }.into_any(),
         (_, Some(why)) => view! { <span class="muted">{why}</span> }.into_any(),
-        (_, None) => view! { "can be put back for 24 hours" }.into_any(),
+        (_, None) => view! { {words::deletable()} }.into_any(),
     };
     view! {
         <tr>
-            <td data-label="State" class="t-state">
+            <td data-label=shared::state() class="t-state">
                 <BackupBadge state=row.state verdict=row.verdict/>
-                {row.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>"pinned"</span> })}
+                {row.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>{shared::pinned()}</span> })}
             </td>
-            <td data-label="When" class="t-name"><a class="row-link" href=href><When moment=row.created/></a></td>
-            <td data-label="Database">{row.database}</td>
-            <td data-label="Kind">{row.kind}</td>
-            <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
-            <td data-label="Deleting it" class="wide">{fate}</td>
+            <td data-label=shared::when() class="t-name"><a class="row-link" href=href><When moment=row.created/></a></td>
+            <td data-label=shared::database()>{row.database}</td>
+            <td data-label=shared::kind()>{row.kind}</td>
+            <td data-label=shared::size() class="number"><Size bytes=row.size_bytes/></td>
+            <td data-label=words::deleting_it() class="wide">{fate}</td>
         </tr>
     }
     .into_any()

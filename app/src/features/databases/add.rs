@@ -4,6 +4,7 @@ use keepstone_model::access::Role;
 use leptos::prelude::*;
 
 use super::api::AddDatabase;
+use crate::words::{databases as words, shared};
 use crate::{
     error::AppError,
     ui::{FaultPage, Field, FormError, PageHeader, Panel, PresetChoice, SubmitButton, crumb, fault_of, field_fault, here::may},
@@ -18,42 +19,42 @@ pub fn AddDatabasePage() -> impl IntoView {
     let (attempt, pending) = (add.value(), add.pending());
     let value = move || attempt.get();
     view! {
-        <PageHeader title="Add a database" breadcrumbs=vec![crumb("Databases", "/databases")]/>
+        <PageHeader title=shared::add_database() breadcrumbs=vec![crumb(shared::databases(), "/databases")]/>
         <div class="narrow">
-        <Panel title="Which database">
+        <Panel title=words::add_panel()>
             <FormError error=fault_of(value)/>
             <ActionForm action=add>
                 <div class="form">
                 <Field
-                    label="Path of the SQLite file on this machine, or URL of the PostgreSQL database"
+                    label=words::location()
                     name="location"
                     required=true
                     mono=true
                     placeholder="/var/lib/shop/shop.db"
                     autocomplete="off"
-                    help="It stays where it is; applications keep using it. Keepstone opens it once to see that it can be backed up. A URL looks like postgresql://user@host/database."
+                    help=words::location_help()
                     error=field_fault(value, "location")
                 />
                 <Field
-                    label="Password of the URL's user"
+                    label=words::password()
                     name="password"
                     kind="password"
                     autocomplete="off"
-                    help="Only for PostgreSQL; kept sealed. Without one the server's PGPASSWORD or .pgpass is used."
+                    help=words::password_help()
                     error=field_fault(value, "password")
                 />
                 <Field
-                    label="Name"
+                    label=shared::name()
                     name="name"
-                    placeholder="from the name of the file or the database"
+                    placeholder=words::name_from()
                     autocomplete="off"
-                    help="Optional. Lower-case letters, digits and hyphens; backups are named after it."
+                    help=words::name_help()
                     error=field_fault(value, "name")
                 />
-                <PresetChoice legend="Back it up" none="By hand only, without a schedule" help="All of it can be changed later."/>
+                <PresetChoice legend=words::schedules_legend() none=words::schedules_none() help=words::schedules_help()/>
                 <div class="form-actions">
-                    <SubmitButton label="Add the database" pending=pending/>
-                    <a class="button quiet" href="/databases">"Cancel"</a>
+                    <SubmitButton label=words::add_do() pending=pending/>
+                    <a class="button quiet" href="/databases">{shared::cancel()}</a>
                 </div>
                 </div>
             </ActionForm>

@@ -10,6 +10,8 @@ use keepstone_model::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::words::databases as words;
 use crate::{
     error::AppError,
     ui::{
@@ -127,7 +129,7 @@ pub async fn add_database(
     let person = crate::server::person_with(Role::Admin)?;
     let location = location.trim().to_owned();
     if location.is_empty() {
-        return Err(AppError::invalid("location", "Give the path of the database file on this machine, or a URL."));
+        return Err(AppError::invalid("location", words::location_missing()));
     }
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     let schedules = match preset.as_str() {

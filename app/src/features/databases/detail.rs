@@ -8,6 +8,7 @@ use super::{
     api::{DatabaseView, EditDatabase, show_database},
     parts::{CreateBackupButton, LatestBackups},
 };
+use crate::words::{databases as words, shared};
 use crate::{
     live::use_changes,
     ui::{
@@ -33,31 +34,33 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let id = view.row.id.clone();
     let lead = view! { <p class="mono path">{view.row.location.clone()}</p> };
     let export = format!("/databases/{id}/export");
-    let export = may(Role::Operator).then(|| view! { <a class="button" href=export><Icon name="download"/>"Export…"</a> });
-    let running =
-        view.job.clone().map(|job| view! { <a class="button" href=format!("/jobs/{job}")><Icon name="activity"/>"Follow the job"</a> });
+    let export = may(Role::Operator).then(|| view! { <a class="button" href=export><Icon name="download"/>{shared::export()}</a> });
+    let running = view
+        .job
+        .clone()
+        .map(|job| view! { <a class="button" href=format!("/jobs/{job}")><Icon name="activity"/>{shared::follow_job()}</a> });
     let create = (!view.paused).then(|| view! { <CreateBackupButton database=id.clone() key=view.key.clone()/> });
     let failures = format!("/jobs?db={id}&state=failed");
     let trouble = view.row.last_error.clone().map(|error| {
         view! {
-            <Alert kind=AlertKind::Failure title="The last run failed">
+            <Alert kind=AlertKind::Failure title=words::last_run_failed()>
                 <p>{error}</p>
-                <p class="ways"><a href=failures>"See what failed"</a></p>
+                <p class="ways"><a href=failures>{words::see_failed()}</a></p>
             </Alert>
         }
     });
     let paused = view.paused.then(|| {
         view! {
-            <Alert kind=AlertKind::Warning title="Paused">
-                <p>"No schedule runs for this database. What it has so far can be restored."</p>
+            <Alert kind=AlertKind::Warning title=words::paused()>
+                <p>{words::paused_means()}</p>
             </Alert>
         }
     });
     let concern = view.row.concern.clone().map(|concern| {
         let look =
-            view.row.suspect.clone().map(|id| view! { <p class="ways"><a href=format!("/backups/{id}")>"See the suspect backup"</a></p> });
+            view.row.suspect.clone().map(|id| view! { <p class="ways"><a href=format!("/backups/{id}")>{shared::see_suspect()}</a></p> });
         view! {
-            <Alert kind=AlertKind::Failure title="At risk">
+            <Alert kind=AlertKind::Failure title=words::at_risk()>
                 <p>{concern}</p>
                 {look}
             </Alert>
@@ -65,27 +68,29 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     });
     let cleanup = view.cleanup_alarm.clone().map(|alarm| {
         let href = format!("/databases/{id}/retention");
-        view! { <Alert kind=AlertKind::Warning title=alarm><p class="ways"><a href=href>"See the retention"</a></p></Alert> }
+        view! { <Alert kind=AlertKind::Warning title=alarm><p class="ways"><a href=href>{words::see_retention()}</a></p></Alert> }
     });
     let recovered = view.recovered.clone().map(|(at, backup, kept)| {
         view! {
-            <Alert kind=AlertKind::Warning title="It was damaged, and brought back by itself">
-                <p><When moment=at/>": restored from "<a href=format!("/backups/{backup}")>"this backup"</a>". What was written after it is lost, unless it can be found in the damaged files, which are kept:"</p>
+            <Alert kind=AlertKind::Warning title=words::recovered()>
+                <p><When moment=at/>{words::recovered_from()}<a href=format!("/backups/{backup}")>{words::recovered_backup()}</a>{words::recovered_lost()}</p>
                 <p class="mono path">{kept}</p>
             </Alert>
         }
     });
     let all = match view.backups_total {
         0 => ().into_any(),
-        total => view! { <a class="button small" href=format!("/backups?db={id}")>{format!("All {}", human::count(total))}</a> }.into_any(),
+        total => {
+            view! { <a class="button small" href=format!("/backups?db={id}")>{words::all_backups(&human::count(total))}</a> }.into_any()
+        }
     };
     let (schedules, about) = (schedules(view.schedules.clone()), about(&view));
     let settings = may(Role::Admin).then(|| settings(&view, edit));
-    let change = view! { <a class="button small" href=format!("/schedules/{id}")>"Change schedules"</a> }.into_any();
+    let change = view! { <a class="button small" href=format!("/schedules/{id}")>{words::change_schedules()}</a> }.into_any();
     view! {
         <PageHeader
             title=id.to_string()
-            breadcrumbs=vec![crumb("Databases", "/databases")]
+            breadcrumbs=vec![crumb(shared::databases(), "/databases")]
             badge=view! { <StateBadge state=view.row.state/> }.into_any()
             lead=lead.into_any()
         >
@@ -99,10 +104,10 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         {cleanup}
         {paused}
         {protection(&view)}
-        <Panel title="Newest backups" flush=true actions=all>
+        <Panel title=words::newest_backups() flush=true actions=all>
             <LatestBackups backups=view.backups.clone()/>
         </Panel>
-        <Panel title="Schedules" flush=true actions=change>{schedules}</Panel>
+        <Panel title=shared::schedules() flush=true actions=change>{schedules}</Panel>
         {about}
         {settings}
         {may(Role::Admin).then(|| view! { <Remove id=id.to_string()/> })}
@@ -113,23 +118,23 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
 fn protection(view: &DatabaseView) -> AnyView {
     let (row, age) = (&view.row, view.row.age.clone());
     let (objective, next) = (age.objective.clone(), moment_or_dash(row.next_run.clone()));
-    let whence = if view.own_objective.is_some() { "set for this database" } else { "the longest gap of its schedules and 2 h" };
-    let (kept, size) = (format!("{} backups", human::count(row.backup_count)), Some(row.archive_size_bytes));
+    let whence = if view.own_objective.is_some() { words::objective_own() } else { words::objective_by_schedules() };
+    let (kept, size) = (words::backups_kept(row.backup_count), Some(row.archive_size_bytes));
     let (retention, policy) = (format!("/databases/{}/retention", row.id), view.retention.clone());
     let strip = view.marks.iter().any(|mark| *mark != DayMark::Nothing).then(|| {
         view! {
-            <h3 class="strip-title">"Last 30 days"</h3>
+            <h3 class="strip-title">{words::last_days()}</h3>
             <Strip database=row.id.to_string() days=view.days.clone() marks=view.marks.clone()/>
         }
     });
     view! {
-        <Panel title="Protection">
+        <Panel title=words::protection()>
             <DefinitionList>
-                <Fact term="Newest good backup"><AgeMeter age=age/></Fact>
-                <Fact term="Objective">{objective}<span class="sub">{whence}</span></Fact>
-                <Fact term="Next run">{next}</Fact>
-                <Fact term="Kept">{kept}<span class="sub"><Size bytes=size/></span></Fact>
-                <Fact term="Retention"><a href=retention>{policy}</a></Fact>
+                <Fact term=words::newest_good()><AgeMeter age=age/></Fact>
+                <Fact term=words::objective()>{objective}<span class="sub">{whence}</span></Fact>
+                <Fact term=shared::next_run()>{next}</Fact>
+                <Fact term=words::kept()>{kept}<span class="sub"><Size bytes=size/></span></Fact>
+                <Fact term=shared::retention()><a href=retention>{policy}</a></Fact>
             </DefinitionList>
             {strip}
         </Panel>
@@ -140,8 +145,8 @@ fn protection(view: &DatabaseView) -> AnyView {
 fn schedules(rows: Vec<ScheduleRow>) -> AnyView {
     if rows.is_empty() {
         return view! {
-            <EmptyState icon="schedule" title="No schedule">
-                <p>"Backups of this database are made by hand only."</p>
+            <EmptyState icon="schedule" title=words::no_schedule()>
+                <p>{words::no_schedule_means()}</p>
             </EmptyState>
         }
         .into_any();
@@ -154,28 +159,28 @@ fn about(view: &DatabaseView) -> AnyView {
         Engine::Sqlite => "SQLite",
         Engine::Postgres => "PostgreSQL",
     };
-    let replacing = if view.never_replace { "never: restores go into new files only" } else { "allowed, after a plan and a confirmation" };
-    let recovery = if view.auto_recovery { "on: at the start, at most once a day" } else { "off: a corrupt database waits for a person" };
+    let replacing = if view.never_replace { words::replacing_never() } else { words::replacing_allowed() };
+    let recovery = if view.auto_recovery { words::auto_recovery_on() } else { words::auto_recovery_off() };
     // A server looks after its databases itself.
-    let recovery = (view.row.engine == Engine::Sqlite).then(|| view! { <Fact term="Auto-recovery">{recovery}</Fact> });
+    let recovery = (view.row.engine == Engine::Sqlite).then(|| view! { <Fact term=words::auto_recovery()>{recovery}</Fact> });
     let encryption = match (view.encrypt_forced, view.encrypt) {
-        (true, _) => "on: set by the environment for every backup",
-        (false, true) => "on: its backups are encrypted",
-        (false, false) => "off",
+        (true, _) => words::encryption_forced(),
+        (false, true) => words::encryption_on(),
+        (false, false) => words::encryption_off(),
     };
-    let defaults = if view.defaults_by_environment { format!("{} (set by the environment)", view.defaults) } else { view.defaults.clone() };
+    let defaults = if view.defaults_by_environment { words::by_environment(&view.defaults) } else { view.defaults.clone() };
     let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
-        <Panel title="About">
+        <Panel title=words::about()>
             <DefinitionList>
-                <Fact term="Engine">{engine}</Fact>
-                <Fact term="Size when last backed up"><Size bytes=size/></Fact>
-                <Fact term="Added"><When moment=added/></Fact>
-                <Fact term="Replacing it by a restore">{replacing}</Fact>
+                <Fact term=words::engine()>{engine}</Fact>
+                <Fact term=words::last_size()><Size bytes=size/></Fact>
+                <Fact term=shared::added()><When moment=added/></Fact>
+                <Fact term=words::replacing()>{replacing}</Fact>
                 {recovery}
-                <Fact term="Encryption">{encryption}</Fact>
-                <Fact term="New backups">{defaults}</Fact>
-                <Fact term="A backup is suspect if it lost">{loss}</Fact>
+                <Fact term=words::encryption()>{encryption}</Fact>
+                <Fact term=words::new_backups()>{defaults}</Fact>
+                <Fact term=words::suspect_if_lost()>{loss}</Fact>
             </DefinitionList>
         </Panel>
     }
@@ -197,16 +202,16 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let objective = match set_by("objective") {
         Some(_) => view! { <input type="hidden" name="objective" value=objective/> }.into_any(),
         None => view! {
-            <Field label="Objective" name="objective" value=objective placeholder="by its schedules" autocomplete="off"
-                help="The largest age of the newest good backup, e.g. 26h or 7d; older is \"at risk\". Empty: the schedules' longest gap and 2 h."
+            <Field label=words::objective() name="objective" value=objective placeholder=words::objective_by_default() autocomplete="off"
+                help=words::objective_help()
                 error=field_fault(value, "objective")/>
         }
         .into_any(),
     };
     let checks: Vec<_> = [
-        ("never_replace", never_replace, "Never replace it: refuse every restore over the live database"),
-        ("paused", paused, "Pause it: take no scheduled backups"),
-        ("auto_recovery", auto_recovery, "Auto-recovery: at the start, restore the newest good backup if the database is corrupt"),
+        ("never_replace", never_replace, words::never_replace()),
+        ("paused", paused, words::pause()),
+        ("auto_recovery", auto_recovery, words::auto_recovery_do()),
     ]
     .into_iter()
     .filter(|(name, ..)| *name != "auto_recovery" || view.row.engine == Engine::Sqlite)
@@ -224,21 +229,21 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     })
     .collect();
     view! {
-        <Panel title="Settings">
+        <Panel title=shared::settings()>
             {notice}
             <details open=refused>
-                <summary>{format!("Change the settings of {id}")}</summary>
+                <summary>{words::settings_change(&id)}</summary>
                 <ActionForm action=edit attr:class="form">
                     <FormError error=fault_of(value)/>
                     <input type="hidden" name="id" value=id/>
                     {objective}
                     {checks}
                     {encrypt}
-                    <Field label="A table lost rows" name="loss_share" value=loss_share error=field_fault(value, "loss_share")
-                        help="A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never"/>
-                    <Field label="Other shares by table" name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
-                        help="e.g. jobs=off, orders=5%"/>
-                    <div class="form-actions"><SubmitButton label="Save the settings" pending=edit.pending()/></div>
+                    <Field label=words::loss_share() name="loss_share" value=loss_share error=field_fault(value, "loss_share")
+                        help=words::loss_share_help()/>
+                    <Field label=words::loss_tables() name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
+                        help=words::loss_tables_help()/>
+                    <div class="form-actions"><SubmitButton label=words::settings_save() pending=edit.pending()/></div>
                 </ActionForm>
             </details>
         </Panel>
@@ -254,7 +259,7 @@ fn encrypt(stored: bool, forced: bool, managed_by: Option<String>) -> AnyView {
             {kept}
             <label class="check">
                 <input type="checkbox" checked=stored disabled=true/>
-                <span>{format!("Encrypt its backups: set by the {by}, and changed only there")}</span>
+                <span>{words::encrypt_managed(&by)}</span>
             </label>
         }
         .into_any();
@@ -265,7 +270,7 @@ fn encrypt(stored: bool, forced: bool, managed_by: Option<String>) -> AnyView {
             {kept}
             <label class="check">
                 <input type="checkbox" checked=true disabled=true/>
-                <span>"Encrypt its backups: set by the environment for every backup, and changed only there"</span>
+                <span>{words::encrypt_forced()}</span>
             </label>
         }
         .into_any();
@@ -273,7 +278,7 @@ fn encrypt(stored: bool, forced: bool, managed_by: Option<String>) -> AnyView {
     view! {
         <label class="check">
             <input type="checkbox" name="encrypt" value="true" checked=stored/>
-            <span>"Encrypt its backups, with the password that the vault or its environment has"</span>
+            <span>{words::encrypt()}</span>
         </label>
     }
     .into_any()
@@ -287,8 +292,8 @@ fn managed_notice(view: &DatabaseView) -> AnyView {
         .into_iter()
         .map(|by| {
             let names: Vec<_> = view.managed.iter().filter(|(_, of)| of == by).map(|(name, _)| name.replace('_', " ")).collect();
-            let text = format!("{} of this database: changed only there.", names.join(", "));
-            view! { <Alert kind=AlertKind::Info title=format!("Set by the {by}")><p>{text}</p></Alert> }
+            let text = words::managed(&names.join(", "));
+            view! { <Alert kind=AlertKind::Info title=words::managed_by(&by)><p>{text}</p></Alert> }
         })
         .collect();
     notices.into_any()
@@ -297,16 +302,16 @@ fn managed_notice(view: &DatabaseView) -> AnyView {
 #[component]
 fn Remove(id: String) -> impl IntoView {
     view! {
-        <section class="panel danger-zone" aria-label="Remove">
+        <section class="panel danger-zone" aria-label=words::remove()>
             <div class="danger-text">
-                <p class="strong">{format!("Remove {id} from Keepstone")}</p>
-                <p class="muted">"Its schedules end. The archives stay in the backup folder and can still be restored."</p>
+                <p class="strong">{words::remove_one(&id)}</p>
+                <p class="muted">{words::remove_means()}</p>
             </div>
-            <ConfirmDialog name="remove" label=format!("Remove {id}…") title=format!("Remove {id}?") class="button danger-outline">
-                <p>"From now on nothing of this database is backed up. Its archives stay where they are, and adding the same database again finds them."</p>
+            <ConfirmDialog name="remove" label=words::remove_ask(&id) title=words::remove_title(&id) class="button danger-outline">
+                <p>{words::remove_warning()}</p>
                 <form method="post" action="/fn/databases/remove">
                     <input type="hidden" name="id" value=id.clone()/>
-                    <SubmitButton label=format!("Remove {id}") tone="danger"/>
+                    <SubmitButton label=words::remove_do(&id) tone="danger"/>
                 </form>
             </ConfirmDialog>
         </section>

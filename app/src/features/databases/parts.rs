@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::api::BackupRow;
 use crate::ui::{BackupBadge, EmptyState, Head, Icon, ProofMarks, Size, Table, When, here::may};
+use crate::words::{databases as words, shared};
 
 /// Makes a manual backup with the defaults; `/backups/new` has the choices.
 #[component]
@@ -16,7 +17,7 @@ pub fn CreateBackupButton(database: DatabaseId, key: String) -> impl IntoView {
                 <input type="hidden" name="key" value=key/>
                 <button type="submit" class="button primary">
                     <Icon name="backup"/>
-                    {format!("Back up {database}")}
+                    {words::back_up(&database)}
                 </button>
             </form>
         }
@@ -27,8 +28,8 @@ pub fn CreateBackupButton(database: DatabaseId, key: String) -> impl IntoView {
 pub fn LatestBackups(backups: Vec<BackupRow>) -> impl IntoView {
     if backups.is_empty() {
         return view! {
-            <EmptyState icon="backup" title="No backup yet">
-                <p>"Nothing of this database could be restored. Make the first backup now."</p>
+            <EmptyState icon="backup" title=words::none_yet()>
+                <p>{words::none_yet_means()}</p>
             </EmptyState>
         }
         .into_any();
@@ -36,8 +37,8 @@ pub fn LatestBackups(backups: Vec<BackupRow>) -> impl IntoView {
     let body: Vec<_> = backups.into_iter().map(row).collect();
     view! {
         <Table
-            caption="The newest backups"
-            head=vec![Head::Text("State"), Head::Text("When"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Proof")]
+            caption=words::backups_caption()
+            head=vec![Head::Text(shared::state()), Head::Text(shared::when()), Head::Text(shared::kind()), Head::Number(shared::size()), Head::Text(shared::proof())]
             rows=body.into_any()
         />
     }
@@ -54,17 +55,17 @@ fn row(backup: BackupRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label="State" class="t-state"><BackupBadge state=backup.state verdict=backup.verdict/></td>
-            <td data-label="When" class="t-name">
+            <td data-label=shared::state() class="t-state"><BackupBadge state=backup.state verdict=backup.verdict/></td>
+            <td data-label=shared::when() class="t-name">
                 <a class="strong" href=href><When moment=backup.when/></a>
                 <span class="sub">{under}</span>
             </td>
-            <td data-label="Kind">
+            <td data-label=shared::kind()>
                 <span class="kind">{backup.kind.as_str()}</span>
-                {backup.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>"pinned"</span> })}
+                {backup.pinned.then(|| view! { <span class="pinned"><Icon name="pin"/>{shared::pinned()}</span> })}
             </td>
-            <td data-label="Size" class="number"><Size bytes=backup.archive_size_bytes/></td>
-            <td data-label="Proof" class="wide">{proof}</td>
+            <td data-label=shared::size() class="number"><Size bytes=backup.archive_size_bytes/></td>
+            <td data-label=shared::proof() class="wide">{proof}</td>
         </tr>
     }
 }

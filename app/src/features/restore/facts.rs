@@ -13,6 +13,7 @@ use keepstone_model::{
 };
 
 use super::api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView};
+use crate::words::{restore as words, shared};
 use crate::{
     error::{AppError, sentence},
     server::{
@@ -30,11 +31,11 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
         let backup = backups::backup(vault, &id)?;
         let database = databases::database(vault, &backup.database)?;
         let refusal = match (backup.state, backup.verdict()) {
-            (BackupState::Complete, Verdict::Bad) => Some("a check of it failed: restore another backup"),
+            (BackupState::Complete, Verdict::Bad) => Some(words::bad()),
             (BackupState::Complete, _) => None,
-            (BackupState::Trashed, _) => Some("it is in the trash: put it back first"),
-            (BackupState::Running, _) => Some("it is still being made"),
-            (BackupState::Failed | BackupState::Interrupted | BackupState::Missing, _) => Some("there is no archive of it"),
+            (BackupState::Trashed, _) => Some(words::trashed()),
+            (BackupState::Running, _) => Some(words::running()),
+            (BackupState::Failed | BackupState::Interrupted | BackupState::Missing, _) => Some(words::no_archive()),
         };
         let server = database.engine == Engine::Postgres;
         let suggested_path = if server { String::new() } else { suggested_path(&restore::default_target(vault, &backup.id), Path::exists) };
@@ -165,27 +166,19 @@ pub(super) async fn undo_view(job: JobId, person: &str) -> Result<UndoView, AppE
 }
 
 pub(super) fn typed_right(typed: &str, database: &DatabaseId) -> Result<(), AppError> {
-    if typed.trim() == database.as_str() {
-        Ok(())
-    } else {
-        Err(AppError::invalid("typed", format!("Type {database}, exactly so, to replace it.")))
-    }
+    if typed.trim() == database.as_str() { Ok(()) } else { Err(AppError::invalid("typed", words::typed_wrong(&database))) }
 }
 
 pub(super) fn look_again() -> AppError {
-    AppError::new(
-        409,
-        "stale_plan",
-        "This plan has expired or is not known any more. Look again: the page shows a new one. Nothing was changed.",
-    )
+    AppError::new(409, "stale_plan", words::stale())
 }
 
 pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {
-    text.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))
+    text.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", shared::no_such_backup())))
 }
 
 pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
-    text.parse().map_err(|_| answer(AppError::new(404, "unknown_job", "There is no job of this name.")))
+    text.parse().map_err(|_| answer(AppError::new(404, "unknown_job", shared::no_such_job())))
 }
 
 /// 128 random bits: nobody guesses the name of another's plan.

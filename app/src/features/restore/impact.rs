@@ -6,10 +6,11 @@ use leptos_router::params::ParamsMap;
 
 use super::api::{ImpactLine, PlanView, SinceLine};
 use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Head, Panel, Size, Table, When};
+use crate::words::{restore as words, shared};
 
 /// The way of a restore; the last two steps are the job's page.
 pub(super) fn stepper(now: usize) -> AnyView {
-    let steps: Vec<_> = ["Plan", "Impact", "Confirm", "Progress", "Result"]
+    let steps: Vec<_> = [words::step_plan(), words::impact(), words::confirm(), words::step_progress(), shared::result()]
         .into_iter()
         .enumerate()
         .map(|(i, step)| {
@@ -18,7 +19,7 @@ pub(super) fn stepper(now: usize) -> AnyView {
             view! { <li class=class aria-current=(number == now).then_some("step")><span class="stepper-number">{number}</span>{step}</li> }
         })
         .collect();
-    view! { <ol class="stepper" aria-label="Steps of a restore">{steps}</ol> }.into_any()
+    view! { <ol class="stepper" aria-label=words::steps_label()>{steps}</ol> }.into_any()
 }
 
 pub(super) fn impact(plan: &PlanView) -> AnyView {
@@ -26,51 +27,51 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
     let no_space = (plan.space_free_bytes < plan.space_needed_bytes).then(|| {
         let (needed, free) = (human::bytes(plan.space_needed_bytes), human::bytes(plan.space_free_bytes));
         view! {
-            <Alert kind=AlertKind::Failure title="There is not enough space">
-                <p>{format!("{needed} are needed and {free} are free. Free some, then look again.")}</p>
+            <Alert kind=AlertKind::Failure title=words::no_space()>
+                <p>{words::no_space_means(&needed, &free)}</p>
             </Alert>
         }
     });
-    let wait = plan.writers_wait.clone().map(|wait| view! { <Fact term="Writers wait">"about "{wait}", once"</Fact> });
+    let wait = plan.writers_wait.clone().map(|wait| view! { <Fact term=words::writers_wait()>{words::writers_wait_for(&wait)}</Fact> });
     let safety = plan.replaces.then(|| {
         let text = match (plan.safety_backup, plan.server) {
-            (true, false) => "yes: of exactly the moment before, so that it can be undone",
-            (true, true) => "the database before stays on the server for a day, so that it can be undone",
-            (false, _) => "no: this cannot be undone",
+            (true, false) => words::safety_kept(),
+            (true, true) => words::safety_on_server(),
+            (false, _) => words::safety_none(),
         };
-        view! { <Fact term="Safety backup">{text}</Fact> }
+        view! { <Fact term=words::safety_backup()>{text}</Fact> }
     });
     let tables = tables(plan);
     let target = match (plan.replaces, plan.server) {
-        (true, false) => "Writes over",
-        (true, true) => "Takes the place of",
-        (false, false) => "Writes the new file",
-        (false, true) => "Makes the new database",
+        (true, false) => words::writes_over(),
+        (true, true) => words::takes_place(),
+        (false, false) => words::writes_file(),
+        (false, true) => words::makes_database(),
     };
     let sessions = plan
         .sessions
         .filter(|sessions| *sessions > 0)
-        .map(|sessions| view! { <Fact term="Sessions ended">{human::count(sessions)}", when the names change"</Fact> });
+        .map(|sessions| view! { <Fact term=words::sessions_ended()>{words::sessions_end(sessions)}</Fact> });
     let (path, planned, expires) = (plan.path.clone(), plan.planned.clone(), plan.expires.clone());
     let (size, needed, free) = (plan.size_bytes, plan.space_needed_bytes, plan.space_free_bytes);
     // Of a server's disk nothing is known here.
     let space = (needed > 0 || free > 0)
-        .then(|| view! { <Fact term="Space">"needs "<Size bytes=Some(needed)/>", "<Size bytes=Some(free)/>" are free"</Fact> });
+        .then(|| view! { <Fact term=words::space()>{words::space_of(&human::bytes(needed), &human::bytes(free))}</Fact> });
     view! {
         {headline(plan)}
         {warnings}
         {no_space}
-        <Panel title="Impact" flush=true>
+        <Panel title=words::impact() flush=true>
             {tables}
             <div class="panel-pad">
                 <DefinitionList>
                     <Fact term=target><span class="path mono">{path}</span></Fact>
-                    <Fact term="Size after"><Size bytes=Some(size)/></Fact>
+                    <Fact term=words::size_after()><Size bytes=Some(size)/></Fact>
                     {space}
                     {wait}
                     {sessions}
                     {safety}
-                    <Fact term="Planned"><When moment=planned/>", to be confirmed until "<When moment=expires/></Fact>
+                    <Fact term=words::planned()><When moment=planned/>{words::planned_until()}<When moment=expires/></Fact>
                 </DefinitionList>
             </div>
         </Panel>
@@ -83,8 +84,8 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
     let planned = plan.planned.clone();
     if since.is_empty() {
         return view! {
-            <Alert kind=AlertKind::Info title="Counted again: no table has another number of rows than in the plan">
-                <p>"Planned "<When moment=planned/>". Rows that were changed in place are not counted; the safety backup holds them, too."</p>
+            <Alert kind=AlertKind::Info title=words::counted_again()>
+                <p>{words::counted_before()}<When moment=planned/>{words::counted_after()}</p>
             </Alert>
         }
         .into_any();
@@ -92,14 +93,14 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
     let lines: Vec<_> = since
         .iter()
         .map(|SinceLine { table, planned_rows, rows }| {
-            let counts = format!(": {} rows, {} in the plan", human::count(*rows), human::count(*planned_rows));
+            let counts = words::since_counts(*rows, *planned_rows);
             view! { <li><code>{table.clone()}</code>{counts}</li> }
         })
         .collect();
-    let lost = if plan.safety_backup { ". This is lost as well, and kept in the safety backup:" } else { ". This is lost as well:" };
+    let lost = if plan.safety_backup { words::lost_and_kept() } else { words::lost() };
     view! {
-        <Alert kind=AlertKind::Warning title="Applications have written since the plan">
-            <p>"Planned "<When moment=planned/>{lost}</p>
+        <Alert kind=AlertKind::Warning title=words::written_since()>
+            <p>{words::counted_before()}<When moment=planned/>{lost}</p>
             <ul>{lines}</ul>
         </Alert>
     }
@@ -108,25 +109,17 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
 
 fn headline(plan: &PlanView) -> AnyView {
     if !plan.replaces {
-        let what = if plan.server {
-            "The backup is restored into a new database beside it, and its rows are counted."
-        } else {
-            "The backup is written into a new file and compared with what was backed up."
-        };
+        let what = if plan.server { words::headline_new_database() } else { words::headline_new_file() };
         return view! {
-            <Alert kind=AlertKind::Info title="The live database stays as it is">
+            <Alert kind=AlertKind::Info title=words::headline_new()>
                 <p>{what}</p>
             </Alert>
         }
         .into_any();
     }
-    let lost = match plan.rows_lost {
-        0 => "No table will have fewer rows than now; rows that were changed since go back to what they were.".to_owned(),
-        1 => "One row fewer than now, and rows that were changed since go back to what they were.".to_owned(),
-        rows => format!("{} rows fewer than now, and rows that were changed since go back to what they were.", human::count(rows)),
-    };
+    let lost = words::rows_fewer(plan.rows_lost);
     view! {
-        <Alert kind=AlertKind::Warning title=format!("You will lose what changed in the last {}", plan.age)>
+        <Alert kind=AlertKind::Warning title=words::you_lose(&plan.age)>
             <p>{lost}</p>
         </Alert>
     }
@@ -139,32 +132,26 @@ fn tables(plan: &PlanView) -> AnyView {
         plan.tables.iter().cloned().partition(|line| line.live_rows != line.after_rows || !line.changes.is_empty());
     let same_count = same.len();
     let changed: Vec<_> = changed.into_iter().map(table_row).collect();
-    let none = changed
-        .is_empty()
-        .then(|| view! { <tr><td colspan="4" class="muted">"No table changes its number of rows or its columns."</td></tr> });
+    let none = changed.is_empty().then(|| view! { <tr><td colspan="4" class="muted">{words::no_table_changes()}</td></tr> });
     let unchanged = (same_count > 0).then(|| {
-        let title = if same_count == 1 {
-            "1 table keeps its number of rows".to_owned()
-        } else {
-            format!("{same_count} tables keep their number of rows")
-        };
+        let title = words::same_tables(same_count as u64);
         let rows: Vec<_> = same.into_iter().map(table_row).collect();
         view! {
             <details class="panel-pad">
                 <summary>{title}</summary>
-                <Table caption="Tables that keep their number of rows" head=head() rows=rows.into_any()/>
+                <Table caption=words::same_caption() head=head() rows=rows.into_any()/>
             </details>
         }
     });
     view! {
-        <Table caption="Tables that change" head=head() rows=(none, changed).into_any()/>
+        <Table caption=words::changing_caption() head=head() rows=(none, changed).into_any()/>
         {unchanged}
     }
     .into_any()
 }
 
 fn head() -> Vec<Head> {
-    vec![Head::Text("Table"), Head::Number("Rows now"), Head::Number("After"), Head::Number("Lost")]
+    vec![Head::Text(shared::table()), Head::Number(words::rows_now()), Head::Number(words::rows_after()), Head::Number(words::rows_lost())]
 }
 
 fn table_row(line: ImpactLine) -> impl IntoView {
@@ -174,13 +161,13 @@ fn table_row(line: ImpactLine) -> impl IntoView {
     let changes: Vec<_> = line.changes.into_iter().map(|change| view! { <li>{change}</li> }).collect();
     view! {
         <tr>
-            <td data-label="Table" class="t-name">
+            <td data-label=shared::table() class="t-name">
                 <code>{line.table}</code>
                 {(!changes.is_empty()).then(|| view! { <ul class="changes">{changes}</ul> })}
             </td>
-            <td data-label="Rows now" class="number">{rows(line.live_rows)}</td>
-            <td data-label="After" class="number">{rows(line.after_rows)}</td>
-            <td data-label="Lost" class="number">{lost}</td>
+            <td data-label=words::rows_now() class="number">{rows(line.live_rows)}</td>
+            <td data-label=words::rows_after() class="number">{rows(line.after_rows)}</td>
+            <td data-label=words::rows_lost() class="number">{lost}</td>
         </tr>
     }
 }
@@ -192,9 +179,9 @@ pub(super) fn way_on(code: impl Fn() -> Option<String> + Send + Sync + 'static, 
             "sign_in_again" => {
                 let mut query = ParamsMap::new();
                 query.insert("next", here.clone());
-                (format!("/login{}", query.to_query_string()), "Sign in again, then confirm")
+                (format!("/login{}", query.to_query_string()), words::sign_in_again())
             }
-            "stale_plan" => (here.clone(), "Look again"),
+            "stale_plan" => (here.clone(), words::look_again()),
             _ => return None,
         };
         Some(view! { <p><a class="button" href=href rel="external">{text}</a></p> })

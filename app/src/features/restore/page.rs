@@ -10,6 +10,7 @@ use super::{
     api::{self, PlanView, RestoreView, Start},
     impact::{impact, recounted, stepper, way_on},
 };
+use crate::words::{restore as words, shared};
 use crate::{
     error::AppError,
     ui::{
@@ -36,8 +37,8 @@ pub fn RestorePage() -> impl IntoView {
 
 fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyView {
     let id = view.backup.clone();
-    let lead = view! { "Backup of "{view.database.clone()}", taken "<When moment=view.taken.clone()/> }.into_any();
-    let crumbs = vec![crumb("Backups", "/backups"), crumb(&id, format!("/backups/{id}"))];
+    let lead = view! { {words::lead_before()}{view.database.clone()}{words::lead_between()}<When moment=view.taken.clone()/> }.into_any();
+    let crumbs = vec![crumb(shared::backups(), "/backups"), crumb(&id, format!("/backups/{id}"))];
     let step = match &view.plan {
         None => 1,
         Some(plan) if plan.recounted.is_none() => 2,
@@ -47,9 +48,9 @@ fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyVi
         Some(refusal) => {
             let others = format!("/backups?db={}", view.database);
             view! {
-                <Alert kind=AlertKind::Failure title="This backup cannot be restored">
+                <Alert kind=AlertKind::Failure title=words::refused()>
                     <p>{refusal}</p>
-                    <a class="button" href=others>"Choose another backup"</a>
+                    <a class="button" href=others>{words::choose_another()}</a>
                 </Alert>
             }
             .into_any()
@@ -57,7 +58,7 @@ fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyVi
         None => steps(&view, start, choice),
     };
     view! {
-        <PageHeader title=format!("Restore {}", view.database) breadcrumbs=crumbs lead=lead/>
+        <PageHeader title=words::title(&view.database) breadcrumbs=crumbs lead=lead/>
         {stepper(step)}
         {body}
     }
@@ -67,15 +68,16 @@ fn show(view: RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyVi
 fn steps(view: &RestoreView, start: ServerAction<Start>, choice: &Choice) -> AnyView {
     let unproven = (!view.proven).then(|| {
         view! {
-            <Alert kind=AlertKind::Warning title="This backup is not proven">
-                <p>"It is checked fully before anything is written; if a check fails, nothing is changed."</p>
+            <Alert kind=AlertKind::Warning title=words::unproven()>
+                <p>{words::unproven_means()}</p>
             </Alert>
         }
     });
     let fault = view.fault.clone().map(|fault| {
-        let again = (fault.code == "stale_plan").then(|| view! { <a class="button" href=address(view, choice, "")>"Look again"</a> });
+        let again =
+            (fault.code == "stale_plan").then(|| view! { <a class="button" href=address(view, choice, "")>{words::look_again()}</a> });
         view! {
-            <Alert kind=AlertKind::Failure title="There is no plan for this">
+            <Alert kind=AlertKind::Failure title=words::no_plan()>
                 <p>{fault.message}</p>
                 {again}
             </Alert>
@@ -123,11 +125,11 @@ fn go_on(view: &RestoreView, plan: &PlanView, choice: &Choice) -> AnyView {
     }
     let (href, cancel) = (address(view, choice, &plan.plan), format!("/backups/{}", view.backup));
     view! {
-        <Panel title="Go on?">
-            <p>"Nothing has been changed yet. The next step counts once more what was written meanwhile, and asks for the database's name."</p>
+        <Panel title=words::go_on()>
+            <p>{words::go_on_means()}</p>
             <div class="form-actions">
-                <a class="button primary" href=href>"Go on to confirm"</a>
-                <a class="button quiet" href=cancel>"Cancel"</a>
+                <a class="button primary" href=href>{words::go_on_do()}</a>
+                <a class="button quiet" href=cancel>{shared::cancel()}</a>
             </div>
         </Panel>
     }
@@ -141,51 +143,46 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     let action = format!("/backups/{}/restore", view.backup);
     let cancel = format!("/backups/{}", view.backup);
     let (off, show_class) = (safety == "off", if into.is_empty() { "button primary" } else { "button" });
-    let how = if view.server {
-        "A new database is made and proven beside it; then sessions are ended and both change names at once."
-    } else {
-        "Through SQLite: applications keep their connections and need no restart; writers wait for a moment."
-    };
+    let how = if view.server { words::replace_server_how() } else { words::replace_file_how() };
     let (into_new, new, new_label, placeholder) = if view.server {
-        let placeholder = "its name; empty: after the database and the backup";
-        ("database", "A new database on the same server", "Name of the new database; empty: one is made up", placeholder)
+        let placeholder = words::new_database_default();
+        ("database", words::new_database(), words::new_database_name(), placeholder)
     } else {
-        ("file", "A new file", "Path of the new file, on the server", "")
+        ("file", words::new_file(), words::new_file_path(), "")
     };
     let can_replace = if view.never_replace {
-        view! { <p class="help">{format!("{} is marked \"never replace\": take the mark off on its page first.", view.database)}</p> }
-            .into_any()
+        view! { <p class="help">{words::never_replace(&view.database)}</p> }.into_any()
     } else if view.partial {
-        view! { <p class="help">"It is not the whole database, so it cannot replace the live one."</p> }.into_any()
+        view! { <p class="help">{words::partial()}</p> }.into_any()
     } else {
         view! {
             <label class="option">
                 <input type="radio" name="into" value="replace" checked=replace/>
                 <span>
-                    <strong>{format!("Replace the live database {}", view.database)}</strong>
+                    <strong>{words::replace_live(&view.database)}</strong>
                     <span class="help">{how}</span>
                 </span>
             </label>
             <label class="check option-detail">
-                <span>"Safety backup of the state before"</span>
+                <span>{words::safety()}</span>
                 <select name="safety">
-                    <option value="on">"on: it can be undone"</option>
-                    <option value="off" selected=off>"off: it cannot be undone"</option>
+                    <option value="on">{words::safety_on()}</option>
+                    <option value="off" selected=off>{words::safety_off()}</option>
                 </select>
             </label>
         }
         .into_any()
     };
     view! {
-        <Panel title="Restore into">
+        <Panel title=words::into()>
             <form class="form" method="get" action=action>
                 <fieldset class="options">
-                    <legend class="visually-hidden">"Restore into"</legend>
+                    <legend class="visually-hidden">{words::into()}</legend>
                     <label class="option">
                         <input type="radio" name="into" value=into_new checked=!replace/>
                         <span>
                             <strong>{new}</strong>
-                            <span class="help">"The live database stays as it is."</span>
+                            <span class="help">{words::live_stays()}</span>
                         </span>
                     </label>
                     <label class="option-detail">
@@ -195,8 +192,8 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                     {can_replace}
                 </fieldset>
                 <div class="form-actions">
-                    <button type="submit" class=show_class>"Show the impact"</button>
-                    <a class="button quiet" href=cancel>"Cancel"</a>
+                    <button type="submit" class=show_class>{words::show_impact()}</button>
+                    <a class="button quiet" href=cancel>{shared::cancel()}</a>
                 </div>
             </form>
         </Panel>
@@ -212,32 +209,26 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
     let database = view.database.clone();
     let typed = plan.replaces.then(|| {
         view! {
-            <Field label=format!("Type {database} to replace it") name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
+            <Field label=words::type_name(&database) name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
         }
     });
     let (label, tone) = match (plan.replaces, plan.server) {
-        (true, _) => (format!("Replace {database}"), "danger"),
-        (false, true) => ("Restore into the new database".to_owned(), "primary"),
-        (false, false) => ("Restore into the new file".to_owned(), "primary"),
+        (true, _) => (words::replace(&database), "danger"),
+        (false, true) => (words::restore_database().to_owned(), "primary"),
+        (false, false) => (words::restore_file().to_owned(), "primary"),
     };
     let text = match (plan.replaces, plan.server) {
-        (true, false) => {
-            "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing."
-        }
-        (true, true) => {
-            "The backup is checked fully and restored beside the live database; only when that is whole are sessions ended and the names changed, both at once."
-        }
-        (false, true) => {
-            "The backup is checked fully, then restored and counted. The database appears under its name only when it is whole."
-        }
-        (false, false) => "The backup is checked fully, then written and compared. The file appears under its name only when it is whole.",
+        (true, false) => words::course_replace(),
+        (true, true) => words::course_replace_server(),
+        (false, true) => words::course_database(),
+        (false, false) => words::course_file(),
     };
     let here = use_here();
     let place = (plan.replaces && here.environment.is_some())
-        .then(|| view! { <p><EnvironmentBadge/>" "{format!("This replaces {} on {}.", view.database, here.host)}</p> });
+        .then(|| view! { <p><EnvironmentBadge/>" "{words::where_it_replaces(&view.database, &here.host)}</p> });
     let name = plan.plan.clone();
     let enough = plan.space_free_bytes >= plan.space_needed_bytes;
-    let to_plan = plan.recounted.as_ref().map(|_| view! { <a class="button quiet" href=back.clone()>"Back to the plan"</a> });
+    let to_plan = plan.recounted.as_ref().map(|_| view! { <a class="button quiet" href=back.clone()>{words::back_to_plan()}</a> });
     let form = enough.then(|| {
         view! {
             <ActionForm action=start attr:class="form">
@@ -251,7 +242,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
         }
     });
     view! {
-        <Panel title="Confirm">
+        <Panel title=words::confirm()>
             {place}
             <p>{text}</p>
             <FormError error=fault_of(value)/>

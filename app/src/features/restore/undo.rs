@@ -7,6 +7,7 @@ use super::{
     api::{self, Undo, UndoView},
     impact::{impact, way_on},
 };
+use crate::words::{restore as words, shared};
 use crate::{
     error::AppError,
     ui::{Facts, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of},
@@ -25,27 +26,24 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
     let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
     let job = view.job.clone();
     let server = view.plan.server;
-    let kept = if server {
-        "What is there now stays on the server for a day, so that this can be undone as well."
-    } else {
-        "The present state is kept in a safety backup of its own, so that this can be undone as well."
-    };
+    let kept = if server { words::undo_kept_on_server() } else { words::undo_kept() };
     let lead = if server {
-        view! { "Back to the database that the restore kept on the server" }.into_any()
+        view! { {words::undo_lead_server()} }.into_any()
     } else {
         view! {
-            "Back to the state before, kept in "
+            {words::undo_lead_before()}
             <a class="mono" href=format!("/backups/{}", view.backup)>{view.backup.clone()}</a>
-            ", taken "
+            {words::lead_between()}
             <When moment=view.taken.clone()/>
         }
         .into_any()
     };
-    let crumbs = vec![crumb("Backups", "/backups"), crumb("Jobs", "/jobs"), crumb("The restore", format!("/jobs/{job}"))];
+    let crumbs =
+        vec![crumb(shared::backups(), "/backups"), crumb(shared::jobs(), "/jobs"), crumb(words::the_restore(), format!("/jobs/{job}"))];
     view! {
-        <PageHeader title=format!("Undo the restore of {}", view.database) breadcrumbs=crumbs lead=lead/>
+        <PageHeader title=words::undo_title(&view.database) breadcrumbs=crumbs lead=lead/>
         {impact(&view.plan)}
-        <Panel title="Confirm">
+        <Panel title=words::confirm()>
             <p>{kept}</p>
             <FormError error=fault_of(value)/>
             {way_on(code, format!("/jobs/{job}/undo"))}
@@ -53,8 +51,8 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
                 <input type="hidden" name="job" value=job.clone()/>
                 <input type="hidden" name="plan" value=view.plan.plan.clone()/>
                 <div class="form-actions">
-                    <SubmitButton label="Undo: back to the state before" tone="danger" icon="undo" pending=undo.pending()/>
-                    <a class="button quiet" href=format!("/jobs/{job}")>"Cancel"</a>
+                    <SubmitButton label=words::undo_do() tone="danger" icon="undo" pending=undo.pending()/>
+                    <a class="button quiet" href=format!("/jobs/{job}")>{shared::cancel()}</a>
                 </div>
             </ActionForm>
         </Panel>
