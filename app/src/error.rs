@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use crate::words::errors as words;
 use keepstone_model::{access::Role, validate::Refusal};
 use serde::{Deserialize, Serialize};
 use server_fn::{
@@ -37,30 +38,30 @@ impl AppError {
     }
 
     pub fn unauthorized() -> Self {
-        Self::new(401, "not_signed_in", "You are not signed in, or the session has ended. Sign in and try again.")
+        Self::new(401, "not_signed_in", words::not_signed_in())
     }
 
     pub fn forbidden() -> Self {
-        Self::new(403, "forbidden", "Your role does not allow this.")
+        Self::new(403, "forbidden", words::forbidden())
     }
 
     /// The same, with the role that would allow it.
     pub fn needs(least: Role, has: Role) -> Self {
-        Self::new(403, "forbidden", format!("This needs the role {least}, and yours is {has}."))
+        Self::new(403, "forbidden", words::needs_role(&least, &has))
     }
 
     pub fn not_found() -> Self {
-        Self::new(404, "not_found", "There is nothing at this address.")
+        Self::new(404, "not_found", words::not_found())
     }
 
     /// A destructive act, and the password was given too long ago: sign in once more, then do it.
     pub fn sign_in_again() -> Self {
-        Self::new(403, "sign_in_again", "This cannot be undone without effort, so sign in once more before you do it.")
+        Self::new(403, "sign_in_again", words::sign_in_again())
     }
 
     /// Something that is not the caller's fault. What it was stands in the server's log only.
     pub fn internal() -> Self {
-        Self::new(500, "internal_error", "Something went wrong inside the server. Its log says what.")
+        Self::new(500, "internal_error", words::internal())
     }
 
     /// What is wrong with this field, if anything is.
@@ -88,10 +89,8 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(fault: ServerFnErrorErr) -> Self {
         match fault {
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
-                Self::new(400, "bad_request", "The form was not filled in as expected. Reload the page and try again.")
-            }
-            ServerFnErrorErr::Request(_) => Self::new(503, "unreachable", "The server cannot be reached. Is it running?"),
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Self::new(400, "bad_request", words::bad_request()),
+            ServerFnErrorErr::Request(_) => Self::new(503, "unreachable", words::unreachable()),
             _ => Self::internal(),
         }
     }

@@ -32,6 +32,11 @@ pub fn duration_ms(ms: u64) -> String {
     }
 }
 
+/// What is left of something that runs: whole seconds, for it is an estimate, e.g. `1 s`, `42 s`, `2 min 5 s`.
+pub fn time_left(secs: u64) -> String {
+    if secs < 60 { format!("{} s", secs.max(1)) } else { duration_ms(secs.saturating_mul(1000)) }
+}
+
 /// A duration as a person writes it in a form, exactly: `26h`, `90min`, `45s`. `validate::duration_secs` reads it back.
 pub fn duration_secs(secs: u64) -> String {
     match secs {

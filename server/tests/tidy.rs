@@ -9,6 +9,9 @@ use std::{
     process::Command,
 };
 
+#[path = "support/texts.rs"]
+mod texts;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -137,6 +140,16 @@ fn no_style_stands_in_the_page() {
         &[" style=\"", " style=move", " style=format", "style:"],
         "the content security policy forbids it: use a class or SVG",
     );
+}
+
+#[test]
+fn what_a_person_reads_stands_in_the_catalogue() {
+    let places: Vec<String> = files("app/src", ".rs")
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("app/src/words/"))
+        .flat_map(|(path, text)| texts::human(&text).into_iter().map(move |(line, text)| format!("{path}:{line}: {text:?}")))
+        .collect();
+    assert!(places.is_empty(), "texts that a person reads belong to app/src/words, where they can be translated:\n{}", places.join("\n"));
 }
 
 #[test]

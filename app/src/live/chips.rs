@@ -4,6 +4,7 @@ use keepstone_model::human;
 use leptos::prelude::*;
 
 use super::{Connection, use_live};
+use crate::words::live as words;
 
 /// `Live`, `Reconnecting, last update 12 s ago` or `Offline`. Its presence starts the connection, so it stands only where someone is signed
 /// in. Without JavaScript nothing is live and the style sheet hides it.
@@ -13,15 +14,13 @@ pub fn ConnectionChip() -> impl IntoView {
     #[cfg(feature = "hydrate")]
     super::client::run(live);
     let text = move || match live.connection() {
-        Connection::Connecting => "Connecting".to_owned(),
-        Connection::Live => "Live".to_owned(),
-        Connection::Polling => "Live, every few seconds".to_owned(),
-        Connection::Reconnecting(secs) if secs < 3 => "Reconnecting".to_owned(),
-        Connection::Reconnecting(secs) => {
-            format!("Reconnecting, last update {} ago", human::age_secs(secs.min(u64::from(u32::MAX)).cast_signed()))
-        }
-        Connection::Offline => "Offline".to_owned(),
-        Connection::SignedOut => "Signed out: reload to sign in".to_owned(),
+        Connection::Connecting => words::connecting().to_owned(),
+        Connection::Live => words::live().to_owned(),
+        Connection::Polling => words::polling().to_owned(),
+        Connection::Reconnecting(secs) if secs < 3 => words::reconnecting().to_owned(),
+        Connection::Reconnecting(secs) => words::reconnecting_for(&human::age_secs(secs.min(u64::from(u32::MAX)).cast_signed())),
+        Connection::Offline => words::offline().to_owned(),
+        Connection::SignedOut => words::signed_out().to_owned(),
     };
     let class = move || match live.connection() {
         Connection::Connecting => "chip connection is-connecting",
@@ -32,9 +31,9 @@ pub fn ConnectionChip() -> impl IntoView {
     // Spoken only when the word changes, never with each second of waiting.
     let spoken = Memo::new(move |_| match live.connection() {
         Connection::Connecting | Connection::Live | Connection::Polling => "",
-        Connection::Reconnecting(_) => "Connection lost, reconnecting",
-        Connection::Offline => "Offline",
-        Connection::SignedOut => "Signed out",
+        Connection::Reconnecting(_) => words::said_reconnecting(),
+        Connection::Offline => words::offline(),
+        Connection::SignedOut => words::said_signed_out(),
     });
     view! {
         <span class=class>{text}</span>
@@ -50,14 +49,14 @@ pub fn RunningJobsChip() -> impl IntoView {
         let state = live.state();
         match (state.running.as_slice(), state.queued) {
             ([], 0) => None,
-            ([], queued) => Some(("/jobs".to_owned(), queued.to_string(), " waiting", String::new())),
+            ([], queued) => Some(("/jobs".to_owned(), queued.to_string(), words::waiting(), String::new())),
             ([job], queued) => {
                 let percent = job.progress.as_ref().and_then(keepstone_model::job::Progress::percent);
                 let percent = percent.map_or(String::new(), |percent| format!(" · {percent} %"));
-                let waiting = if queued > 0 { format!(" · {queued} waiting") } else { String::new() };
-                Some((format!("/jobs/{}", job.id), "1".to_owned(), " job running", format!("{percent}{waiting}")))
+                let waiting = if queued > 0 { words::and_waiting(&queued) } else { String::new() };
+                Some((format!("/jobs/{}", job.id), "1".to_owned(), words::one_running(), format!("{percent}{waiting}")))
             }
-            (jobs, _) => Some(("/jobs".to_owned(), jobs.len().to_string(), " jobs running", String::new())),
+            (jobs, _) => Some(("/jobs".to_owned(), jobs.len().to_string(), words::several_running(), String::new())),
         }
     });
     move || {

@@ -3,6 +3,8 @@
 //! The server provides a [`ServerContext`] for every page and server function, and puts the [`Person`] into the request; nothing here knows
 //! how a session is kept.
 
+use crate::words::shared;
+
 pub mod accounts;
 pub mod fault;
 pub(crate) mod once;
@@ -158,7 +160,7 @@ pub fn form_key(person: &str, key: &str) -> Result<Option<String>, AppError> {
     match key.chars().count() {
         0 => Ok(None),
         1..=KEY_MAX => Ok(Some(format!("form:{person}:{key}"))),
-        _ => Err(AppError::invalid("key", "This form is not one of this console: load the page again.")),
+        _ => Err(AppError::invalid("key", shared::foreign_form())),
     }
 }
 

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Ago, Moment};
+use crate::words::{parts as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Age {
@@ -21,11 +22,11 @@ pub struct Age {
 pub fn AgeMeter(age: Age) -> impl IntoView {
     let said = match age.newest_good {
         Some(at) => view! { <Ago moment=at/> }.into_any(),
-        None => view! { "never" }.into_any(),
+        None => shared::never().into_any(),
     };
     view! {
         <span class="age" class:over=age.over>
-            <span class="age-text"><strong>{said}</strong><span class="muted" title="The objective: how old the newest good backup may be">"max "{age.objective}</span></span>
+            <span class="age-text"><strong>{said}</strong><span class="muted" title=words::age_limit()>{words::age_most(&age.objective)}</span></span>
             <svg class="age-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="track" width="100" height="4"></rect>
                 <rect class="fill" width=age.percent.to_string() height="4"></rect>

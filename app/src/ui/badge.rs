@@ -1,5 +1,6 @@
 //! A state as shape, word and colour; never by colour alone. The marks are those of the command line.
 
+use crate::words::parts as words;
 use keepstone_model::{
     backup::{BackupState, Verdict},
     database::DatabaseState,
@@ -40,28 +41,28 @@ pub fn StateBadge(state: DatabaseState) -> impl IntoView {
 #[component]
 pub fn BackupBadge(state: BackupState, verdict: Verdict) -> impl IntoView {
     match (state, verdict) {
-        (BackupState::Running, _) => badge("busy", "↻", "Running"),
-        (BackupState::Failed, _) => badge("bad", "✖", "Failed"),
-        (BackupState::Interrupted, _) => badge("bad", "✖", "Interrupted"),
-        (BackupState::Missing, _) => badge("bad", "✖", "Missing"),
-        (BackupState::Trashed, _) => badge("quiet", "–", "In the trash"),
-        (BackupState::Complete, Verdict::Good) => badge("good", "✔", "Good"),
-        (BackupState::Complete, Verdict::Bad) => badge("bad", "✖", "Bad"),
-        (BackupState::Complete, Verdict::Suspect) => badge("warn", "▲", "Suspect"),
-        (BackupState::Complete, Verdict::Partial) => badge("quiet", "◐", "Partial"),
-        (BackupState::Complete, Verdict::Unproven) => badge("quiet", "○", "Unproven"),
+        (BackupState::Running, _) => badge("busy", "↻", words::state_running()),
+        (BackupState::Failed, _) => badge("bad", "✖", words::state_failed()),
+        (BackupState::Interrupted, _) => badge("bad", "✖", words::state_interrupted()),
+        (BackupState::Missing, _) => badge("bad", "✖", words::state_missing()),
+        (BackupState::Trashed, _) => badge("quiet", "–", words::state_in_trash()),
+        (BackupState::Complete, Verdict::Good) => badge("good", "✔", words::verdict_good()),
+        (BackupState::Complete, Verdict::Bad) => badge("bad", "✖", words::verdict_bad()),
+        (BackupState::Complete, Verdict::Suspect) => badge("warn", "▲", words::verdict_suspect()),
+        (BackupState::Complete, Verdict::Partial) => badge("quiet", "◐", words::verdict_partial()),
+        (BackupState::Complete, Verdict::Unproven) => badge("quiet", "○", words::verdict_unproven()),
     }
 }
 
 #[component]
 pub fn JobBadge(state: JobState) -> impl IntoView {
     match state {
-        JobState::Queued => badge("quiet", "○", "Queued"),
-        JobState::Running => badge("busy", "↻", "Running"),
-        JobState::Done => badge("good", "✔", "Done"),
-        JobState::Failed => badge("bad", "✖", "Failed"),
-        JobState::Cancelled => badge("quiet", "–", "Cancelled"),
-        JobState::Abandoned => badge("bad", "✖", "Abandoned"),
+        JobState::Queued => badge("quiet", "○", words::job_queued()),
+        JobState::Running => badge("busy", "↻", words::state_running()),
+        JobState::Done => badge("good", "✔", words::job_done()),
+        JobState::Failed => badge("bad", "✖", words::state_failed()),
+        JobState::Cancelled => badge("quiet", "–", words::job_cancelled()),
+        JobState::Abandoned => badge("bad", "✖", words::job_abandoned()),
     }
 }
 
@@ -69,25 +70,25 @@ pub fn JobBadge(state: JobState) -> impl IntoView {
 #[component]
 pub fn ResultBadge(result: EventResult) -> impl IntoView {
     match result {
-        EventResult::Ok => badge("good plain", "✔", "OK"),
-        EventResult::Warning => badge("warn", "▲", "Warning"),
-        EventResult::Failed => badge("bad", "✖", "Failed"),
+        EventResult::Ok => badge("good plain", "✔", words::result_ok()),
+        EventResult::Warning => badge("warn", "▲", words::result_warning()),
+        EventResult::Failed => badge("bad", "✖", words::state_failed()),
     }
 }
 
 /// Whether the activity log's chain of hashes fits from its first event on.
 #[component]
 pub fn ChainBadge(intact: bool) -> impl IntoView {
-    if intact { badge("good", "✔", "Chain intact") } else { badge("bad", "✖", "Chain broken") }
+    if intact { badge("good", "✔", words::chain_intact()) } else { badge("bad", "✖", words::chain_broken()) }
 }
 
 /// Whether someone can sign in.
 #[component]
 pub fn StandingBadge(disabled: bool, has_password: bool) -> impl IntoView {
     let (tone, mark, word) = match (disabled, has_password) {
-        (true, _) => ("quiet", "‖", "disabled"),
-        (false, false) => ("quiet", "○", "no password yet"),
-        (false, true) => ("good", "✔", "active"),
+        (true, _) => ("quiet", "‖", words::person_disabled()),
+        (false, false) => ("quiet", "○", words::person_without_password()),
+        (false, true) => ("good", "✔", words::person_active()),
     };
     view! { <span class=format!("badge {tone}")><span class="mark" aria-hidden="true">{mark}</span>{word}</span> }
 }

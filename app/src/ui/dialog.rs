@@ -1,5 +1,6 @@
 //! A question before something that cannot be taken back lightly.
 
+use crate::words::shared;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_query_map};
 
@@ -32,7 +33,7 @@ pub fn ConfirmDialog(
         <dialog id=id class="dialog" open=open aria-labelledby=labelled_by>
             <h2 id=heading>{title}</h2>
             {children()}
-            <a class="dialog-close button" autofocus href=move || pathname.get()>"Cancel"</a>
+            <a class="dialog-close button" autofocus href=move || pathname.get()>{shared::cancel()}</a>
         </dialog>
     }
 }

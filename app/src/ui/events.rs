@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Ago, Head, Moment, ResultBadge, Table, When};
+use crate::words::{parts as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
@@ -32,22 +33,22 @@ pub fn EventTable(lines: Vec<EventLine>) -> impl IntoView {
             let (links, message) = (links(&line), message(&line));
             view! {
                 <tr>
-                    <td data-label="When" class="nowrap"><When moment=line.at/></td>
-                    <td data-label="Who">{line.actor}</td>
-                    <td data-label="What" class="t-name">
+                    <td data-label=shared::when() class="nowrap"><When moment=line.at/></td>
+                    <td data-label=words::event_who()>{line.actor}</td>
+                    <td data-label=words::event_what() class="t-name">
                         {message}
                         <span class="sub"><code>{line.action}</code>{links}</span>
                     </td>
-                    <td data-label="Result" class="t-state"><ResultBadge result=line.result/></td>
-                    <td data-label="No." class="number muted">{line.number.to_string()}</td>
+                    <td data-label=shared::result() class="t-state"><ResultBadge result=line.result/></td>
+                    <td data-label=words::event_number() class="number muted">{line.number.to_string()}</td>
                 </tr>
             }
         })
         .collect();
     view! {
         <Table
-            caption="Activity, the newest first"
-            head=vec![Head::Text("When"), Head::Text("Who"), Head::Text("What"), Head::Text("Result"), Head::Number("No.")]
+            caption=words::events_caption()
+            head=vec![Head::Text(shared::when()), Head::Text(words::event_who()), Head::Text(words::event_what()), Head::Text(shared::result()), Head::Number(words::event_number())]
             rows=body.into_any()
         />
     }

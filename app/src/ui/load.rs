@@ -11,6 +11,7 @@ use super::{
     facts::{Facts, Wire},
 };
 use crate::error::AppError;
+use crate::words::{parts as words, shared};
 
 /// The body of a page. While the facts load again, what was there stays.
 #[component]
@@ -27,7 +28,7 @@ type Show = Arc<dyn Fn(&Wire) -> Option<AnyView> + Send + Sync>;
 /// Compiled once for all pages.
 fn loaded(resource: Resource<Result<Wire, AppError>>, show: Show) -> AnyView {
     view! {
-        <Transition fallback=|| view! { <p class="loading" role="status">"Loading…"</p> }>
+        <Transition fallback=|| view! { <p class="loading" role="status">{words::loading()}</p> }>
             {move || {
                 let show = show.clone();
                 Suspend::new(async move {
@@ -44,25 +45,25 @@ fn loaded(resource: Resource<Result<Wire, AppError>>, show: Show) -> AnyView {
 
 /// The server has become another version than the page.
 fn reload() -> AnyView {
-    view! { <FaultPage error=AppError::new(500, "another_version", "Keepstone was updated meanwhile: load this page again.")/> }.into_any()
+    view! { <FaultPage error=AppError::new(500, "another_version", words::updated())/> }.into_any()
 }
 
 /// An error as a page: what happened, and the way on.
 #[component]
 pub fn FaultPage(error: AppError) -> impl IntoView {
     let (icon, title) = match error.status {
-        401 => ("lock", "Sign in to see this"),
-        403 => ("lock", "Your role does not allow this"),
-        404 => ("search", "Not found"),
-        503 => ("host", "The server cannot be reached"),
-        _ => ("host", "This page could not be shown"),
+        401 => ("lock", words::fault_sign_in()),
+        403 => ("lock", words::fault_role()),
+        404 => ("search", words::fault_not_found()),
+        503 => ("host", words::fault_unreachable()),
+        _ => ("host", words::fault_other()),
     };
     let next = match error.status {
-        401 => view! { <a class="button primary" href="/login" rel="external">"Sign in"</a> }.into_any(),
+        401 => view! { <a class="button primary" href="/login" rel="external">{shared::sign_in()}</a> }.into_any(),
         403 if error.code == "sign_in_again" => {
-            view! { <a class="button primary" href="/login" rel="external">"Sign in again"</a> }.into_any()
+            view! { <a class="button primary" href="/login" rel="external">{words::sign_in_again()}</a> }.into_any()
         }
-        403 => view! { <p>"An admin of this console can give you another role, under Settings."</p> }.into_any(),
+        403 => view! { <p>{words::ask_for_role()}</p> }.into_any(),
         404 => look_for(),
         _ => ().into_any(),
     };
@@ -74,10 +75,10 @@ pub fn FaultPage(error: AppError) -> impl IntoView {
             <div class="empty-body">
                 {next}
                 <ul class="ways">
-                    <li><a href="/">"Overview"</a></li>
-                    <li><a href="/databases">"Databases"</a></li>
-                    <li><a href="/backups">"Backups"</a></li>
-                    <li><a href="/activity">"Activity"</a></li>
+                    <li><a href="/">{shared::overview()}</a></li>
+                    <li><a href="/databases">{shared::databases()}</a></li>
+                    <li><a href="/backups">{shared::backups()}</a></li>
+                    <li><a href="/activity">{shared::activity()}</a></li>
                 </ul>
             </div>
         </div>
@@ -89,9 +90,9 @@ fn look_for() -> AnyView {
     let path = use_location().pathname.get_untracked();
     let named = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     view! {
-        <form class="look-for" method="get" action="/search" role="search" aria-label="Look for it">
-            <input type="search" name="q" value=named maxlength="200" aria-label="What you are looking for"/>
-            <button type="submit" class="button">"Search"</button>
+        <form class="look-for" method="get" action="/search" role="search" aria-label=words::look_for()>
+            <input type="search" name="q" value=named maxlength="200" aria-label=words::look_for_what()/>
+            <button type="submit" class="button">{shared::search()}</button>
         </form>
     }
     .into_any()

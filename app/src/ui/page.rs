@@ -4,6 +4,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::Title;
 
 use super::here::Here;
+use crate::words::parts as words;
 
 /// One step of the way to a page: its words and its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub fn PageTitle(#[prop(into)] text: String) -> impl IntoView {
     // The environment is in it, too: it is what a row of tabs shows.
     let environment =
         use_context::<Here>().and_then(|here| here.environment).map_or_else(String::new, |found| format!(" · {}", found.name));
-    view! { <Title text=text formatter=move |text: String| format!("{text}{environment} · Keepstone")/> }
+    view! { <Title text=text formatter=move |text: String| words::title_of_document(&text, &environment)/> }
 }
 
 /// The page's only `h1`, also its title in the browser. Children are the actions, the main one last.
@@ -64,7 +65,7 @@ pub fn PageHeader(
     });
     let way = (!breadcrumbs.is_empty()).then(|| {
         let steps: Vec<_> = breadcrumbs.into_iter().map(|c| view! { <li><a href=c.href>{c.text}</a></li> }).collect();
-        view! { <nav aria-label="Breadcrumb"><ol class="crumbs">{steps}</ol></nav> }
+        view! { <nav aria-label=words::breadcrumbs()><ol class="crumbs">{steps}</ol></nav> }
     });
     view! {
         <PageTitle text=title.clone()/>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Icon;
+use crate::words::parts as words;
 
 /// `text` says where one is, e.g. `51 to 100 of 340`.
 #[component]
@@ -10,11 +11,11 @@ pub fn Pagination(
     #[prop(into)] text: String,
     previous: Option<String>,
     next: Option<String>,
-    #[prop(default = ("Newer", "Older"))] words: (&'static str, &'static str),
+    #[prop(default = (words::newer(), words::older()))] ways: (&'static str, &'static str),
 ) -> impl IntoView {
-    let (before, after) = words;
+    let (before, after) = ways;
     view! {
-        <nav class="pagination" aria-label="Pages">
+        <nav class="pagination" aria-label=words::pages()>
             <span class="muted">{text}</span>
             <span class="pagination-links">
                 {previous.map(|href| view! { <a class="button small" rel="prev" href=href><Icon name="chevron-left"/>{before}</a> })}

@@ -1,5 +1,6 @@
 //! How far a backup was proven, shown for what it is.
 
+use crate::words::parts as words;
 use keepstone_model::backup::{CheckName, CheckResult, Level, Proof};
 use leptos::prelude::*;
 
@@ -12,18 +13,18 @@ pub fn results_of(proof: Option<&Proof>) -> Vec<(CheckName, CheckResult)> {
 #[component]
 pub fn ProofMarks(level: Level, #[prop(optional)] checks: Vec<(CheckName, CheckResult)>) -> impl IntoView {
     let of = |wanted: CheckResult| checks.iter().filter(move |(_, result)| *result == wanted).map(|(name, _)| *name);
-    let failed: Vec<_> = of(CheckResult::Failed).map(|name| proof_mark("bad", "✖", format!("{name} failed"), name.meaning())).collect();
+    let failed: Vec<_> = of(CheckResult::Failed).map(|name| proof_mark("bad", "✖", words::check_failed(&name), name.meaning())).collect();
     let held_up: Vec<_> =
-        of(CheckResult::CouldNotRun).map(|name| proof_mark("warn", "▲", format!("{name} could not run"), name.meaning())).collect();
+        of(CheckResult::CouldNotRun).map(|name| proof_mark("warn", "▲", words::check_not_run(&name), name.meaning())).collect();
     let reached = |least: Level, word: &str, not: &str, meaning| match (level >= least, failed.is_empty()) {
         (true, _) => Some(proof_mark("good", "✔", word.to_owned(), meaning)),
         (false, true) => Some(proof_mark("quiet", "○", not.to_owned(), meaning)),
         (false, false) => None,
     };
     let levels = [
-        reached(Level::Stored, "hash", "not read back", "The stored bytes were read back, and their hash fits"),
-        reached(Level::Opened, "opened", "not opened", "The database in it opens, is whole and holds every row"),
-        reached(Level::Restored, "restored", "not test-restored", "A restore of it was tried and compared"),
+        reached(Level::Stored, words::stored(), words::stored_not(), words::stored_means()),
+        reached(Level::Opened, words::opened(), words::opened_not(), words::opened_means()),
+        reached(Level::Restored, words::restored(), words::restored_not(), words::restored_means()),
     ];
     view! { <ul class="proof">{failed}{held_up}{levels.into_iter().flatten().collect::<Vec<_>>()}</ul> }
 }

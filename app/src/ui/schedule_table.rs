@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Moment, Table, When};
+use crate::words::{parts as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleRow {
@@ -42,37 +43,38 @@ pub fn ScheduleTable(
         .map(|row| {
             let database = with_database.then(|| {
                 let href = format!("/schedules/{}", row.database);
-                view! { <td data-label="Database" class="t-name"><a class="strong" href=href>{row.database.to_string()}</a></td> }
+                view! { <td data-label=shared::database() class="t-name"><a class="strong" href=href>{row.database.to_string()}</a></td> }
             });
             let actions = actions.as_ref().map(|actions| view! { <td class="row-actions">{actions(&row)}</td> });
             let between = if row.cron.is_empty() || row.detail.is_empty() { "" } else { " · " };
             let cron = (!row.cron.is_empty()).then(|| view! { <code>{row.cron}</code> });
-            let managed = row.managed_by.map(|by| view! { <span class="sub">{format!("set by the {by}")}</span> });
-            let next = if row.paused { view! { <span class="muted">"‖ paused"</span> }.into_any() } else { moment_or_dash(row.next_run) };
+            let managed = row.managed_by.map(|by| view! { <span class="sub">{words::managed_by(&by)}</span> });
+            let next =
+                if row.paused { view! { <span class="muted">{words::paused()}</span> }.into_any() } else { moment_or_dash(row.next_run) };
             view! {
                 <tr>
                     {database}
-                    <td data-label="Kind" class="t-state"><span class="kind">{row.kind.as_str()}</span></td>
-                    <td data-label="When" class=(!with_database).then_some("t-name")>
+                    <td data-label=shared::kind() class="t-state"><span class="kind">{row.kind.as_str()}</span></td>
+                    <td data-label=shared::when() class=(!with_database).then_some("t-name")>
                         {row.words}
                         <span class="sub">{cron}{between}{row.detail}</span>
                         {managed}
                     </td>
-                    <td data-label="Next run">{next}</td>
-                    <td data-label="Last run">{moment_or_dash(row.last_run)}</td>
-                    <td data-label="If missed">{row.if_missed}</td>
+                    <td data-label=shared::next_run()>{next}</td>
+                    <td data-label=words::last_run()>{moment_or_dash(row.last_run)}</td>
+                    <td data-label=words::if_missed()>{row.if_missed}</td>
                     {actions}
                 </tr>
             }
         })
         .collect();
-    let head = [with_database.then_some(Head::Text("Database"))]
+    let head = [with_database.then_some(Head::Text(shared::database()))]
         .into_iter()
         .flatten()
-        .chain(["Kind", "When", "Next run", "Last run", "If missed"].map(Head::Text))
-        .chain(has_actions.then_some(Head::Unseen("Actions")))
+        .chain([shared::kind(), shared::when(), shared::next_run(), words::last_run(), words::if_missed()].map(Head::Text))
+        .chain(has_actions.then_some(Head::Unseen(shared::actions())))
         .collect();
-    view! { <Table caption="Schedules: what is backed up when" head=head rows=body.into_any()/> }
+    view! { <Table caption=words::schedules_caption() head=head rows=body.into_any()/> }
 }
 
 /// A moment with its distance under it, or a dash.
@@ -106,12 +108,12 @@ impl ScheduleRow {
             Trigger::Cron { cron, time_zone } => (cron.clone(), time_zone.clone()),
             _ => (String::new(), String::new()),
         };
-        let delay = (schedule.jitter_secs > 0).then(|| format!("up to {} later", human::duration_ms(schedule.jitter_secs * 1000)));
+        let delay = (schedule.jitter_secs > 0).then(|| words::later_by(&human::duration_ms(schedule.jitter_secs * 1000)));
         let detail: Vec<String> = Some(zone).filter(|zone| !zone.is_empty()).into_iter().chain(delay).collect();
         let if_missed = match (&schedule.trigger, schedule.if_missed) {
             (Trigger::Start | Trigger::Stop, _) => "–",
-            (_, IfMissed::RunOnce) => "run once at start",
-            (_, IfMissed::Skip) => "skip",
+            (_, IfMissed::RunOnce) => words::missed_run(),
+            (_, IfMissed::Skip) => words::missed_skip(),
         };
         Self {
             number: status.number,

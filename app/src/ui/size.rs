@@ -1,5 +1,6 @@
 //! A number of bytes as people read it.
 
+use crate::words::parts as words;
 use keepstone_model::human;
 use leptos::prelude::*;
 
@@ -8,7 +9,7 @@ use leptos::prelude::*;
 pub fn Size(#[prop(into)] bytes: Option<u64>) -> impl IntoView {
     match bytes {
         Some(bytes) => {
-            view! { <data class="size" value=bytes.to_string() title=format!("{} bytes", human::count(bytes))>{human::bytes(bytes)}</data> }
+            view! { <data class="size" value=bytes.to_string() title=words::bytes(&human::count(bytes))>{human::bytes(bytes)}</data> }
                 .into_any()
         }
         None => view! { <span class="muted">"–"</span> }.into_any(),

@@ -1,5 +1,6 @@
 //! The last 30 days of a database's backups, one mark for each day: links with text, so that nothing is told by colour or hovering alone.
 
+use crate::words::parts as words;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +20,10 @@ pub enum DayMark {
 impl DayMark {
     fn shape(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Nothing => ("nothing", "", "no backup"),
-            Self::Failed => ("bad", "✖", "failed"),
-            Self::Unproven => ("quiet", "○", "unproven"),
-            Self::Good => ("good", "✔", "good"),
+            Self::Nothing => ("nothing", "", words::day_nothing()),
+            Self::Failed => ("bad", "✖", words::day_failed()),
+            Self::Unproven => ("quiet", "○", words::day_unproven()),
+            Self::Good => ("good", "✔", words::day_good()),
         }
     }
 }
@@ -64,14 +65,9 @@ pub fn Strip(database: String, days: Days, marks: Vec<DayMark>) -> impl IntoView
 
 fn summary(database: &str, marks: &[DayMark]) -> String {
     let count = |wanted| marks.iter().filter(|mark| **mark == wanted).count();
-    format!(
-        "{database}, the last {} days: {} good, {} unproven, {} failed, {} without a backup",
-        marks.len(),
-        count(DayMark::Good),
-        count(DayMark::Unproven),
-        count(DayMark::Failed),
-        count(DayMark::Nothing)
-    )
+    let [good, unproven, failed, nothing] =
+        [DayMark::Good, DayMark::Unproven, DayMark::Failed, DayMark::Nothing].map(|mark| count(mark) as u64);
+    words::strip(&database, good, unproven, failed, nothing)
 }
 
 #[cfg(feature = "ssr")]

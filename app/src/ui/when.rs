@@ -35,6 +35,7 @@ mod on_the_server {
     use keepstone_model::human;
 
     use super::Moment;
+    use crate::words::times as words;
 
     impl Moment {
         /// Writes a moment out for a person in this zone, as seen at `now`.
@@ -42,18 +43,19 @@ mod on_the_server {
             let there = at.to_zoned(zone.clone());
             let today = now.to_zoned(zone.clone()).date();
             let days = today.until((Unit::Day, there.date())).map_or(i32::MAX, |span| span.get_days());
+            let time = there.strftime("%H:%M");
             let text = match days {
-                0 => there.strftime("today %H:%M").to_string(),
-                -1 => there.strftime("yesterday %H:%M").to_string(),
-                1 => there.strftime("tomorrow %H:%M").to_string(),
+                0 => words::today(&time),
+                -1 => words::yesterday(&time),
+                1 => words::tomorrow(&time),
                 _ if there.year() == today.year() => there.strftime("%-d %b %H:%M").to_string(),
                 _ => there.strftime("%-d %b %Y %H:%M").to_string(),
             };
             let secs = now.duration_since(at).as_secs();
             let relative = match secs {
-                10.. => format!("{} ago", human::age_secs(secs)),
-                ..=-10 => format!("in {}", human::age_secs(-secs)),
-                _ => "just now".to_owned(),
+                10.. => words::ago(&human::age_secs(secs)),
+                ..=-10 => words::ahead(&human::age_secs(-secs)),
+                _ => words::just_now().to_owned(),
             };
             let name = zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
             let full = format!("{}{name}", there.strftime("%A %-d %B %Y %H:%M:%S %Z"));

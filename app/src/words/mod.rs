@@ -25,7 +25,7 @@ pub(crate) enum Language {
 }
 
 /// The language of the person for whom this is rendered. With a second one it comes from where their zone does.
-pub(crate) const fn language() -> Language {
+pub(crate) fn language() -> Language {
     Language::En
 }
 
@@ -41,7 +41,7 @@ macro_rules! words {
     () => {};
     ($(#[$doc:meta])* $name:ident { $($language:ident: $text:literal),+ $(,)? } $($rest:tt)*) => {
         $(#[$doc])*
-        pub(crate) const fn $name() -> &'static str {
+        pub(crate) fn $name() -> &'static str {
             match $crate::words::language() {
                 $(spoken!($language) => $text,)+
             }
@@ -73,7 +73,26 @@ fn plural(number: u64, one: &str, many: &str) -> String {
     if number == 1 { one.to_owned() } else { many.replace("{}", &count(number)) }
 }
 
+pub(crate) mod activity;
 pub(crate) mod backups;
+#[cfg(feature = "hydrate")]
+pub(crate) mod browser;
 pub(crate) mod databases;
+pub(crate) mod errors;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod jobs;
+pub(crate) mod live;
+pub(crate) mod overview;
+pub(crate) mod parts;
+pub(crate) mod people;
 pub(crate) mod restore;
+pub(crate) mod retention;
+pub(crate) mod schedules;
+pub(crate) mod search;
+pub(crate) mod session;
+pub(crate) mod settings;
 pub(crate) mod shared;
+pub(crate) mod storage;
+pub(crate) mod times;
+pub(crate) mod trash;

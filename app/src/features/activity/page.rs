@@ -1,10 +1,10 @@
 //! The activity page.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{ActivityView, list_activity};
+use crate::words::{activity as words, shared};
 use crate::{
     live::use_changes,
     ui::{Alert, AlertKind, ChainBadge, EmptyState, Facts, Icon, Loaded, PageHeader, Pagination, events::EventTable},
@@ -21,7 +21,7 @@ pub fn ActivityPage() -> impl IntoView {
 
 fn show(view: ActivityView) -> AnyView {
     let lead = view! {
-        <p>"Every act leaves an event that carries the hash of the one before it. "{human::count(view.events)}" events so far."</p>
+        <p>{words::lead(view.events)}</p>
     };
     let address = |before: Option<u64>| {
         let db = (!view.filter.is_empty()).then(|| format!("db={}", view.filter));
@@ -31,20 +31,20 @@ fn show(view: ActivityView) -> AnyView {
     };
     let broken = view.broken_at.map(|number| {
         view! {
-            <Alert kind=AlertKind::Failure title=format!("The chain is broken at event {number}")>
-                <p>"Events were changed or removed behind the console's back, or the catalog is damaged. Compare it with one of its backups."</p>
+            <Alert kind=AlertKind::Failure title=words::broken(&number)>
+                <p>{words::broken_means()}</p>
             </Alert>
         }
     });
     let (newer, older) = ((!view.newest).then(|| address(None)), view.older.map(|number| address(Some(number))));
     let position = match (view.lines.first(), view.lines.last()) {
-        (Some(first), Some(last)) => format!("Events {} to {}", first.number, last.number),
+        (Some(first), Some(last)) => words::position(&first.number, &last.number),
         _ => String::new(),
     };
     let list = if view.lines.is_empty() {
         view! {
-            <EmptyState icon="activity" title="No events">
-                <p>"Nothing fits this filter."</p>
+            <EmptyState icon="activity" title=words::none()>
+                <p>{words::none_means()}</p>
             </EmptyState>
         }
         .into_any()
@@ -56,8 +56,8 @@ fn show(view: ActivityView) -> AnyView {
         .into_any()
     };
     view! {
-        <PageHeader title="Activity" badge=view! { <ChainBadge intact=view.broken_at.is_none()/> }.into_any() lead=lead.into_any()>
-            <a class="button" href="/jobs">"Jobs"</a>
+        <PageHeader title=shared::activity() badge=view! { <ChainBadge intact=view.broken_at.is_none()/> }.into_any() lead=lead.into_any()>
+            <a class="button" href="/jobs">{shared::jobs()}</a>
         </PageHeader>
         {broken}
         <Filter databases=view.databases chosen=view.filter/>
@@ -78,20 +78,20 @@ fn Filter(databases: Vec<String>, chosen: String) -> impl IntoView {
         })
         .collect();
     view! {
-        <form method="get" action="/activity" class="filter" role="search" aria-label="Filter events">
+        <form method="get" action="/activity" class="filter" role="search" aria-label=words::filter()>
             <label class="filter-field">
-                <span>"Database"</span>
+                <span>{shared::database()}</span>
                 <select name="db">
-                    <option value="">"all databases"</option>
+                    <option value="">{shared::all_databases()}</option>
                     {options}
                 </select>
             </label>
             <div class="filter-actions">
                 <button type="submit" class="button">
                     <Icon name="filter"/>
-                    "Filter"
+                    {shared::filter()}
                 </button>
-                {filtered.then(|| view! { <a class="button quiet" href="/activity">"Clear"</a> })}
+                {filtered.then(|| view! { <a class="button quiet" href="/activity">{shared::clear_filter()}</a> })}
             </div>
         </form>
     }

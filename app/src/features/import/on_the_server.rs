@@ -18,6 +18,7 @@ use keepstone_model::{
 };
 
 use super::api::{Fate, FileLine, ImportView, PlanView};
+use crate::words::import as words;
 use crate::{
     error::{AppError, sentence},
     server::{self, Person},
@@ -43,7 +44,7 @@ impl Wish {
 
     /// What the engine is to import. Only an upload, or what lies in a folder that was allowed when the server was started.
     fn options(&self, vault: &Vault, roots: &[PathBuf], actor: String) -> Result<ImportOptions, Error> {
-        let database: DatabaseId = self.db.parse().map_err(|_| invalid("db", "choose a database"))?;
+        let database: DatabaseId = self.db.parse().map_err(|_| invalid("db", words::choose_database()))?;
         let path = if self.upload.is_empty() {
             let path = PathBuf::from(self.path.trim());
             import::refuse_outside_roots(&path, roots)?;
@@ -72,7 +73,7 @@ pub(super) async fn plan(wish: Wish) -> Result<ImportView, AppError> {
         if wish.is_asked() {
             let found = wish.options(vault, &roots, String::new()).and_then(|options| import::plan_import(vault, &options, &Silent));
             match found {
-                Ok(files) if files.is_empty() => faults.push((field_of(&wish, ""), "There are no backups in it.".to_owned())),
+                Ok(files) if files.is_empty() => faults.push((field_of(&wish, ""), words::nothing_there().to_owned())),
                 Ok(files) => plan = Some(view(&files, now, &zone)),
                 Err(error @ (Error::Catalog(_) | Error::CatalogDamaged { .. } | Error::Internal(_))) => return Err(error),
                 Err(error) => {
@@ -114,8 +115,10 @@ fn view(files: &[PlannedFile], now: keepstone_model::Timestamp, zone: &jiff::tz:
         let (fate, what) = match &file.decision {
             Decision::Adopt(adoption) => {
                 let at = Moment::new(adoption.created_at, now, zone).text;
-                let by_date = if adoption.time_from == TimeFrom::FileDate { ", by the file's date" } else { "" };
-                let what = format!("{} of {at}{by_date}", adoption.kind);
+                let what = match adoption.time_from {
+                    TimeFrom::FileDate => words::kind_and_file_date(&adoption.kind, &at),
+                    _ => words::kind_and_time(&adoption.kind, &at),
+                };
                 match &adoption.suspect {
                     None => (Fate::Import, what),
                     Some(why) => (Fate::Suspect, format!("{what}: {why}")),

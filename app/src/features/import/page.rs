@@ -8,6 +8,7 @@ use super::api::{self, Fate, FileLine, ImportView, PlanView, Start};
 use crate::ui::{
     EmptyState, Facts, Field, FieldBox, FormError, Head, Loaded, PageHeader, Panel, Size, SubmitButton, Table, crumb, fault_of,
 };
+use crate::words::{import as words, shared};
 
 const MEMBERS: [&str; 4] = ["db", "path", "upload", "zone"];
 
@@ -22,12 +23,12 @@ pub fn ImportPage() -> impl IntoView {
 
 fn show(view: ImportView, start: ServerAction<Start>) -> AnyView {
     let lead = view! {
-        <p>"What another backup system left becomes backups here. Where it lies nothing is changed, and importing twice adds nothing."</p>
+        <p>{words::lead()}</p>
     };
     let body = if view.databases.is_empty() {
         view! {
-            <EmptyState icon="database" title="There is no database that they could be of">
-                <a class="button primary" href="/databases/new">"Add a database"</a>
+            <EmptyState icon="database" title=words::no_database()>
+                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
             </EmptyState>
         }
         .into_any()
@@ -41,7 +42,7 @@ fn show(view: ImportView, start: ServerAction<Start>) -> AnyView {
         .into_any()
     };
     view! {
-        <PageHeader title="Import backups" breadcrumbs=vec![crumb("Backups", "/backups")] lead=lead.into_any()/>
+        <PageHeader title=words::title() breadcrumbs=vec![crumb(shared::backups(), "/backups")] lead=lead.into_any()/>
         {body}
     }
     .into_any()
@@ -64,7 +65,7 @@ fn database(view: &ImportView, name: &'static str) -> AnyView {
         .collect();
     let id = format!("f-{name}");
     view! {
-        <FieldBox label="They are backups of" name=name error=if name == "db" { fault(view, "db") } else { Signal::default() }>
+        <FieldBox label=words::of_database() name=name error=if name == "db" { fault(view, "db") } else { Signal::default() }>
             <select id=id name="db" required>{options}</select>
         </FieldBox>
     }
@@ -75,7 +76,7 @@ fn zone(view: &ImportView, name: &'static str) -> AnyView {
     let (id, value) = (format!("f-{name}"), view.zone.clone());
     let error = if name == "zone" { fault(view, "zone") } else { Signal::default() };
     view! {
-        <FieldBox label="Time zone of times that name none" name=name error=error>
+        <FieldBox label=words::zone() name=name error=error>
             <input id=id type="text" name="zone" value=value placeholder="Europe/Berlin" autocomplete="off"/>
         </FieldBox>
     }
@@ -85,10 +86,10 @@ fn zone(view: &ImportView, name: &'static str) -> AnyView {
 fn by_path(view: &ImportView) -> AnyView {
     if view.roots.is_empty() {
         return view! {
-            <Panel title="From a folder of the server">
+            <Panel title=words::by_path()>
                 <p class="muted">
-                    "Not while no folder is allowed: start the server with "<code>"--import-root FOLDER"</code>", or on the server itself run "
-                    <code>"keepstone import PATH"</code>"."
+                    {words::no_folder_before()}<code>"--import-root FOLDER"</code>{words::no_folder_between()}
+                    <code>"keepstone import PATH"</code>{words::no_folder_after()}
                 </p>
             </Panel>
         }
@@ -106,15 +107,15 @@ fn by_path(view: &ImportView) -> AnyView {
     let (database, zone) = (database(view, "db"), zone(view, "zone"));
     let (path, wrong) = (view.path.clone(), fault(view, "path"));
     view! {
-        <Panel title="From a folder of the server">
+        <Panel title=words::by_path()>
             <form method="get" action="/import" class="form">
                 {database}
-                <Field label="Folder or file" name="path" value=path mono=true autocomplete="off" required=true error=wrong
-                    help="A whole folder of backups, or one file, inside the folders below."/>
+                <Field label=words::path() name="path" value=path mono=true autocomplete="off" required=true error=wrong
+                    help=words::path_help()/>
                 {zone}
-                <div class="form-actions"><SubmitButton label="Look at what is there" tone="plain"/></div>
+                <div class="form-actions"><SubmitButton label=words::look() tone="plain"/></div>
             </form>
-            <h3>"Folders that may be imported from"</h3>
+            <h3>{words::folders()}</h3>
             <ul class="runs">{roots}</ul>
         </Panel>
     }
@@ -123,19 +124,16 @@ fn by_path(view: &ImportView) -> AnyView {
 
 fn by_upload(view: &ImportView) -> AnyView {
     let (database, zone, wrong) = (database(view, "upload-db"), zone(view, "upload-zone"), fault(view, "files"));
-    let help = format!(
-        "Backups, with the .json files that lay beside them if there are any; up to {} in all. They are only looked at until you import them.",
-        view.upload_limit
-    );
+    let help = words::upload_help(&view.upload_limit);
     view! {
-        <Panel title="By upload">
+        <Panel title=words::by_upload()>
             <form method="post" action="/import/upload" enctype="multipart/form-data" class="form">
                 {database}
-                <FieldBox label="Files" name="files" help=help error=wrong>
+                <FieldBox label=words::files() name="files" help=help error=wrong>
                     <input id="f-files" type="file" name="files" multiple required aria-describedby="p-files"/>
                 </FieldBox>
                 {zone}
-                <div class="form-actions"><SubmitButton label="Upload and look" tone="plain"/></div>
+                <div class="form-actions"><SubmitButton label=words::upload() tone="plain"/></div>
             </form>
         </Panel>
     }
@@ -146,12 +144,12 @@ fn by_upload(view: &ImportView) -> AnyView {
 fn planned(view: &ImportView, plan: PlanView, start: ServerAction<Start>) -> AnyView {
     let PlanView { files, more, summary, any, encrypted } = plan;
     let rows: Vec<_> = files.into_iter().map(row).collect();
-    let more = (more > 0).then(|| view! { <p class="muted panel-pad">{format!("And {more} more files, which are not shown.")}</p> });
+    let more = (more > 0).then(|| view! { <p class="muted panel-pad">{words::more_files(more as u64)}</p> });
     let hidden = |name: &'static str, value: &str| view! { <input type="hidden" name=name value=value.to_owned()/> };
     let password = encrypted.then(|| {
         view! {
-            <Field label="Password of the encrypted ones" name="password" kind="password" autocomplete="off"
-                help="Those of this vault are tried anyway. It is kept until the server is stopped, and never written down."/>
+            <Field label=words::password() name="password" kind="password" autocomplete="off"
+                help=words::password_help()/>
         }
     });
     let value = move || start.value().get();
@@ -159,7 +157,7 @@ fn planned(view: &ImportView, plan: PlanView, start: ServerAction<Start>) -> Any
         .map(|(name, value)| hidden(name, value))
         .into_iter()
         .collect::<Vec<_>>();
-    let label = format!("Import into {}", view.database);
+    let label = words::import_into(&view.database);
     let act = any.then(|| {
         view! {
             <ActionForm action=start attr:class="form">
@@ -167,18 +165,17 @@ fn planned(view: &ImportView, plan: PlanView, start: ServerAction<Start>) -> Any
                 {fields}
                 {password}
                 <p class="help">
-                    "Each is unpacked, compared with what its metadata say, and checked before it counts; what does not pass is refused and stays \
-                     where it is. Imported backups come before all others and stay outside retention until its policy includes them."
+                    {words::import_means()}
                 </p>
                 <div class="form-actions"><SubmitButton label=label pending=start.pending()/></div>
             </ActionForm>
         }
     });
     view! {
-        <Panel title="What would become of each file" flush=true actions=view! { <p class="muted">{summary}</p> }.into_any()>
+        <Panel title=words::plan() flush=true actions=view! { <p class="muted">{summary}</p> }.into_any()>
             <Table
-                caption="The files and what would become of each"
-                head=vec![Head::Text("Fate"), Head::Text("File"), Head::Text("What"), Head::Number("Size")]
+                caption=words::caption()
+                head=vec![Head::Text(shared::fate()), Head::Text(words::file()), Head::Text(words::what()), Head::Number(shared::size())]
                 rows=rows.into_any()
             />
             {more}
@@ -190,19 +187,19 @@ fn planned(view: &ImportView, plan: PlanView, start: ServerAction<Start>) -> Any
 
 fn row(file: FileLine) -> impl IntoView {
     let (tone, mark, word) = match file.fate {
-        Fate::Import => ("good", "✔", "import"),
-        Fate::Suspect => ("warn", "▲", "suspect"),
-        Fate::Skip => ("quiet", "–", "skip"),
-        Fate::Refuse => ("bad", "✖", "refuse"),
+        Fate::Import => ("good", "✔", words::fate_import()),
+        Fate::Suspect => ("warn", "▲", words::fate_suspect()),
+        Fate::Skip => ("quiet", "–", words::fate_skip()),
+        Fate::Refuse => ("bad", "✖", words::fate_refuse()),
     };
     view! {
         <tr>
-            <td data-label="Fate" class="t-state">
+            <td data-label=shared::fate() class="t-state">
                 <span class=format!("badge {tone}")><span class="mark" aria-hidden="true">{mark}</span>{word}</span>
             </td>
-            <td data-label="File" class="t-name"><code class="path">{file.path}</code><span class="sub">{file.from}</span></td>
-            <td data-label="What" class="wide">{file.what}</td>
-            <td data-label="Size" class="number"><Size bytes=Some(file.size_bytes)/></td>
+            <td data-label=words::file() class="t-name"><code class="path">{file.path}</code><span class="sub">{file.from}</span></td>
+            <td data-label=words::what() class="wide">{file.what}</td>
+            <td data-label=shared::size() class="number"><Size bytes=Some(file.size_bytes)/></td>
         </tr>
     }
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
+use crate::words::shared;
+#[cfg(feature = "ssr")]
 use {
     super::live_progress::step_of,
     crate::{
@@ -129,7 +131,7 @@ pub async fn cancel(id: String) -> Result<(), AppError> {
 
 #[cfg(feature = "ssr")]
 fn job_id(text: &str) -> Result<JobId, AppError> {
-    text.parse().map_err(|_| answer(AppError::new(404, "unknown_job", "There is no job of this name.")))
+    text.parse().map_err(|_| answer(AppError::new(404, "unknown_job", shared::no_such_job())))
 }
 
 #[cfg(feature = "ssr")]

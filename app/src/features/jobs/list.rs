@@ -8,6 +8,7 @@ use super::{
     api::{self, JobList, JobRow},
     live_progress::verb_title,
 };
+use crate::words::{jobs as words, shared};
 use crate::{
     live::use_changes,
     ui::{Ago, EmptyState, Facts, Head, Icon, JobBadge, Loaded, PageHeader, Table, crumb},
@@ -26,12 +27,12 @@ fn show(list: JobList, [db, state]: &[String; 2]) -> AnyView {
     let filtered = !db.is_empty() || !state.is_empty();
     let body = match (list.rows.is_empty(), filtered) {
         (true, true) => view! {
-            <EmptyState icon="filter" title="No job fits this filter"><a class="button" href="/jobs">"Show all jobs"</a></EmptyState>
+            <EmptyState icon="filter" title=words::none_fits()><a class="button" href="/jobs">{words::show_all()}</a></EmptyState>
         }
         .into_any(),
         (true, false) => view! {
-            <EmptyState icon="backup" title="No job has run yet">
-                <p>"Every backup, verification and restore is a job. It stands here while it runs and afterwards."</p>
+            <EmptyState icon="backup" title=words::none_yet()>
+                <p>{words::none_yet_means()}</p>
             </EmptyState>
         }
         .into_any(),
@@ -42,25 +43,25 @@ fn show(list: JobList, [db, state]: &[String; 2]) -> AnyView {
         view! { <option value=value selected=selected>{text}</option> }
     };
     view! {
-        <PageHeader title="Jobs" breadcrumbs=vec![crumb("Backups", "/backups")]/>
-        <form class="filter" method="get" action="/jobs" role="search" aria-label="Filter jobs">
+        <PageHeader title=shared::jobs() breadcrumbs=vec![crumb(shared::backups(), "/backups")]/>
+        <form class="filter" method="get" action="/jobs" role="search" aria-label=words::filter()>
             <label class="filter-field">
-                <span>"Database"</span>
+                <span>{shared::database()}</span>
                 <select name="db">
-                    <option value="">"all databases"</option>
+                    <option value="">{shared::all_databases()}</option>
                     {list.databases.iter().map(|id| option(id, db)).collect::<Vec<_>>()}
                 </select>
             </label>
             <label class="filter-field">
-                <span>"State"</span>
+                <span>{shared::state()}</span>
                 <select name="state">
-                    <option value="">"all states"</option>
+                    <option value="">{shared::all_states()}</option>
                     {JobState::ALL.iter().map(|known| option(known.as_str(), state)).collect::<Vec<_>>()}
                 </select>
             </label>
             <div class="filter-actions">
-                <button type="submit" class="button"><Icon name="filter"/>"Filter"</button>
-                {filtered.then(|| view! { <a class="button quiet" href="/jobs">"Clear"</a> })}
+                <button type="submit" class="button"><Icon name="filter"/>{shared::filter()}</button>
+                {filtered.then(|| view! { <a class="button quiet" href="/jobs">{shared::clear_filter()}</a> })}
             </div>
         </form>
         {body}
@@ -73,8 +74,8 @@ fn table(rows: Vec<JobRow>) -> AnyView {
     view! {
         <div class="table-box">
             <Table
-                caption="Jobs, the newest first"
-                head=vec![Head::Text("State"), Head::Text("Job"), Head::Text("Begun"), Head::Text("By"), Head::Number("Took"), Head::Text("Result")]
+                caption=words::caption()
+                head=vec![Head::Text(shared::state()), Head::Text(shared::job()), Head::Text(words::begun()), Head::Text(words::by()), Head::Number(shared::took()), Head::Text(shared::result())]
                 rows=rows.into_any()
             />
         </div>
@@ -91,12 +92,12 @@ fn table_row(row: JobRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label="State" class="t-state"><JobBadge state=row.state/></td>
-            <td data-label="Job" class="t-name"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
-            <td data-label="Begun" class="nowrap"><Ago moment=row.created/></td>
-            <td data-label="By" class="nowrap">{row.created_by}</td>
-            <td data-label="Took" class="number">{if row.took.is_empty() { "–".to_owned() } else { row.took }}</td>
-            <td data-label="Result" class="wide"><span class="row-result">{result}</span></td>
+            <td data-label=shared::state() class="t-state"><JobBadge state=row.state/></td>
+            <td data-label=shared::job() class="t-name"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
+            <td data-label=words::begun() class="nowrap"><Ago moment=row.created/></td>
+            <td data-label=words::by() class="nowrap">{row.created_by}</td>
+            <td data-label=shared::took() class="number">{if row.took.is_empty() { "–".to_owned() } else { row.took }}</td>
+            <td data-label=shared::result() class="wide"><span class="row-result">{result}</span></td>
         </tr>
     }
 }

@@ -7,20 +7,21 @@ use keepstone_model::{
 use leptos::prelude::*;
 
 use super::api::JobDetail;
+use crate::words::jobs as words;
 use crate::{live::use_live, ui::ProgressBar};
 
 /// e.g. `Backup of shop`.
 pub(super) fn verb_title(verb: Verb, database: Option<&str>) -> String {
     let what = match verb {
-        Verb::Create => "Backup",
-        Verb::Verify => "Verification",
-        Verb::Restore => "Restore",
-        Verb::Undo => "Undo of a restore",
-        Verb::Cleanup => "Cleanup",
-        Verb::Import => "Import",
-        Verb::Convert => "Conversion",
+        Verb::Create => words::backup(),
+        Verb::Verify => words::verification(),
+        Verb::Restore => words::restore(),
+        Verb::Undo => words::undo(),
+        Verb::Cleanup => words::cleanup(),
+        Verb::Import => words::import(),
+        Verb::Convert => words::conversion(),
     };
-    database.map_or_else(|| what.to_owned(), |database| format!("{what} of {database}"))
+    database.map_or_else(|| what.to_owned(), |database| words::of_database(&what, &database))
 }
 
 /// The step of the verb that a step belongs to: a safety backup takes a snapshot, reads it back and publishes it, and is one step of a restore.
@@ -59,11 +60,11 @@ impl StepState {
     /// Class, mark and word.
     fn shown(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Done => ("step good", "✔", "done"),
-            Self::Now => ("step busy", "↻", "running"),
-            Self::Failed => ("step bad", "✖", "stopped here"),
-            Self::Waiting => ("step quiet", "○", "waiting"),
-            Self::NotReached => ("step quiet", "–", "not reached"),
+            Self::Done => ("step good", "✔", words::step_done()),
+            Self::Now => ("step busy", "↻", words::step_running()),
+            Self::Failed => ("step bad", "✖", words::step_stopped()),
+            Self::Waiting => ("step quiet", "○", words::step_waiting()),
+            Self::NotReached => ("step quiet", "–", words::step_not_reached()),
         }
     }
 }
@@ -98,10 +99,10 @@ pub fn Steps(job: JobDetail) -> impl IntoView {
     let spoken = move || {
         let at = at.get().filter(|_| state == JobState::Running)?;
         let number = all.iter().position(|&step| step == at)? + 1;
-        Some(format!("Step {number} of {count}: {}", at.title()))
+        Some(words::step_now(&number, &count, &at.title()))
     };
     view! {
-        <ol class="steps" aria-label="Steps">{steps}</ol>
+        <ol class="steps" aria-label=words::steps()>{steps}</ol>
         <p class="visually-hidden" role="status">{spoken}</p>
         {(state == JobState::Running).then(|| view! { <Meter progress=progress/> })}
     }
@@ -110,10 +111,10 @@ pub fn Steps(job: JobDetail) -> impl IntoView {
 #[component]
 fn Meter(progress: Memo<Option<Progress>>) -> impl IntoView {
     let percent = Signal::derive(move || progress.with(|progress| progress.as_ref().and_then(Progress::percent)));
-    let numbers = move || progress.with(|progress| progress.as_ref().map_or_else(|| "Starting".to_owned(), numbers));
+    let numbers = move || progress.with(|progress| progress.as_ref().map_or_else(|| words::starting().to_owned(), numbers));
     view! {
         <div class="meter">
-            <ProgressBar percent=percent label="Progress of this step"/>
+            <ProgressBar percent=percent label=words::progress()/>
             <p class="meter-numbers">{numbers}</p>
         </div>
     }
@@ -125,18 +126,16 @@ fn numbers(progress: &Progress) -> String {
     match progress.percent() {
         Some(percent) => {
             parts.push(format!("{percent} %"));
-            parts.push(format!("{} of {}", human::bytes(progress.done_bytes), human::bytes(progress.total_bytes)));
+            parts.push(words::amount_of(&human::bytes(progress.done_bytes), &human::bytes(progress.total_bytes)));
         }
-        None if progress.done_bytes == 0 => parts.push("Starting".to_owned()),
+        None if progress.done_bytes == 0 => parts.push(words::starting().to_owned()),
         None => parts.push(human::bytes(progress.done_bytes)),
     }
     if let Some(rate) = progress.rate_bytes_per_s() {
         parts.push(format!("{}/s", human::bytes(rate)));
     }
     if let Some(left) = progress.left_s() {
-        // Whole seconds: it is an estimate.
-        let left = if left < 60 { format!("{} s", left.max(1)) } else { human::duration_ms(left.saturating_mul(1000)) };
-        parts.push(format!("{left} left"));
+        parts.push(words::left(&human::time_left(left)));
     }
     parts.join(" · ")
 }

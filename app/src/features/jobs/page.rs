@@ -8,6 +8,7 @@ use super::{
     api::{self, Cancel, JobDetail},
     live_progress::{Steps, verb_title},
 };
+use crate::words::{jobs as words, shared};
 use crate::{
     live::{use_changes, use_live},
     ui::{
@@ -35,17 +36,17 @@ pub fn JobPage() -> impl IntoView {
 fn show(job: JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
     let row = &job.row;
     let badge = view! { <JobBadge state=row.state/> }.into_any();
-    let lead = view! { "Begun "<Ago moment=row.created.clone()/>" by "{row.created_by.clone()} }.into_any();
+    let lead = view! { {words::lead_before()}<Ago moment=row.created.clone()/>{words::lead_by(&row.created_by)} }.into_any();
     let cancel_form = (job.may_operate && !row.state.is_over()).then(|| cancel_form(&job, cancel));
     let steps = view! { <Steps job=job.clone()/> };
     let waiting = waiting(&job);
     view! {
-        <PageHeader title=verb_title(row.verb, row.database.as_deref()) breadcrumbs=vec![crumb("Backups", "/backups"), crumb("Jobs", "/jobs")] badge=badge lead=lead>
+        <PageHeader title=verb_title(row.verb, row.database.as_deref()) breadcrumbs=vec![crumb(shared::backups(), "/backups"), crumb(shared::jobs(), "/jobs")] badge=badge lead=lead>
             {cancel_form}
         </PageHeader>
         <FormError error=fault_of(move || cancel.value().get())/>
         {outcome(&job)}
-        <Panel title="Steps">
+        <Panel title=words::steps()>
             {steps}
             {waiting}
         </Panel>
@@ -57,13 +58,13 @@ fn show(job: JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
 
 fn cancel_form(job: &JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
     if job.cancel_requested {
-        return view! { <span class="muted">"Asked to stop…"</span> }.into_any();
+        return view! { <span class="muted">{words::stopping()}</span> }.into_any();
     }
     let id = job.row.id.to_string();
     view! {
         <ActionForm action=cancel>
             <input type="hidden" name="id" value=id/>
-            <SubmitButton label="Cancel job" tone="plain" icon="stop" pending=cancel.pending()/>
+            <SubmitButton label=words::cancel() tone="plain" icon="stop" pending=cancel.pending()/>
         </ActionForm>
     }
     .into_any()
@@ -71,11 +72,9 @@ fn cancel_form(job: &JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
 
 fn waiting(job: &JobDetail) -> AnyView {
     let text = match (job.row.state, job.row.verb) {
-        (JobState::Queued, _) => "It waits for a free worker, or for another job of this database to end.",
-        (JobState::Running, Verb::Restore | Verb::Undo) => {
-            "It runs on the server: you may leave this page. It can be cancelled until it writes; then it finishes, or takes everything back."
-        }
-        (JobState::Running, _) => "It runs on the server: you may leave this page.",
+        (JobState::Queued, _) => words::queued_means(),
+        (JobState::Running, Verb::Restore | Verb::Undo) => words::writing_means(),
+        (JobState::Running, _) => words::running_means(),
         _ => return ().into_any(),
     };
     view! { <p class="help">{text}</p> }.into_any()
@@ -85,18 +84,21 @@ fn waiting(job: &JobDetail) -> AnyView {
 fn outcome(job: &JobDetail) -> AnyView {
     let row = &job.row;
     let said = row.said.clone();
-    let backup =
-        row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
+    let backup = row
+        .backup
+        .clone()
+        .map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>{words::see_backup()}</a> });
     let hint = job.hint.clone().map(|hint| view! { <p>{hint}</p> });
     let title = verb_title(row.verb, row.database.as_deref());
     let again = again(job);
-    let trash = (row.verb == Verb::Cleanup).then(|| view! { <a class="button" href="/trash"><Icon name="trash"/>"To the trash"</a> });
-    let unchanged = if row.verb == Verb::Cleanup { "What went to the trash by then can be put back." } else { "Nothing was changed." };
+    let trash =
+        (row.verb == Verb::Cleanup).then(|| view! { <a class="button" href="/trash"><Icon name="trash"/>{words::to_the_trash()}</a> });
+    let unchanged = if row.verb == Verb::Cleanup { words::cleanup_undoable() } else { words::nothing_changed() };
     match row.state {
         JobState::Queued | JobState::Running => ().into_any(),
         JobState::Done if matches!(row.verb, Verb::Restore | Verb::Undo) => restored(job),
         JobState::Done => {
-            let title = if row.took.is_empty() { format!("{title}: done") } else { format!("{title}: done in {}", row.took) };
+            let title = if row.took.is_empty() { words::done(&title) } else { words::done_in(&title, &row.took) };
             view! {
                 <Alert kind=AlertKind::Good title=title>
                     <p>{said}</p>
@@ -107,15 +109,15 @@ fn outcome(job: &JobDetail) -> AnyView {
         }
         JobState::Failed => {
             let unchanged = match row.verb {
-                Verb::Restore | Verb::Undo => "Nothing was changed.",
-                Verb::Create => "The database and its older backups are as they were.",
-                Verb::Import => "What was imported before stays; the files are where they were.",
-                Verb::Convert => "The backup is as it was.",
+                Verb::Restore | Verb::Undo => words::nothing_changed(),
+                Verb::Create => words::failed_create(),
+                Verb::Import => words::failed_import(),
+                Verb::Convert => words::failed_convert(),
                 Verb::Verify => "",
-                Verb::Cleanup => "What had not gone to the trash is where it was.",
+                Verb::Cleanup => words::failed_cleanup(),
             };
             view! {
-                <Alert kind=AlertKind::Failure title=format!("{title}: failed")>
+                <Alert kind=AlertKind::Failure title=words::failed(&title)>
                     <p>{said}</p>
                     {hint}
                     <p>{unchanged}</p>
@@ -125,15 +127,15 @@ fn outcome(job: &JobDetail) -> AnyView {
             .into_any()
         }
         JobState::Cancelled => view! {
-            <Alert kind=AlertKind::Info title=format!("{title}: cancelled")>
+            <Alert kind=AlertKind::Info title=words::cancelled(&title)>
                 <p>{unchanged}</p>
                 <div class="alert-actions">{again}</div>
             </Alert>
         }
         .into_any(),
         JobState::Abandoned => view! {
-            <Alert kind=AlertKind::Failure title=format!("{title}: interrupted")>
-                <p>"Its process ended before it was done. A backup that was not whole is not kept; a restore that was not committed changed nothing."</p>
+            <Alert kind=AlertKind::Failure title=words::interrupted(&title)>
+                <p>{words::interrupted_means()}</p>
                 <p>{said}</p>
                 <div class="alert-actions">{backup}{again}</div>
             </Alert>
@@ -148,11 +150,10 @@ fn again(job: &JobDetail) -> AnyView {
     }
     match (job.row.verb, &job.row.database, &job.row.backup) {
         (Verb::Create, Some(database), _) => {
-            view! { <a class="button" href=format!("/backups/new?db={database}")>"Create another backup"</a> }.into_any()
+            view! { <a class="button" href=format!("/backups/new?db={database}")>{words::create_another()}</a> }.into_any()
         }
         (Verb::Restore, _, Some(backup)) => {
-            view! { <a class="button" href=format!("/backups/{backup}/restore")><Icon name="restore"/>"Look at the plan again"</a> }
-                .into_any()
+            view! { <a class="button" href=format!("/backups/{backup}/restore")><Icon name="restore"/>{words::plan_again()}</a> }.into_any()
         }
         _ => ().into_any(),
     }
@@ -162,24 +163,26 @@ fn restored(job: &JobDetail) -> AnyView {
     let row = &job.row;
     let said = row.said.clone();
     let path = job.restored_path.clone().filter(|_| job.safety_backup.is_none());
-    let what = if path.as_ref().is_some_and(|path| path.contains("://")) { "The database: " } else { "The new file: " };
+    let what = if path.as_ref().is_some_and(|path| path.contains("://")) { words::new_database() } else { words::new_file() };
     let path = path.map(|path| view! { <p>{what}<code class="path">{path}</code></p> });
     let kept = job.kept.clone().map(|(name, until)| {
-        let until = until.map(|until| view! { ", until "<When moment=until/> });
-        view! { <p>"The one that made way is kept on the server as "<code>{name}</code>{until}</p> }
+        let until = until.map(|until| view! { {words::kept_until()}<When moment=until/> });
+        view! { <p>{words::kept_before()}<code>{name}</code>{until}</p> }
     });
     let safety = job.safety_backup.clone().map(|id| {
-        view! { <p>"The state before is kept: "<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
+        view! { <p>{words::state_before()}<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
     });
     let undo = (job.can_undo && job.may_operate).then(|| {
-        view! { <a class="button" href=format!("/jobs/{}/undo", row.id)><Icon name="undo"/>"Undo: back to the state before…"</a> }
+        view! { <a class="button" href=format!("/jobs/{}/undo", row.id)><Icon name="undo"/>{words::undo_do()}</a> }
     });
-    let backup =
-        row.backup.clone().map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>"See the backup"</a> });
+    let backup = row
+        .backup
+        .clone()
+        .map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>{words::see_backup()}</a> });
     let (kind, title) = match job.unsound {
-        None if job.put_back => (AlertKind::Good, "Undone: the database before is in its place again"),
-        None => (AlertKind::Good, "Restored, and compared with the backup"),
-        Some(_) => (AlertKind::Failure, "Restored, but the database is not sound: check the disk, and restore another backup"),
+        None if job.put_back => (AlertKind::Good, words::undone()),
+        None => (AlertKind::Good, words::restored()),
+        Some(_) => (AlertKind::Failure, words::unsound()),
     };
     view! {
         <Alert kind=kind title=title>
@@ -199,18 +202,20 @@ fn facts(job: &JobDetail) -> AnyView {
         moment.clone().map(|moment| view! { <Fact term=term><When moment=moment/></Fact> })
     };
     let database =
-        row.database.clone().map(|id| view! { <Fact term="Database"><a href=format!("/databases/{id}")>{id.clone()}</a></Fact> });
-    let backup =
-        row.backup.clone().map(|id| view! { <Fact term="Backup"><a class="mono" href=format!("/backups/{id}")>{id.clone()}</a></Fact> });
-    let code = job.error_code.clone().map(|code| view! { <Fact term="Error code"><code>{code}</code></Fact> });
+        row.database.clone().map(|id| view! { <Fact term=shared::database()><a href=format!("/databases/{id}")>{id.clone()}</a></Fact> });
+    let backup = row
+        .backup
+        .clone()
+        .map(|id| view! { <Fact term=words::backup()><a class="mono" href=format!("/backups/{id}")>{id.clone()}</a></Fact> });
+    let code = job.error_code.clone().map(|code| view! { <Fact term=words::error_code()><code>{code}</code></Fact> });
     let id = row.id.to_string();
-    let (started, finished) = (when("Started", &job.started), when("Finished", &job.finished));
+    let (started, finished) = (when(words::started(), &job.started), when(words::finished(), &job.finished));
     let took = Some(row.took.clone()).filter(|took| !took.is_empty());
-    let took = took.map(|took| view! { <Fact term="Took">{took}</Fact> });
+    let took = took.map(|took| view! { <Fact term=shared::took()>{took}</Fact> });
     view! {
-        <Panel title="Facts">
+        <Panel title=words::facts()>
             <DefinitionList>
-                <Fact term="Job"><span class="mono">{id}</span></Fact>
+                <Fact term=shared::job()><span class="mono">{id}</span></Fact>
                 {database}
                 {backup}
                 {started}
@@ -224,10 +229,10 @@ fn facts(job: &JobDetail) -> AnyView {
 }
 
 fn log(job: &JobDetail) -> AnyView {
-    let text = if job.log.is_empty() { "Nothing yet.".to_owned() } else { job.log.join("\n") };
+    let text = if job.log.is_empty() { words::log_empty().to_owned() } else { job.log.join("\n") };
     view! {
-        <Panel title="Log">
-            <pre class="log" tabindex="0" aria-label="Log of the job">{text}</pre>
+        <Panel title=shared::log()>
+            <pre class="log" tabindex="0" aria-label=words::log_label()>{text}</pre>
         </Panel>
     }
     .into_any()

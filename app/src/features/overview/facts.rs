@@ -11,6 +11,7 @@ use crate::ui::{
     events::EventLine,
     strip::{DayMark, Days},
 };
+use crate::words::{overview as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
@@ -65,60 +66,39 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
     let total = rows.len();
     let like_it = rows.iter().filter(|row| row.state == worst.state).count();
     let name = &worst.id;
-    let of_all = |one: &str, many: &str| match (like_it, total) {
-        (1, 1) => format!("{name} {one}"),
-        (1, _) => format!("1 of {total} databases {one}"),
-        _ => format!("{like_it} of {total} databases {many}"),
-    };
-    let why = worst.last_error.as_ref().map(|error| format!(" The last run failed: {error}")).unwrap_or_default();
-    let newest = worst.age.newest_good.as_ref().map_or("never".to_owned(), |at| at.relative.clone());
+    let (like, all) = (like_it as u64, total as u64);
+    let lasting = worst.last_error.as_deref();
+    let newest = worst.age.newest_good.as_ref().map_or(shared::never().to_owned(), |at| at.relative.clone());
     let (title, text, act) = match worst.state {
-        DatabaseState::Failed => {
-            (of_all("has no good backup", "have no good backup"), format!("{name}: nothing of it could be restored.{why}"), true)
-        }
+        DatabaseState::Failed => (words::failed(name, like, all), words::failed_means(name, lasting), true),
         DatabaseState::AtRisk => (
-            of_all("is at risk", "are at risk"),
+            words::at_risk(name, like, all),
             match &worst.concern {
-                Some(concern) => format!("{name}: {concern}"),
-                None => format!("{name}: the newest good backup was taken {newest}, the objective is {}.{why}", worst.age.objective),
+                Some(concern) => words::concern(name, concern),
+                None => words::at_risk_means(name, &newest, &worst.age.objective, lasting),
             },
             true,
         ),
         DatabaseState::Unproven => (
-            of_all("has no proven backup", "have no proven backup"),
-            if worst.backup_count == 0 {
-                format!("{name} was never backed up.")
-            } else {
-                format!("{name}: there are backups of it, and none was opened and checked.")
-            },
+            words::unproven(name, like, all),
+            if worst.backup_count == 0 { words::never_backed_up(name) } else { words::unproven_means(name) },
             true,
         ),
         DatabaseState::Running => (
-            of_all("is being backed up", "are being backed up"),
+            words::running(name, like, all),
             match &worst.age.newest_good {
-                Some(_) if worst.age.over => {
-                    format!("{name}: the newest good backup was taken {newest}, which is longer than its objective.")
-                }
-                Some(_) => format!("Nothing is at risk. {name}: the newest good backup was taken {newest}."),
-                None => format!("{name}: this is to be its first good backup."),
+                Some(_) if worst.age.over => words::running_over(name, &newest),
+                Some(_) => words::running_fine(name, &newest),
+                None => words::running_first(name),
             },
             false,
         ),
         DatabaseState::Protected => (
-            match total {
-                1 => format!("{name} is protected"),
-                _ if like_it == total => format!("All {total} databases are protected"),
-                _ => format!("{like_it} of {total} databases are protected, {} paused", total - like_it),
-            },
-            match total {
-                1 => format!("Its newest good backup was taken {newest}, and was read back, opened and checked."),
-                _ => "The newest good backup of each is younger than its objective, and was read back, opened and checked.".to_owned(),
-            },
+            words::protected(name, like, all),
+            if total == 1 { words::protected_means(&newest) } else { words::all_protected_mean().to_owned() },
             false,
         ),
-        DatabaseState::Paused => {
-            (of_all("is paused", "are paused"), "No schedule runs, so nothing new is being protected.".to_owned(), false)
-        }
+        DatabaseState::Paused => (words::paused(name, like, all), words::paused_means().to_owned(), false),
     };
     let look_at = worst.suspect.clone().filter(|_| act);
     Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()), look_at })

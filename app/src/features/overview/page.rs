@@ -8,6 +8,7 @@ use super::{
     facts::{Overview, hero},
     parts::{DatabaseList, FirstSteps, HeroBox},
 };
+use crate::words::{overview as words, shared};
 use crate::{
     live::use_changes,
     ui::{Alert, AlertKind, EmptyState, Facts, Icon, Loaded, PageHeader, Panel, events::EventList, here::may},
@@ -25,23 +26,23 @@ fn show(overview: Overview) -> AnyView {
     let steps = (overview.backup_count == 0 || !overview.scheduled)
         .then(|| view! { <FirstSteps database=ready backup={overview.backup_count > 0} schedule=overview.scheduled/> });
     let create = (ready && may(Role::Operator))
-        .then(|| view! { <a class="button primary" href="/backups/new"><Icon name="backup"/>"Create backup"</a> });
+        .then(|| view! { <a class="button primary" href="/backups/new"><Icon name="backup"/>{shared::create_backup()}</a> });
     let head = hero(&overview.rows).map(|hero| view! { <HeroBox hero=hero key=overview.key.clone()/> });
     let events = if overview.events.is_empty() {
-        view! { <EmptyState icon="activity" title="Nothing happened yet"/> }.into_any()
+        view! { <EmptyState icon="activity" title=words::nothing_happened()/> }.into_any()
     } else {
         view! { <EventList lines=overview.events.clone()/> }.into_any()
     };
     let cleanup = cleanup(&overview);
-    let all_events = view! { <a class="button small" href="/activity">"All activity"</a> }.into_any();
+    let all_events = view! { <a class="button small" href="/activity">{words::all_activity()}</a> }.into_any();
     view! {
-        <PageHeader title="Overview">{create}</PageHeader>
+        <PageHeader title=shared::overview()>{create}</PageHeader>
         {head}
         {cleanup}
         {steps}
         {ready.then(|| counts(&overview))}
         {ready.then(|| view! { <DatabaseList rows=overview.rows days=overview.days/> })}
-        <Panel title="Recent activity" actions=all_events>{events}</Panel>
+        <Panel title=words::recent() actions=all_events>{events}</Panel>
     }
     .into_any()
 }
@@ -50,8 +51,8 @@ fn show(overview: Overview) -> AnyView {
 fn cleanup(overview: &Overview) -> Option<AnyView> {
     let title = match overview.cleanup.as_slice() {
         [] => return None,
-        [(id, _)] => format!("The cleanup of {id} needs you"),
-        several => format!("The cleanups of {} databases need you", several.len()),
+        [(id, _)] => words::cleanup(id),
+        several => words::cleanups(several.len() as u64),
     };
     let lines: Vec<_> = overview
         .cleanup
@@ -82,9 +83,9 @@ fn counts(overview: &Overview) -> AnyView {
     view! {
         <dl class="counts">
             {states}
-            {count("Backups", human::count(overview.backup_count), "none")}
-            {count("Stored", human::bytes(overview.archive_size_bytes), "none")}
-            {count("Free", human::bytes(overview.free_bytes), "none")}
+            {count(shared::backups(), human::count(overview.backup_count), "none")}
+            {count(words::stored(), human::bytes(overview.archive_size_bytes), "none")}
+            {count(words::free(), human::bytes(overview.free_bytes), "none")}
         </dl>
     }
     .into_any()

@@ -11,6 +11,7 @@ use crate::ui::{
     here::may,
     strip::{Days, Strip},
 };
+use crate::words::{overview as words, shared};
 
 #[component]
 pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
@@ -21,18 +22,18 @@ pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
                 <form method="post" action="/fn/backups/create">
                     <input type="hidden" name="database" value=id.to_string()/>
                     <input type="hidden" name="key" value=key/>
-                    <button type="submit" class="button primary">{format!("Back up {id} now")}</button>
+                    <button type="submit" class="button primary">{words::back_up_now(&id)}</button>
                 </form>
             }
         });
         // What is suspect is looked at before another one is made of it.
         let look =
-            hero.look_at.clone().map(|id| view! { <a class="button primary" href=format!("/backups/{id}")>"See the suspect backup"</a> });
+            hero.look_at.clone().map(|id| view! { <a class="button primary" href=format!("/backups/{id}")>{shared::see_suspect()}</a> });
         let create = if look.is_some() { None } else { create };
         view! {
             <div class="actions">
                 {look}
-                <a class="button" href=format!("/databases/{id}")>{format!("See {id}")}</a>
+                <a class="button" href=format!("/databases/{id}")>{words::see(&id)}</a>
                 {create}
             </div>
         }
@@ -58,7 +59,7 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
             <li class="first-step" class:done=done>
                 <span class="first-step-mark" aria-hidden="true">{if done { "✔" } else { number }}</span>
                 <div>
-                    <p class="strong">{title}{done.then(|| view! { <span class="visually-hidden">" (done)"</span> })}</p>
+                    <p class="strong">{title}{done.then(|| view! { <span class="visually-hidden">{words::step_done()}</span> })}</p>
                     <p class="muted">{text}</p>
                 </div>
                 {(!done).then_some(action).flatten()}
@@ -66,15 +67,15 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
         }
     };
     let add = (admin && !database)
-        .then(|| view! { <a class="button primary" href="/databases/new"><Icon name="plus"/>"Add a database"</a> }.into_any());
-    let create =
-        (database && may(Role::Operator)).then(|| view! { <a class="button primary" href="/backups/new">"Create backup"</a> }.into_any());
+        .then(|| view! { <a class="button primary" href="/databases/new"><Icon name="plus"/>{shared::add_database()}</a> }.into_any());
+    let create = (database && may(Role::Operator))
+        .then(|| view! { <a class="button primary" href="/backups/new">{shared::create_backup()}</a> }.into_any());
     view! {
-        <Panel title="Three steps to a database that is safe">
+        <Panel title=words::first_steps()>
             <ol class="first-steps">
-                {step(database, "1", "Add a database", "By the path of its file; the file stays where it is.", add)}
-                {step(backup, "2", "Make the first backup", "It is read back and checked before it counts.", create)}
-                {step(schedule, "3", "Have it done on a schedule", "Daily, weekly and monthly come with a database unless left out.", None)}
+                {step(database, "1", shared::add_database(), words::step_database_means(), add)}
+                {step(backup, "2", words::step_backup(), words::step_backup_means(), create)}
+                {step(schedule, "3", words::step_schedule(), words::step_schedule_means(), None)}
             </ol>
         </Panel>
     }
@@ -82,21 +83,20 @@ pub fn FirstSteps(database: bool, backup: bool, schedule: bool) -> impl IntoView
 
 /// e.g. `42 % · 2 min left`.
 fn how_far(progress: &Progress) -> String {
-    let percent = progress.percent().map(|percent| format!("{percent} %"));
-    let left = progress.left_s().map(|left| match left {
-        ..60 => format!(" · {} s left", left.max(1)),
-        _ => format!(" · {} left", human::duration_ms(left.saturating_mul(1000))),
-    });
-    format!("{}{}", percent.unwrap_or_else(|| progress.step.title().to_owned()), left.unwrap_or_default())
+    let far = progress.percent().map_or_else(|| progress.step.title().to_owned(), |percent| format!("{percent} %"));
+    match progress.left_s() {
+        None => far,
+        Some(left) => words::far_and_left(&far, &human::time_left(left)),
+    }
 }
 
 /// The databases by risk: a state that needs someone stands on top.
 #[component]
 pub fn DatabaseList(rows: Vec<OverviewRow>, days: Days) -> impl IntoView {
     let items: Vec<_> = rows.into_iter().map(|row| item(row, days.clone())).collect();
-    let all = view! { <a class="button small" href="/databases">"All databases"</a> };
+    let all = view! { <a class="button small" href="/databases">{words::all_databases()}</a> };
     view! {
-        <Panel title="Databases by risk" flush=true actions=all.into_any()>
+        <Panel title=words::by_risk() flush=true actions=all.into_any()>
             <ul class="risk">{items}</ul>
         </Panel>
     }
@@ -109,10 +109,10 @@ fn item(row: OverviewRow, days: Days) -> AnyView {
             let href = format!("/jobs/{job}");
             let running = use_live().job(job);
             let far = move || running.with(|job| job.as_ref().and_then(|job| job.progress.as_ref()).map(how_far));
-            view! { <a href=href>{move || far().unwrap_or_else(|| "Follow the job".to_owned())}</a> }.into_any()
+            view! { <a href=href>{move || far().unwrap_or_else(|| shared::follow_job().to_owned())}</a> }.into_any()
         }
-        (None, Some(at)) => view! { <span class="muted">"Next run "</span><When moment=at/> }.into_any(),
-        (None, None) => view! { <span class="muted">"Not scheduled"</span> }.into_any(),
+        (None, Some(at)) => view! { <span class="muted">{words::next_run_at()}</span><When moment=at/> }.into_any(),
+        (None, None) => view! { <span class="muted">{words::not_scheduled()}</span> }.into_any(),
     };
     let error = row.last_error.filter(|_| matches!(row.state, DatabaseState::Failed | DatabaseState::AtRisk));
     view! {

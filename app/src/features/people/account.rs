@@ -12,6 +12,7 @@ use crate::ui::{
     Alert, AlertKind, DefinitionList, Fact, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, fault_of, field_fault,
     here::use_here,
 };
+use crate::words::{people as words, shared};
 
 #[component]
 pub fn AccountPage() -> impl IntoView {
@@ -25,30 +26,30 @@ fn show(account: AccountView) -> AnyView {
     let end_others = (account.sessions.len() > 1).then(|| {
         view! {
             <form method="post" action="/fn/account/end-session">
-                <SubmitButton label="End all others" tone="plain" small=true/>
+                <SubmitButton label=words::end_others() tone="plain" small=true/>
             </form>
         }
         .into_any()
     });
     let changed = account.changed.then(|| {
-        view! { <Alert kind=AlertKind::Good title="Your password is changed"><p>"All other sessions have ended."</p></Alert> }
+        view! { <Alert kind=AlertKind::Good title=words::password_changed()><p>{words::password_changed_means()}</p></Alert> }
     });
     let password = password(account.name.clone());
     view! {
-        <PageHeader title="Your account"/>
+        <PageHeader title=shared::your_account()/>
         {changed}
         {factor::just_made(account.codes, account.shown_before)}
-        <Panel title="You">
+        <Panel title=words::you()>
             <DefinitionList>
-                <Fact term="Name">{account.name}</Fact>
-                <Fact term="Role">{account.role.as_str()}</Fact>
-                <Fact term="Added"><When moment=account.added/></Fact>
+                <Fact term=shared::name()>{account.name}</Fact>
+                <Fact term=shared::role()>{account.role.as_str()}</Fact>
+                <Fact term=shared::added()><When moment=account.added/></Fact>
             </DefinitionList>
         </Panel>
         {password}
         {factor::panel(account.factor)}
         {shortcuts()}
-        <Panel title="Sessions" flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
+        <Panel title=words::sessions() flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
             {sessions::table(account.sessions, "/fn/account/end-session", None)}
         </Panel>
     }
@@ -59,12 +60,12 @@ fn show(account: AccountView) -> AnyView {
 fn shortcuts() -> AnyView {
     let on = use_here().shortcuts;
     let (text, value, label) = if on {
-        ("On in this browser: single keys lead through the console; ? lists them.", "off", "Switch the shortcuts off")
+        (words::shortcuts_on(), "off", words::shortcuts_switch_off())
     } else {
-        ("Off in this browser: a key that is pressed by mistake, or by speech, does nothing.", "on", "Switch the shortcuts on")
+        (words::shortcuts_off(), "on", words::shortcuts_switch_on())
     };
     view! {
-        <Panel title="Keyboard shortcuts">
+        <Panel title=words::shortcuts()>
             <p>{text}</p>
             <form method="post" action="/fn/session/shortcuts">
                 <input type="hidden" name="shortcuts" value=value/>
@@ -79,13 +80,13 @@ fn password(name: String) -> AnyView {
     let attempt = ServerAction::<ChangePassword>::new().value();
     let value = move || attempt.get();
     view! {
-        <Panel title="Password">
+        <Panel title=shared::password()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/account/password" class="form">
                 // For password managers: whose password this is.
                 <input type="text" name="username" autocomplete="username" value=name readonly hidden/>
                 <Field
-                    label="Present password"
+                    label=words::present_password()
                     name="present"
                     kind="password"
                     autocomplete="current-password"
@@ -93,15 +94,15 @@ fn password(name: String) -> AnyView {
                     error=field_fault(value, "present")
                 />
                 <Field
-                    label="New password"
+                    label=words::new_password()
                     name="password"
                     kind="password"
                     autocomplete="new-password"
                     required=true
-                    help="At least 12 characters. Four words at random are good; a password manager's are better. All other sessions end."
+                    help=words::new_password_help()
                     error=field_fault(value, "password")
                 />
-                <div class="form-actions"><SubmitButton label="Change the password"/></div>
+                <div class="form-actions"><SubmitButton label=words::password_do()/></div>
             </form>
         </Panel>
     }

@@ -105,6 +105,7 @@ mod on_the_server {
     use keepstone_model::{Timestamp, access::Role};
 
     use super::PersonView;
+    use crate::words::people as words;
     use crate::{
         error::AppError,
         features::people::sessions::SessionRow,
@@ -159,14 +160,14 @@ mod on_the_server {
     }
 
     pub(super) fn role(text: &str) -> Result<Role, AppError> {
-        Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| AppError::invalid("role", "Choose a role."))
+        Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| AppError::invalid("role", words::choose_role()))
     }
 
     /// The name of the admin who calls, unless it would be about themselves.
     pub(super) fn admin_over(name: &str) -> Result<String, AppError> {
         let person = person_with(Role::Admin)?;
         if person.name.to_lowercase() == name.to_lowercase() {
-            return Err(AppError::new(409, "yourself", "This is your own account: another admin can do that."));
+            return Err(AppError::new(409, "yourself", words::yourself()));
         }
         Ok(person.name)
     }

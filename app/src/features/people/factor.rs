@@ -6,14 +6,15 @@ use super::own::{FactorOff, FactorOffer, FactorOn, FactorView, NewCodes, offer_f
 use crate::ui::{
     Alert, AlertKind, ConfirmDialog, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, crumb, fault_of, field_fault,
 };
+use crate::words::{people as words, shared};
 
 /// The codes that were just made, this once.
 pub(super) fn just_made(codes: Option<Vec<String>>, shown_before: bool) -> Option<AnyView> {
     let Some(codes) = codes else {
         return shown_before.then(|| {
             view! {
-                <Alert kind=AlertKind::Info title="These recovery codes were shown already">
-                    <p>"They are shown once. If they were not kept, make new ones: they take the place of those before."</p>
+                <Alert kind=AlertKind::Info title=words::codes_shown()>
+                    <p>{words::codes_shown_means()}</p>
                 </Alert>
             }
             .into_any()
@@ -22,8 +23,8 @@ pub(super) fn just_made(codes: Option<Vec<String>>, shown_before: bool) -> Optio
     let codes: Vec<_> = codes.into_iter().map(|code| view! { <li><code>{code}</code></li> }).collect();
     Some(
         view! {
-            <Alert kind=AlertKind::Good title="Keep these recovery codes">
-                <p>"Each lets you in once when the app is not at hand. Print them or put them into a password manager: they are shown only now."</p>
+            <Alert kind=AlertKind::Good title=words::codes_keep()>
+                <p>{words::codes_keep_means()}</p>
                 <ul class="codes">{codes}</ul>
             </Alert>
         }
@@ -37,23 +38,19 @@ pub(super) fn panel(factor: Option<FactorView>) -> AnyView {
     let also = fault_of(move || codes.get());
     let body = match factor {
         None => view! {
-            <p>"A code of an authenticator app beside the password: a password that leaked is not enough then."</p>
-            <a class="button" href="/account/factor"><crate::ui::Icon name="shield"/>"Switch it on…"</a>
+            <p>{words::factor_means()}</p>
+            <a class="button" href="/account/factor"><crate::ui::Icon name="shield"/>{words::factor_switch_on()}</a>
         }
         .into_any(),
         Some(factor) => {
-            let left = match factor.codes_left {
-                0 => "No recovery code is left: make new ones.".to_owned(),
-                1 => "One recovery code is left.".to_owned(),
-                left => format!("{left} recovery codes are left."),
-            };
+            let left = words::codes_left(factor.codes_left);
             view! {
-                <p>"On since " <When moment=factor.since/> ". " {left}</p>
+                <p>{words::factor_since_before()} <When moment=factor.since/> ". " {left}</p>
                 <div class="actions">
-                    <form method="post" action="/fn/account/new-codes"><SubmitButton label="Make new recovery codes" tone="plain"/></form>
-                    <ConfirmDialog name="factor-off" label="Switch it off…" title="Switch the second factor off?" class="button danger-outline">
-                        <p>"After that the password alone lets in."</p>
-                        <form method="post" action="/fn/account/factor-off"><SubmitButton label="Switch the second factor off" tone="danger"/></form>
+                    <form method="post" action="/fn/account/new-codes"><SubmitButton label=words::codes_new() tone="plain"/></form>
+                    <ConfirmDialog name="factor-off" label=words::factor_switch_off() title=words::factor_off_title() class="button danger-outline">
+                        <p>{words::factor_off_means()}</p>
+                        <form method="post" action="/fn/account/factor-off"><SubmitButton label=words::factor_off_do() tone="danger"/></form>
                     </ConfirmDialog>
                 </div>
             }
@@ -61,7 +58,7 @@ pub(super) fn panel(factor: Option<FactorView>) -> AnyView {
         }
     };
     view! {
-        <Panel title="Second factor">
+        <Panel title=shared::second_factor()>
             <FormError error=Signal::derive(move || refused.get().or_else(|| also.get()))/>
             {body}
         </Panel>
@@ -79,31 +76,31 @@ fn show(offer: FactorOffer) -> AnyView {
     let attempt = ServerAction::<FactorOn>::new().value();
     let value = move || attempt.get();
     let replaces = offer.replaces.then(|| {
-        view! { <Alert kind=AlertKind::Info title="You have a second factor already"><p>"This one takes its place once its first code is given."</p></Alert> }
+        view! { <Alert kind=AlertKind::Info title=words::factor_already()><p>{words::factor_already_means()}</p></Alert> }
     });
     view! {
-        <PageHeader title="Switch the second factor on" breadcrumbs=vec![crumb("Your account", "/account")]/>
+        <PageHeader title=words::factor_on_title() breadcrumbs=vec![crumb(shared::your_account(), "/account")]/>
         {replaces}
         <div class="narrow">
-        <Panel title="1. Scan it with an authenticator app">
+        <Panel title=words::factor_scan()>
             <div class="qr" inner_html=offer.picture></div>
-            <p>"Or type the key: " <code class="key-text">{offer.secret}</code></p>
+            <p>{words::factor_key_before()} <code class="key-text">{offer.secret}</code></p>
         </Panel>
-        <Panel title="2. Give its first code">
+        <Panel title=words::factor_code()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/account/factor-on" class="form">
                 <Field
-                    label="Six digits from the app"
+                    label=words::factor_digits()
                     name="code"
                     required=true
                     autocomplete="one-time-code"
                     mono=true
-                    help="It changes every 30 seconds. If none is right, compare the clocks of this machine and of the phone."
+                    help=words::factor_digits_help()
                     error=field_fault(value, "code")
                 />
                 <div class="form-actions">
-                    <SubmitButton label="Switch it on"/>
-                    <a class="button quiet" href="/account">"Cancel"</a>
+                    <SubmitButton label=words::factor_on_do()/>
+                    <a class="button quiet" href="/account">{shared::cancel()}</a>
                 </div>
             </form>
         </Panel>

@@ -4,6 +4,7 @@ use keepstone_model::access::Role;
 use leptos::prelude::*;
 
 use super::api::AddPerson;
+use crate::words::{people as words, shared};
 use crate::{
     error::AppError,
     ui::{FaultPage, Field, FieldBox, FormError, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
@@ -17,48 +18,48 @@ pub fn NewPersonPage() -> impl IntoView {
     let attempt = ServerAction::<AddPerson>::new().value();
     let value = move || attempt.get();
     view! {
-        <PageHeader title="Add a person" breadcrumbs=vec![crumb("Settings", "/settings")]/>
+        <PageHeader title=words::add() breadcrumbs=vec![crumb(shared::settings(), "/settings")]/>
         <div class="narrow">
-        <Panel title="Account">
+        <Panel title=words::account()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/people/add" class="form">
                 <Field
-                    label="Name"
+                    label=shared::name()
                     name="name"
                     required=true
                     autocomplete="off"
-                    help="By which they sign in: letters, digits, or . - _ @ +"
+                    help=words::name_help()
                     error=field_fault(value, "name")
                 />
-                <FieldBox label="Role" name="role" help=role_help() error=field_fault(value, "role")>{role_choice(Role::Viewer)}</FieldBox>
+                <FieldBox label=shared::role() name="role" help=role_help() error=field_fault(value, "role")>{role_choice(Role::Viewer)}</FieldBox>
                 <fieldset class="field boxes">
-                    <legend>"How they get in"</legend>
+                    <legend>{words::how()}</legend>
                     <label class="option">
                         <input type="radio" name="how" value="link" checked/>
                         <span>
-                            "By a one-time link"
-                            <span class="help">"You pass it on; they set a password of their own. It works once, for 24 hours."</span>
+                            {words::by_link()}
+                            <span class="help">{words::by_link_means()}</span>
                         </span>
                     </label>
                     <label class="option">
                         <input type="radio" name="how" value="password"/>
                         <span>
-                            "With a first password"
-                            <span class="help">"You choose it and tell them; they can change it in their account."</span>
+                            {words::by_password()}
+                            <span class="help">{words::by_password_means()}</span>
                         </span>
                     </label>
                 </fieldset>
                 <Field
-                    label="First password"
+                    label=words::first_password()
                     name="password"
                     kind="password"
                     autocomplete="new-password"
-                    help="At least 12 characters. Empty for a link."
+                    help=words::first_password_help()
                     error=field_fault(value, "password")
                 />
                 <div class="form-actions">
-                    <SubmitButton label="Add the person"/>
-                    <a class="button quiet" href="/settings">"Cancel"</a>
+                    <SubmitButton label=words::add_do()/>
+                    <a class="button quiet" href="/settings">{shared::cancel()}</a>
                 </div>
             </form>
         </Panel>
@@ -68,7 +69,7 @@ pub fn NewPersonPage() -> impl IntoView {
 }
 
 pub(super) fn role_help() -> &'static str {
-    "A viewer sees; an operator also backs up, restores and deletes; an admin also sets up databases and people."
+    words::role_help()
 }
 
 pub(super) fn role_choice(chosen: Role) -> AnyView {

@@ -12,6 +12,7 @@ use crate::ui::{
     Alert, AlertKind, ConfirmDialog, DefinitionList, Fact, Facts, FieldBox, FormError, Loaded, PageHeader, Panel, StandingBadge,
     SubmitButton, When, crumb, fault_of,
 };
+use crate::words::{people as words, shared};
 
 #[component]
 pub fn PersonPage() -> impl IntoView {
@@ -36,35 +37,35 @@ fn show(person: PersonView) -> AnyView {
     let refused = Signal::derive(move || refused.iter().find_map(Get::get));
     let badge = view! { <StandingBadge disabled=person.disabled has_password=person.has_password/> };
     // Where it can be changed it stands in the form below.
-    let role = person.is_self.then(|| view! { <Fact term="Role">{person.role.as_str()}</Fact> });
+    let role = person.is_self.then(|| view! { <Fact term=shared::role()>{person.role.as_str()}</Fact> });
     let end_all = (person.sessions.len() > 1 && !person.is_self).then(|| {
         view! {
             <form method="post" action="/fn/people/end-session">
                 <input type="hidden" name="name" value=person.name.clone()/>
-                <SubmitButton label="End all sessions" tone="plain" small=true/>
+                <SubmitButton label=words::end_all() tone="plain" small=true/>
             </form>
         }
         .into_any()
     });
     let sessions = sessions::table(person.sessions.clone(), "/fn/people/end-session", Some(&person.name));
     let factor = match person.factor.clone() {
-        Some(since) => view! { "on since " <When moment=since/> }.into_any(),
-        None => view! { <span class="muted">"off"</span> }.into_any(),
+        Some(since) => view! { {words::factor_on_since_before()} <When moment=since/> }.into_any(),
+        None => view! { <span class="muted">{words::factor_off()}</span> }.into_any(),
     };
     let (just_made, changes, danger) = (just_made(&person), changes(&person), danger(&person));
     view! {
-        <PageHeader title=person.name breadcrumbs=vec![crumb("Settings", "/settings")] badge=badge.into_any()/>
+        <PageHeader title=person.name breadcrumbs=vec![crumb(shared::settings(), "/settings")] badge=badge.into_any()/>
         {just_made}
         <FormError error=refused/>
-        <Panel title="Account">
+        <Panel title=words::account()>
             <DefinitionList>
                 {role}
-                <Fact term="Second factor">{factor}</Fact>
-                <Fact term="Added"><When moment=person.added/></Fact>
+                <Fact term=shared::second_factor()>{factor}</Fact>
+                <Fact term=shared::added()><When moment=person.added/></Fact>
             </DefinitionList>
             {changes}
         </Panel>
-        <Panel title="Sessions" flush=true actions=end_all.unwrap_or_else(|| ().into_any())>{sessions}</Panel>
+        <Panel title=words::sessions() flush=true actions=end_all.unwrap_or_else(|| ().into_any())>{sessions}</Panel>
         {danger}
     }
     .into_any()
@@ -82,18 +83,18 @@ fn just_made(person: &PersonView) -> Option<AnyView> {
     let Some(link) = person.link.clone() else {
         return person.shown_before.then(|| {
             view! {
-                <Alert kind=AlertKind::Info title="This link was shown already">
-                    <p>"A link is shown once. If it was not passed on, make another one: it takes the place of the one before."</p>
+                <Alert kind=AlertKind::Info title=words::link_shown()>
+                    <p>{words::link_shown_means()}</p>
                 </Alert>
             }
             .into_any()
         });
     };
-    let title = format!("Pass this link on to {}", person.name);
+    let title = words::link_title(&person.name);
     Some(
         view! {
             <Alert kind=AlertKind::Good title=title>
-                <p>"Whoever opens it sets the password of this account. It works once, for 24 hours, and is shown only now."</p>
+                <p>{words::link_means()}</p>
                 <p class="secret"><code>{link}</code></p>
             </Alert>
         }
@@ -104,7 +105,7 @@ fn just_made(person: &PersonView) -> Option<AnyView> {
 fn changes(person: &PersonView) -> AnyView {
     if person.is_self {
         return view! {
-            <p class="muted">"This is your own account. Your password and sessions are in " <a href="/account">"your account"</a> "; your role is another admin's to change."</p>
+            <p class="muted">{words::own_before()} <a href="/account">{words::own_account()}</a> {words::own_after()}</p>
         }
         .into_any();
     }
@@ -114,7 +115,7 @@ fn changes(person: &PersonView) -> AnyView {
         view! {
             <form method="post" action="/fn/people/link">
                 <input type="hidden" name="name" value=name()/>
-                <SubmitButton label="Make a new set-up link" tone="plain" icon="link"/>
+                <SubmitButton label=words::link_new() tone="plain" icon="link"/>
             </form>
         }
     });
@@ -122,17 +123,17 @@ fn changes(person: &PersonView) -> AnyView {
         view! {
             <form method="post" action="/fn/people/factor-off">
                 <input type="hidden" name="name" value=name()/>
-                <SubmitButton label="Switch the second factor off" tone="plain" icon="shield"/>
+                <SubmitButton label=words::factor_off_do() tone="plain" icon="shield"/>
             </form>
         }
     });
     let (standing, label, icon) =
-        if person.disabled { ("active", "Enable the account", "check") } else { ("disabled", "Disable the account", "pause") };
+        if person.disabled { ("active", words::enable(), "check") } else { ("disabled", words::disable(), "pause") };
     view! {
         <form method="post" action="/fn/people/role" class="form">
             <input type="hidden" name="name" value=name()/>
-            <FieldBox label="Role" name="role" help=role_help()>{role}</FieldBox>
-            <div class="form-actions"><SubmitButton label="Save the role"/></div>
+            <FieldBox label=shared::role() name="role" help=role_help()>{role}</FieldBox>
+            <div class="form-actions"><SubmitButton label=words::role_save()/></div>
         </form>
         <div class="actions">
             {link}
@@ -143,25 +144,25 @@ fn changes(person: &PersonView) -> AnyView {
                 <SubmitButton label=label tone="plain" icon=icon/>
             </form>
         </div>
-        <p class="help">"A set-up link lets them set a new password; the present one holds until then. Disabling signs them out at once."</p>
+        <p class="help">{words::changes_means()}</p>
     }
     .into_any()
 }
 
 fn danger(person: &PersonView) -> Option<AnyView> {
     (!person.is_self).then(|| {
-        let (name, title) = (person.name.clone(), format!("Remove {}?", person.name));
+        let (name, title) = (person.name.clone(), words::remove_title(&person.name));
         view! {
-            <section class="panel danger-zone" aria-label="Remove">
+            <section class="panel danger-zone" aria-label=words::remove()>
                 <div>
-                    <p class="strong">{format!("Remove {name}")}</p>
-                    <p class="muted">"The account is gone then; what it did stays in the activity log."</p>
+                    <p class="strong">{words::remove_do(&name)}</p>
+                    <p class="muted">{words::remove_means()}</p>
                 </div>
-                <ConfirmDialog name="remove" label=format!("Remove {name}…") title=title class="button danger-outline" icon="trash">
-                    <p>"They are signed out at once. To keep them out for a while only, disable the account instead."</p>
+                <ConfirmDialog name="remove" label=words::remove_ask(&name) title=title class="button danger-outline" icon="trash">
+                    <p>{words::remove_warning()}</p>
                     <form method="post" action="/fn/people/remove">
                         <input type="hidden" name="name" value=name.clone()/>
-                        <SubmitButton label=format!("Remove {name}") tone="danger" icon="trash"/>
+                        <SubmitButton label=words::remove_do(&name) tone="danger" icon="trash"/>
                     </form>
                 </ConfirmDialog>
             </section>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::ui::{Ago, Head, Moment, SubmitButton, Table, When};
+use crate::words::{people as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
@@ -21,13 +22,13 @@ pub struct SessionRow {
 /// `action` is the function that ends one; `of` names the person where it is not whoever looks.
 pub(super) fn table(rows: Vec<SessionRow>, action: &'static str, of: Option<&str>) -> AnyView {
     if rows.is_empty() {
-        return view! { <p class="panel-pad muted">"Not signed in anywhere."</p> }.into_any();
+        return view! { <p class="panel-pad muted">{words::nowhere()}</p> }.into_any();
     }
     let rows: Vec<_> = rows.into_iter().map(|row| table_row(row, action, of.map(str::to_owned))).collect();
     view! {
         <Table
-            caption="Sessions"
-            head=vec![Head::Text("Browser"), Head::Text("From"), Head::Text("Signed in"), Head::Text("Last used"), Head::Text("Ends"), Head::Unseen("Actions")]
+            caption=words::sessions()
+            head=vec![Head::Text(words::browser()), Head::Text(words::from()), Head::Text(words::signed_in()), Head::Text(shared::last_used()), Head::Text(words::ends()), Head::Unseen(shared::actions())]
             rows=rows.into_any()
         />
     }
@@ -36,24 +37,24 @@ pub(super) fn table(rows: Vec<SessionRow>, action: &'static str, of: Option<&str
 
 fn table_row(row: SessionRow, action: &'static str, of: Option<String>) -> AnyView {
     let act = if row.is_this {
-        view! { <span class="badge info">"this one"</span> }.into_any()
+        view! { <span class="badge info">{words::this_one()}</span> }.into_any()
     } else {
         view! {
             <form method="post" action=action>
                 {of.map(|name| view! { <input type="hidden" name="name" value=name/> })}
                 <input type="hidden" name="session" value=row.handle/>
-                <SubmitButton label="End session" tone="plain" small=true/>
+                <SubmitButton label=words::end_session() tone="plain" small=true/>
             </form>
         }
         .into_any()
     };
     view! {
         <tr>
-            <td data-label="Browser" class="t-name">{row.browser}</td>
-            <td data-label="From">{row.address}</td>
-            <td data-label="Signed in"><When moment=row.begun/></td>
-            <td data-label="Last used"><Ago moment=row.seen/></td>
-            <td data-label="Ends"><When moment=row.expires/></td>
+            <td data-label=words::browser() class="t-name">{row.browser}</td>
+            <td data-label=words::from()>{row.address}</td>
+            <td data-label=words::signed_in()><When moment=row.begun/></td>
+            <td data-label=shared::last_used()><Ago moment=row.seen/></td>
+            <td data-label=words::ends()><When moment=row.expires/></td>
             <td class="row-actions">{act}</td>
         </tr>
     }
@@ -67,6 +68,7 @@ mod on_the_server {
     use keepstone_model::Timestamp;
 
     use super::{Moment, SessionRow};
+    use crate::words::people as words;
 
     impl SessionRow {
         /// `this` is the handle of the session that looks at it.
@@ -76,7 +78,7 @@ mod on_the_server {
                 is_this: handle == this,
                 handle,
                 browser: browser(&session.agent),
-                address: if session.address.is_empty() { "unknown".to_owned() } else { session.address },
+                address: if session.address.is_empty() { words::unknown().to_owned() } else { session.address },
                 begun: moment(session.created_at),
                 seen: moment(session.last_seen_at),
                 expires: moment(session.expires_at),
@@ -105,9 +107,9 @@ mod on_the_server {
         ];
         let find = |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, word)| *word);
         match (find(&BROWSERS), find(&SYSTEMS)) {
-            (Some(browser), Some(system)) => format!("{browser} on {system}"),
+            (Some(browser), Some(system)) => words::browser_on(&browser, &system),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) if agent.is_empty() => "unknown".to_owned(),
+            (None, None) if agent.is_empty() => words::unknown().to_owned(),
             (None, None) => agent.chars().take(40).collect(),
         }
     }

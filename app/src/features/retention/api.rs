@@ -10,6 +10,8 @@ use keepstone_model::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::words::shared;
 use crate::{error::AppError, ui::Moment};
 
 /// A backup as the plan looks at it, and as a row shows it. Times are seconds: a parser of dates is too much for every browser to load.
@@ -141,7 +143,7 @@ pub async fn clean_up(id: String, seen: String, #[server(default)] key: String) 
     let person = crate::server::person_with(Role::Operator)?;
     let database: DatabaseId = id.parse().map_err(|_| AppError::not_found())?;
     let seen = seen.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>();
-    let seen = seen.map_err(|_| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
+    let seen = seen.map_err(|_| AppError::invalid("seen", shared::foreign_form()))?;
     let key = crate::server::form_key(&person.name, &key)?;
     let job = crate::server::blocking(move |vault| {
         let (policy, manual, count_by) = (None, Manual::Kept, vault.defaults().count_by());

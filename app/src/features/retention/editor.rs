@@ -8,20 +8,23 @@ use super::{
     preview::{amount, outcome},
 };
 use crate::ui::{Alert, AlertKind, FieldBox, SubmitButton};
+use crate::words::retention as words;
 
 /// In the order of [`PolicyText::FIELDS`]: label and help.
-const LABELS: [(&str, &str); 10] = [
-    ("Last", "The newest of all automatic kinds"),
-    ("Hourly", "The newest hourly ones"),
-    ("Daily", "The newest daily ones"),
-    ("Weekly", "The newest weekly ones"),
-    ("Monthly", "The newest monthly ones"),
-    ("Yearly", "Also the oldest monthly one of each of so many years"),
-    ("At start", "Made when an application starts; 10 unless you say"),
-    ("At stop", "Made when an application stops; 10 unless you say"),
-    ("Greatest age", "In days; older ones go"),
-    ("At most", "In all; the oldest go first"),
-];
+fn labels() -> [(&'static str, &'static str); 10] {
+    [
+        (words::last(), words::last_help()),
+        (words::hourly(), words::hourly_help()),
+        (words::daily(), words::daily_help()),
+        (words::weekly(), words::weekly_help()),
+        (words::monthly(), words::monthly_help()),
+        (words::yearly(), words::yearly_help()),
+        (words::at_start(), words::at_start_help()),
+        (words::at_stop(), words::at_stop_help()),
+        (words::greatest_age(), words::greatest_age_help()),
+        (words::at_most(), words::at_most_help()),
+    ]
+}
 
 pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyView {
     let id = view.id.to_string();
@@ -29,7 +32,7 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
     let (stored, tried) = (view.stored.text(), view.tried.text());
     let rows: Vec<_> = PolicyText::FIELDS
         .into_iter()
-        .zip(LABELS)
+        .zip(labels())
         .enumerate()
         .map(|(index, (name, (label, help)))| {
             let value = tried.values[index].clone();
@@ -38,7 +41,7 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
             let (invalid, described) = (fault.is_some().then_some("true"), crate::ui::form::described_by(name, true, fault.is_some()));
             view! {
                 <FieldBox label=label name=name help=help error=fault>
-                    <input id=format!("f-{name}") name=name value=value inputmode="numeric" maxlength="12" autocomplete="off" placeholder="no rule"
+                    <input id=format!("f-{name}") name=name value=value inputmode="numeric" maxlength="12" autocomplete="off" placeholder=words::no_rule()
                         aria-describedby=described aria-invalid=invalid
                         on:input=move |event| text.update(|text| text.values[index] = event_target_value(&event))/>
                 </FieldBox>
@@ -47,7 +50,7 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
         })
         .collect();
     let save = (view.may_change && view.managed_by.is_none()).then(|| {
-        view! { <button type="submit" class="button primary" formmethod="post" formaction="/fn/retention/save">"Save policy"</button> }
+        view! { <button type="submit" class="button primary" formmethod="post" formaction="/fn/retention/save">{words::save()}</button> }
     });
     let changed = tried != stored;
     let back = action.clone();
@@ -59,16 +62,15 @@ pub(super) fn editor(view: &RetentionView, text: RwSignal<PolicyText>) -> AnyVie
             <label class="check">
                 <input type="checkbox" name="imported" value="on" checked=tried.imported
                     on:change=move |event| text.update(|text| text.imported = event_target_checked(&event))/>
-                <span>"Imported backups fall under these rules, too"</span>
+                <span>{words::imported()}</span>
             </label>
             <p class="help">
-                "Empty: no such rule. Never removed: the newest good backup and 3 good ones in any case, pinned ones, those in use, manual ones, \
-                 safety backups of the last 7 days, and everything while no newer good one exists."
+                {words::rules()}
             </p>
             <div class="form-actions">
                 {save}
-                <button type="submit" class="button">"Preview"</button>
-                {changed.then(|| view! { <a class="button" href=back>"Back to the stored policy"</a> })}
+                <button type="submit" class="button">{words::preview()}</button>
+                {changed.then(|| view! { <a class="button" href=back>{words::back_to_stored()}</a> })}
             </div>
         </form>
     }
@@ -91,14 +93,14 @@ pub(super) fn question(view: &RetentionView) -> AnyView {
     let imported = text.imported.then(|| view! { <input type="hidden" name="imported" value="on"/> });
     let id = view.id.to_string();
     view! {
-        <Alert kind=AlertKind::Warning title=format!("This policy would remove {what}")>
-            <p>{format!("{}. They go to the trash with the next cleanups, a few at a time, and can be put back for 24 hours each.", policy.words())}</p>
+        <Alert kind=AlertKind::Warning title=words::would_remove(&what)>
+            <p>{words::would_remove_means(&policy.words())}</p>
             <form method="post" action="/fn/retention/save">
                 <input type="hidden" name="id" value=id/>
                 <input type="hidden" name="confirmed" value="on"/>
                 {hidden}
                 {imported}
-                <SubmitButton label=format!("Save it and remove {what}") tone="danger"/>
+                <SubmitButton label=words::save_and_remove(&what) tone="danger"/>
             </form>
         </Alert>
     }

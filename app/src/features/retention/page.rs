@@ -14,6 +14,7 @@ use crate::ui::{
     Alert, AlertKind, ConfirmDialog, DefinitionList, Fact, Facts, Loaded, PageHeader, Panel, SubmitButton, crumb,
     schedule_table::moment_or_dash,
 };
+use crate::words::{retention as words, shared};
 
 #[component]
 pub fn RetentionPage() -> impl IntoView {
@@ -28,12 +29,12 @@ pub fn RetentionPage() -> impl IntoView {
 fn show(view: RetentionView, text: RwSignal<PolicyText>) -> AnyView {
     text.set(view.tried.text());
     let id = view.id.to_string();
-    let crumbs = vec![crumb("Databases", "/databases"), crumb(&id, format!("/databases/{id}"))];
+    let crumbs = vec![crumb(shared::databases(), "/databases"), crumb(&id, format!("/databases/{id}"))];
     let alarm = view.alarm.clone().map(|alarm| view! { <Alert kind=AlertKind::Warning title=alarm/> });
-    let saved = view.saved.then(|| view! { <Alert kind=AlertKind::Good title="Saved: the next cleanups go by this policy"/> });
+    let saved = view.saved.then(|| view! { <Alert kind=AlertKind::Good title=words::saved()/> });
     let managed = view.managed_by.clone().map(|by| {
-        let title = format!("This policy is set by the {by}, and changed only there");
-        view! { <Alert kind=AlertKind::Info title=title><p>"Others can be tried here, and not saved."</p></Alert> }
+        let title = words::managed(&by);
+        view! { <Alert kind=AlertKind::Info title=title><p>{words::managed_means()}</p></Alert> }
     });
     let (editor, question, cleanup) = (editor(&view, text), question(&view), cleanup(&view));
     let stored = view.stored.text();
@@ -41,18 +42,16 @@ fn show(view: RetentionView, text: RwSignal<PolicyText>) -> AnyView {
         let tried = text.get();
         match tried.policy() {
             Ok(policy) => preview(&view, &policy, tried != stored),
-            Err(fault) => {
-                view! { <Alert kind=AlertKind::Failure title="There is no preview of this"><p>{fault.message}</p></Alert> }.into_any()
-            }
+            Err(fault) => view! { <Alert kind=AlertKind::Failure title=words::no_preview()><p>{fault.message}</p></Alert> }.into_any(),
         }
     };
     view! {
-        <PageHeader title=format!("Retention of {id}") breadcrumbs=crumbs/>
+        <PageHeader title=words::title(&id) breadcrumbs=crumbs/>
         {saved}
         {managed}
         {alarm}
         {question}
-        <Panel title="Policy">{editor}</Panel>
+        <Panel title=words::policy()>{editor}</Panel>
         {live}
         {cleanup}
     }
@@ -70,15 +69,15 @@ fn cleanup(view: &RetentionView) -> AnyView {
     let rhythm = view.rhythm.clone();
     let schedules = format!("/schedules/{}#h-cleanup", view.id);
     let act = match what {
-        None => view! { <p class="muted">"By the stored policy nothing has to go now."</p> }.into_any(),
-        Some((what, _)) if !view.may_change => view! { <p class="muted">{format!("The next cleanups remove {what}.")}</p> }.into_any(),
+        None => view! { <p class="muted">{words::nothing_to_go()}</p> }.into_any(),
+        Some((what, _)) if !view.may_change => view! { <p class="muted">{words::next_removes(&what)}</p> }.into_any(),
         Some((what, seen)) => {
             let (id, key, list) = (view.id.to_string(), view.key.clone(), seen.replace(' ', "\n"));
-            let label = format!("Move {what} to the trash");
+            let label = words::move_what(&what);
             view! {
-                <ConfirmDialog name="clean-up" label="Clean up now…" title=format!("Move {what} to the trash?") icon="trash">
-                    <pre class="mono seen" tabindex="0" aria-label="What goes">{list}</pre>
-                    <p>"Each stays in the trash for 24 hours; until then it can be put back with one click."</p>
+                <ConfirmDialog name="clean-up" label=words::clean_up() title=words::move_ask(&what) icon="trash">
+                    <pre class="mono seen" tabindex="0" aria-label=words::what_goes()>{list}</pre>
+                    <p>{words::trash_means()}</p>
                     <form method="post" action="/fn/retention/clean-up">
                         <input type="hidden" name="id" value=id/>
                         <input type="hidden" name="seen" value=seen/>
@@ -91,11 +90,11 @@ fn cleanup(view: &RetentionView) -> AnyView {
         }
     };
     view! {
-        <Panel title="Cleanup">
+        <Panel title=words::cleanup()>
             <DefinitionList>
-                <Fact term="Stored policy">{words}</Fact>
-                <Fact term="Last cleanup">{last}</Fact>
-                <Fact term="Next cleanup">{next}<span class="sub">{rhythm}". "<a href=schedules>"Change"</a></span></Fact>
+                <Fact term=words::stored_policy()>{words}</Fact>
+                <Fact term=words::last_cleanup()>{last}</Fact>
+                <Fact term=words::next_cleanup()>{next}<span class="sub">{rhythm}". "<a href=schedules>{shared::change()}</a></span></Fact>
             </DefinitionList>
             <div class="cleanup-now">{act}</div>
         </Panel>

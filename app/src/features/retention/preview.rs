@@ -11,6 +11,7 @@ use super::{
     timeline,
 };
 use crate::ui::{Head, Panel, Size, Table, When};
+use crate::words::{retention as words, shared};
 
 /// More rows than that are told of in one line.
 const ROWS_MAX: usize = 400;
@@ -33,29 +34,25 @@ pub(super) fn outcome(view: &RetentionView, policy: &RetentionPolicy) -> Outcome
 
 /// e.g. `12 backups, 3.4 GB`.
 pub(super) fn amount((count, bytes): (u64, u64)) -> String {
-    format!("{} {}, {}", human::count(count), if count == 1 { "backup" } else { "backups" }, human::bytes(bytes))
+    words::amount(count, &human::bytes(bytes))
 }
 
 pub(super) fn preview(view: &RetentionView, policy: &RetentionPolicy, tried: bool) -> AnyView {
     let outcome = outcome(view, policy);
     let removed = outcome.plan.removed.len() as u64;
     let goes = match removed {
-        0 => "Nothing would be removed.".to_owned(),
-        count => format!("Removed: {}, into the trash.", amount((count, outcome.freed_bytes))),
+        0 => words::removes_none().to_owned(),
+        count => words::removes(&amount((count, outcome.freed_bytes))),
     };
-    let stays = format!("Kept: {}.", amount(outcome.kept));
-    let then = format!("In {FORECAST_DAYS} days, if the schedules run as they say: about {}.", amount(outcome.in_30_days));
+    let stays = words::keeps(&amount(outcome.kept));
+    let then = words::will_keep(&FORECAST_DAYS, &amount(outcome.in_30_days));
     let drawing = timeline::draw(&view.dots, &outcome.plan.fates, view.now);
-    let title = if tried { "Preview of what you try" } else { "What the policy does today" };
+    let title = if tried { words::tried() } else { words::today() };
     let shown = view.dots.iter().zip(&outcome.plan.fates).take(ROWS_MAX);
     let rows: Vec<_> = shown.filter_map(|(dot, fate)| fate.map(|fate| row(dot, fate))).collect();
     let more = view.dots.len().saturating_sub(ROWS_MAX);
     let more = (more > 0).then(|| {
-        let text = format!(
-            "{} older ones are not listed here: keepstone cleanup {} --dry-run lists them all.",
-            human::count(more as u64),
-            view.id
-        );
+        let text = words::older_unlisted(more as u64, &view.id);
         view! { <p class="muted panel-pad">{text}</p> }
     });
     view! {
@@ -67,8 +64,8 @@ pub(super) fn preview(view: &RetentionView, policy: &RetentionPolicy, tried: boo
             </div>
             <figure class="timeline-box" inner_html=drawing></figure>
             <Table
-                caption="Every backup: whether it stays, and why"
-                head=vec![Head::Text("Fate"), Head::Text("Backup of"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Why")]
+                caption=words::caption()
+                head=vec![Head::Text(shared::fate()), Head::Text(shared::backup_of()), Head::Text(shared::kind()), Head::Number(shared::size()), Head::Text(shared::why())]
                 rows=rows.into_any()
             />
             {more}
@@ -78,16 +75,16 @@ pub(super) fn preview(view: &RetentionView, policy: &RetentionPolicy, tried: boo
 }
 
 fn row(dot: &Dot, fate: Fate) -> AnyView {
-    let (class, mark, word) = if fate.is_removed() { ("badge warn", "–", "Goes") } else { ("badge good", "✔", "Stays") };
+    let (class, mark, word) = if fate.is_removed() { ("badge warn", "–", words::goes()) } else { ("badge good", "✔", words::stays()) };
     let size = Some(dot.size_bytes).filter(|size| *size > 0);
     let (href, when) = (format!("/backups/{}", dot.id), dot.when.clone());
     view! {
         <tr>
-            <td data-label="Fate" class="t-state"><span class=class><span class="mark" aria-hidden="true">{mark}</span>{word}</span></td>
-            <td data-label="Backup of" class="t-name"><a class="row-link" href=href><When moment=when/></a></td>
-            <td data-label="Kind" class="nowrap"><span class="kind">{dot.kind.as_str()}</span></td>
-            <td data-label="Size" class="number"><Size bytes=size/></td>
-            <td data-label="Why" class="wide">{fate.to_string()}</td>
+            <td data-label=shared::fate() class="t-state"><span class=class><span class="mark" aria-hidden="true">{mark}</span>{word}</span></td>
+            <td data-label=shared::backup_of() class="t-name"><a class="row-link" href=href><When moment=when/></a></td>
+            <td data-label=shared::kind() class="nowrap"><span class="kind">{dot.kind.as_str()}</span></td>
+            <td data-label=shared::size() class="number"><Size bytes=size/></td>
+            <td data-label=shared::why() class="wide">{fate.to_string()}</td>
         </tr>
     }
     .into_any()

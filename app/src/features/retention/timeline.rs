@@ -4,12 +4,21 @@
 use keepstone_model::{backup::BackupState, id::Kind, retention::Fate};
 
 use super::api::Dot;
+use crate::words::retention as words;
 
 const LANE: i64 = 26;
 const TOP: i64 = 8;
 /// Labels of the axis: how far back, in seconds.
-const TICKS: [(&str, i64); 6] =
-    [("now", 0), ("1 d", 86_400), ("1 w", 7 * 86_400), ("1 month", 30 * 86_400), ("1 y", 365 * 86_400), ("5 y", 5 * 365 * 86_400)];
+fn ticks() -> [(&'static str, i64); 6] {
+    [
+        (words::ago_now(), 0),
+        (words::ago_day(), 86_400),
+        (words::ago_week(), 7 * 86_400),
+        (words::ago_month(), 30 * 86_400),
+        (words::ago_year(), 365 * 86_400),
+        (words::ago_years(), 5 * 365 * 86_400),
+    ]
+}
 
 /// The drawing as text: numbers and words of ours only.
 pub(super) fn draw(dots: &[Dot], fates: &[Option<Fate>], now: i64) -> String {
@@ -23,7 +32,7 @@ pub(super) fn draw(dots: &[Dot], fates: &[Option<Fate>], now: i64) -> String {
     let height = TOP + LANE * i64::try_from(kinds.len()).unwrap_or(0) + 24;
     let (mut kept, mut gone) = (0, 0);
     let mut body: Vec<String> = Vec::new();
-    for (label, age) in TICKS {
+    for (label, age) in ticks() {
         if age <= oldest {
             let (x, bottom, base) = (place(age, oldest), height - 20, height - 6);
             body.push(format!(
@@ -48,9 +57,9 @@ pub(super) fn draw(dots: &[Dot], fates: &[Option<Fate>], now: i64) -> String {
             });
         }
     }
-    let body = body.concat();
+    let (body, said) = (body.concat(), words::timeline(kept, gone));
     format!(
-        r#"<svg class="timeline" height="{height}" role="img" aria-label="Timeline of the backups: {kept} stay, {gone} go; the table below says which"><defs><path id="gone" d="M-4 -4l8 8m0 -8l-8 8"/></defs>{body}</svg>"#
+        r#"<svg class="timeline" height="{height}" role="img" aria-label="{said}"><defs><path id="gone" d="M-4 -4l8 8m0 -8l-8 8"/></defs>{body}</svg>"#
     )
 }
 

@@ -10,6 +10,7 @@ use crate::ui::{
     Alert, AlertKind, DefinitionList, Fact, Field, FieldBox, FormError, Panel, SubmitButton, fault_of, field_fault,
     schedule_table::moment_or_dash,
 };
+use crate::words::schedules as words;
 
 pub(super) fn panel(editor: &EditorView, action: ServerAction<SetCleanup>) -> AnyView {
     let Cleanup { words, last, next, alarm, .. } = editor.cleanup.clone();
@@ -17,12 +18,12 @@ pub(super) fn panel(editor: &EditorView, action: ServerAction<SetCleanup>) -> An
     let retention = format!("/databases/{}/retention", editor.database);
     let form = editor.may_change.then(|| form(editor, action));
     view! {
-        <Panel title="Cleanup">
+        <Panel title=words::cleanup()>
             {alarm}
             <DefinitionList>
-                <Fact term="It looks">{words}<span class="sub"><a href=retention>"What it keeps"</a></span></Fact>
-                <Fact term="Last cleanup">{moment_or_dash(last)}</Fact>
-                <Fact term="Next cleanup">{moment_or_dash(next)}</Fact>
+                <Fact term=words::cleanup_looks()>{words}<span class="sub"><a href=retention>{words::cleanup_keeps()}</a></span></Fact>
+                <Fact term=words::last_cleanup()>{moment_or_dash(last)}</Fact>
+                <Fact term=words::next_cleanup()>{moment_or_dash(next)}</Fact>
             </DefinitionList>
             {form}
         </Panel>
@@ -41,33 +42,33 @@ fn form(editor: &EditorView, action: ServerAction<SetCleanup>) -> AnyView {
         let selected = name == on;
         view! { <option value=name selected=selected>{text}</option> }.into_any()
     };
-    let options = [option("interval", "so long after its last look"), option("cron", "at set times (cron)")];
+    let options = [option("interval", words::cleanup_after()), option("cron", words::on_cron())];
     view! {
         <details open=refused>
-            <summary>"Change when cleanup looks"</summary>
+            <summary>{words::cleanup_change()}</summary>
             <ActionForm action=action attr:class="form">
                 <FormError error=fault_of(value)/>
                 <input type="hidden" name="database" value=database/>
-                <FieldBox label="Cleanup looks" name="look_on">
+                <FieldBox label=words::cleanup_on() name="look_on">
                     <select id="f-look_on" name="look_on">{options}</select>
                 </FieldBox>
-                <Field label="How long after" name="look_every" value=every placeholder="24h" autocomplete="off"
+                <Field label=words::cleanup_every() name="look_every" value=every placeholder="24h" autocomplete="off"
                     error=field_fault(value, "every")
-                    help="A number with h, d or w: one hour at the least, 31 days at the most."/>
-                <Field label="Cron of the cleanup" name="look_cron" value=cron mono=true placeholder="30 4 * * *" autocomplete="off"
+                    help=words::cleanup_every_help()/>
+                <Field label=words::cleanup_cron() name="look_cron" value=cron mono=true placeholder="30 4 * * *" autocomplete="off"
                     error=field_fault(value, "cron")
-                    help="For set times: minute, hour, day of month, month, day of week (0 is Sunday)."/>
-                <Field label="Time zone of the cleanup" name="look_zone" value=zone placeholder="Europe/Berlin" autocomplete="off"
+                    help=words::cron_help()/>
+                <Field label=words::cleanup_zone() name="look_zone" value=zone placeholder="Europe/Berlin" autocomplete="off"
                     error=field_fault(value, "time_zone")/>
                 <label class="check">
                     <input type="checkbox" name="look_after" value="on" checked=after_backups/>
-                    <span>"Also after each scheduled backup"</span>
+                    <span>{words::cleanup_after_each()}</span>
                 </label>
                 <label class="check">
                     <input type="checkbox" name="look_paused" value="on" checked=paused/>
-                    <span>"Pause it: nothing is removed by itself"</span>
+                    <span>{words::cleanup_pause()}</span>
                 </label>
-                <div class="form-actions"><SubmitButton label="Save when cleanup looks" pending=action.pending()/></div>
+                <div class="form-actions"><SubmitButton label=words::cleanup_save() pending=action.pending()/></div>
             </ActionForm>
         </details>
     }

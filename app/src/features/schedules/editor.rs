@@ -10,6 +10,7 @@ use super::{
     cleanup,
     facts::{EditorView, Form, Preview},
 };
+use crate::words::{schedules as words, shared};
 use crate::{
     live::use_changes,
     ui::{
@@ -41,13 +42,13 @@ fn show(editor: EditorView, change: ServerAction<Change>, rhythm: ServerAction<S
     let database = editor.database.clone();
     let retention = format!("/databases/{}/retention", editor.database);
     let lead = view! {
-        <p>{format!("Its newest good backup may be {} old; older is at risk. ", editor.objective)}<a href=retention>"Which are kept"</a></p>
+        <p>{words::objective(&editor.objective)}<a href=retention>{words::which_are_kept()}</a></p>
     }
     .into_any();
     let paused = editor.paused.then(|| {
         view! {
-            <Alert kind=AlertKind::Warning title="The database is paused">
-                <p>"None of its schedules runs until it is resumed."</p>
+            <Alert kind=AlertKind::Warning title=words::paused()>
+                <p>{words::paused_means()}</p>
             </Alert>
         }
     });
@@ -62,14 +63,14 @@ fn show(editor: EditorView, change: ServerAction<Change>, rhythm: ServerAction<S
     });
     view! {
         <PageHeader
-            title=format!("Schedules of {database}")
-            breadcrumbs=vec![crumb("Schedules", "/schedules"), crumb(database.clone(), format!("/databases/{database}"))]
+            title=words::title(&database)
+            breadcrumbs=vec![crumb(shared::schedules(), "/schedules"), crumb(database.clone(), format!("/databases/{database}"))]
             lead=lead
         />
         <FormError error=refused/>
         {off}
         {paused}
-        <Panel title="Schedules" flush=true>{table}</Panel>
+        <Panel title=shared::schedules() flush=true>{table}</Panel>
         {forms}
         {cleanup}
     }
@@ -79,8 +80,8 @@ fn show(editor: EditorView, change: ServerAction<Change>, rhythm: ServerAction<S
 fn table(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
     if editor.rows.is_empty() {
         return view! {
-            <EmptyState icon="schedule" title="No schedule">
-                <p>"Backups of this database are made by hand only. Add a schedule, or take a preset."</p>
+            <EmptyState icon="schedule" title=words::no_schedule()>
+                <p>{words::no_schedule_means()}</p>
             </EmptyState>
         }
         .into_any();
@@ -95,20 +96,20 @@ fn table(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
 
 fn row_actions(row: &ScheduleRow, key: &str, change: ServerAction<Change>) -> AnyView {
     let kind = row.kind.as_str();
-    let (hold, hold_word) = if row.paused { ("resume", "Resume") } else { ("pause", "Pause") };
+    let (hold, hold_word) = if row.paused { ("resume", words::resume()) } else { ("pause", words::pause()) };
     let own = row.managed_by.is_none();
     let edit = own.then(|| {
         let href = format!("?number={}#h-change-it", row.number);
-        view! { <a class="button small quiet" href=href>"Change"<span class="visually-hidden">{format!(" {kind}")}</span></a> }
+        view! { <a class="button small quiet" href=href>{shared::change()}<span class="visually-hidden">{format!(" {kind}")}</span></a> }
     });
-    let remove = own.then(|| act("remove", "Remove", kind));
+    let remove = own.then(|| act("remove", words::remove(), kind));
     let (database, number, key) = (row.database.to_string(), row.number.to_string(), key.to_owned());
     view! {
         <ActionForm action=change attr:class="row-forms">
             <input type="hidden" name="database" value=database/>
             <input type="hidden" name="number" value=number/>
             <input type="hidden" name="key" value=key/>
-            {act("trigger", "Run now", kind)}
+            {act("trigger", words::run_now(), kind)}
             {act(hold, hold_word, kind)}
             {edit}
             {remove}
@@ -135,16 +136,16 @@ fn form(editor: &EditorView) -> AnyView {
         view! { <option value=value selected=selected>{text}</option> }.into_any()
     };
     let on = if on.is_empty() { "cron".to_owned() } else { on };
-    let kinds: Vec<_> = std::iter::once(option("", "the one that fits", &kind))
+    let kinds: Vec<_> = std::iter::once(option("", words::kind_fitting(), &kind))
         .chain(TIMED_KINDS.map(|known| option(known.as_str(), known.as_str(), &kind)))
         .collect();
     let changing = !number.is_empty();
     let page = format!("/schedules/{}", editor.database);
     let cancel = changing.then(|| {
         let page = page.clone();
-        view! { <a class="button quiet" href=page>"Cancel"</a> }
+        view! { <a class="button quiet" href=page>{shared::cancel()}</a> }
     });
-    let title = if changing { "Change it" } else { "Add a schedule" };
+    let title = if changing { words::change() } else { words::add() };
     let other_faults: Vec<_> = editor
         .faults
         .iter()
@@ -156,33 +157,33 @@ fn form(editor: &EditorView) -> AnyView {
             <form class="form pairs schedule-form" method="get" action=page>
                 {other_faults}
                 <input type="hidden" name="number" value=number/>
-                <FieldBox label="Run" name="on">
+                <FieldBox label=words::run() name="on">
                     <select id="f-on" name="on">
-                        {option("cron", "at set times (cron)", &on)}
-                        {option("interval", "at an interval", &on)}
-                        {option("start", "each time Keepstone starts", &on)}
-                        {option("stop", "each time Keepstone is stopped", &on)}
+                        {option("cron", words::on_cron(), &on)}
+                        {option("interval", words::on_interval(), &on)}
+                        {option("start", words::on_start(), &on)}
+                        {option("stop", words::on_stop(), &on)}
                     </select>
                 </FieldBox>
-                <Field label="Cron" name="cron" value=cron mono=true placeholder="0 2 * * *" autocomplete="off" error=cron_fault
-                    help="For set times: minute, hour, day of month, month, day of week (0 is Sunday)."/>
-                <Field label="Time zone" name="zone" value=zone placeholder="Europe/Berlin" autocomplete="off" error=zone_fault
-                    help="By whose clock the cron goes."/>
-                <Field label="Interval" name="every" value=every placeholder="12h" autocomplete="off" error=every_fault
-                    help="For an interval: a number with min, h, d or w."/>
-                <FieldBox label="Kind of its backups" name="kind" error=kind_fault>
+                <Field label=words::cron() name="cron" value=cron mono=true placeholder="0 2 * * *" autocomplete="off" error=cron_fault
+                    help=words::cron_help()/>
+                <Field label=words::zone() name="zone" value=zone placeholder="Europe/Berlin" autocomplete="off" error=zone_fault
+                    help=words::zone_help()/>
+                <Field label=words::interval() name="every" value=every placeholder="12h" autocomplete="off" error=every_fault
+                    help=words::interval_help()/>
+                <FieldBox label=words::kind() name="kind" error=kind_fault>
                     <select id="f-kind" name="kind">{kinds}</select>
                 </FieldBox>
-                <FieldBox label="If a run was missed" name="if_missed" help="Because nothing ran at its time.">
+                <FieldBox label=words::if_missed() name="if_missed" help=words::if_missed_help()>
                     <select id="f-if_missed" name="if_missed" aria-describedby="p-if_missed">
-                        {option("run_once", "run once at the next start", &if_missed)}
-                        {option("skip", "skip it", &if_missed)}
+                        {option("run_once", words::if_missed_run(), &if_missed)}
+                        {option("skip", words::if_missed_skip(), &if_missed)}
                     </select>
                 </FieldBox>
-                <Field label="Delay" name="jitter" value=jitter placeholder="none" autocomplete="off" error=jitter_fault
-                    help="Up to this much later, always the same for one schedule, so that many databases do not begin at once, e.g. 10min."/>
+                <Field label=words::delay() name="jitter" value=jitter placeholder=words::no_delay() autocomplete="off" error=jitter_fault
+                    help=words::delay_help()/>
                 <div class="form-actions">
-                    <SubmitButton label="Check the schedule"/>
+                    <SubmitButton label=words::check()/>
                     {cancel}
                 </div>
             </form>
@@ -194,7 +195,7 @@ fn form(editor: &EditorView) -> AnyView {
 /// What the form would do, and the button that saves it.
 fn result(editor: &EditorView, preview: Preview, change: ServerAction<Change>) -> AnyView {
     let Form { number, on, cron, zone, every, kind, if_missed, jitter } = editor.form.clone();
-    let label = if number.is_empty() { "Add this schedule" } else { "Save this schedule" };
+    let label = if number.is_empty() { words::add_do() } else { words::save_do() };
     let database = editor.database.clone();
     let hidden = |name: &'static str, value: String| view! { <input type="hidden" name=name value=value/> };
     let runs: Vec<_> = preview
@@ -205,12 +206,12 @@ fn result(editor: &EditorView, preview: Preview, change: ServerAction<Change>) -
             view! { <li><time datetime=run.iso>{run.local}</time>" "<span class="muted">{run.relative}</span>{note}</li> }
         })
         .collect();
-    let next = (!runs.is_empty()).then(|| view! { <h3>"Next runs"</h3><ol class="runs">{runs}</ol> });
+    let next = (!runs.is_empty()).then(|| view! { <h3>{words::next_runs()}</h3><ol class="runs">{runs}</ol> });
     let notes: Vec<_> = preview.clock_notes.into_iter().map(|note| view! { <li>{note}</li> }).collect();
-    let notes = (!notes.is_empty()).then(|| view! { <h3>"When the clock changes"</h3><ul class="runs">{notes}</ul> });
+    let notes = (!notes.is_empty()).then(|| view! { <h3>{words::clock_changes()}</h3><ul class="runs">{notes}</ul> });
     view! {
-        <Panel title="What it would do">
-            <p><strong>{preview.words}</strong>", a backup of the kind "<span class="kind">{preview.kind}</span></p>
+        <Panel title=words::would_do()>
+            <p><strong>{preview.words}</strong>{words::would_do_kind()}<span class="kind">{preview.kind}</span></p>
             {next}
             {notes}
             <ActionForm action=change>
@@ -234,21 +235,16 @@ fn result(editor: &EditorView, preview: Preview, change: ServerAction<Change>) -
 fn presets(editor: &EditorView, change: ServerAction<Change>) -> AnyView {
     let database = editor.database.clone();
     let help = match &editor.retention_managed_by {
-        None => {
-            "Takes the place of all schedules above, and of which backups are kept. Backups that are there stay until the next cleanup."
-                .to_owned()
-        }
-        Some(by) => {
-            format!("Takes the place of all schedules above that can be changed. Which backups are kept is set by the {by}, and stays.")
-        }
+        None => words::presets_help().to_owned(),
+        Some(by) => words::presets_help_managed(&by),
     };
     view! {
-        <Panel title="Presets">
+        <Panel title=words::presets()>
             <ActionForm action=change attr:class="form">
                 <input type="hidden" name="act" value="preset"/>
                 <input type="hidden" name="database" value=database/>
-                <PresetChoice legend="Preset" help=help/>
-                <div class="form-actions"><SubmitButton label="Use this preset" tone="plain" pending=change.pending()/></div>
+                <PresetChoice legend=words::preset() help=help/>
+                <div class="form-actions"><SubmitButton label=words::preset_use() tone="plain" pending=change.pending()/></div>
             </ActionForm>
         </Panel>
     }

@@ -7,17 +7,18 @@ use super::{
     facts::{Limits, SchedulesView},
 };
 use crate::ui::{DefinitionList, Fact, Field, FormError, Panel, SubmitButton, fault_of, field_fault};
+use crate::words::schedules as words;
 
 pub(super) fn panel(view: &SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
     let Limits { max_running, hung_after_words, stop_within_words, .. } = view.limits.clone();
-    let at_once = if max_running == 1 { "1 backup at once".to_owned() } else { format!("{max_running} backups at once") };
+    let at_once = words::at_once(u64::from(max_running));
     let form = view.may_limit.then(|| form(&view.limits, action));
     view! {
-        <Panel title="Limits of jobs">
+        <Panel title=words::limits()>
             <DefinitionList>
-                <Fact term="Running at once">{at_once}<span class="sub">"and as many verifications; restores and cleanups are not held back"</span></Fact>
-                <Fact term="A job hangs">{format!("after {hung_after_words} without progress")}<span class="sub">"it is cancelled, a minute later abandoned, and an alarm says so"</span></Fact>
-                <Fact term="Backups of a stop">{format!("within {stop_within_words}")}<span class="sub">"all together, then the process ends"</span></Fact>
+                <Fact term=words::running()>{at_once}<span class="sub">{words::running_means()}</span></Fact>
+                <Fact term=words::hung()>{words::hung_after(&hung_after_words)}<span class="sub">{words::hung_means()}</span></Fact>
+                <Fact term=words::stop()>{words::stop_within(&stop_within_words)}<span class="sub">{words::stop_means()}</span></Fact>
             </DefinitionList>
             {form}
         </Panel>
@@ -32,16 +33,16 @@ fn form(limits: &Limits, action: ServerAction<SetLimits>) -> AnyView {
     let Limits { max_running, hung_after, stop_within, .. } = limits.clone();
     view! {
         <details open=refused>
-            <summary>"Change the limits"</summary>
+            <summary>{words::limits_change()}</summary>
             <ActionForm action=action attr:class="form">
                 <FormError error=fault_of(value)/>
-                <Field label="Backups at once" name="max_running" value=max_running.to_string() error=field_fault(value, "max_running")
-                    help="1 to 32, in all processes on this vault together."/>
-                <Field label="Hung after" name="hung_after" value=hung_after error=field_fault(value, "hung_after")
-                    help="Without any progress for so long, e.g. 15min: a minute at the least, a day at the most."/>
-                <Field label="Time for a stop" name="stop_within" value=stop_within error=field_fault(value, "stop_within")
-                    help="For the backups that are taken when Keepstone is stopped, e.g. 30s; what starts and stops it (systemd, say) must wait longer."/>
-                <div class="form-actions"><SubmitButton label="Save the limits" pending=action.pending()/></div>
+                <Field label=words::limits_running() name="max_running" value=max_running.to_string() error=field_fault(value, "max_running")
+                    help=words::limits_running_help()/>
+                <Field label=words::limits_hung() name="hung_after" value=hung_after error=field_fault(value, "hung_after")
+                    help=words::limits_hung_help()/>
+                <Field label=words::limits_stop() name="stop_within" value=stop_within error=field_fault(value, "stop_within")
+                    help=words::limits_stop_help()/>
+                <div class="form-actions"><SubmitButton label=words::limits_save() pending=action.pending()/></div>
             </ActionForm>
         </details>
     }

@@ -16,6 +16,7 @@ use keepstone_model::{
 };
 
 use super::facts::{Cleanup, EditorView, Form, Limits, PAGE, Preview, Run, SchedulesView};
+use crate::words::schedules as words;
 use crate::{
     error::{AppError, sentence},
     server::{self, Person},
@@ -163,7 +164,7 @@ fn read(form: &Form, now: Timestamp) -> Result<Schedule, Error> {
     let timed = !matches!(trigger, Trigger::Start | Trigger::Stop);
     let kind = match form.kind.as_str() {
         kind if timed && !kind.is_empty() && !matches!(kind, "startup" | "shutdown") => {
-            kind.parse().map_err(|_| Error::Invalid { field: "kind", message: format!("there is no kind \"{kind}\"") })?
+            kind.parse().map_err(|_| Error::Invalid { field: "kind", message: words::unknown_kind(&kind) })?
         }
         _ => schedules::kind_for(&trigger, now)?,
     };
@@ -215,8 +216,9 @@ pub(super) async fn change(person: &Person, wish: Wish) -> Result<(), AppError> 
         _ => None,
     };
     server::blocking(move |vault| {
-        let number =
-            || wish.form.number.parse::<i64>().map_err(|_| Error::Invalid { field: "number", message: "no such schedule".to_owned() });
+        let number = || {
+            wish.form.number.parse::<i64>().map_err(|_| Error::Invalid { field: "number", message: words::no_such_schedule().to_owned() })
+        };
         let pause = |paused| {
             let options = EditScheduleOptions { paused: Some(paused), actor: actor.clone(), ..EditScheduleOptions::default() };
             schedules::edit(vault, number()?, &options, now).map(drop)
@@ -240,7 +242,7 @@ pub(super) async fn change(person: &Person, wish: Wish) -> Result<(), AppError> 
                 let zone = Some(wish.form.zone.trim().to_owned()).filter(|zone| !zone.is_empty());
                 schedules::apply_preset(vault, &PresetOptions { database: id, preset, time_zone: zone, cron: None, actor }, now).map(drop)
             }
-            other => Err(Error::Invalid { field: "act", message: format!("there is nothing called \"{other}\" to do here") }),
+            other => Err(Error::Invalid { field: "act", message: words::unknown_act(&other) }),
         }
     })
     .await?;
@@ -253,7 +255,7 @@ fn save(vault: &keepstone_engine::Vault, database: DatabaseId, form: &Form, acto
     if form.number.is_empty() {
         return schedules::add(vault, &AddScheduleOptions { database, schedule, actor }, now).map(drop);
     }
-    let number = form.number.parse().map_err(|_| Error::Invalid { field: "number", message: "no such schedule".to_owned() })?;
+    let number = form.number.parse().map_err(|_| Error::Invalid { field: "number", message: words::no_such_schedule().to_owned() })?;
     let options = EditScheduleOptions {
         kind: Some(schedule.kind),
         trigger: Some(schedule.trigger),
@@ -291,7 +293,7 @@ pub(super) async fn set_cleanup(person: &Person, database: String, look: Look) -
 pub(super) async fn set_limits(person: &Person, max_running: &str, hung_after: &str, stop_within: &str) -> Result<(), AppError> {
     let max_running = max_running.trim().parse::<u32>();
     let limits = JobLimits {
-        max_running: max_running.map_err(|_| AppError::invalid("max_running", "Give a whole number from 1 to 32."))?,
+        max_running: max_running.map_err(|_| AppError::invalid("max_running", words::limits_running_wrong()))?,
         hung_after_secs: validate::duration_secs("hung_after", hung_after)?,
         stop_within_secs: validate::duration_secs("stop_within", stop_within)?,
     };

@@ -8,6 +8,7 @@ use super::{
     facts::{PAGE, SchedulesView},
     limits,
 };
+use crate::words::{schedules as words, shared};
 use crate::{
     live::use_changes,
     ui::{Alert, AlertKind, EmptyState, Facts, Loaded, PageHeader, Pagination, schedule_table::ScheduleTable},
@@ -26,8 +27,8 @@ pub fn SchedulesPage() -> impl IntoView {
 /// Said wherever schedules are shown while the environment has them off.
 pub(super) fn off() -> AnyView {
     view! {
-        <Alert kind=AlertKind::Warning title="No schedule runs: BACKUP_ENABLED is off">
-            <p>"The environment of this server says so, and it is changed only there. Backups by hand work."</p>
+        <Alert kind=AlertKind::Warning title=words::off()>
+            <p>{words::off_means()}</p>
         </Alert>
     }
     .into_any()
@@ -37,9 +38,9 @@ fn show(view: SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
     let (off, limits, ways, rows) = (view.off.then(off), limits::panel(&view, action), ways(&view), view.rows);
     let body = if view.total == 0 {
         view! {
-            <EmptyState icon="schedule" title="Nothing is scheduled">
-                <p>"A database that is added here gets a daily, a weekly and a monthly backup."</p>
-                <a class="button" href="/databases">"Databases"</a>
+            <EmptyState icon="schedule" title=words::none()>
+                <p>{words::none_means()}</p>
+                <a class="button" href="/databases">{shared::databases()}</a>
             </EmptyState>
         }
         .into_any()
@@ -47,7 +48,7 @@ fn show(view: SchedulesView, action: ServerAction<SetLimits>) -> AnyView {
         view! { <ScheduleTable rows=rows with_database=true/> {ways} }.into_any()
     };
     view! {
-        <PageHeader title="Schedules" lead=view! { <p>"When backups are taken. Each schedule keeps to the clock of its own time zone."</p> }.into_any()/>
+        <PageHeader title=shared::schedules() lead=view! { <p>{words::lead()}</p> }.into_any()/>
         {off}
         <div class="table-box">{body}</div>
         {limits}
@@ -60,7 +61,11 @@ fn ways(view: &SchedulesView) -> Option<AnyView> {
     let (first, last) = ((view.page - 1) * PAGE + 1, (view.page - 1) * PAGE + view.rows.len());
     let address = |page: usize| format!("/schedules?page={page}");
     let (previous, next) = ((view.page > 1).then(|| address(view.page - 1)), (last < view.total).then(|| address(view.page + 1)));
-    let text = if view.rows.is_empty() { "Nothing on this page".to_owned() } else { format!("{first} to {last} of {}", view.total) };
+    let text = if view.rows.is_empty() {
+        shared::nothing_on_page().to_owned()
+    } else {
+        shared::page_of(first as u64, last as u64, view.total as u64)
+    };
     let more = previous.is_some() || next.is_some();
-    more.then(|| view! { <Pagination text=text previous=previous next=next words=("Sooner", "Later")/> }.into_any())
+    more.then(|| view! { <Pagination text=text previous=previous next=next ways=(words::sooner(), words::later())/> }.into_any())
 }

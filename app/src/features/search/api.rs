@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
+use crate::words::{search as words, shared};
+#[cfg(feature = "ssr")]
 use {
     super::places::places,
     crate::{
@@ -89,8 +91,8 @@ fn all(vault: &Vault, text: &str, person: &Person) -> Result<Vec<Finds>> {
         of_databases(vault, text)?,
         of_backups(vault, text)?,
         of_jobs(vault, text)?,
-        if person.role >= Role::Admin { of_people(vault, text)? } else { finds("People", Vec::new()) },
-        finds("Pages", places(text, person.role)),
+        if person.role >= Role::Admin { of_people(vault, text)? } else { finds(words::people(), Vec::new()) },
+        finds(words::pages(), places(text, person.role)),
     ])
 }
 
@@ -113,7 +115,7 @@ fn of_databases(vault: &Vault, text: &str) -> Result<Finds> {
         Ok(Hit { href: format!("/databases/{}", database.id), title: database.id.to_string(), state, when: None, said: database.location })
     });
     let all = (total > SHOWN as u64).then(|| "/databases".to_owned());
-    Ok(Finds { title: "Databases".to_owned(), hits: hits.collect::<Result<_>>()?, total, all })
+    Ok(Finds { title: shared::databases().to_owned(), hits: hits.collect::<Result<_>>()?, total, all })
 }
 
 #[cfg(feature = "ssr")]
@@ -140,14 +142,14 @@ fn of_backups(vault: &Vault, text: &str) -> Result<Finds> {
             .join(" · "),
     };
     let all = (found.total > SHOWN as u64).then(|| format!("/backups?q={}", crate::server::percent_encoded(text)));
-    Ok(Finds { title: "Backups".to_owned(), hits: found.backups.into_iter().map(hit).collect(), total: found.total, all })
+    Ok(Finds { title: shared::backups().to_owned(), hits: found.backups.into_iter().map(hit).collect(), total: found.total, all })
 }
 
 #[cfg(feature = "ssr")]
 fn of_jobs(vault: &Vault, text: &str) -> Result<Finds> {
     let (now, zone) = (Timestamp::now(), zone());
     if !text.starts_with("j-") {
-        return Ok(finds("Jobs", Vec::new()));
+        return Ok(finds(shared::jobs(), Vec::new()));
     }
     let hit = |job: Job| Hit {
         href: format!("/jobs/{}", job.id),
@@ -156,7 +158,7 @@ fn of_jobs(vault: &Vault, text: &str) -> Result<Finds> {
         when: Some(Moment::new(job.created_at, now, &zone)),
         said: job.outcome.as_deref().map(sentence).unwrap_or_default(),
     };
-    Ok(finds("Jobs", jobs::with_prefix(vault, text, 100)?.into_iter().map(hit).collect()))
+    Ok(finds(shared::jobs(), jobs::with_prefix(vault, text, 100)?.into_iter().map(hit).collect()))
 }
 
 #[cfg(feature = "ssr")]
@@ -171,5 +173,5 @@ fn of_people(vault: &Vault, text: &str) -> Result<Finds> {
         when: None,
         said: user.role.to_string(),
     };
-    Ok(finds("People", named.into_iter().map(hit).collect()))
+    Ok(finds(words::people(), named.into_iter().map(hit).collect()))
 }

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Finds, Found, Hit, State};
 use crate::ui::{Ago, BackupBadge, EmptyState, Facts, Icon, JobBadge, Loaded, PageHeader, Panel, StateBadge};
+use crate::words::{search as words, shared};
 
 #[component]
 pub fn SearchPage() -> impl IntoView {
@@ -17,21 +18,18 @@ pub fn SearchPage() -> impl IntoView {
 
 fn show(found: Found) -> AnyView {
     let count: u64 = found.finds.iter().map(|finds| finds.total).sum();
-    let said = match count {
-        1 => "1 result".to_owned(),
-        count => format!("{} results", human::count(count)),
-    };
+    let said = words::results(count);
     let body = match (found.text.is_empty(), count) {
         (true, _) => view! {
-            <EmptyState icon="search" title="What are you looking for?">
-                <p>"A piece of the name of a database, of a backup's id, description or tag, the id of a job, or the name of a page."</p>
+            <EmptyState icon="search" title=words::ask()>
+                <p>{words::ask_means()}</p>
             </EmptyState>
         }
         .into_any(),
         (false, 0) => view! {
-            <EmptyState icon="search" title="Nothing was found">
-                <p>"Every part of a name is looked for as it is written. A backup's day is found in the list of backups, by its filter."</p>
-                <a class="button" href="/backups">"To the backups"</a>
+            <EmptyState icon="search" title=words::nothing()>
+                <p>{words::nothing_means()}</p>
+                <a class="button" href="/backups">{shared::back_to_backups()}</a>
             </EmptyState>
         }
         .into_any(),
@@ -41,13 +39,13 @@ fn show(found: Found) -> AnyView {
         }
     };
     view! {
-        <PageHeader title="Search"/>
-        <form class="filter" method="get" action="/search" role="search" aria-label="Search">
+        <PageHeader title=shared::search()/>
+        <form class="filter" method="get" action="/search" role="search" aria-label=shared::search()>
             <label class="filter-field search">
-                <span>"Name, id, description or tag"</span>
+                <span>{words::fields()}</span>
                 <input type="search" name="q" value=found.text maxlength="200" autocomplete="off"/>
             </label>
-            <div class="filter-actions"><button type="submit" class="button"><Icon name="search"/>"Search"</button></div>
+            <div class="filter-actions"><button type="submit" class="button"><Icon name="search"/>{shared::search()}</button></div>
         </form>
         {body}
     }
@@ -57,8 +55,8 @@ fn show(found: Found) -> AnyView {
 fn panel(finds: Finds) -> AnyView {
     let (total, shown) = (finds.total, finds.hits.len() as u64);
     let rest = (shown < total).then(|| {
-        let text = format!("{} of {}", human::count(shown), human::count(total));
-        let all = finds.all.map(|href| view! { " · " <a href=href>"Show all of them"</a> });
+        let text = words::shown_of(&human::count(shown), &human::count(total));
+        let all = finds.all.map(|href| view! { " · " <a href=href>{words::show_all()}</a> });
         view! { <p class="panel-pad muted">{text}{all}</p> }
     });
     let hits: Vec<_> = finds.hits.into_iter().map(hit).collect();

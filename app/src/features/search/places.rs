@@ -3,35 +3,38 @@
 use keepstone_model::access::{self, Role};
 
 use super::api::Hit;
+use crate::words::{search as words, shared};
 
 /// Each with its name, its address, and other words for what is done there.
-const PLACES: [(&str, &str, &str); 17] = [
-    ("Overview", "/", "home status dashboard risk"),
-    ("Databases", "/databases", "list protected"),
-    ("Add a database", "/databases/new", "new protect sqlite postgresql url"),
-    ("Backups", "/backups", "archives list"),
-    ("Calendar of backups", "/backups?view=calendar", "month days"),
-    ("Create backup", "/backups/new", "new make run now"),
-    ("Import backups", "/import", "upload old predecessor migrate restore file"),
-    ("Jobs", "/jobs", "running progress log restores undo"),
-    ("Trash", "/trash", "deleted put back undo delete"),
-    ("Schedules", "/schedules", "cron times interval plan"),
-    ("Limits of jobs", "/schedules", "parallel hung timeout"),
-    ("Storage", "/storage", "disk space size forecast full growth"),
-    ("Activity", "/activity", "log audit events history chain"),
-    ("Settings", "/settings", "system version data directory"),
-    ("Tokens of programs", "/settings", "api bearer prometheus metrics"),
-    ("Users", "/settings", "people accounts roles invite operator viewer admin"),
-    ("Your account", "/account", "password sessions second factor two-factor totp sign out"),
-];
+fn all() -> [(&'static str, &'static str, &'static str); 17] {
+    [
+        (shared::overview(), "/", words::also_overview()),
+        (shared::databases(), "/databases", words::also_databases()),
+        (shared::add_database(), "/databases/new", words::also_add()),
+        (shared::backups(), "/backups", words::also_backups()),
+        (words::calendar(), "/backups?view=calendar", words::also_calendar()),
+        (shared::create_backup(), "/backups/new", words::also_create()),
+        (words::import(), "/import", words::also_import()),
+        (shared::jobs(), "/jobs", words::also_jobs()),
+        (shared::trash(), "/trash", words::also_trash()),
+        (shared::schedules(), "/schedules", words::also_schedules()),
+        (words::limits(), "/schedules", words::also_limits()),
+        (shared::storage(), "/storage", words::also_storage()),
+        (shared::activity(), "/activity", words::also_activity()),
+        (shared::settings(), "/settings", words::also_settings()),
+        (words::tokens(), "/settings", words::also_tokens()),
+        (words::users(), "/settings", words::also_users()),
+        (shared::your_account(), "/account", words::also_account()),
+    ]
+}
 
 /// Those that this person may see.
 pub(super) fn places(text: &str, role: Role) -> Vec<Hit> {
     let wanted = text.to_lowercase();
-    let fits = |(name, _, words): &&(&str, &str, &str)| {
+    let fits = |(name, _, words): &(&str, &str, &str)| {
         name.to_lowercase().contains(&wanted) || words.split(' ').any(|word| word.starts_with(&wanted))
     };
-    PLACES.iter().filter(fits).filter(|(_, href, _)| may_see(href, role)).map(|(name, href, _)| hit(name, href)).collect()
+    all().into_iter().filter(fits).filter(|(_, href, _)| may_see(href, role)).map(|(name, href, _)| hit(name, href)).collect()
 }
 
 fn may_see(href: &str, role: Role) -> bool {
@@ -58,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_place_is_a_page() {
-        for (name, href, _) in PLACES {
+        for (name, href, _) in all() {
             assert!(may_see(href, Role::Admin), "{name}");
         }
     }

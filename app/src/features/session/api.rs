@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+#[cfg(feature = "ssr")]
+use crate::words::session as words;
 use crate::{error::AppError, ui::here};
 
 /// Begins a session and goes to where the person wanted to be.
@@ -25,7 +27,7 @@ pub async fn second_factor(handle: String, code: String, #[server(default)] next
 pub async fn confirm(password: String, #[server(default)] next: String) -> Result<(), AppError> {
     let person = crate::server::person()?;
     crate::server::accounts::confirm(&person, &password).await.map_err(|error| match error.code.as_str() {
-        "wrong_password" => AppError { fields: [("password".to_owned(), "This is not your password.".to_owned())].into(), ..error },
+        "wrong_password" => AppError { fields: [("password".to_owned(), words::wrong_password().to_owned())].into(), ..error },
         _ => error,
     })?;
     leptos_axum::redirect(&crate::server::next_or_home(&next));
@@ -78,6 +80,7 @@ pub(crate) mod on_the_server {
     use leptos::prelude::*;
     use leptos_axum::ResponseOptions;
 
+    use crate::words::session as words;
     use crate::{
         server::{ServerContext, cookie, next_or_home, percent_encoded, person, zone},
         ui::here::{Here, Theme, Who},
@@ -88,7 +91,7 @@ pub(crate) mod on_the_server {
 
     static HOST: LazyLock<String> = LazyLock::new(|| {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        if name.trim().is_empty() { "this host".to_owned() } else { name.trim().to_owned() }
+        if name.trim().is_empty() { words::this_host().to_owned() } else { name.trim().to_owned() }
     });
 
     /// Where the right password leads: on, or to where the code is asked for.

@@ -8,6 +8,7 @@ use super::{
     shortcuts::{Shortcuts, explain},
     theme::ThemeSwitch,
 };
+use crate::words::{session as words, shared};
 use crate::{
     base::use_path,
     live::{ConnectionChip, RunningJobsChip},
@@ -28,23 +29,25 @@ pub(super) struct Destination {
     pub(super) letter: &'static str,
 }
 
-const fn to(href: &'static str, icon: &'static str, word: &'static str, letter: &'static str) -> Destination {
+fn to(href: &'static str, icon: &'static str, word: &'static str, letter: &'static str) -> Destination {
     Destination { href, icon, word, letter }
 }
 
-const NAVIGATION: [Destination; 7] = [
-    to("/", "overview", "Overview", "o"),
-    to("/databases", "database", "Databases", "d"),
-    to("/backups", "backup", "Backups", "b"),
-    to("/schedules", "schedule", "Schedules", "s"),
-    to("/storage", "storage", "Storage", "t"),
-    to("/activity", "activity", "Activity", "a"),
-    to("/settings", "settings", "Settings", "e"),
-];
+fn navigation() -> [Destination; 7] {
+    [
+        to("/", "overview", shared::overview(), "o"),
+        to("/databases", "database", shared::databases(), "d"),
+        to("/backups", "backup", shared::backups(), "b"),
+        to("/schedules", "schedule", shared::schedules(), "s"),
+        to("/storage", "storage", shared::storage(), "t"),
+        to("/activity", "activity", shared::activity(), "a"),
+        to("/settings", "settings", shared::settings(), "e"),
+    ]
+}
 
 /// Where this person may go.
 pub(super) fn destinations() -> impl Iterator<Item = Destination> {
-    NAVIGATION.into_iter().filter(|to| to.href != "/settings" || may(Role::Admin))
+    navigation().into_iter().filter(|to| to.href != "/settings" || may(Role::Admin))
 }
 
 /// The frame, or for someone who is not signed in only the page.
@@ -52,7 +55,7 @@ pub(super) fn destinations() -> impl Iterator<Item = Destination> {
 pub fn Frame(children: Children) -> impl IntoView {
     follow_with_focus();
     let here = use_here();
-    let skip = view! { <a class="skip" href="#main">"Skip to the page"</a> };
+    let skip = view! { <a class="skip" href="#main">{words::skip()}</a> };
     match here.who.clone() {
         None => view! {
             {skip}
@@ -103,14 +106,14 @@ fn Navigation(zone: String) -> impl IntoView {
         })
         .collect();
     view! {
-        <nav class="sidebar" aria-label="Main">
+        <nav class="sidebar" aria-label=words::navigation()>
             <div class="sidebar-inner">
                 <a class="brand" href="/">
                     <Icon name="stone"/>
                     "Keepstone"
                 </a>
                 <ul>{links}</ul>
-                <p class="sidebar-foot">"Times in " {zone}</p>
+                <p class="sidebar-foot">{words::times_in_before()} {zone}</p>
             </div>
         </nav>
     }
@@ -137,21 +140,21 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                 <span>"Keepstone"</span>
             </a>
             <EnvironmentBadge/>
-            <p class="host" class:demo=here.demo title="The machine this console runs on">
+            <p class="host" class:demo=here.demo title=words::host()>
                 <Icon name="host"/>
                 <span>{here.host}</span>
-                {here.demo.then(|| view! { <span class="host-demo">"Demo"</span> })}
+                {here.demo.then(|| view! { <span class="host-demo">{words::demo()}</span> })}
             </p>
-            <form class="search" method="get" action="/search" role="search" aria-label="Everything">
+            <form class="search" method="get" action="/search" role="search" aria-label=words::everything()>
                 <Icon name="search"/>
-                <input id="search" type="search" name="q" placeholder="Search" aria-label="Search" maxlength="200" autocomplete="off"/>
+                <input id="search" type="search" name="q" placeholder=shared::search() aria-label=shared::search() maxlength="200" autocomplete="off"/>
             </form>
-            <a class="search-link" href="/search" aria-label="Search"><Icon name="search"/></a>
+            <a class="search-link" href="/search" aria-label=shared::search()><Icon name="search"/></a>
             <div class="topbar-live">
                 <RunningJobsChip/>
                 <ConnectionChip/>
             </div>
-            <button type="button" class="avatar" popovertarget="user-menu" aria-label=format!("{}: account, theme and sign out", who.name)>
+            <button type="button" class="avatar" popovertarget="user-menu" aria-label=words::user_menu(&who.name)>
                 {initial}
             </button>
             <div id="user-menu" class="user-menu" popover="auto">
@@ -159,20 +162,20 @@ fn TopBar(here: Here, who: Who) -> impl IntoView {
                     <strong>{who.name}</strong>
                     <span class="muted">{who.role.as_str()}</span>
                 </p>
-                <p class="menu-label">"Theme"</p>
+                <p class="menu-label">{words::theme()}</p>
                 <ThemeSwitch/>
                 <a class="menu-item" href="/account">
                     <Icon name="user"/>
-                    "Your account"
+                    {shared::your_account()}
                 </a>
                 <button type="button" class="menu-item needs-script" on:click=move |_| explain()>
                     <Icon name="keyboard"/>
-                    "Keyboard shortcuts"
+                    {words::shortcuts()}
                 </button>
                 <form method="post" action="/fn/session/sign-out">
                     <button type="submit" class="menu-item">
                         <Icon name="sign-out"/>
-                        "Sign out"
+                        {words::sign_out()}
                     </button>
                 </form>
             </div>
@@ -194,7 +197,7 @@ mod tests {
             ("/backupsx", ["", "", "", "", "", "", ""]),
             ("/settings", ["", "", "", "", "", "", "page"]),
         ] {
-            assert_eq!(NAVIGATION.map(|to| current_mark(path, to.href).unwrap_or("")), marks, "{path}");
+            assert_eq!(navigation().map(|to| current_mark(path, to.href).unwrap_or("")), marks, "{path}");
         }
     }
 }

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::api::{SecondFactor, SetUp, SignIn};
 use crate::ui::{Alert, AlertKind, EnvironmentBadge, Field, FormError, Icon, SubmitButton, fault_of, field_fault, page::PageTitle};
+use crate::words::{session as words, shared};
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
@@ -17,14 +18,14 @@ pub fn SignInPage() -> impl IntoView {
         return view! { <CodeForm handle=handle next=next/> }.into_any();
     }
     view! {
-        <PageTitle text="Sign in"/>
-        <Card title="Sign in" lead="The console of this machine's database backups.">
+        <PageTitle text=shared::sign_in()/>
+        <Card title=shared::sign_in() lead=words::sign_in_lead()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/sign-in" class="form">
                 <input type="hidden" name="next" value=next/>
-                <Field label="Name" name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
-                <Field label="Password" name="password" kind="password" autocomplete="current-password" required=true error=field_fault(value, "password")/>
-                <SubmitButton label="Sign in"/>
+                <Field label=shared::name() name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
+                <Field label=shared::password() name="password" kind="password" autocomplete="current-password" required=true error=field_fault(value, "password")/>
+                <SubmitButton label=shared::sign_in()/>
             </form>
         </Card>
     }
@@ -37,24 +38,24 @@ fn CodeForm(handle: String, next: String) -> impl IntoView {
     let attempt = ServerAction::<SecondFactor>::new().value();
     let value = move || attempt.get();
     view! {
-        <PageTitle text="Second factor"/>
-        <Card title="Second factor" lead="The password is right. Now the code of your authenticator app.">
+        <PageTitle text=shared::second_factor()/>
+        <Card title=shared::second_factor() lead=words::code_lead()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/second-factor" class="form">
                 <input type="hidden" name="handle" value=handle/>
                 <input type="hidden" name="next" value=next/>
                 <Field
-                    label="Code"
+                    label=shared::code()
                     name="code"
                     autocomplete="one-time-code"
                     required=true
                     mono=true
-                    help="Six digits, or one of your recovery codes."
+                    help=words::code_help()
                     error=field_fault(value, "code")
                 />
-                <SubmitButton label="Sign in"/>
+                <SubmitButton label=shared::sign_in()/>
             </form>
-            <a href="/login" rel="external">"Start again"</a>
+            <a href="/login" rel="external">{words::start_again()}</a>
         </Card>
     }
 }
@@ -65,7 +66,7 @@ pub fn SetUpPage() -> impl IntoView {
     let asked = token.clone();
     let good_for = Resource::new_blocking(|| (), move |()| link_is_for(asked.clone()));
     view! {
-        <PageTitle text="Set up"/>
+        <PageTitle text=words::set_up()/>
         <Suspense fallback=|| ()>
             {move || {
                 let token = token.clone();
@@ -98,13 +99,13 @@ fn SetUpForm(token: String) -> impl IntoView {
     let attempt = ServerAction::<SetUp>::new().value();
     let value = move || attempt.get();
     view! {
-        <Card title="Set up Keepstone" lead="Make the first admin account. This link works once.">
+        <Card title=words::set_up_title() lead=words::set_up_lead()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/set-up" class="form">
                 <input type="hidden" name="token" value=token/>
-                <Field label="Name" name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
+                <Field label=shared::name() name="name" autocomplete="username" required=true error=field_fault(value, "name")/>
                 {new_password(field_fault(value, "password"))}
-                <SubmitButton label="Make the account"/>
+                <SubmitButton label=words::set_up_do()/>
             </form>
         </Card>
     }
@@ -115,13 +116,13 @@ fn PasswordForm(token: String, name: String) -> impl IntoView {
     let attempt = ServerAction::<SetUp>::new().value();
     let value = move || attempt.get();
     view! {
-        <Card title="Set your password" lead="This link works once. After it you are signed in.">
+        <Card title=words::set_password() lead=words::set_password_lead()>
             <FormError error=fault_of(value)/>
             <form method="post" action="/fn/session/set-up" class="form">
                 <input type="hidden" name="token" value=token/>
-                <Field label="Name" name="username" autocomplete="username" value=name readonly=true/>
+                <Field label=shared::name() name="username" autocomplete="username" value=name readonly=true/>
                 {new_password(field_fault(value, "password"))}
-                <SubmitButton label="Set the password"/>
+                <SubmitButton label=words::set_password_do()/>
             </form>
         </Card>
     }
@@ -130,12 +131,12 @@ fn PasswordForm(token: String, name: String) -> impl IntoView {
 fn new_password(error: Signal<Option<String>>) -> AnyView {
     view! {
         <Field
-            label="Password"
+            label=shared::password()
             name="password"
             kind="password"
             autocomplete="new-password"
             required=true
-            help="At least 12 characters. Four words at random are good; a password manager's are better."
+            help=words::password_help()
             error=error
         />
     }
@@ -145,12 +146,12 @@ fn new_password(error: Signal<Option<String>>) -> AnyView {
 #[component]
 fn LinkIsOver() -> impl IntoView {
     view! {
-        <Card title="Set up Keepstone" lead="">
-            <Alert kind=AlertKind::Warning title="This set-up link does not work any more">
-                <p>"It works once, and not for long. If you have a password, sign in. If not, ask an admin for another link, or make one on the host:"</p>
+        <Card title=words::set_up_title() lead="">
+            <Alert kind=AlertKind::Warning title=words::link_over()>
+                <p>{words::link_over_means()}</p>
                 <pre><code>"keepstone user setup-link NAME"</code></pre>
             </Alert>
-            <a class="button" href="/login" rel="external">"Sign in"</a>
+            <a class="button" href="/login" rel="external">{shared::sign_in()}</a>
         </Card>
     }
 }

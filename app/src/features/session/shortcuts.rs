@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::frame::{Destination, destinations};
 use crate::ui::here::may;
+use crate::words::{session as words, shared};
 
 const DIALOG: &str = "shortcuts";
 
@@ -14,19 +15,19 @@ const DIALOG: &str = "shortcuts";
 pub fn Shortcuts() -> impl IntoView {
     #[cfg(feature = "hydrate")]
     browser::listen();
-    let create = may(Role::Operator).then(|| line(&["c"], "Create a backup"));
+    let create = may(Role::Operator).then(|| line(&["c"], words::shortcut_create()));
     let pages: Vec<_> = destinations().map(|Destination { letter, word, .. }| line(&["g", letter], word)).collect();
     view! {
         <dialog id=DIALOG class="dialog" aria-labelledby="shortcuts-title">
-            <h2 id="shortcuts-title">"Keyboard shortcuts"</h2>
+            <h2 id="shortcuts-title">{words::shortcuts()}</h2>
             <dl class="shortcuts">
-                {line(&["?"], "This list")}
-                {line(&["/"], "Search")}
+                {line(&["?"], words::shortcut_list())}
+                {line(&["/"], shared::search())}
                 {create}
                 {pages}
             </dl>
-            <p class="help">"They act on nothing while you type. "<a href="/account">"Your account"</a>" switches them off."</p>
-            <form method="dialog"><button type="submit" class="button" autofocus>"Close"</button></form>
+            <p class="help">{words::shortcuts_before()}<a href="/account">{shared::your_account()}</a>{words::shortcuts_after()}</p>
+            <form method="dialog"><button type="submit" class="button" autofocus>{shared::close()}</button></form>
         </dialog>
     }
 }

@@ -7,6 +7,7 @@ use crate::ui::{
     Icon,
     here::{Theme, use_here},
 };
+use crate::words::session as words;
 
 /// Three buttons of one form. In the browser the page changes at once and the cookie follows; without JavaScript the page comes back changed.
 #[component]
@@ -17,9 +18,9 @@ pub fn ThemeSwitch() -> impl IntoView {
         .into_iter()
         .map(|one| {
             let (icon, word) = match one {
-                Theme::Light => ("sun", "Light"),
-                Theme::Dark => ("moon", "Dark"),
-                Theme::System => ("screen", "System"),
+                Theme::Light => ("sun", words::theme_light()),
+                Theme::Dark => ("moon", words::theme_dark()),
+                Theme::System => ("screen", words::theme_system()),
             };
             let show = move |_| {
                 set_theme.set(one);
@@ -42,7 +43,7 @@ pub fn ThemeSwitch() -> impl IntoView {
         .collect();
     view! {
         <ActionForm action=keep>
-            <div class="segmented" role="group" aria-label="Theme">
+            <div class="segmented" role="group" aria-label=words::theme()>
                 {buttons}
             </div>
         </ActionForm>

@@ -129,6 +129,7 @@ mod on_the_server {
     };
 
     use super::{MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
+    use crate::words::settings as words;
     use crate::{
         error::AppError,
         server::{blocking, context, once::Once, percent_encoded, zone},
@@ -197,13 +198,13 @@ mod on_the_server {
     pub(super) async fn make(actor: String, name: &str, scopes: [bool; 5], only: &str, expires: &str) -> Result<String, AppError> {
         let scopes: Vec<Scope> = Scope::ALL.into_iter().zip(scopes).filter_map(|(scope, ticked)| ticked.then_some(scope)).collect();
         if scopes.is_empty() {
-            return Err(AppError::invalid("scopes", "Tick what it may do."));
+            return Err(AppError::invalid("scopes", words::no_scope()));
         }
         let ids = only
             .split(',')
             .map(str::trim)
             .filter(|id| !id.is_empty())
-            .map(|id| id.parse::<DatabaseId>().map_err(|_| AppError::invalid("databases", format!("\"{id}\" is no database's id."))));
+            .map(|id| id.parse::<DatabaseId>().map_err(|_| AppError::invalid("databases", words::no_database(&id))));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let lifetime_secs = match expires {
             "never" => None,

@@ -4,6 +4,7 @@ use keepstone_model::{access::Role, token::Scope};
 use leptos::prelude::*;
 
 use super::api::{MakeToken, token_form};
+use crate::words::{settings as words, shared};
 use crate::{
     error::AppError,
     ui::{Facts, FaultPage, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may},
@@ -36,46 +37,43 @@ fn show(databases: &[String], make: ServerAction<MakeToken>) -> AnyView {
             }
         })
         .collect();
-    let lead = view! { <p>"With it a program uses the HTTP API. Its secret is shown once, on the next page."</p> };
+    let lead = view! { <p>{words::make_lead()}</p> };
     let scopes_fault = field_fault(value, "scopes");
-    let only = if databases.is_empty() {
-        "Empty: all of them.".to_owned()
-    } else {
-        format!("Empty: all of them. Else ids, separated by commas: {}.", databases.join(", "))
-    };
+    let only =
+        if databases.is_empty() { words::make_databases_all().to_owned() } else { words::make_databases_help(&databases.join(", ")) };
     view! {
-        <PageHeader title="Make a token" breadcrumbs=vec![crumb("Settings", "/settings")] lead=lead.into_any()/>
+        <PageHeader title=words::make_token() breadcrumbs=vec![crumb(shared::settings(), "/settings")] lead=lead.into_any()/>
         <div class="narrow">
-        <Panel title="The token">
+        <Panel title=words::make_panel()>
             <FormError error=fault_of(value)/>
             <ActionForm action=make>
                 <div class="form">
                     <Field
-                        label="Name"
+                        label=shared::name()
                         name="name"
                         required=true
                         placeholder="deploy"
                         autocomplete="off"
-                        help="What it does is in the activity log as token:NAME."
+                        help=words::make_name_help()
                         error=field_fault(value, "name")
                     />
                     <fieldset class="field boxes">
-                        <legend>"It may"</legend>
+                        <legend>{words::make_may()}</legend>
                         {boxes}
                         {move || scopes_fault.get().map(|fault| view! { <p class="field-error">{fault}</p> })}
                     </fieldset>
-                    <Field label="Only these databases" name="databases" autocomplete="off" mono=true help=only error=field_fault(value, "databases")/>
-                    <FieldBox label="Good for" name="expires" error=field_fault(value, "expires")>
+                    <Field label=words::make_databases() name="databases" autocomplete="off" mono=true help=only error=field_fault(value, "databases")/>
+                    <FieldBox label=words::make_expires() name="expires" error=field_fault(value, "expires")>
                         <select id="f-expires" name="expires">
-                            <option value="30d">"30 days"</option>
-                            <option value="90d">"90 days"</option>
-                            <option value="365d" selected>"a year"</option>
-                            <option value="never">"ever, until it is revoked"</option>
+                            <option value="30d">{words::make_30_days()}</option>
+                            <option value="90d">{words::make_90_days()}</option>
+                            <option value="365d" selected>{words::make_year()}</option>
+                            <option value="never">{words::make_ever()}</option>
                         </select>
                     </FieldBox>
                     <div class="form-actions">
-                        <SubmitButton label="Make the token" pending=pending/>
-                        <a class="button quiet" href="/settings">"Cancel"</a>
+                        <SubmitButton label=words::make_do() pending=pending/>
+                        <a class="button quiet" href="/settings">{shared::cancel()}</a>
                     </div>
                 </div>
             </ActionForm>

@@ -8,6 +8,7 @@ use super::{
     api::{RevokeToken, SettingsView, SystemFacts, show_settings},
     people, tokens,
 };
+use crate::words::{settings as words, shared};
 use crate::{
     error::AppError,
     ui::{ChainBadge, DefinitionList, Fact, Facts, FaultPage, Loaded, PageHeader, Panel, When, here::may},
@@ -26,10 +27,10 @@ pub fn SettingsPage() -> impl IntoView {
 }
 
 fn show(view: SettingsView, revoke: ServerAction<RevokeToken>) -> AnyView {
-    let lead = view! { <p>"Who and what gets in, and what this installation is."</p> };
+    let lead = view! { <p>{words::lead()}</p> };
     let SettingsView { made, shown_before, tokens, people, system } = view;
     view! {
-        <PageHeader title="Settings" lead=lead.into_any()/>
+        <PageHeader title=shared::settings() lead=lead.into_any()/>
         {tokens::just_made(made, shown_before)}
         {people::list(people)}
         {tokens::list(tokens, revoke)}
@@ -39,20 +40,19 @@ fn show(view: SettingsView, revoke: ServerAction<RevokeToken>) -> AnyView {
 }
 
 fn installation(system: SystemFacts) -> AnyView {
-    let version = format!("Keepstone {}, archive format {}, SQLite {}", system.version, system.format_version, system.sqlite_version);
+    let version = words::versions(&system.version, &system.format_version, &system.sqlite_version);
     view! {
-        <Panel title="System">
+        <Panel title=words::system()>
             <DefinitionList>
-                <Fact term="Version">{version}</Fact>
-                <Fact term="Running since"><When moment=system.started/></Fact>
-                <Fact term="Data directory"><span class="mono path">{system.data}</span></Fact>
-                <Fact term="Backups folder"><span class="mono path">{system.backups}</span></Fact>
-                <Fact term="Free there">{human::bytes(system.free_bytes)}</Fact>
-                <Fact term="Activity log">
+                <Fact term=words::version()>{version}</Fact>
+                <Fact term=words::running_since()><When moment=system.started/></Fact>
+                <Fact term=words::data()><span class="mono path">{system.data}</span></Fact>
+                <Fact term=words::backups()><span class="mono path">{system.backups}</span></Fact>
+                <Fact term=words::free()>{human::bytes(system.free_bytes)}</Fact>
+                <Fact term=words::log()>
                     <ChainBadge intact=system.chain_intact/>
                     " "
-                    {human::count(system.events)}
-                    " events"
+                    {words::events(system.events)}
                 </Fact>
             </DefinitionList>
         </Panel>

@@ -3,6 +3,7 @@
 use keepstone_model::human;
 
 use super::api::StorageView;
+use crate::words::storage as words;
 
 /// One bar over the whole disk: the backups, the trash, what else lies there, and what is free.
 pub(super) fn disk(view: &StorageView) -> String {
@@ -63,14 +64,14 @@ pub(super) fn growth(view: &StorageView) -> String {
         body.push(format!(r#"<path class="ahead" d="M{today} {}L{WIDTH} {}"/>"#, y(last), y(then)));
     }
     body.push("</svg>".to_owned());
-    let end = if forecast { format!("+{ahead} d") } else { String::new() };
-    let labels = [(0, view.history.first().map_or("", |day| &day.label), "start"), (today, "today", "middle"), (WIDTH, &end, "end")];
+    let end = if forecast { words::days_ahead(&ahead) } else { String::new() };
+    let labels = [(0, view.history.first().map_or("", |day| &day.label), "start"), (today, words::today(), "middle"), (WIDTH, &end, "end")];
     for (at, label, anchor) in labels {
         body.push(format!(r#"<text x="{}.{}%" y="{}" text-anchor="{anchor}">{label}</text>"#, at / 10, at % 10, TOP + HEIGHT + 20));
     }
     let body = body.concat();
-    let said = format!("The backups took {} at the start and take {} today", size(view.history.first()), size(view.history.last()));
-    format!(r#"<svg class="chart" role="img" aria-label="{said}; the table below has the numbers">{body}</svg>"#)
+    let said = words::chart(&size(view.history.first()), &size(view.history.last()));
+    format!(r#"<svg class="chart" role="img" aria-label="{said}">{body}</svg>"#)
 }
 
 fn size(day: Option<&super::api::Day>) -> String {

@@ -7,6 +7,7 @@ use super::{
     api::{Share, StorageView, show_storage},
     charts,
 };
+use crate::words::{shared, storage as words};
 use crate::{
     live::use_changes,
     ui::{Alert, AlertKind, DefinitionList, EmptyState, Fact, Facts, Head, Loaded, PageHeader, Panel, Size, Table, When},
@@ -25,16 +26,16 @@ pub fn StoragePage() -> impl IntoView {
 fn show(view: StorageView) -> AnyView {
     let soon = view.days_until_full.filter(|days| *days < SOON_DAYS).map(|days| {
         view! {
-            <Alert kind=AlertKind::Warning title=format!("The disk is full in about {}", days_text(days))>
-                <p>"Keep fewer backups, or give the folder of the backups more room. " <a href="/schedules">"Schedules and retention"</a></p>
+            <Alert kind=AlertKind::Warning title=words::full_in(&words::days(days))>
+                <p>{words::full_way()} <a href="/schedules">{words::full_where()}</a></p>
             </Alert>
         }
     });
     let body = if view.backups.count + view.trash.count == 0 {
         view! {
-            <EmptyState icon="storage" title="Nothing is stored yet">
-                <p>"Once there are backups, this page says what they take, how that grows, and when the disk is full."</p>
-                <a class="button" href="/backups">"To the backups"</a>
+            <EmptyState icon="storage" title=words::none()>
+                <p>{words::none_means()}</p>
+                <a class="button" href="/backups">{shared::back_to_backups()}</a>
             </EmptyState>
         }
         .into_any()
@@ -48,7 +49,7 @@ fn show(view: StorageView) -> AnyView {
     };
     let disk = disk(&view);
     view! {
-        <PageHeader title="Storage"/>
+        <PageHeader title=shared::storage()/>
         {soon}
         {disk}
         {body}
@@ -59,26 +60,26 @@ fn show(view: StorageView) -> AnyView {
 fn disk(view: &StorageView) -> AnyView {
     let bar = charts::disk(view);
     let folder = view.folder.clone();
-    let folder = (!folder.is_empty()).then(|| view! { <Fact term="Folder"><span class="mono path">{folder}</span></Fact> });
-    let trash = format!("{}, {}", human::bytes(view.trash.size_bytes), backups(view.trash.count));
-    let ours = format!("{}, {}", human::bytes(view.backups.size_bytes), backups(view.backups.count));
-    let free = format!("{} of {}", human::bytes(view.free_bytes), human::bytes(view.disk_bytes));
-    let own = format!("{} catalog, {} set aside for a full disk", human::bytes(view.catalog_bytes), human::bytes(view.reserve_bytes));
+    let folder = (!folder.is_empty()).then(|| view! { <Fact term=words::folder()><span class="mono path">{folder}</span></Fact> });
+    let trash = words::size_of(&human::bytes(view.trash.size_bytes), view.trash.count);
+    let ours = words::size_of(&human::bytes(view.backups.size_bytes), view.backups.count);
+    let free = words::free_of(&human::bytes(view.free_bytes), &human::bytes(view.disk_bytes));
+    let own = words::own_files(&human::bytes(view.catalog_bytes), &human::bytes(view.reserve_bytes));
     let staging = Some(view.staging_bytes).filter(|bytes| *bytes > 0);
-    let staging = staging.map(|bytes| view! { <Fact term="Being made"><Size bytes=bytes/></Fact> });
+    let staging = staging.map(|bytes| view! { <Fact term=words::being_made()><Size bytes=bytes/></Fact> });
     let other = human::bytes(
         (view.disk_bytes - view.free_bytes.min(view.disk_bytes)).saturating_sub(view.backups.size_bytes + view.trash.size_bytes),
     );
     view! {
-        <Panel title="Disk of the backups">
+        <Panel title=words::disk()>
             <div inner_html=bar></div>
             <DefinitionList>
-                <Fact term="Backups"><span class="key ours" aria-hidden="true"></span>{ours}</Fact>
-                <Fact term="Trash"><span class="key trash" aria-hidden="true"></span><a href="/trash">{trash}</a></Fact>
-                <Fact term="Other files"><span class="key other" aria-hidden="true"></span>{other}</Fact>
-                <Fact term="Free"><span class="key free" aria-hidden="true"></span>{free}</Fact>
+                <Fact term=shared::backups()><span class="key ours" aria-hidden="true"></span>{ours}</Fact>
+                <Fact term=shared::trash()><span class="key trash" aria-hidden="true"></span><a href="/trash">{trash}</a></Fact>
+                <Fact term=words::other_files()><span class="key other" aria-hidden="true"></span>{other}</Fact>
+                <Fact term=words::free()><span class="key free" aria-hidden="true"></span>{free}</Fact>
                 {staging}
-                <Fact term="Keepstone itself">{own}</Fact>
+                <Fact term=words::own()>{own}</Fact>
                 {folder}
             </DefinitionList>
         </Panel>
@@ -90,14 +91,14 @@ fn growth(view: &StorageView) -> AnyView {
     // One day is no line.
     let chart = (view.history.len() > 1).then(|| charts::growth(view));
     let words = match (view.growth_per_day, view.days_until_full) {
-        (None, _) => "Too new to say how it grows: that takes two days.".to_owned(),
-        (Some(..=0), _) => "In the last 30 days it did not grow, what cleanup removed taken off.".to_owned(),
+        (None, _) => words::too_new().to_owned(),
+        (Some(..=0), _) => words::no_growth().to_owned(),
         (Some(growth), days) => {
-            let full = days.map_or_else(String::new, |days| format!(" The disk is full in about {}.", days_text(days)));
-            format!("{} a day in the last 30 days, what cleanup removed taken off.{full}", human::bytes(growth.unsigned_abs()))
+            let growth = human::bytes(growth.unsigned_abs());
+            days.map_or_else(|| words::growth(&growth), |days| words::growth_until(&growth, &words::days(days)))
         }
     };
-    let when = view.full.clone().map(|moment| view! { <span class="sub">"That is " <When moment=moment/></span> });
+    let when = view.full.clone().map(|moment| view! { <span class="sub">{words::full_then()} <When moment=moment/></span> });
     // The last day of each week, and today.
     let last = view.history.len().saturating_sub(1);
     let rows: Vec<_> = view
@@ -107,24 +108,24 @@ fn growth(view: &StorageView) -> AnyView {
         .rev()
         .filter(|(index, _)| (last - index).is_multiple_of(7))
         .map(|(index, day)| {
-            let label = if index == last { "today".to_owned() } else { day.label.clone() };
+            let label = if index == last { words::today().to_owned() } else { day.label.clone() };
             view! {
                 <tr>
-                    <td data-label="Day" class="t-name">{label}</td>
-                    <td data-label="Size" class="number"><Size bytes=day.size_bytes/></td>
+                    <td data-label=words::day() class="t-name">{label}</td>
+                    <td data-label=shared::size() class="number"><Size bytes=day.size_bytes/></td>
                 </tr>
             }
         })
         .collect();
     view! {
-        <Panel title="Size over time">
+        <Panel title=words::over_time()>
             <p>{words}{when}</p>
             <div inner_html=chart></div>
             <details>
-                <summary>"As a table"</summary>
+                <summary>{words::as_table()}</summary>
                 <Table
-                    caption="Size of the backups, by week"
-                    head=vec![Head::Text("Day"), Head::Number("Size")]
+                    caption=words::by_week()
+                    head=vec![Head::Text(words::day()), Head::Number(shared::size())]
                     rows=rows.into_any()
                 />
             </details>
@@ -148,18 +149,18 @@ fn databases(view: &StorageView) -> AnyView {
             let cells = cells(*share, all);
             view! {
                 <tr>
-                    <td data-label="Database" class="t-name"><a class="strong" href=href>{database.to_string()}</a></td>
+                    <td data-label=shared::database() class="t-name"><a class="strong" href=href>{database.to_string()}</a></td>
                     {cells}
-                    <td data-label="A day" class="number">{growth}</td>
+                    <td data-label=words::a_day() class="number">{growth}</td>
                 </tr>
             }
         })
         .collect();
     view! {
-        <Panel title="By database" flush=true>
+        <Panel title=words::by_database() flush=true>
             <Table
-                caption="What each database takes"
-                head=vec![Head::Text("Database"), Head::Number("Backups"), Head::Number("Size"), Head::Text("Share"), Head::Number("A day")]
+                caption=words::database_caption()
+                head=vec![Head::Text(shared::database()), Head::Number(shared::backups()), Head::Number(shared::size()), Head::Text(shared::share()), Head::Number(words::a_day())]
                 rows=rows.into_any()
             />
         </Panel>
@@ -177,17 +178,17 @@ fn kinds(view: &StorageView) -> AnyView {
             let cells = cells(*share, all);
             view! {
                 <tr>
-                    <td data-label="Kind" class="t-name"><a class="strong" href=href>{kind.to_string()}</a></td>
+                    <td data-label=shared::kind() class="t-name"><a class="strong" href=href>{kind.to_string()}</a></td>
                     {cells}
                 </tr>
             }
         })
         .collect();
     view! {
-        <Panel title="By kind" flush=true>
+        <Panel title=words::by_kind() flush=true>
             <Table
-                caption="What each kind of backup takes"
-                head=vec![Head::Text("Kind"), Head::Number("Backups"), Head::Number("Size"), Head::Text("Share")]
+                caption=words::kind_caption()
+                head=vec![Head::Text(shared::kind()), Head::Number(shared::backups()), Head::Number(shared::size()), Head::Text(shared::share())]
                 rows=rows.into_any()
             />
         </Panel>
@@ -199,9 +200,9 @@ fn kinds(view: &StorageView) -> AnyView {
 fn cells(share: Share, all: u64) -> AnyView {
     let percent = u128::from(share.size_bytes) * 100 / u128::from(all);
     view! {
-        <td data-label="Backups" class="number">{human::count(share.count)}</td>
-        <td data-label="Size" class="number"><Size bytes=share.size_bytes/></td>
-        <td data-label="Share" class="wide">
+        <td data-label=shared::backups() class="number">{human::count(share.count)}</td>
+        <td data-label=shared::size() class="number"><Size bytes=share.size_bytes/></td>
+        <td data-label=shared::share() class="wide">
             <svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="track" width="100" height="6"></rect>
                 <rect class="ours" width=percent.to_string() height="6"></rect>
@@ -210,19 +211,4 @@ fn cells(share: Share, all: u64) -> AnyView {
         </td>
     }
     .into_any()
-}
-
-fn backups(count: u64) -> String {
-    format!("{} {}", human::count(count), if count == 1 { "backup" } else { "backups" })
-}
-
-fn days_text(days: u64) -> String {
-    match days {
-        0 => "less than a day".to_owned(),
-        1 => "a day".to_owned(),
-        2..=60 => format!("{days} days"),
-        61..=700 => format!("{} months", days / 30),
-        701..=36_500 => format!("{} years", days / 365),
-        _ => "more than a hundred years".to_owned(),
-    }
 }

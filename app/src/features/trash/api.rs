@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
+use crate::words::{shared, trash as words};
+#[cfg(feature = "ssr")]
 use {
     crate::server::{answer, blocking, person_with, zone},
     keepstone_engine::delete,
@@ -71,7 +73,7 @@ pub async fn list(#[server(default)] page: String) -> Result<TrashList, AppError
 #[server(prefix = "/fn", endpoint = "trash/put-back")]
 pub async fn put_back(id: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
-    let backup: BackupId = id.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", "There is no backup of this name.")))?;
+    let backup: BackupId = id.parse().map_err(|_| answer(AppError::new(404, "unknown_backup", shared::no_such_backup())))?;
     let address = format!("/backups/{backup}");
     blocking(move |vault| {
         if delete::trash(vault)?.iter().any(|trashed| trashed.id == backup) {
@@ -91,10 +93,10 @@ pub async fn put_back(id: String) -> Result<(), AppError> {
 pub async fn empty(seen: String, #[server(default)] typed: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
     if typed.trim() != "empty" {
-        return Err(AppError::invalid("typed", "Type the word empty."));
+        return Err(AppError::invalid("typed", words::empty_typed_wrong()));
     }
     let seen = seen.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let seen = seen.ok_or_else(|| AppError::invalid("seen", "This form is not one of this console: load the page again."))?;
+    let seen = seen.ok_or_else(|| AppError::invalid("seen", shared::foreign_form()))?;
     blocking(move |vault| delete::empty_trash_until(vault, seen, &person.name)).await?;
     leptos_axum::redirect("/trash");
     Ok(())

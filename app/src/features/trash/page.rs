@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Empty, PAGE, PutBack, TrashList, TrashRow};
+use crate::words::{shared, trash as words};
 use crate::{
     live::use_changes,
     ui::{
@@ -27,9 +28,9 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     let empty = (list.may_change && list.total > 0).then(|| empty(&list));
     let body = if list.total == 0 {
         view! {
-            <EmptyState icon="trash" title="The trash is empty">
-                <p>"A deleted backup stays here for 24 hours, and can be put back with one click."</p>
-                <a class="button" href="/backups">"To the backups"</a>
+            <EmptyState icon="trash" title=words::none()>
+                <p>{words::none_means()}</p>
+                <a class="button" href="/backups">{shared::back_to_backups()}</a>
             </EmptyState>
         }
         .into_any()
@@ -37,7 +38,7 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
         table(list, put_back)
     };
     view! {
-        <PageHeader title="Trash" breadcrumbs=vec![crumb("Backups", "/backups")]>{empty}</PageHeader>
+        <PageHeader title=shared::trash() breadcrumbs=vec![crumb(shared::backups(), "/backups")]>{empty}</PageHeader>
         <FormError error=fault_of(move || put_back.value().get())/>
         {body}
     }
@@ -50,13 +51,13 @@ fn empty(list: &TrashList) -> AnyView {
     let value = move || attempt.get();
     let (seen, what) = (list.seen.to_string(), amount(list));
     view! {
-        <ConfirmDialog name="empty" label="Empty the trash…" title=format!("Remove {what} for good?") class="button danger-outline" icon="trash">
-            <p>"Their archives are removed from the disk. Nothing brings them back."</p>
+        <ConfirmDialog name="empty" label=words::empty() title=words::empty_title(&what) class="button danger-outline" icon="trash">
+            <p>{words::empty_means()}</p>
             <form method="post" action="/fn/trash/empty">
                 <input type="hidden" name="seen" value=seen/>
                 <FormError error=fault_of(value)/>
-                <Field label="Type empty to remove them" name="typed" required=true autocomplete="off" error=field_fault(value, "typed")/>
-                <SubmitButton label=format!("Remove {what}") tone="danger" icon="trash"/>
+                <Field label=words::empty_type() name="typed" required=true autocomplete="off" error=field_fault(value, "typed")/>
+                <SubmitButton label=words::empty_do(&what) tone="danger" icon="trash"/>
             </form>
         </ConfirmDialog>
     }
@@ -64,8 +65,7 @@ fn empty(list: &TrashList) -> AnyView {
 }
 
 fn amount(list: &TrashList) -> String {
-    let count = list.total;
-    format!("{} {}, {}", human::count(count), if count == 1 { "backup" } else { "backups" }, human::bytes(list.size_bytes))
+    words::amount(list.total, &human::bytes(list.size_bytes))
 }
 
 fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
@@ -73,15 +73,15 @@ fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     let address = |page: u64| if page == 1 { "/trash".to_owned() } else { format!("/trash?page={page}") };
     let (first, last) = ((list.page - 1) * PAGE + 1, (list.page - 1) * PAGE + list.rows.len() as u64);
     let (previous, next) = ((list.page > 1).then(|| address(list.page - 1)), (last < list.total).then(|| address(list.page + 1)));
-    let place = if list.rows.is_empty() { "Nothing on this page".to_owned() } else { format!("{first} to {last} of {}", list.total) };
+    let place = if list.rows.is_empty() { shared::nothing_on_page().to_owned() } else { shared::page_of(first, last, list.total) };
     let ways = (list.total > PAGE || list.page > 1).then(|| view! { <Pagination text=place previous=previous next=next/> });
     let rows: Vec<_> = list.rows.into_iter().map(|row| table_row(row, list.may_change, put_back)).collect();
     view! {
-        <p class="muted">{text}". Each can be put back until its time is over; then its archive is gone."</p>
+        <p class="muted">{words::each(&text)}</p>
         <div class="table-box">
             <Table
-                caption="Deleted backups"
-                head=vec![Head::Text("Backup of"), Head::Text("Database"), Head::Text("Kind"), Head::Number("Size"), Head::Text("Deleted"), Head::Text("Kept until"), Head::Unseen("Actions")]
+                caption=words::caption()
+                head=vec![Head::Text(shared::backup_of()), Head::Text(shared::database()), Head::Text(shared::kind()), Head::Number(shared::size()), Head::Text(words::deleted()), Head::Text(shared::kept_until()), Head::Unseen(shared::actions())]
                 rows=rows.into_any()
             />
         </div>
@@ -97,22 +97,22 @@ fn table_row(row: TrashRow, may_change: bool, put_back: ServerAction<PutBack>) -
         view! {
             <ActionForm action=put_back>
                 <input type="hidden" name="id" value=id/>
-                <SubmitButton label="Put back" tone="plain" icon="undo" small=true pending=put_back.pending()/>
+                <SubmitButton label=shared::put_back() tone="plain" icon="undo" small=true pending=put_back.pending()/>
             </ActionForm>
         }
     });
     let when = |moment: Option<crate::ui::Moment>| moment.map(|moment| view! { <When moment=moment/> });
     view! {
         <tr id=row.id>
-            <td data-label="Backup of" class="t-name">
+            <td data-label=shared::backup_of() class="t-name">
                 <a class="row-link" href=href><When moment=row.created/></a>
                 {(!row.description.is_empty()).then(|| view! { <span class="row-note">{row.description}</span> })}
             </td>
-            <td data-label="Database" class="nowrap">{row.database}</td>
-            <td data-label="Kind" class="nowrap">{row.kind}</td>
-            <td data-label="Size" class="number"><Size bytes=row.size_bytes/></td>
-            <td data-label="Deleted" class="nowrap">{when(row.trashed)}</td>
-            <td data-label="Kept until" class="nowrap">{when(row.until)}</td>
+            <td data-label=shared::database() class="nowrap">{row.database}</td>
+            <td data-label=shared::kind() class="nowrap">{row.kind}</td>
+            <td data-label=shared::size() class="number"><Size bytes=row.size_bytes/></td>
+            <td data-label=words::deleted() class="nowrap">{when(row.trashed)}</td>
+            <td data-label=shared::kept_until() class="nowrap">{when(row.until)}</td>
             <td class="row-actions">{act}</td>
         </tr>
     }

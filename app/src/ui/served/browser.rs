@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DomParser, Element, HtmlDialogElement, HtmlElement, NodeList, Response, SupportedType};
 
 use super::{AREA, Refresh, refused, tally};
-use crate::{live::use_changes, ui::page::FocusWanted};
+use crate::{live::use_changes, ui::page::FocusWanted, words::parts as words};
 
 /// How often a page that could not be renewed, because someone is using it, is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ const FOCUSABLE: &str = "h1,a[href],button,summary,input,select,textarea";
 pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
     let page = Page {
         area: NodeRef::new(),
-        html: RwSignal::new(LOADING.to_owned()),
+        html: RwSignal::new(loading()),
         asked: StoredValue::new(0),
         touched: StoredValue::new(false),
         wanted: use_context::<FocusWanted>(),
@@ -55,8 +55,14 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
     .into_any()
 }
 
-const LOADING: &str = r#"<p class="loading" role="status">Loading…</p>"#;
-const UNREACHABLE: &str = r#"<div class="empty fault"><h1 tabindex="-1">The server cannot be reached</h1><p class="empty-title">Load the page again in a moment.</p></div>"#;
+fn loading() -> String {
+    format!(r#"<p class="loading" role="status">{}</p>"#, words::loading())
+}
+
+fn unreachable() -> String {
+    let (title, way) = (words::fault_unreachable(), crate::words::browser::load_again());
+    format!(r#"<div class="empty fault"><h1 tabindex="-1">{title}</h1><p class="empty-title">{way}</p></div>"#)
+}
 
 #[derive(Clone, Copy)]
 struct Page {
@@ -88,7 +94,7 @@ impl Page {
                 self.touched.set_value(false);
                 match answer {
                     Ok(answer) => self.take(answer),
-                    Err(_) => self.html.set(UNREACHABLE.to_owned()),
+                    Err(_) => self.html.set(unreachable()),
                 }
                 self.focus_heading();
             }

@@ -1,0 +1,64 @@
+//! What is read in the settings: the installation, tokens, people.
+
+use super::{Shown, plural};
+
+words! {
+    lead { en: "Who and what gets in, and what this installation is." }
+
+    // The installation.
+    system { en: "System" }
+    version { en: "Version" }
+    versions(keepstone: Shown, format: Shown, sqlite: Shown) { en: "Keepstone {keepstone}, archive format {format}, SQLite {sqlite}" }
+    running_since { en: "Running since" }
+    data { en: "Data directory" }
+    backups { en: "Backups folder" }
+    free { en: "Free there" }
+    log { en: "Activity log" }
+    events(events: u64) { en: plural(events, "1 event", "{} events") }
+
+    // Tokens of programs.
+    tokens { en: "API tokens" }
+    tokens_caption { en: "Tokens with which programs use the HTTP API" }
+    no_token { en: "No program calls in" }
+    no_token_means { en: "A token lets a program use the HTTP API: make backups before a deployment, say, or watch whether all is safe." }
+    token_may { en: "May" }
+    expires { en: "Expires" }
+    made { en: "Made" }
+    made_by(who: Shown) { en: "by {who}" }
+    all_databases { en: "all" }
+    expired { en: "expired" }
+    revoke { en: "Revoke…" }
+    revoke_title(name: Shown) { en: "Revoke the token {name}?" }
+    revoke_do(name: Shown) { en: "Revoke {name}" }
+    revoke_means { en: "Programs that use it are refused from then on. To let them in again, make another token." }
+    token_shown { en: "This token was shown already" }
+    token_shown_means { en: "A token is shown once. If it was not kept, revoke it and make another one." }
+    token_made(name: Shown) { en: "Token {name} is made" }
+    token_copy(scopes: Shown) { en: "Copy it now: it is shown this once, and only its hash is kept. It may {scopes}." }
+
+    // The form that makes one.
+    make_token { en: "Make a token" }
+    make_lead { en: "With it a program uses the HTTP API. Its secret is shown once, on the next page." }
+    make_panel { en: "The token" }
+    make_name_help { en: "What it does is in the activity log as token:NAME." }
+    make_may { en: "It may" }
+    make_databases { en: "Only these databases" }
+    make_databases_all { en: "Empty: all of them." }
+    make_databases_help(ids: Shown) { en: "Empty: all of them. Else ids, separated by commas: {ids}." }
+    make_expires { en: "Good for" }
+    make_30_days { en: "30 days" }
+    make_90_days { en: "90 days" }
+    make_year { en: "a year" }
+    make_ever { en: "ever, until it is revoked" }
+    make_do { en: "Make the token" }
+    no_scope { en: "Tick what it may do." }
+    no_database(id: Shown) { en: "\"{id}\" is no database's id." }
+
+    // The people.
+    add_person { en: "Add a person" }
+    people { en: "People" }
+    people_caption { en: "People who can sign in" }
+    people_means { en: "A viewer sees, an operator also backs up and restores, an admin also sets up." }
+    last_seen { en: "Last seen" }
+    not_signed_in { en: "not signed in" }
+}
