@@ -7,7 +7,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufRead, Read, Seek, SeekFrom, Write},
     os::{
         fd::AsRawFd,
         unix::fs::{FileExt, OpenOptionsExt},
@@ -193,13 +193,25 @@ impl DirectReader {
 
 impl Read for DirectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let there = self.fill_buf()?;
+        let count = buffer.len().min(there.len());
+        buffer[..count].copy_from_slice(&there[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for DirectReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.taken >= self.read {
             self.next_chunk()?;
         }
-        let count = buffer.len().min(self.read.saturating_sub(self.taken));
-        buffer[..count].copy_from_slice(&self.chunk.bytes()[self.taken..self.taken + count]);
+        // A file may end before the byte that reading began with.
+        Ok(&self.chunk.bytes()[self.taken.min(self.read)..self.read])
+    }
+
+    fn consume(&mut self, count: usize) {
         self.taken += count;
-        Ok(count)
     }
 }
 

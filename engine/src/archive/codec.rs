@@ -48,17 +48,22 @@ impl Compressor {
         })
     }
 
-    pub(super) fn compress(&mut self, block: &[u8]) -> io::Result<Vec<u8>> {
+    /// Puts what a block becomes into `stored`, which is empty.
+    pub(super) fn compress(&mut self, block: &[u8], stored: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Zstd(compressor) => compressor.compress(block),
+            Self::Zstd(compressor) => {
+                stored.reserve(zstd::zstd_safe::compress_bound(block.len()));
+                compressor.compress_to_buffer(block, stored)?;
+            }
             // A header without name and time: the bytes depend on the content only.
             Self::Gzip(level) => {
-                let mut member = GzEncoder::new(Vec::with_capacity(block.len() / 2), *level);
+                let mut member = GzEncoder::new(stored, *level);
                 member.write_all(block)?;
-                member.finish()
+                member.finish()?;
             }
-            Self::Plain => Ok(block.to_vec()),
+            Self::Plain => stored.extend_from_slice(block),
         }
+        Ok(())
     }
 }
 
@@ -69,7 +74,8 @@ const WINDOW_LOG_LIMIT: u32 = 23;
 pub(super) fn decoder<'a>(compression: Compression, payload: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match compression {
         Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BLOCK_BYTES, payload))?;
+            // Of a frame that lies in the buffer as a whole nothing is copied twice: that is most of them.
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(4 * BLOCK_BYTES, payload))?;
             decoder.window_log_max(WINDOW_LOG_LIMIT)?;
             Box::new(decoder)
         }

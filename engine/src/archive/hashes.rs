@@ -6,10 +6,11 @@ use crossbeam_channel::Receiver;
 use keepstone_model::metadata::Form;
 use sha2::{Digest, Sha256};
 
+use super::pool::Lent;
 use crate::image::{RestoreHasher, hex};
 
 /// A piece of an image, shared by those who hash, compress and write it.
-pub(super) type Block = Arc<Vec<u8>>;
+pub(super) type Block = Arc<Lent>;
 
 pub(super) fn backup_hash(blocks: &Receiver<Block>) -> String {
     let mut hasher = Sha256::new();

@@ -11,6 +11,7 @@ mod hashes;
 mod layout;
 mod payload;
 mod pipeline;
+mod pool;
 mod read;
 mod rewrap;
 mod sealed;

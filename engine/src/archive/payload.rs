@@ -21,6 +21,7 @@ use super::{
     cipher::Decryptor,
     codec,
     hashes::{self, Block},
+    pool::{Lent, Pool},
 };
 use crate::{Error, Monitor, Result, direct::DirectReader, image::hex, keys::Key};
 
@@ -32,21 +33,21 @@ pub(super) struct Place {
     pub(super) crc: u32,
 }
 
-/// The stored bytes, in order, hashed as they are read.
+/// The stored bytes, in order, hashed as they are read if that is wished.
 struct StoredPayload {
     file: DirectReader,
     place: Place,
     done_bytes: u64,
-    hasher: Sha256,
-    crc: flate2::Crc,
+    hashes: Option<(Sha256, flate2::Crc)>,
     /// The file's own fault: a decoder in between would pass it on as damage.
     fault: Option<io::Error>,
 }
 
 impl StoredPayload {
-    fn new(file: &File, place: Place) -> io::Result<Self> {
+    fn new(file: &File, place: Place, hashed: Hashed) -> io::Result<Self> {
         let file = DirectReader::new(file, place.start)?;
-        Ok(Self { file, place, done_bytes: 0, hasher: Sha256::new(), crc: flate2::Crc::new(), fault: None })
+        let hashes = (hashed == Hashed::StoredAndImage).then(Default::default);
+        Ok(Self { file, place, done_bytes: 0, hashes, fault: None })
     }
 
     /// What is wrong with the bytes, all of which must have been used.
@@ -54,10 +55,11 @@ impl StoredPayload {
         if used_bytes != self.place.size_bytes || self.done_bytes != self.place.size_bytes {
             return Err(format!("the image ends after {used_bytes} of {} payload bytes", self.place.size_bytes));
         }
-        if hex(&self.hasher.finalize()) != payload_hash {
+        let Some((hasher, crc)) = self.hashes else { return Ok(()) };
+        if hex(&hasher.finalize()) != payload_hash {
             return Err("the payload is not the one that was written (payload_hash)".to_owned());
         }
-        if self.crc.sum() != self.place.crc {
+        if crc.sum() != self.place.crc {
             return Err("the payload does not fit its CRC".to_owned());
         }
         Ok(())
@@ -77,8 +79,10 @@ impl Read for StoredPayload {
                 return Err(kind.into());
             }
         };
-        self.hasher.update(&buffer[..read]);
-        self.crc.update(&buffer[..read]);
+        if let Some((hasher, crc)) = &mut self.hashes {
+            hasher.update(&buffer[..read]);
+            crc.update(&buffer[..read]);
+        }
         self.done_bytes += read as u64;
         Ok(read)
     }
@@ -89,9 +93,10 @@ const AHEAD: usize = 4;
 
 /// Reads the stored bytes before they are asked for: the disk and the hash of the one do not wait for the decoder of the other. Ends with the
 /// last byte, a fault (which `stored` keeps) or when nobody asks any more.
-fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Vec<u8>>) -> StoredPayload {
+fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Lent>) -> StoredPayload {
+    let memory = Pool::new();
     loop {
-        let mut block = vec![0; BLOCK_BYTES];
+        let mut block = memory.of_length(BLOCK_BYTES);
         match fill(&mut stored, &mut block) {
             Err(fault) => {
                 stored.fault.get_or_insert(fault);
@@ -108,26 +113,28 @@ fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Vec<u8>>) -> StoredPayl
 
 /// The stored bytes as [`read_ahead`] hands them over. After a fault there they end early.
 struct Ahead {
-    blocks: Receiver<Vec<u8>>,
-    block: Vec<u8>,
+    blocks: Receiver<Lent>,
+    block: Option<Lent>,
     at: usize,
     used_bytes: u64,
 }
 
 impl Ahead {
-    fn new(blocks: Receiver<Vec<u8>>) -> Self {
-        Self { blocks, block: Vec::new(), at: 0, used_bytes: 0 }
+    fn new(blocks: Receiver<Lent>) -> Self {
+        Self { blocks, block: None, at: 0, used_bytes: 0 }
     }
 }
 
 impl Read for Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() {
-            let Ok(block) = self.blocks.recv() else { return Ok(0) };
-            (self.block, self.at) = (block, 0);
+        if self.block.as_ref().is_none_or(|block| self.at == block.len()) {
+            // Given back before the next one is waited for.
+            (self.block, self.at) = (None, 0);
+            self.block = self.blocks.recv().ok();
         }
-        let count = buffer.len().min(self.block.len() - self.at);
-        buffer[..count].copy_from_slice(&self.block[self.at..self.at + count]);
+        let Some(block) = &self.block else { return Ok(0) };
+        let count = buffer.len().min(block.len() - self.at);
+        buffer[..count].copy_from_slice(&block[self.at..self.at + count]);
         self.at += count;
         self.used_bytes += count as u64;
         Ok(count)
@@ -185,9 +192,9 @@ pub(super) struct Stored<'a> {
 /// What is hashed while an image is extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hashed {
-    /// The stored bytes.
-    Stored,
-    /// The image, too, both ways.
+    /// Nothing: the caller hashes what became of the image, which says all that the others could.
+    Nothing,
+    /// The stored bytes, and the image both ways.
     StoredAndImage,
 }
 
@@ -199,7 +206,7 @@ impl Stored<'_> {
     /// Reads every stored byte and compares the hash.
     pub(super) fn check(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
         let pace = Pace::new(monitor, step, self.place.size_bytes);
-        let mut stored = StoredPayload::new(self.file, self.place).map_err(|fault| Error::io(self.path, fault))?;
+        let mut stored = StoredPayload::new(self.file, self.place, Hashed::StoredAndImage).map_err(|fault| Error::io(self.path, fault))?;
         let mut block = vec![0; BLOCK_BYTES];
         loop {
             pace.at(stored.done_bytes)?;
@@ -220,7 +227,7 @@ impl Stored<'_> {
         step: Step,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let stored = StoredPayload::new(self.file, self.place).map_err(|fault| Error::io(self.path, fault))?;
+        let stored = StoredPayload::new(self.file, self.place, hashed).map_err(|fault| Error::io(self.path, fault))?;
         let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
             // Both disks and the two hashes run beside the decoder: each takes about as long as it does.
             let (ahead, blocks) = bounded(AHEAD);
@@ -273,7 +280,7 @@ impl Stored<'_> {
     fn decode(&self, stored: &mut Ahead, step: Step, monitor: &dyn Monitor, each: &mut dyn FnMut(Block) -> Result<()>) -> Result<()> {
         let size_bytes = self.metadata.original_size;
         let pace = Pace::new(monitor, step, size_bytes);
-        let mut done_bytes = 0;
+        let (mut done_bytes, memory) = (0, Pool::new());
         let outcome = {
             let compressed: Box<dyn Read + '_> = match self.key {
                 None => Box::new(&mut *stored),
@@ -284,8 +291,8 @@ impl Stored<'_> {
                 pace.at(done_bytes)?;
                 let wanted = usize::try_from(size_bytes - done_bytes).unwrap_or(usize::MAX).min(BLOCK_BYTES);
                 // One byte more than the last: nothing may follow it.
-                let mut block = vec![0; wanted.max(1)];
-                match fill(&mut image, &mut block) {
+                let mut block = memory.of_length(wanted.max(1));
+                match fill(&mut image, block.as_mut_slice()) {
                     Err(fault) => break Err(fault),
                     Ok(0) if wanted == 0 => break Ok(None),
                     Ok(_) if wanted == 0 => break Ok(Some(format!("the image is longer than its {size_bytes} bytes"))),

@@ -22,6 +22,7 @@ use super::{
     codec::{Codec, Compressor},
     container::Container,
     hashes::{self, Block},
+    pool::{Lent, Pool},
 };
 use crate::{Error, Result, direct::DirectFile, image::hex, keys::Key, priority::Priority};
 
@@ -35,13 +36,13 @@ const COMPRESSORS_MAX: usize = 4;
 /// image, so nothing has to be sorted and nothing can pile up behind a slow block.
 struct Work {
     block: Block,
-    done: Sender<io::Result<Vec<u8>>>,
+    done: Sender<io::Result<Lent>>,
 }
 
 /// What the writer gets for each block, in the order of the image.
 enum Next {
     Plain(Block),
-    Compressed(Receiver<io::Result<Vec<u8>>>),
+    Compressed(Receiver<io::Result<Lent>>),
 }
 
 /// The payload as it stands in the file.
@@ -122,13 +123,13 @@ impl Pipeline {
             None
         } else {
             let (inlet, work) = bounded::<Work>(QUEUE);
+            let memory = Pool::new();
             let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(COMPRESSORS_MAX);
             for _ in 0..threads {
                 let mut compressor = Compressor::new(codec).map_err(failed)?;
-                let (work, abandoned) = (work.clone(), Arc::clone(&pipeline.abandoned));
-                pipeline
-                    .compressors
-                    .push(spawn(priority, "compress", move || compress(&mut compressor, &work, &abandoned)).map_err(failed)?);
+                let (work, memory, abandoned) = (work.clone(), memory.clone(), Arc::clone(&pipeline.abandoned));
+                let thread = spawn(priority, "compress", move || compress(&mut compressor, &work, &memory, &abandoned));
+                pipeline.compressors.push(thread.map_err(failed)?);
             }
             Some(inlet)
         };
@@ -137,7 +138,7 @@ impl Pipeline {
     }
 
     /// Hands over the next block; waits while the queues are full. After an error nothing runs any more.
-    pub(super) fn push(&mut self, block: Vec<u8>) -> Result<()> {
+    pub(super) fn push(&mut self, block: Lent) -> Result<()> {
         let taken = self.inlets.as_ref().is_some_and(|inlets| inlets.take(Arc::new(block)));
         if taken {
             return Ok(());
@@ -208,11 +209,13 @@ fn spawn<T: Send + 'static>(priority: Priority, name: &str, body: impl FnOnce() 
     })
 }
 
-fn compress(compressor: &mut Compressor, work: &Receiver<Work>, abandoned: &AtomicBool) {
+fn compress(compressor: &mut Compressor, work: &Receiver<Work>, memory: &Pool, abandoned: &AtomicBool) {
     for Work { block, done } in work {
         if !abandoned.load(Ordering::Relaxed) {
+            let mut stored = memory.empty();
+            let compressed = compressor.compress(&block, &mut stored);
             // The writer may be gone already; then nobody waits for this one.
-            drop(done.send(compressor.compress(&block)));
+            drop(done.send(compressed.map(|()| stored)));
         }
     }
 }
@@ -227,7 +230,7 @@ fn bytes_of(next: Next) -> io::Result<Bytes> {
 
 enum Bytes {
     Shared(Block),
-    Own(Vec<u8>),
+    Own(Lent),
 }
 
 impl AsRef<[u8]> for Bytes {

@@ -175,7 +175,7 @@ impl Archive {
         self.stored(key.as_ref()).extract(sink, sink_path, Hashed::StoredAndImage, step, monitor)
     }
 
-    /// The same for a caller that hashes what became of the image: only `payload_hash` and the size are checked on the way.
+    /// The same for a caller that compares the hash of what became of the image with `backup_hash`: only the sizes are checked on the way.
     pub(crate) fn extract_unhashed(
         &self,
         sink: &mut (dyn Write + Send),
@@ -187,7 +187,7 @@ impl Archive {
             return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
         }
         let key = self.key.as_ref().map(DataKey::payload_key);
-        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::Stored, step, monitor)
+        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::Nothing, step, monitor)
     }
 
     fn stored<'a>(&'a self, key: Option<&'a Key>) -> Stored<'a> {

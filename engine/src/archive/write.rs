@@ -17,6 +17,7 @@ use super::{
     container::Container,
     layout::{Entry, Layout},
     pipeline::Pipeline,
+    pool::{Lent, Pool},
     sealed,
 };
 use crate::{
@@ -73,8 +74,9 @@ pub struct ArchiveWriter {
     /// What `begin` announced, if it did.
     expected_bytes: Option<u64>,
     received_bytes: u64,
+    memory: Pool,
     /// The block that is being filled.
-    block: Vec<u8>,
+    block: Lent,
 }
 
 impl ArchiveWriter {
@@ -104,6 +106,7 @@ impl ArchiveWriter {
         let container = Container::begin(DirectFile::new(file), payload_entry).map_err(|source| Error::io(path, source))?;
         let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
         let pipeline = Pipeline::start(path, container, codec, options.form, payload_key, options.priority)?;
+        let memory = Pool::new();
         Ok(Self {
             path: path.to_owned(),
             payload_entry,
@@ -112,7 +115,8 @@ impl ArchiveWriter {
             pipeline,
             expected_bytes: None,
             received_bytes: 0,
-            block: Vec::with_capacity(BLOCK_BYTES),
+            block: memory.empty(),
+            memory,
         })
     }
 
@@ -129,7 +133,8 @@ impl ArchiveWriter {
             _ => {}
         }
         if !self.block.is_empty() {
-            self.pipeline.push(mem::take(&mut self.block))?;
+            let last = mem::replace(&mut self.block, self.memory.empty());
+            self.pipeline.push(last)?;
         }
         let payload = self.pipeline.finish()?;
         let facts = PayloadFacts {
@@ -198,7 +203,8 @@ impl ImageSink for ArchiveWriter {
             let (now, later) = pages.split_at(pages.len().min(BLOCK_BYTES - self.block.len()));
             self.block.extend_from_slice(now);
             if self.block.len() == BLOCK_BYTES {
-                self.pipeline.push(mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES)))?;
+                let full = mem::replace(&mut self.block, self.memory.empty());
+                self.pipeline.push(full)?;
             }
             pages = later;
         }

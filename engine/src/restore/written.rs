@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, BufRead, Write},
     path::Path,
     thread,
 };
@@ -90,21 +90,23 @@ impl Write for Announced {
 
 /// The SHA-256 of the file, read as far as it is said to be there; to its end once nothing more is said.
 fn hash_behind(mut file: DirectReader, lengths: &Receiver<u64>) -> io::Result<String> {
-    let (mut hasher, mut block) = (Sha256::new(), vec![0; CHUNK_BYTES]);
+    let mut hasher = Sha256::new();
     let (mut read_bytes, mut there_bytes) = (0_u64, 0_u64);
     loop {
         // Whole chunks only, until the file has its end.
         while there_bytes < read_bytes + CHUNK_BYTES as u64 {
             there_bytes = lengths.recv().unwrap_or(u64::MAX);
         }
-        match file.read(&mut block) {
-            Ok(0) => return Ok(hex(&hasher.finalize())),
-            Ok(count) => {
-                hasher.update(&block[..count]);
-                read_bytes += count as u64;
+        let count = match file.fill_buf() {
+            Ok([]) => return Ok(hex(&hasher.finalize())),
+            Ok(bytes) => {
+                hasher.update(bytes);
+                bytes.len()
             }
-            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => 0,
             Err(fault) => return Err(fault),
-        }
+        };
+        file.consume(count);
+        read_bytes += count as u64;
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    super::{codec::Codec, container::Container, pipeline::Pipeline},
+    super::{codec::Codec, container::Container, pipeline::Pipeline, pool::Pool},
     *,
 };
 use crate::{direct::DirectFile, priority::Priority};
@@ -98,12 +98,17 @@ fn a_file_that_fails_midway_stops_everything() {
             Pipeline::start(Path::new("/disk/a.zip"), container, codec, keepstone_model::metadata::Form::Sqlite, key, Priority::Normal)
                 .unwrap();
         let reading = std::thread::spawn(move || reader.read_exact(&mut vec![0; 300_000]));
-        let outcome = (0..10_000).find_map(|seed| pipeline.push(image(BLOCK_BYTES, seed)).err()).unwrap();
+        let lent = |bytes: Vec<u8>| {
+            let mut block = Pool::new().empty();
+            *block = bytes;
+            block
+        };
+        let outcome = (0..10_000).find_map(|seed| pipeline.push(lent(image(BLOCK_BYTES, seed))).err()).unwrap();
         assert!(
             matches!(&outcome, Error::Io { path, source } if path == Path::new("/disk/a.zip") && source.kind() == std::io::ErrorKind::BrokenPipe),
             "{outcome:?}"
         );
-        assert!(matches!(pipeline.push(vec![1]), Err(Error::Internal(_))));
+        assert!(matches!(pipeline.push(lent(vec![1])), Err(Error::Internal(_))));
         reading.join().unwrap().unwrap();
     }
 }
