@@ -1,10 +1,9 @@
-//! A backup as the catalog knows it: states, checks, proof and verdict.
-
-use std::fmt;
+//! A backup as the catalog knows it: states and verdict. What its checks found is a `proof`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::proof::{Check, CheckName, CheckResult, Level, Proof};
 use crate::{
     coverage::Coverage,
     id::{BackupId, DatabaseId, JobId, Kind},
@@ -37,143 +36,6 @@ impl BackupState {
             Self::Missing => "missing",
             Self::Trashed => "trashed",
         }
-    }
-}
-
-/// How far a backup was proven. Each level includes the ones before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    #[default]
-    None,
-    /// Hash, decryption, decompression.
-    Stored,
-    /// Integrity and row counts (PostgreSQL: table of contents).
-    Opened,
-    Restored,
-}
-
-/// Names a check, as the predecessors named them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum CheckName {
-    FileExistence,
-    ChecksumValidation,
-    DecryptionTest,
-    DecompressionTest,
-    SqliteIntegrityCheck,
-    ForeignKeyCheck,
-    RowCounts,
-    DumpContents,
-    TestRestore,
-}
-
-impl CheckName {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FileExistence => "file_existence",
-            Self::ChecksumValidation => "checksum_validation",
-            Self::DecryptionTest => "decryption_test",
-            Self::DecompressionTest => "decompression_test",
-            Self::SqliteIntegrityCheck => "sqlite_integrity_check",
-            Self::ForeignKeyCheck => "foreign_key_check",
-            Self::RowCounts => "row_counts",
-            Self::DumpContents => "dump_contents",
-            Self::TestRestore => "test_restore",
-        }
-    }
-
-    /// What it means for a person, e.g. "The stored bytes are the ones that were written".
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::FileExistence => "The archive is there and has the length it was written with",
-            Self::ChecksumValidation => "The stored bytes are the ones that were written",
-            Self::DecryptionTest => "The payload decrypts with a known password",
-            Self::DecompressionTest => "The payload decompresses to the database's bytes",
-            Self::SqliteIntegrityCheck => "SQLite finds no damage in the database",
-            Self::ForeignKeyCheck => "No row points to one that is not there",
-            Self::RowCounts => "Every table holds as many rows as at the time of the backup",
-            Self::DumpContents => "The dump lists everything that the database holds",
-            Self::TestRestore => "A restore of this backup was tried and compared",
-        }
-    }
-}
-
-impl fmt::Display for CheckName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    Passed,
-    Failed,
-    CouldNotRun,
-    NotApplicable,
-}
-
-impl CheckResult {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::CouldNotRun => "could not run",
-            Self::NotApplicable => "n/a",
-        }
-    }
-}
-
-/// One verification, e.g. `checksum_validation` passed in 12 ms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Check {
-    pub name: CheckName,
-    pub result: CheckResult,
-    /// One sentence: what was found. Empty where there is nothing to add.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-    pub elapsed_ms: u64,
-}
-
-/// A backup's checks, and when they were made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Proof {
-    pub checked_at: Timestamp,
-    pub checks: Vec<Check>,
-}
-
-impl Proof {
-    /// The level these checks reach: none as soon as one failed, and no further than the first that could not run.
-    pub fn level(&self) -> Level {
-        let passed = |name| self.checks.iter().any(|c| c.name == name && c.result == CheckResult::Passed);
-        let harmless = |name| {
-            self.checks.iter().filter(|c| c.name == name).all(|c| matches!(c.result, CheckResult::Passed | CheckResult::NotApplicable))
-        };
-        if self.failed() {
-            return Level::None;
-        }
-        let stored = passed(CheckName::FileExistence)
-            && passed(CheckName::ChecksumValidation)
-            && harmless(CheckName::DecryptionTest)
-            && harmless(CheckName::DecompressionTest);
-        let sqlite = passed(CheckName::SqliteIntegrityCheck) && passed(CheckName::RowCounts) && harmless(CheckName::ForeignKeyCheck);
-        let opened = sqlite || passed(CheckName::DumpContents);
-        match (stored, opened, passed(CheckName::TestRestore)) {
-            (false, _, _) => Level::None,
-            (true, false, _) => Level::Stored,
-            (true, true, false) => Level::Opened,
-            (true, true, true) => Level::Restored,
-        }
-    }
-
-    pub fn failed(&self) -> bool {
-        self.checks.iter().any(|c| c.result == CheckResult::Failed)
     }
 }
 
@@ -431,11 +293,6 @@ pub(crate) fn example() -> Backup {
 mod tests {
     use super::*;
 
-    fn proof(results: &[(CheckName, CheckResult)]) -> Proof {
-        let checks = results.iter().map(|&(name, result)| Check { name, result, detail: String::new(), elapsed_ms: 1 }).collect();
-        Proof { checked_at: Timestamp::UNIX_EPOCH, checks }
-    }
-
     fn good(sequence: i64) -> Backup {
         Backup { sequence, id: format!("shop_daily_20261120T030000Z_k3f{sequence}").parse().unwrap(), ..example() }
     }
@@ -476,27 +333,5 @@ mod tests {
             assert_eq!(delete_refusal(&partial(2), &[last, partial(2)]), None);
         }
         assert_eq!(held_by(&partial(1), &[partial(1), Backup { suspect: Some("x".into()), ..good(2) }]), None);
-    }
-
-    #[test]
-    fn the_level_goes_no_further_than_what_passed() {
-        use CheckName as N;
-        use CheckResult::{CouldNotRun, Failed, NotApplicable, Passed};
-        let stored = [
-            (N::FileExistence, Passed),
-            (N::ChecksumValidation, Passed),
-            (N::DecryptionTest, NotApplicable),
-            (N::DecompressionTest, Passed),
-        ];
-        let opened = [(N::SqliteIntegrityCheck, Passed), (N::ForeignKeyCheck, Passed), (N::RowCounts, Passed)];
-        let all = [&stored[..], &opened[..]].concat();
-        assert_eq!(proof(&[]).level(), Level::None);
-        assert_eq!(proof(&stored[..2]).level(), Level::Stored);
-        assert_eq!(proof(&stored).level(), Level::Stored);
-        assert_eq!(proof(&all).level(), Level::Opened);
-        assert_eq!(proof(&[&all[..], &[(N::TestRestore, Passed)]].concat()).level(), Level::Restored);
-        assert_eq!(proof(&[&all[..], &[(N::TestRestore, Failed)]].concat()).level(), Level::None);
-        let no_space = [&stored[..], &[(N::SqliteIntegrityCheck, CouldNotRun), (N::RowCounts, CouldNotRun)]].concat();
-        assert_eq!(proof(&no_space).level(), Level::Stored);
     }
 }

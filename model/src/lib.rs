@@ -18,6 +18,7 @@ pub mod id;
 pub mod import;
 pub mod job;
 pub mod metadata;
+pub mod proof;
 pub mod restore;
 pub mod retention;
 pub mod schedule;

@@ -1,0 +1,85 @@
+//! What all backups of a database come to.
+
+use jiff::Timestamp;
+use keepstone_model::{
+    backup::{Backup, BackupState, Verdict},
+    id::DatabaseId,
+};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::read;
+use crate::{
+    Result,
+    catalog::{
+        Catalog, Stop,
+        row::{time, word},
+    },
+};
+
+impl Catalog {
+    /// What the row of a database on a page says of its backups.
+    pub(crate) fn backup_stats(&self, database: &DatabaseId) -> Result<BackupStats> {
+        self.read(|c| stats(c, database))
+    }
+}
+
+/// See [`Catalog::backup_stats`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct BackupStats {
+    pub newest_good_at: Option<Timestamp>,
+    pub complete_count: u64,
+    pub archive_size_bytes: u64,
+    /// Complete ones that no known password opens.
+    pub lost_count: u64,
+    /// The size of the database in its newest complete backup.
+    pub size_bytes: Option<u64>,
+    /// The newest complete backup, where it is suspect.
+    pub suspect: Option<Backup>,
+    /// What went wrong in the last run, if it did: running and cancelled ones say nothing.
+    pub last_error: Option<String>,
+    pub last_run_failed: bool,
+}
+
+fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
+    let of = [database.as_str()];
+    let newest_good_at = c
+        .prepare_cached("SELECT created_at FROM backups WHERE database = ?1 AND good AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1")?
+        .query_row(of, |row| time(row, "created_at"))
+        .optional()?;
+    let (complete_count, archive_size_bytes, lost_count) = c
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(archive_size_bytes), 0), coalesce(sum(encryption = 'lost'), 0) FROM backups
+             WHERE database = ?1 AND state = 'complete'",
+        )?
+        .query_row(of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let size_bytes = c
+        .prepare_cached(
+            "SELECT original_size_bytes FROM backups WHERE database = ?1 AND state = 'complete' AND coverage = 'whole'
+             ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(of, |row| row.get(0))
+        .optional()?;
+    let newest = c
+        .prepare_cached(
+            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND kind <> 'safety' AND coverage = 'whole'
+             ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(of, read)
+        .optional()?;
+    let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
+    // A cancelled backup is a failed row whose job was cancelled; what was trashed or removed says nothing of the last run either. Safety
+    // backups belong to restores, which report their own failures; partial ones say nothing of the whole.
+    let last: Option<(BackupState, Option<String>)> = c
+        .prepare_cached(
+            "SELECT b.state, b.error FROM backups b LEFT JOIN jobs j ON j.id = b.job
+             WHERE b.database = ?1 AND b.state IN ('complete', 'failed', 'interrupted', 'missing') AND NOT b.gone AND b.kind <> 'safety'
+               AND b.coverage = 'whole'
+               AND coalesce(j.state, '') <> 'cancelled'
+             ORDER BY b.sequence DESC LIMIT 1",
+        )?
+        .query_row(of, |row| Ok((word(row, "state")?, row.get(1)?)))
+        .optional()?;
+    let last_run_failed = matches!(last, Some((BackupState::Failed | BackupState::Interrupted, _)));
+    let last_error = last.filter(|_| last_run_failed).and_then(|(_, error)| error);
+    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, lost_count, size_bytes, suspect, last_error, last_run_failed })
+}
