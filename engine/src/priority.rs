@@ -1,8 +1,16 @@
 //! Work that nobody waits for gives way: its threads run at a low priority, so that the application beside them is served first; and what holds
 //! nothing of the application's, not even a read transaction, runs where nobody else wants to. Not for what happens while a lock of the
 //! application's database is held: the sooner that ends, the better.
+//!
+//! A thread of low priority that wakes up beside the application's makes it wait for its time slice, some milliseconds; one of the idle class
+//! never does, but gets next to nothing where others want every core. So what holds a read transaction is of the idle class only as long as it
+//! gets on, and only where a thread can leave that class again: [`Courtesy`].
+
+mod courtesy;
 
 use std::{panic::resume_unwind, thread};
+
+pub(crate) use courtesy::Courtesy;
 
 #[cfg(target_os = "linux")]
 use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
@@ -35,27 +43,53 @@ fn is_busy(load: f64, cores: usize) -> bool {
     load > cores as f64 * 1.5
 }
 
-/// Only where no other thread wants the core. One that wakes up waits for a nice thread until its time slice is over, some milliseconds; for an idle
-/// one it never waits. But an idle one gets next to nothing where others want every core all the time: there it stays a nice one.
 /// Whether it is so now.
-fn idle() -> bool {
+fn machine_is_busy() -> bool {
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     #[cfg(target_os = "linux")]
-    {
-        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        // With 16 binary places.
-        let load = rustix::system::sysinfo().loads[0] as f64 / 65536.0;
-        if !is_busy(load, cores) {
-            let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-            return set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok();
-        }
-    }
+    // With 16 binary places.
+    return is_busy(rustix::system::sysinfo().loads[0] as f64 / 65536.0, cores);
+    #[cfg(not(target_os = "linux"))]
+    is_busy(0.0, cores)
+}
+
+/// Of the calling thread, 0 where it cannot be told.
+fn nice() -> i32 {
+    rustix::process::getpriority_process(None).unwrap_or(0)
+}
+
+/// Puts the calling thread into the idle class: it runs where no other thread wants the core. False where there is no such class.
+fn become_idle() -> bool {
+    #[cfg(target_os = "linux")]
+    return set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Min,
+        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+    )
+    .is_ok();
+    #[cfg(not(target_os = "linux"))]
     false
 }
 
-/// Does it on a thread of low priority, and waits for it: a thread cannot raise its own again.
+/// Makes it an ordinary thread again. False where it may not.
+fn leave_idle(nice: i32) -> bool {
+    #[cfg(target_os = "linux")]
+    return set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Min,
+        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other),
+    )
+    .and_then(|()| rustix::process::setpriority_process(None, nice).map_err(|_| thread_priority::Error::Priority("not allowed")))
+    .is_ok();
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+/// Does it on a thread of low priority, and waits for it: a thread cannot raise its own again as a rule. Of the idle class while the machine is
+/// not busy: only for what holds nothing.
 pub(crate) fn at_low_priority<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let body = || {
-        if !idle() {
+        if machine_is_busy() || !become_idle() {
             Priority::Low.take_on();
         }
         work()
@@ -76,7 +110,6 @@ mod tests {
 
     #[test]
     fn only_that_thread_gives_way() {
-        let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
         let is_idle = || format!("{:?}", thread_priority::thread_schedule_policy()).contains("Idle");
         assert!(at_low_priority(|| is_idle() || nice() >= NICE.max(before)));

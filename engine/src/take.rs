@@ -27,7 +27,7 @@ use crate::{
     jobs::{Running, random},
     keys::{self, Stretched},
     notes::{self, Notes},
-    priority::{Priority, at_low_priority},
+    priority::{Courtesy, Priority, at_low_priority},
     proof::{Depth, prove},
 };
 
@@ -104,6 +104,25 @@ pub(crate) fn take(
     }
 }
 
+/// A sink whose caller gives way from the first byte on: before that it may hold a lock that writers wait for.
+struct Courteous<'a> {
+    sink: &'a mut dyn ImageSink,
+    priority: Priority,
+    courtesy: Option<Courtesy>,
+}
+
+impl ImageSink for Courteous<'_> {
+    fn begin(&mut self, size_bytes: u64) -> Result<()> {
+        self.courtesy = Some(Courtesy::begin(self.priority));
+        self.sink.begin(size_bytes)
+    }
+
+    fn write(&mut self, pages: &[u8]) -> Result<()> {
+        self.courtesy.as_mut().into_iter().for_each(Courtesy::look);
+        self.sink.write(pages)
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "one call, split off so that every fault goes through one place")]
 fn write_and_publish(
     running: &Running<'_>,
@@ -123,7 +142,11 @@ fn write_and_publish(
         None => ArchiveWriter::create(staged, &write)?,
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
     };
-    let facts = source(&mut writer)?;
+    let facts = match options.form {
+        Form::Sqlite => source(&mut Courteous { sink: &mut writer, priority, courtesy: None })?,
+        // Other processes make these: they would stay in the class for ever.
+        Form::Dump | Form::Sql => source(&mut writer)?,
+    };
     if facts.coverage() != options.coverage {
         // Unknown means no: what does not say itself how much it holds must not be published as the whole.
         return Err(Error::Internal(format!(

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
 use keepstone_model::metadata::Form;
 use sha2::{Digest, Sha256};
 
@@ -12,14 +11,14 @@ use crate::image::{RestoreHasher, hex};
 /// A piece of an image, shared by those who hash, compress and write it.
 pub(super) type Block = Arc<Lent>;
 
-pub(super) fn backup_hash(blocks: &Receiver<Block>) -> String {
+pub(super) fn backup_hash(blocks: impl Iterator<Item = Block>) -> String {
     let mut hasher = Sha256::new();
-    blocks.iter().for_each(|block| hasher.update(block.as_slice()));
+    blocks.for_each(|block| hasher.update(block.as_slice()));
     hex(&hasher.finalize())
 }
 
-pub(super) fn restore_hash(form: Form, blocks: &Receiver<Block>) -> String {
+pub(super) fn restore_hash(form: Form, blocks: impl Iterator<Item = Block>) -> String {
     let mut hasher = RestoreHasher::of(form);
-    blocks.iter().for_each(|block| hasher.update(&block));
+    blocks.for_each(|block| hasher.update(&block));
     hasher.finish()
 }

@@ -89,7 +89,7 @@ impl Read for StoredPayload {
 }
 
 /// Blocks that may wait at one place.
-const AHEAD: usize = 4;
+const AHEAD: usize = 16;
 
 /// Reads the stored bytes before they are asked for: the disk and the hash of the one do not wait for the decoder of the other. Ends with the
 /// last byte, a fault (which `stored` keeps) or when nobody asks any more.
@@ -238,9 +238,9 @@ impl Stored<'_> {
             let (mut receivers, mut hashers) = (vec![written], Vec::new());
             if hashed == Hashed::StoredAndImage {
                 let (backup, blocks) = bounded::<Block>(AHEAD);
-                let backup_hash = scope.spawn(move || hashes::backup_hash(&blocks));
+                let backup_hash = scope.spawn(move || hashes::backup_hash(blocks.iter()));
                 let (restore, blocks) = bounded::<Block>(AHEAD);
-                let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, &blocks));
+                let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, blocks.iter()));
                 receivers.extend([backup, restore]);
                 hashers.extend([backup_hash, restore_hash]);
             }

@@ -215,6 +215,8 @@ RestartSec=5
 # A stop takes the backups of stop schedules; it needs more than `keepstone schedule limits --stop-within`.
 TimeoutStopSec=90
 UMask=0077
+# Its threads give way to everybody while a backup is made; with this they may stop doing so when they get nothing done.
+LimitNICE=+0
 
 # It reads and writes databases where they lie; everything else of the machine is none of its business.
 # A database in a home folder needs ProtectHome=no, and one in /tmp PrivateTmp=no.
