@@ -6,7 +6,13 @@ use std::{
     io::{self, BufRead, BufReader, Read},
 };
 
+use growing::{Growing, is_word};
+pub(super) use named::{Copied, copied, identifier, qualified};
+
 use super::{load, names, toc};
+
+mod growing;
+mod named;
 
 /// A statement that is longer is refused: it is held in memory.
 const LONGEST_BYTES: usize = 256 << 20;
@@ -58,26 +64,17 @@ pub(super) struct Block {
 
 /// Reads a script to its end. A fault of the script is `InvalidData` with a sentence; what `take` or the source says is passed on.
 pub(super) fn read(script: &mut dyn Read, take: &mut dyn FnMut(Piece<'_>) -> io::Result<()>) -> io::Result<Found> {
-    Reader { script: BufReader::with_capacity(256 << 10, script), line: 1, size_bytes: 0, found: Found::default() }.whole(take)
+    Reader { script: BufReader::with_capacity(256 << 10, script), line: 1, size_bytes: 0, backslashes: false, found: Found::default() }
+        .whole(take)
 }
 
 struct Reader<R> {
     script: BufReader<R>,
     line: u64,
     size_bytes: u64,
+    /// Whether every text knows escapes: `SET standard_conforming_strings = off`.
+    backslashes: bool,
     found: Found,
-}
-
-/// A statement while it grows.
-#[derive(Default)]
-struct Growing {
-    text: Vec<u8>,
-    /// Anything but space and comments.
-    begun: bool,
-    depth: u32,
-    /// The last two words outside of parentheses, in upper case, and whether something else followed.
-    words: [String; 2],
-    first: String,
 }
 
 impl<R: Read> Reader<R> {
@@ -117,23 +114,23 @@ impl<R: Read> Reader<R> {
                     self.push(&mut growing, b' ')?;
                 }
                 b'\'' => {
-                    let escapes = is_escape_prefix(&growing.text);
+                    let escapes = self.backslashes || growing.is_escape_prefix();
                     self.push(&mut growing, byte)?;
                     self.quoted(&mut growing, b'\'', escapes)?;
                 }
                 b'"' => {
                     self.push(&mut growing, byte)?;
                     self.quoted(&mut growing, b'"', false)?;
-                    growing.word(String::new());
+                    growing.other("");
                 }
                 b'$' if !growing.text.last().is_some_and(|last| is_word(*last)) => {
                     self.push(&mut growing, byte)?;
                     self.dollar(&mut growing)?;
                 }
-                b';' if growing.begun => {
-                    let is_copy = growing.first == "COPY" && growing.words == ["FROM", "STDIN"];
-                    self.found.inserts += u64::from(growing.first == "INSERT");
-                    let may_name_roles = matches!(growing.first.as_str(), "GRANT" | "REVOKE" | "ALTER" | "SET");
+                b';' if growing.begun && growing.ends() => {
+                    let is_copy = growing.first() == "COPY" && growing.words == ["FROM", "STDIN"];
+                    self.found.inserts += u64::from(growing.first() == "INSERT");
+                    let may_name_roles = matches!(growing.first(), "GRANT" | "REVOKE" | "ALTER" | "SET");
                     let statement = self.text(std::mem::take(&mut growing.text))?;
                     growing = Growing::default();
                     self.found.statements += 1;
@@ -146,13 +143,14 @@ impl<R: Read> Reader<R> {
                             *self.found.counts.entry(table).or_default() += rows;
                         }
                     } else {
+                        self.backslashes = strings(&statement).unwrap_or(self.backslashes);
                         if may_name_roles && load::is_about_roles(&statement) {
                             self.found.roles.extend(toc::grantees(&statement));
                         }
                         take(Piece::Statement(statement.trim()))?;
                     }
                 }
-                b';' => {}
+                b';' if !growing.begun => {}
                 byte if byte.is_ascii_whitespace() => {
                     if growing.begun {
                         self.push(&mut growing, byte)?;
@@ -167,7 +165,7 @@ impl<R: Read> Reader<R> {
                     }
                     growing.begun = true;
                     if growing.depth == 0 && byte != b')' {
-                        growing.word(String::new());
+                        growing.other("");
                     }
                     self.push(&mut growing, byte)?;
                 }
@@ -196,12 +194,7 @@ impl<R: Read> Reader<R> {
         // No word of SQL that matters here is longer.
         let word = if length <= 16 { String::from_utf8_lossy(&growing.text[from..]).to_ascii_uppercase() } else { String::new() };
         growing.begun = true;
-        if growing.first.is_empty() {
-            growing.first = if word.is_empty() { "?".to_owned() } else { word.clone() };
-        }
-        if growing.depth == 0 {
-            growing.word(word);
-        }
+        growing.word(&word);
         Ok(())
     }
 
@@ -344,73 +337,16 @@ impl<R: Read> Reader<R> {
     }
 }
 
-impl Growing {
-    fn word(&mut self, word: String) {
-        self.words = [std::mem::take(&mut self.words[1]), word];
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
-}
-
-/// Whether a text that begins here knows escapes: `E'…'`.
-fn is_escape_prefix(text: &[u8]) -> bool {
-    let mut back = text.iter().rev();
-    matches!(back.next(), Some(b'e' | b'E')) && !back.next().is_some_and(|byte| is_word(*byte))
+/// Whether a statement says that texts know escapes, or that they do not.
+fn strings(statement: &str) -> Option<bool> {
+    let value = statement.trim().strip_prefix("SET standard_conforming_strings")?.trim_start();
+    let value = value.strip_prefix('=').or_else(|| value.strip_prefix("TO "))?;
+    Some(matches!(value.trim(), "off" | "'off'" | "false"))
 }
 
 /// The name in `COPY name (…) FROM stdin`, as metadata has it.
 fn table_of(statement: &str) -> Option<String> {
     copied(statement).map(|copied| names::shown(&copied.schema, &copied.table))
-}
-
-/// What `COPY schema.table (column, …) FROM stdin` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Copied {
-    pub(super) schema: String,
-    pub(super) table: String,
-    pub(super) columns: Vec<String>,
-}
-
-pub(super) fn copied(statement: &str) -> Option<Copied> {
-    let (schema, table, rest) = qualified(statement.trim().get(4..)?)?;
-    let mut columns = Vec::new();
-    let mut rest = rest.trim_start().strip_prefix('(').unwrap_or_default().trim_start();
-    while !rest.is_empty() && !rest.starts_with(')') {
-        let (column, after) = identifier(rest)?;
-        columns.push(column);
-        rest = after.trim_start().trim_start_matches(',').trim_start();
-    }
-    Some(Copied { schema, table, columns })
-}
-
-/// A table's name with its schema, and what follows it.
-pub(super) fn qualified(text: &str) -> Option<(String, String, &str)> {
-    let (first, rest) = identifier(text.trim_start())?;
-    match rest.strip_prefix('.') {
-        Some(rest) => identifier(rest).map(|(second, rest)| (first, second, rest)),
-        None => Some(("public".to_owned(), first, rest)),
-    }
-}
-
-pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
-    let Some(rest) = text.strip_prefix('"') else {
-        let end = text.find(|char: char| char.is_whitespace() || matches!(char, '.' | '(' | ',' | ')' | ';')).unwrap_or(text.len());
-        return (end > 0).then(|| (text[..end].to_ascii_lowercase(), &text[end..]));
-    };
-    let mut name = String::new();
-    let mut chars = rest.char_indices().peekable();
-    while let Some((at, char)) = chars.next() {
-        if char == '"' {
-            if chars.peek().is_none_or(|(_, next)| *next != '"') {
-                return Some((name, &rest[at + 1..]));
-            }
-            chars.next();
-        }
-        name.push(char);
-    }
-    None
 }
 
 #[cfg(test)]

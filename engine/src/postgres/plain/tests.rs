@@ -51,6 +51,31 @@ fn statements_and_data_are_told_apart() {
     assert_eq!(found.size_bytes, script.len() as u64);
 }
 
+/// As psql has it: not within parentheses, nor in the body of a routine that is no text.
+#[test]
+fn a_semicolon_is_not_always_an_end() {
+    let rule = "CREATE RULE r AS ON INSERT TO v DO ALSO ( INSERT INTO a VALUES (new.x); DELETE FROM b WHERE (b.x = new.x);)";
+    let function = "CREATE FUNCTION f(x integer) RETURNS integer LANGUAGE sql\n    BEGIN ATOMIC\n SELECT CASE WHEN (x > 1) THEN 1 ELSE 2 END;\n \
+        SELECT \"begin\".\"case\" FROM \"begin\";\nEND";
+    let procedure = "CREATE OR REPLACE PROCEDURE p() LANGUAGE sql BEGIN ATOMIC INSERT INTO a VALUES ((1)); END";
+    let table = "CREATE TABLE function (\"end\" int, begin int, atomic int)";
+    let script = [rule, function, procedure, table, "BEGIN", "COPY t FROM stdin"].map(|one| format!("{one};\n")).concat() + "1\n\\.\n";
+    let (pieces, found) = pieces(&script).unwrap();
+    assert_eq!(pieces, [rule, function, procedure, table, "BEGIN", "copy: COPY t FROM stdin", "data: 1", "end"]);
+    assert_eq!((found.statements, found.inserts), (6, 0));
+    for script in ["CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1;", "CREATE RULE r AS ON INSERT TO v DO ALSO (SELECT 1; SELECT 2;"]
+    {
+        assert!(super::read(&mut script.as_bytes(), &mut |_| Ok(())).unwrap_err().to_string().contains("in the midst"), "{script}");
+    }
+}
+
+#[test]
+fn a_backslash_is_what_the_script_says_it_is() {
+    let script = "SET standard_conforming_strings = off;\nSELECT 'it\\'s; \\\\';\nSET standard_conforming_strings = on;\nSELECT '\\';\n";
+    let (pieces, _) = pieces(script).unwrap();
+    assert_eq!((pieces.len(), pieces[1].as_str(), pieces[3].as_str()), (4, "SELECT 'it\\'s; \\\\'", "SELECT '\\'"));
+}
+
 #[test]
 fn commands_of_psql_are_refused_wherever_they_stand() {
     for script in [

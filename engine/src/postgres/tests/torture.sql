@@ -109,6 +109,12 @@ CREATE MATERIALIZED VIEW app.summed AS SELECT feeling, count(*) AS n, app.total(
 CREATE UNIQUE INDEX ON app.summed (feeling); CREATE MATERIALIZED VIEW app.unfilled AS SELECT * FROM app.summed WITH NO DATA;
 CREATE RECURSIVE VIEW app.counted (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM counted WHERE n < 3;
 CREATE RULE instead AS ON DELETE TO app.seen DO INSTEAD UPDATE app.people SET name = 'gone' WHERE id = OLD.id;
+CREATE RULE twice AS ON INSERT TO app.seen DO ALSO (INSERT INTO app.hen VALUES (NEW.id, 1); DELETE FROM app.hen WHERE (id = NEW.id);NOTIFY "; seen");
+SELECT current_setting('server_version_num')::int >= 140000 AS atomic \gset
+\if :atomic
+CREATE FUNCTION app.whole(n int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN n > 1 THEN (SELECT 1) ELSE CASE n WHEN 0 THEN 2 END END; SELECT 3; END;
+CREATE PROCEDURE app.whole_too(n int) BEGIN ATOMIC DELETE FROM app.checked WHERE checked.n = 404; DELETE FROM app.checked WHERE checked.n = 405; END;
+\endif
 CREATE SEQUENCE app.steps AS smallint INCREMENT -2 MINVALUE -100 MAXVALUE 50 START 10 CYCLE CACHE 3; SELECT nextval('app.steps'), setval('app.people_id_seq', 4711, false);
 
 -- Text search, foreign data, replication, events, rights
