@@ -42,6 +42,20 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# apt_source PACKAGE[=VERSION] FOLDER: the files of a source package, from where this machine has its packages, whatever sources it lists. Changes
+# nothing of the system.
+apt_source() {
+  local at=$2 apt key
+  for key in /usr/share/keyrings/{debian,ubuntu}-archive-keyring.gpg; do [ ! -f "$key" ] || break; done
+  [ -f "$key" ] && mkdir -p "$at"/{lists/partial,cache/archives/partial} || return 1
+  apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' | sort -u |
+    awk -v key="$key" '$1 == "Debian" || $1 == "Ubuntu" { print "deb-src [signed-by=" key "]", $2, $3, $4 }' > "$at/sources.list"
+  [ -s "$at/sources.list" ] || return 1
+  apt=(apt-get -qq -o "Dir::Etc::sourcelist=$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$at/lists"
+    -o "Dir::Cache=$at/cache")
+  "${apt[@]}" update && (cd "$at" && "${apt[@]}" source --download-only "$1")
+}
+
 # Whether a rustc has the standard library of the browser's target.
 has_wasm() {
   local folder

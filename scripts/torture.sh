@@ -32,14 +32,9 @@ torture=$(program test torture) kill=$(program test kill) engine=$(program lib k
 # SQLite's malformed databases: by apt into a folder of our own, whatever sources this machine has.
 malformed=$CACHE/malformed-databases
 fetch_malformed() {
-  local at=$CACHE/malformed-databases.part apt uri
-  rm -rf "$at"; mkdir -p "$at"/{lists/partial,cache/archives/partial}
-  # From where this machine has its packages.
-  uri=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -1)
-  [ -n "$uri" ] || return 1
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri bookworm main" > "$at/sources.list"
-  apt=(apt-get -qq -o "Dir::Etc::sourcelist=$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$at/lists" -o "Dir::Cache=$at/cache")
-  "${apt[@]}" update && (cd "$at" && "${apt[@]}" source --download-only sqlite3) || return 1
+  local at=$CACHE/malformed-databases.part
+  rm -rf "$at"
+  apt_source sqlite3 "$at" || return 1
   tar xf "$at"/sqlite3_*.orig.tar.xz -C "$at" --wildcards '*/test/fuzzdata3.db' '*/test/fuzzdata7.db' || return 1
   python3 - "$at" <<'PYTHON' || return 1
 import glob, os, sqlite3, sys
@@ -57,6 +52,8 @@ if [ ! -d "$malformed" ]; then
   fetch_malformed > "$logs/fetch.log" 2>&1 || say "not to be had here (see $logs/fetch.log): the sample in testdata stands in"
 fi
 [ -d "$malformed" ] && export KEEPSTONE_MALFORMED=$malformed
+KEEPSTONE_PG_REGRESS=$(scripts/setup-postgres-regress.sh 2>> "$logs/fetch.log" | tail -1) && export KEEPSTONE_PG_REGRESS ||
+  say "PostgreSQL's regression tests are not to be had here (see $logs/fetch.log)"
 
 failed=0 campaigns=0
 # share PERCENT: seconds of the whole time.
@@ -83,8 +80,10 @@ campaign full-disk "$(share 1)" "$torture" on_a_full_disk
 campaign short-writes "$(share 4)" "$torture" a_write_cut_short
 campaign malformed "$(share 12)" "$torture" malformed_databases
 if [ "${LARGE:-yes}" = yes ]; then campaign large 0 "$torture" --ignored more_than_4_gib; fi
-(cd ../engine && campaign makes 0 "$engine" --ignored all_makes; echo "$failed" > "$logs/makes.failed")
-failed=$(cat "$logs/makes.failed") campaigns=$((campaigns + 1))
+cd ../engine
+campaign makes 0 "$engine" --ignored all_makes
+if [ -n "${KEEPSTONE_PG_REGRESS:-}" ]; then campaign postgres 0 "$engine" --ignored regression_database
+else echo "SKIPPED PostgreSQL's regression database: see $logs/fetch.log" > "$logs/postgres.log"; fi
 say "the rest of $kills real kills"
 campaigns=$((campaigns + 1))
 wait "$killing" || { failed=$((failed + 1)); say "FAILED: $logs/kills.log"; grep -E '^(thread|assertion)|panicked' "$logs/kills.log" | head; }

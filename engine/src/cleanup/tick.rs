@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     database::Database,
     id::JobId,
-    job::Verb,
+    job::{Job, JobState, Verb},
     retention::{CountBy, Fate, Keep, Manual, Pass},
 };
 
@@ -30,6 +30,8 @@ use crate::{
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How often what is long over is removed from the catalog.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// How long what a restore that failed may have left on a server is looked for.
+const LEFT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Queues a cleanup for every database that is due and has something to remove, gives room where the disk is short of it, and prunes what is
 /// long over. Call it every few seconds.
@@ -129,12 +131,21 @@ fn prune(vault: &Vault, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Removes what replacements kept of a database on its server. No server is asked that keeps nothing.
+/// Whether a job may have begun something on a server that it could not remove. Of some days, as a server may be down for as long.
+fn may_have_left(job: &Job, now: Timestamp) -> bool {
+    let restores = matches!(job.verb, Verb::Restore | Verb::Undo | Verb::Verify);
+    let ended_badly = matches!(job.state, JobState::Failed | JobState::Cancelled | JobState::Abandoned);
+    restores && ended_badly && now.duration_since(job.created_at) <= LEFT_FOR
+}
+
+/// Removes what restores kept of a database on its server, and what those left there that did not end. No server is asked where neither was.
 fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) -> Result<()> {
     let restores = vault.catalog().restores_of(&database.id)?;
     let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
     let kept = restores.iter().filter_map(|(_, row)| replacing_report(row)?.kept).any(|kept| over(kept.until));
-    if !kept {
+    let filter = JobFilter { database: Some(database.id.clone()), ..JobFilter::default() };
+    let left = || vault.catalog().list_jobs(&filter).map(|jobs| jobs.iter().any(|row| may_have_left(&row.job, now)));
+    if !kept && !left()? {
         return Ok(());
     }
     let removed = driver::of(database.engine).remove_kept(vault, database, now)?;

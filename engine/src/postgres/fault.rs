@@ -23,6 +23,8 @@ pub enum Fault {
     Full { server: String, detail: String },
     #[error("the connection to {server} was lost: {detail}")]
     Lost { server: String, detail: String },
+    #[error("{server} went away while it committed {what}, and does not answer: {detail}")]
+    CommitUnknown { server: String, what: String, detail: String },
     #[error("{user} may not {what}")]
     NoRights { user: String, what: String, sql: String },
     #[error("{server} runs PostgreSQL {found}, and {needed} is the oldest that is supported")]
@@ -65,6 +67,7 @@ impl Fault {
             Self::Tls { .. } => "tls_failed",
             Self::Full { .. } => "server_full",
             Self::Lost { .. } => "server_lost",
+            Self::CommitUnknown { .. } => "commit_unknown",
             Self::NoRights { .. } => "rights_missing",
             Self::ServerTooOld { .. } => "server_too_old",
             Self::NoClient { .. } => "client_missing",
@@ -96,6 +99,7 @@ impl Fault {
             | Self::LoginRefused { .. }
             | Self::Tls { .. }
             | Self::Lost { .. }
+            | Self::CommitUnknown { .. }
             | Self::NoRights { .. }
             | Self::ServerTooOld { .. }
             | Self::NoClient { .. }
@@ -123,7 +127,10 @@ impl Fault {
                 "Check sslmode and sslrootcert of the URL: verify-full needs the authority's certificate, require needs a server with TLS.".to_owned()
             }
             Self::Full { .. } => "Try again later, or raise max_connections.".to_owned(),
-            Self::Lost { .. } => "Nothing was published. Look at the server's log, then try again.".to_owned(),
+            Self::Lost { .. } => "Nothing was published, and no live database was changed. Look at the server's log, then try again.".to_owned(),
+            Self::CommitUnknown { .. } => {
+                "Look at the database when the server answers again: it is as it was before, or as in the backup, and nothing between.".to_owned()
+            }
             Self::NoRights { sql, .. } => format!("A superuser gives the right with: {sql}"),
             Self::ServerTooOld { .. } => "Back it up with its own pg_dump, or upgrade the server.".to_owned(),
             Self::NoClient { .. } => {

@@ -32,6 +32,7 @@ use super::{
     restore::{checked, failed, keeps_owners, report},
     settings::Environment,
     toc::Entry,
+    unfinished,
 };
 use crate::{
     Error, Monitor, Result, Vault,
@@ -102,7 +103,8 @@ fn left_over(connection: &mut Connection, entries: &[Entry]) -> Result<Vec<Strin
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {OWN_RELATIONS} \
            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND c.relkind = 'S') \
          UNION ALL \
-         SELECT 'function', n.nspname::text, p.proname || '(' || oidvectortypes(p.proargtypes) || ')' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+         SELECT 'function', n.nspname::text, p.proname || CASE WHEN p.pronargs = 0 AND EXISTS (SELECT 1 FROM pg_aggregate a WHERE a.aggfnoid = p.oid) THEN '(*)' \
+                ELSE '(' || oidvectortypes(p.proargtypes) || ')' END FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
          WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i')) \
          UNION ALL \
@@ -161,12 +163,31 @@ pub(super) fn restore(
     if monitor.cancelled() {
         return Err(Error::CancelledHere);
     }
-    connection.run("COMMIT")?;
+    commit(&mut connection, &environment, database.id.as_str(), monitor)?;
     report.held_ms = millis(held.elapsed());
     drop(connection);
     analyze(&location, &environment);
     report.after = Some(after);
     Ok(report)
+}
+
+/// Where the server goes away meanwhile, it is asked afterwards what became of the transaction.
+fn commit(connection: &mut Connection, environment: &Environment, database: &str, monitor: &dyn Monitor) -> Result<()> {
+    let transaction: i64 = connection.row("SELECT txid_current()")?.get(0);
+    let Err(error) = connection.run("COMMIT") else { return Ok(()) };
+    if !unfinished::is_lost(&error) {
+        return Err(error);
+    }
+    let asked = unfinished::again(connection, environment, monitor)
+        .and_then(|mut again| Ok(again.row(&format!("SELECT txid_status({transaction})"))?.get::<_, Option<String>>(0)));
+    match asked.ok().flatten().as_deref() {
+        Some("committed") => Ok(()),
+        Some("aborted") => Err(error),
+        _ => {
+            let (server, detail) = (connection.location.server(), error.to_string());
+            Err(Fault::CommitUnknown { server, what: format!("the restore into {database}"), detail }.into())
+        }
+    }
 }
 
 /// Against writers, for as long as the transaction lasts; readers read, and `pg_dump` does.

@@ -6,6 +6,7 @@ pub mod location;
 pub mod toc;
 pub mod tools;
 
+mod building;
 mod child;
 mod content;
 mod declared;
@@ -29,6 +30,7 @@ mod sealed;
 mod settings;
 mod snapshot;
 mod tls;
+mod unfinished;
 
 pub use fault::Fault;
 pub use settings::{Environment, Surroundings};

@@ -10,14 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{database::Database, job::Step, restore::RestorePlan};
 
 use super::{
+    building::Building,
     fault::Fault,
     live,
     location::Location,
     names::{literal, quoted, with_ending},
     open::{Connection, reach_for_restore},
     plan,
-    restore::{Building, checked, drop_database, report},
+    restore::{checked, report},
     settings::Environment,
+    unfinished,
 };
 use crate::{
     Error, Monitor, Result, Vault, checkup,
@@ -62,8 +64,7 @@ pub(super) fn replace(
         let mut report =
             RestoreReport { path: database.location.clone().into(), after: Some(built.after), ..report(archive.metadata(), true) };
         if !present {
-            let (built, live) = (quoted(&built.name), quoted(&location.database));
-            maintenance.run(&format!("ALTER DATABASE {built} RENAME TO {live}; COMMENT ON DATABASE {live} IS NULL"))?;
+            building.name(&mut maintenance, &built.name, &location.database, monitor)?;
             return Ok(report);
         }
         copy_settings(&mut maintenance, &location.database, &built.name)?;
@@ -72,8 +73,10 @@ pub(super) fn replace(
         // If the process dies after the exchange and before the end is written down, this is what undo goes by.
         running.note(&to_json(&report)?)?;
         report.held_ms = exchange(&mut maintenance, &environment, &location, &built.name, &kept, monitor)?;
-        if !plan.safety_backup {
-            drop_database(&mut maintenance, &kept.name);
+        if !plan.safety_backup
+            && let Err(error) = unfinished::drop_database(&mut maintenance, &kept.name)
+        {
+            tracing::warn!(database = kept.name, %error, "the database that made way could not be removed; tomorrow it is tried again");
         }
         Ok(report)
     })();
@@ -86,7 +89,7 @@ pub(super) fn replace(
         }
         Err(error) => {
             // Only if it still has its temporary name: then it is not in the live one's place.
-            drop_database(&mut maintenance, &built.name);
+            unfinished::drop_after_fault(&mut maintenance, &environment, &built.name, monitor);
             Err(error)
         }
     }
@@ -107,19 +110,9 @@ pub(super) fn put_back(
     }
     let kept = Kept::of(database, &location.database, "undone", true);
     let mut report = RestoreReport {
-        job: None,
-        backup: plan.backup.clone(),
-        path: database.location.clone().into(),
         replaced: true,
-        safety_backup: None,
-        pages_written: 0,
-        size_bytes: 0,
-        held_ms: 0,
-        elapsed_ms: 0,
-        hash_equal: false,
-        rows_since_plan: Vec::new(),
-        after: None,
         kept: Some(kept.told()),
+        ..RestoreReport::of(plan.backup.clone(), database.location.clone().into())
     };
     running.note(&to_json(&report)?)?;
     monitor.step(Step::Write);
@@ -205,7 +198,18 @@ fn exchange(
     let held_ms = millis(began.elapsed());
     if let Err(error) = result {
         // A connection that was lost at the very end may have committed.
-        let mut again = plan::maintenance(live, environment)?;
+        let lost = unfinished::is_lost(&error);
+        let mut again = match if lost { unfinished::again(maintenance, environment, monitor) } else { plan::maintenance(live, environment) }
+        {
+            Ok(again) => again,
+            Err(_) if lost => {
+                let (server, detail) = (live.server(), error.to_string());
+                return Err(
+                    Fault::CommitUnknown { server, what: format!("the exchange of {} and {}", live.database, kept.name), detail }.into()
+                );
+            }
+            Err(error) => return Err(error),
+        };
         if incoming_oid.is_none() || plan::oid(&mut again, &live.database)? != incoming_oid || live_oid == incoming_oid {
             return Err(match error {
                 Error::Postgres(fault) => match *fault {
@@ -270,7 +274,8 @@ fn copy_settings(connection: &mut Connection, from: &str, to: &str) -> Result<()
     if statements.is_empty() { Ok(()) } else { connection.run(&statements.join("; ")) }
 }
 
-/// Removes what was kept of a database and has had its time. Only what says so of itself, with this database's uid.
+/// Removes what was kept of a database and has had its time, and what restores that did not end left behind. Only what says so of itself, with this
+/// database's uid or a job of this vault.
 pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) -> Result<u64> {
     let (location, environment) = reach_for_restore(vault, database)?;
     let mut maintenance = plan::maintenance(&location, &environment)?;
@@ -278,14 +283,14 @@ pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) ->
         "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE {}",
         literal(&format!("{KEPT}%"))
     ))?;
-    let mut removed = 0;
+    let mut removed = unfinished::remove_leftovers(vault, &mut maintenance)?;
     for row in rows {
         let (name, comment): (String, String) = (row.get(0), row.get(1));
         let said = comment.strip_prefix(KEPT).and_then(|rest| rest.split_once(UNTIL));
         let Some((uid, until)) = said else { continue };
         let over = until.parse::<Timestamp>().is_ok_and(|until| until <= now);
         if uid == database.uid.as_str() && over && name != location.database {
-            drop_database(&mut maintenance, &name);
+            unfinished::drop_database(&mut maintenance, &name)?;
             removed += 1;
         }
     }

@@ -179,20 +179,11 @@ fn new_file(
     }
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
-        job: None,
-        backup: metadata.backup_id.clone(),
-        path: target.to_owned(),
-        replaced: false,
-        safety_backup: None,
         pages_written: metadata.source.page_count,
         size_bytes: metadata.original_size,
-        held_ms: 0,
-        elapsed_ms: 0,
         // It was synced and read back from the disk, and compared.
         hash_equal: true,
-        rows_since_plan: Vec::new(),
-        after: None,
-        kept: None,
+        ..RestoreReport::of(metadata.backup_id.clone(), target.to_owned())
     })
 }
 
@@ -223,19 +214,11 @@ pub(crate) fn replace_sqlite(
         check_image(&image.0, &metadata, damage, monitor)?;
     }
     let mut report = RestoreReport {
-        job: None,
-        backup: plan.backup.clone(),
-        path: live.clone(),
         replaced: true,
-        safety_backup: None,
         pages_written: metadata.source.page_count,
         size_bytes: metadata.original_size,
-        held_ms: 0,
-        elapsed_ms: 0,
         hash_equal: true,
-        rows_since_plan: Vec::new(),
-        after: None,
-        kept: None,
+        ..RestoreReport::of(plan.backup.clone(), live.clone())
     };
     if plan.binding.target_identity.is_none() {
         let aside = vault.database_dir(&database.id).join("corrupted").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());

@@ -74,6 +74,27 @@ pub struct RestoreReport {
     pub kept: Option<KeptDatabase>,
 }
 
+impl RestoreReport {
+    /// Of a backup that was restored into something beside the live database; what else there is to say of it stands at its end.
+    pub(crate) fn of(backup: BackupId, path: PathBuf) -> Self {
+        Self {
+            job: None,
+            backup,
+            path,
+            replaced: false,
+            safety_backup: None,
+            pages_written: 0,
+            size_bytes: 0,
+            held_ms: 0,
+            elapsed_ms: 0,
+            hash_equal: false,
+            rows_since_plan: Vec::new(),
+            after: None,
+            kept: None,
+        }
+    }
+}
+
 /// A database that a replacement kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptDatabase {

@@ -191,19 +191,11 @@ fn act(
         drop_copies(&live, &attempt)?;
     }
     let mut report = RestoreReport {
-        job: None,
-        backup: backup.id.clone(),
-        path: live.clone(),
         replaced: true,
-        safety_backup: None,
         pages_written: metadata.source.page_count,
         size_bytes: metadata.original_size,
-        held_ms: 0,
-        elapsed_ms: 0,
         hash_equal: true,
-        after: None,
-        rows_since_plan: Vec::new(),
-        kept: None,
+        ..RestoreReport::of(backup.id.clone(), live.clone())
     };
     running.note(&to_json(&report)?)?;
     monitor.step(Step::Write);

@@ -2,6 +2,7 @@
 
 use crate::support::Host;
 
+#[expect(dead_code, reason = "the engine's tests end one, too")]
 #[path = "../../../engine/src/postgres/tests/server.rs"]
 pub(crate) mod server;
 

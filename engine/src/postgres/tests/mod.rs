@@ -36,8 +36,10 @@ mod exports;
 mod globals;
 mod in_place;
 mod loading;
+mod losses;
 mod partial;
 mod refusals;
+mod regression;
 mod restores;
 mod snapshots;
 mod torture;
@@ -106,7 +108,8 @@ impl Monitor for Impatient {
 
 /// How many unfinished databases the jobs of this vault left on the server; those of other tests are under way.
 fn leftovers(server: &Server, vault: &Vault) -> usize {
-    let comments = server.psql("postgres", "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'keepstone%'");
+    let names =
+        server.psql("postgres", "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'keepstone%'");
     let jobs = vault.catalog().list_jobs(&crate::jobs::JobFilter::default()).unwrap();
-    jobs.iter().filter(|row| comments.contains(row.job.id.as_str())).count()
+    jobs.iter().filter(|row| names.contains(row.job.id.as_str())).count()
 }

@@ -13,10 +13,17 @@ use std::{
 pub(crate) const PASSWORD: &str = "s3cret/p:w\\%";
 const ENCODED: &str = "s3cret%2Fp%3Aw%5C%25";
 
+/// One more server, which may be ended; none where the machine has no PostgreSQL.
+pub(crate) fn mortal() -> Option<Server> {
+    server()?;
+    start()
+}
+
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) bin: PathBuf,
-
+    /// Its folder, which is its user's.
+    pub(crate) dir: PathBuf,
     pub(crate) port: u16,
     /// Stops the server when this process is gone: its end of the pipe closes with it.
     _keeper: Child,
@@ -48,7 +55,7 @@ fn is_root() -> bool {
 }
 
 /// A server refuses to run as root.
-fn command(program: &str) -> Command {
+pub(super) fn command(program: &str) -> Command {
     if is_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--", program]).current_dir("/tmp");
@@ -56,6 +63,10 @@ fn command(program: &str) -> Command {
     } else {
         Command::new(program)
     }
+}
+
+fn options(dir: &Path, port: u16) -> String {
+    format!("-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60", dir.display())
 }
 
 fn start() -> Option<Server> {
@@ -66,9 +77,9 @@ fn start() -> Option<Server> {
     let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
     // A file that the other user can read: the folder is theirs alone.
     let script = "umask 077; cat > \"$1/pw\" && \"$2\" -D \"$1/data\" -U postgres -A scram-sha-256 --pwfile=\"$1/pw\" --no-sync -E UTF8 --locale=C >\"$1/initdb.log\" 2>&1 && \
-        \"$3\" -D \"$1/data\" -l \"$1/log\" -w -o \"-p $4 -k $1 -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60\" start >/dev/null";
+        \"$3\" -D \"$1/data\" -l \"$1/log\" -w -o \"$4\" start >/dev/null";
     let mut child = command("sh")
-        .args(["-c", script, "sh", dir.to_str()?, &tool("initdb"), &tool("pg_ctl"), &port.to_string()])
+        .args(["-c", script, "sh", dir.to_str()?, &tool("initdb"), &tool("pg_ctl"), &options(&dir, port)])
         .stdin(Stdio::piped())
         .spawn()
         .ok()?;
@@ -85,10 +96,25 @@ fn start() -> Option<Server> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    Some(Server { bin, port, _keeper: keeper })
+    Some(Server { bin, dir, port, _keeper: keeper })
 }
 
 impl Server {
+    /// Ends it as a loss of power does: nobody is asked, nothing is written.
+    pub(crate) fn crash(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    pub(crate) fn up(&self) {
+        self.control(&["-w", "-l", &self.dir.join("log").display().to_string(), "-o", &options(&self.dir, self.port), "start"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let (tool, data) = (self.bin.join("pg_ctl").display().to_string(), self.dir.join("data").display().to_string());
+        let done = command(&tool).args(["-D", &data]).args(arguments).stdout(Stdio::null()).status();
+        assert!(done.is_ok_and(|status| status.success()), "pg_ctl {arguments:?}");
+    }
+
     pub(crate) fn url(&self, database: &str) -> String {
         self.url_of("postgres", ENCODED, database)
     }
@@ -126,12 +152,14 @@ impl Server {
         psql
     }
 
-    /// Runs a script, as a person would: each fault ends it.
-    pub(crate) fn load(&self, database: &str, script: &str) {
-        let mut psql = self.client(database).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("psql runs");
+    /// Runs a script, as a person would: each fault ends it. What psql prints.
+    pub(crate) fn load(&self, database: &str, script: &str) -> String {
+        let mut psql =
+            self.client(database).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("psql runs");
         psql.stdin.take().expect("it is piped").write_all(script.as_bytes()).expect("psql reads");
         let said = psql.wait_with_output().expect("psql ends");
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).into_owned()
     }
 
     /// A new database with a small shop in it.

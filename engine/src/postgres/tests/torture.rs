@@ -1,10 +1,12 @@
 //! A database with one of every kind of thing, dumped in both forms and restored: equal in objects, in rows, in large objects. The comparison is
 //! `pg_dump`'s own picture of both, and a checksum of every table.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// What `pg_dump` says of everything but rows, without what differs from run to run.
-fn picture(server: &Server, database: &str) -> String {
+pub(super) fn picture(server: &Server, database: &str) -> String {
     let said = Command::new(server.bin.join("pg_dump"))
         .args(["--schema-only", "-h", "127.0.0.1", "-U", "postgres", "-p", &server.port.to_string(), "-d", database])
         .env("PGPASSWORD", server::PASSWORD)
@@ -16,16 +18,24 @@ fn picture(server: &Server, database: &str) -> String {
     text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
 }
 
-/// A checksum of the rows of every table and materialized view, where sequences stand, and every large object.
-fn contents(server: &Server, database: &str) -> String {
-    let one = "SELECT string_agg(format('SELECT %L, count(*), md5(coalesce(string_agg(md5(t::text), '''' ORDER BY md5(t::text)), '''')) FROM ONLY %I.%I t', \
-        nspname || '.' || relname, nspname, relname), ' UNION ALL ' ORDER BY nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
-        WHERE relkind IN ('r', 'm') AND relispopulated AND nspname !~ '^pg_|information_schema'";
-    let sequences = "SELECT string_agg(concat_ws(' ', schemaname, sequencename, last_value), ',' ORDER BY 1) FROM (SELECT * FROM pg_sequences ORDER BY 1, 2) s";
-    let objects = "SELECT string_agg(concat_ws(' ', oid, md5(lo_get(oid)), lomowner::regrole, lomacl, obj_description(oid, 'pg_largeobject')), ',' ORDER BY oid) \
-        FROM pg_largeobject_metadata";
-    let rows = server.psql(database, &server.psql(database, one));
-    format!("{rows}\n{}\n{}", server.psql(database, sequences), server.psql(database, objects))
+/// A checksum of the rows of every table and materialized view, whatever the order of its columns, where sequences stand, and every large object.
+pub(super) fn contents(server: &Server, database: &str) -> String {
+    let rows = "SELECT format('SELECT %L, count(*), md5(coalesce(string_agg(r, '''' ORDER BY r), '''')) FROM (SELECT md5(ROW(%s)::text) AS r FROM ONLY %I.%I) t', \
+        nspname || '.' || relname, (SELECT string_agg(quote_ident(attname), ',' ORDER BY attname) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped), \
+        nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
+        WHERE relkind IN ('r', 'm') AND relispopulated AND nspname !~ '^pg_|information_schema' ORDER BY nspname, relname \\gexec\n\
+        SELECT concat_ws(' ', schemaname, sequencename, last_value) FROM pg_sequences ORDER BY 1;\n\
+        SELECT concat_ws(' ', oid, md5(lo_get(oid)), lomowner::regrole, lomacl, obj_description(oid, 'pg_largeobject')) FROM pg_largeobject_metadata ORDER BY oid;\n";
+    server.load(database, rows)
+}
+
+/// The lines that only one of two texts has.
+pub(super) fn differing(found: &str, wanted: &str) -> Vec<String> {
+    let (in_found, in_wanted): (BTreeSet<&str>, BTreeSet<&str>) = (found.lines().collect(), wanted.lines().collect());
+    let only = |one: &BTreeSet<&str>, other: &BTreeSet<&str>, mark: &str| {
+        one.difference(other).map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
+    };
+    [only(&in_wanted, &in_found, "-"), only(&in_found, &in_wanted, "+")].concat()
 }
 
 #[test]
