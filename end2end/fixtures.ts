@@ -21,6 +21,8 @@ export interface CliResult { code: number; stdout: string; stderr: string; json?
 export class Keepstone {
   url = "";
   setupLink = "";
+  /** Where a server whose catalog is damaged offers a new one. */
+  recoveryLink = "";
   stderr = "";
   /** What the server's environment says beside; for the next start. */
   env: NodeJS.ProcessEnv = {};
@@ -68,10 +70,12 @@ export class Keepstone {
     this.child = child;
     this.url = `http://127.0.0.1:${port}`;
     let stdout = "";
-    child.stdout!.on("data", text => { stdout += text; this.setupLink ||= /http:\/\/\S+\/setup\S*/.exec(stdout)?.[0] ?? ""; });
+    const found = (link: RegExp) => link.exec(stdout)?.[0] ?? "";
+    child.stdout!.on("data", text => { stdout += text; this.setupLink ||= found(/http:\/\/\S+\/setup\S*/); this.recoveryLink = found(/http:\/\/\S+\/recovery\S*/); });
     child.stderr!.on("data", text => { this.stderr += text; });
     for (let tries = 0; ; tries++) {
       if (child.exitCode !== null) throw new Error(`keepstone serve ended with ${child.exitCode}: ${stdout}${this.stderr}`);
+      if (this.recoveryLink) break;
       if (stdout.includes("listening") && await fetch(`${this.url}/readyz`).then(answer => answer.ok, () => false)) break;
       if (tries > 300) throw new Error(`keepstone serve is not ready after 15 s: ${stdout}${this.stderr}`);
       await new Promise(again => setTimeout(again, 50));
@@ -109,6 +113,9 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** How each engine calls what a page left behind. */
+const ABANDONED = ["net::ERR_ABORTED", "NS_BINDING_ABORTED", "Load request cancelled"];
+
 /** Collects everything that must not happen in a browser; `expected` takes out what a test provokes itself. */
 export class Watch {
   private readonly seen: string[] = [];
@@ -121,13 +128,13 @@ export class Watch {
     context.on("console", message => {
       // What is preloaded is for scripts.
       if (!scripts && message.text().includes("was preloaded using link preload but not used")) return;
-      if (["error", "warning"].includes(message.type())) this.seen.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+      if (message.type() !== "debug") this.seen.push(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     context.on("weberror", error => this.seen.push(`page error: ${error.error()}`));
     context.on("requestfailed", request => {
       const why = request.failure()?.errorText ?? "";
       // A page that is left ends its streams and what it still asked for. Without JavaScript Chromium calls every script blocked by policy.
-      if (why !== "net::ERR_ABORTED" && (scripts || why !== "csp")) this.seen.push(`failed: ${request.method()} ${request.url()} ${why}`);
+      if (!ABANDONED.includes(why) && (scripts || why !== "csp")) this.seen.push(`failed: ${request.method()} ${request.url()} ${why}`);
     });
     context.on("response", answer => {
       if (answer.status() >= 400) this.seen.push(`${answer.status()}: ${answer.request().method()} ${answer.url()}`);

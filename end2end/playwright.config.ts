@@ -1,7 +1,17 @@
 // Each test starts a server of its own (fixtures.ts), so nothing is shared and tests run side by side.
-import { defineConfig } from "@playwright/test";
+import { defineConfig, firefox, webkit } from "@playwright/test";
+import { existsSync } from "node:fs";
 
 const APART = [{ name: "SCREENSHOTS", tag: /@screenshots/ }, { name: "LIGHTHOUSE", tag: /@lighthouse/ }];
+
+// What every engine must do. The rest looks at what is ours, not the browser's, or measures with Chromium's own means.
+const EVERYWHERE = /(story|without-javascript|search|settings|schedules|people|factor)\.spec\.ts$/;
+// `npx playwright install firefox webkit` brings them; where they are not, they are passed over.
+const others = [["Firefox", "firefox", firefox], ["WebKit", "webkit", webkit]] as const;
+const isThere = (engine: typeof firefox) => existsSync(engine.executablePath());
+if (!process.env.TEST_WORKER_INDEX) {
+  for (const [name, , engine] of others) if (!isThere(engine)) console.error(`${name} is not installed: nothing is tried in it`);
+}
 
 export default defineConfig({
   testDir: "tests",
@@ -20,12 +30,20 @@ export default defineConfig({
     timezoneId: "UTC",
     viewport: { width: 1280, height: 800 },
     trace: "retain-on-failure",
-    launchOptions: {
-      executablePath: process.env.CHROMIUM || undefined,
-      args: [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      ],
-    },
   },
+  projects: [
+    {
+      name: "chromium",
+      use: {
+        launchOptions: {
+          executablePath: process.env.CHROMIUM || undefined,
+          args: [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+          ],
+        },
+      },
+    },
+    ...others.filter(([, , engine]) => isThere(engine)).map(([, name]) => ({ name, testMatch: EVERYWHERE, use: { browserName: name } })),
+  ],
 });

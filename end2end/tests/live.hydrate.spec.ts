@@ -69,20 +69,38 @@ test("where the stream is blocked, the page polls", async ({ admin, keepstone, s
   await expect(admin.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible({ timeout: 15_000 });
 });
 
-test("a server that is gone for a while is back without a reload, nothing lost", async ({ admin, keepstone, sqlite, watch }) => {
-  test.setTimeout(90_000);
+test("a server that is gone for ten seconds is back without a reload, nothing lost or doubled", async ({ admin, context, keepstone, sqlite, watch }) => {
+  test.setTimeout(120_000);
   watch.expected(/events/, /ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_EMPTY_RESPONSE/, /live\/poll/);
   await keepstone.protect(await sqlite.shop());
+  const before = await keepstone.backUp("shop");
+  const walker = await context.newPage();
+  await open(walker, "/storage");
   await open(admin, "/backups");
-  await expect(admin.getByText("Live", { exact: true })).toBeVisible();
-  await admin.evaluate(() => { (window as any).sameDocument = true; });
+  for (const tab of [admin, walker]) {
+    await expect(tab.getByText("Live", { exact: true })).toBeVisible();
+    await tab.evaluate(() => { (window as any).sameDocument = true; });
+  }
   await keepstone.stop("SIGKILL");
-  await expect(admin.getByText(/^Reconnecting/).first()).toBeVisible({ timeout: 20_000 });
-  const backup = await keepstone.backUp("shop");
+  const died = Date.now();
+  for (const tab of [admin, walker]) await expect(tab.getByText(/^Reconnecting, last update \d+ s ago/).first()).toBeVisible({ timeout: 20_000 });
+  // Whoever goes on to another page meanwhile is told, and gets it once it can be had.
+  await walker.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Backups" }).click();
+  await expect(walker.getByRole("heading", { level: 1, name: "The server cannot be reached" })).toBeVisible();
+  const meanwhile = await keepstone.backUp("shop");
+  await new Promise(later => setTimeout(later, Math.max(0, died + 10_000 - Date.now())));
+  await expect(admin.getByText(/^Reconnecting, last update [1-9]\d* s ago/).first()).toBeVisible();
   await keepstone.start();
-  await expect(admin.getByText("Live", { exact: true })).toBeVisible({ timeout: 40_000 });
-  await expect(admin.locator(`a[href="/backups/${backup}"]`).first()).toBeVisible();
-  expect(await admin.evaluate(() => (window as any).sameDocument)).toBe(true);
+  for (const tab of [admin, walker]) {
+    await expect(tab.getByText("Live", { exact: true })).toBeVisible({ timeout: 40_000 });
+    await expect(tab.getByRole("main").getByRole("row").filter({ has: tab.locator("td") })).toHaveCount(2);
+    for (const backup of [before, meanwhile]) await expect(tab.getByRole("link", { name: `Restore ${backup}` })).toHaveCount(1);
+    expect(await tab.evaluate(() => (window as any).sameDocument)).toBe(true);
+  }
+  // What they show is what a fresh look shows.
+  const shown = await admin.getByRole("table").innerText();
+  await admin.reload();
+  expect((await admin.getByRole("table").innerText()).replace(/\d+ s ago/g, "")).toBe(shown.replace(/\d+ s ago/g, ""));
 });
 
 test("eight tabs are live over one connection, and a ninth opens", async ({ admin, context, keepstone, sqlite }) => {

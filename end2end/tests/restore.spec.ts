@@ -137,6 +137,25 @@ test("a damaged archive fails its check and is not restored", async ({ admin, ke
   expect(await hash(keepstone.path("shop.db"))).toBe(live);
 });
 
+test("a restore that fails says that nothing was changed, and nothing was", async ({ admin, keepstone, sqlite }) => {
+  const [backup] = await keepstone.ok("create", "shop");
+  const shop = keepstone.path("shop.db");
+  await sqlite.execute(shop, "DELETE FROM orders WHERE id > 500");
+  const before = await hash(shop);
+  await open(admin, `/backups/${backup.id}/restore?into=replace`);
+  await admin.getByRole("link", { name: "Go on to confirm" }).click();
+  // The disk loses a bit between the plan and the act.
+  await sqlite.flipByte(backup.path, 0.5);
+  await admin.getByLabel("Type shop to replace it").fill("shop");
+  await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
+  await expect(badge(admin, "Failed")).toBeVisible({ timeout: 30_000 });
+  await expect(admin.getByText("Nothing was changed.")).toBeVisible();
+  await expect(admin.getByRole("link", { name: /^Undo/ })).toHaveCount(0);
+  await expect(admin.getByRole("region", { name: "Log" })).not.toContainText("Nothing yet.");
+  expect(await hash(shop)).toBe(before);
+  expect((await keepstone.ok("list", "shop", "--type", "safety"))).toEqual([]);
+});
+
 test("a restore goes on when its page is left", async ({ admin, keepstone, sqlite }) => {
   const backup = await keepstone.backUp("shop");
   await sqlite.execute(keepstone.path("shop.db"), "DELETE FROM orders");

@@ -1,6 +1,8 @@
 // `make screenshots`: every page in light, dark and on a phone, to be looked at. Not part of `make test`.
+import { writeFile } from "node:fs/promises";
+import type { Page } from "@playwright/test";
 import { begins, expect, open, test } from "../fixtures.ts";
-import { live } from "../world.ts";
+import { going, live, wrong } from "../world.ts";
 
 const FOLDER = "screenshots";
 const LOOKS = [
@@ -11,17 +13,58 @@ const LOOKS = [
 
 test.use({ deviceScaleFactor: 2 });
 
+/** Takes every page in every look. */
+async function seen(page: Page, pages: Record<string, string>) {
+  for (const look of LOOKS) {
+    await page.setViewportSize({ width: look.width, height: look.height });
+    await page.emulateMedia({ colorScheme: look.colorScheme, reducedMotion: "reduce" });
+    for (const [name, path] of Object.entries(pages)) {
+      await open(page, path);
+      await expect(page.getByText("Live", { exact: true }).first()).toBeAttached();
+      await page.screenshot({ path: `${FOLDER}/${name}-${look.name}.png`, fullPage: true });
+    }
+  }
+}
+
 test("every page @screenshots", async ({ admin, keepstone, sqlite }) => {
   test.setTimeout(600_000);
   const { pages } = await live(keepstone, sqlite);
+  await seen(admin, pages);
+});
+
+test("where something is wrong @screenshots", async ({ admin, keepstone, sqlite, watch }) => {
+  test.setTimeout(600_000);
+  watch.expected(/404/);
+  await seen(admin, { ...await wrong(keepstone, sqlite), "not-there": "/nowhere" });
+});
+
+test("where something runs @screenshots", async ({ admin, keepstone, sqlite }) => {
+  test.setTimeout(600_000);
+  const { pages, stop } = await going(keepstone, sqlite);
+  await seen(admin, pages);
+  stop();
+});
+
+test("a door where the catalog is damaged, and one that a role does not open @screenshots", async ({ admin, keepstone, sqlite, watch }) => {
+  watch.expected(/40[34]/, /events/, /ERR_/);
+  await keepstone.protect(await sqlite.shop());
+  await writeFile(keepstone.path("password"), "another horse battery staple\n");
+  await keepstone.ok("user", "add", "vera", "--role", "viewer", "--password-file", keepstone.path("password"));
+  await admin.context().clearCookies();
+  await admin.goto("/login");
+  await admin.getByLabel("Name").fill("vera");
+  await admin.getByLabel("Password").fill("another horse battery staple");
+  await admin.getByRole("button", { name: "Sign in" }).click();
+  await admin.waitForURL("/");
+  await seen(admin, { "not-allowed": "/settings", "viewer-backups": "/backups" });
+  await keepstone.stop();
+  await writeFile(keepstone.path("data/catalog.sqlite"), "This was a catalog.");
+  await keepstone.start();
   for (const look of LOOKS) {
     await admin.setViewportSize({ width: look.width, height: look.height });
-    await admin.emulateMedia({ colorScheme: look.colorScheme, reducedMotion: "reduce" });
-    for (const [name, path] of Object.entries(pages)) {
-      await open(admin, path);
-      await expect(admin.getByText("Live", { exact: true }).first()).toBeAttached();
-      await admin.screenshot({ path: `${FOLDER}/${name}-${look.name}.png`, fullPage: true });
-    }
+    await admin.emulateMedia({ colorScheme: look.colorScheme });
+    await admin.goto(keepstone.recoveryLink);
+    await admin.screenshot({ path: `${FOLDER}/recovery-${look.name}.png`, fullPage: true });
   }
 });
 

@@ -54,6 +54,12 @@ test("from the set-up link to an undone restore", async ({ page, keepstone, sqli
     await expect(row).toContainText("manual");
     await expect(badge(row, "Good")).toBeVisible();
     await expect(row).toContainText(/\d kB|\d MB/);
+    // What else can be done with it folds out of its row, and in again when one looks elsewhere.
+    await row.getByText("⋯").click();
+    await expect(row.getByRole("link", { name: "Delete…" })).toHaveAttribute("href", `/backups/${backup}?confirm=delete`);
+    await expect(row.getByRole("link", { name: "Download archive" })).toBeInViewport();
+    await page.getByRole("heading", { level: 1 }).click();
+    await expect(row.getByRole("link", { name: "Download archive" })).toBeHidden();
     await row.locator(`a[href="/backups/${backup}"]`).first().click();
     await page.waitForURL(`/backups/${backup}`);
   });
@@ -71,6 +77,18 @@ test("from the set-up link to an undone restore", async ({ page, keepstone, sqli
   await test.step("verify it again", async () => {
     await begins(page, () => page.getByRole("button", { name: "Verify" }).click());
     await done(page);
+  });
+
+  await test.step("try a restore of it, which the Overview counts", async () => {
+    await open(page, "/");
+    await expect(page.locator(".count").filter({ hasText: "Restored in a test within 7 days" })).toContainText("0/1");
+    await open(page, `/backups/${backup}`);
+    await begins(page, () => page.getByRole("button", { name: "Test a restore" }).click());
+    await done(page);
+    await open(page, "/");
+    await expect(page.locator(".count").filter({ hasText: "Restored in a test within 7 days" })).toContainText("1/1");
+    await open(page, `/backups/${backup}`);
+    await expect(page.getByRole("row").filter({ hasText: "test_restore" })).toContainText("passed");
   });
 
   await test.step("restore it into a new file", async () => {

@@ -25,6 +25,9 @@ pub struct NewEvent<'a> {
 pub struct EventFilter {
     pub database: Option<DatabaseId>,
     pub backup: Option<BackupId>,
+    /// Whoever has this in their name: `anna` did it in the browser, `cli:anna` on the host.
+    pub actor: Option<String>,
+    pub result: Option<EventResult>,
     /// Only events with a smaller number (for the next page).
     pub before: Option<u64>,
     pub limit: Option<u64>,

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use keepstone_model::{
-    backup::{Backup, BackupState, CheckResult, Encryption, Proof},
+    Timestamp,
+    backup::{Backup, BackupState, CheckResult, Encryption, Level, Proof},
     event::EventResult,
-    id::{BackupId, JobId},
+    id::{BackupId, DatabaseId, JobId},
     job::{Progress, Step},
     metadata::Metadata,
 };
@@ -109,6 +110,9 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
             backup.proof = Some(proof.clone());
         }
     })?;
+    if proof.level() == Level::Restored {
+        vault.catalog().restore_was_tested(&backup.database, proof.checked_at)?;
+    }
     databases::update_latest_link(vault, &backup.database)?;
     for check in &proof.checks {
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
@@ -118,6 +122,11 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
     Ok(VerifyReport { job: running.id(), backup, proof })
+}
+
+/// The databases of which a restore was tried since then, and equalled the backup.
+pub fn restores_tested_since(vault: &Vault, since: Timestamp) -> Result<Vec<DatabaseId>> {
+    vault.catalog().restores_tested_since(since)
 }
 
 /// Whether a new proof takes the place of the one before. Checks that could not run this time (no space for the scratch copy, say) do not take

@@ -130,6 +130,7 @@ pub const POLICY: &[Rule] = &[
     read("/search", VIEWER),
     read("/storage", VIEWER),
     read("/activity", VIEWER),
+    read("/activity/download", VIEWER),
     read("/settings", ADMIN),
     read("/settings/people/new", ADMIN),
     read("/settings/tokens/new", ADMIN),

@@ -37,11 +37,17 @@ pub enum EventResult {
 }
 
 impl EventResult {
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Warning, Self::Failed];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
             Self::Failed => "failed",
         }
+    }
+
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.as_str() == word)
     }
 }

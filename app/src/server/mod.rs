@@ -63,6 +63,21 @@ pub struct ServerContext {
     /// Folders of this machine that may be imported from by path.
     pub import_roots: Vec<PathBuf>,
     pub upload_limit_bytes: u64,
+    /// The server's own certificate, if it has one.
+    pub certificate: Option<Arc<dyn Certificate>>,
+}
+
+/// The certificate that the server shows to browsers; it may be another one tomorrow.
+pub trait Certificate: Send + Sync {
+    fn now(&self) -> ShownCertificate;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownCertificate {
+    pub names: Vec<String>,
+    pub until: Timestamp,
+    /// What browsers refuse, or soon will: each as a sentence with what to do.
+    pub doubts: Vec<String>,
 }
 
 impl fmt::Debug for ServerContext {

@@ -66,14 +66,24 @@ pub fn JobBadge(state: JobState) -> impl IntoView {
     }
 }
 
+/// What an act of the activity log came to, in a word.
+pub fn result_word(result: EventResult) -> &'static str {
+    match result {
+        EventResult::Ok => words::result_ok(),
+        EventResult::Warning => words::result_warning(),
+        EventResult::Failed => words::state_failed(),
+    }
+}
+
 /// How an act of the activity log ended.
 #[component]
 pub fn ResultBadge(result: EventResult) -> impl IntoView {
-    match result {
-        EventResult::Ok => badge("good plain", "✔", words::result_ok()),
-        EventResult::Warning => badge("warn", "▲", words::result_warning()),
-        EventResult::Failed => badge("bad", "✖", words::state_failed()),
-    }
+    let (tone, mark) = match result {
+        EventResult::Ok => ("good plain", "✔"),
+        EventResult::Warning => ("warn", "▲"),
+        EventResult::Failed => ("bad", "✖"),
+    };
+    badge(tone, mark, result_word(result))
 }
 
 /// Whether the activity log's chain of hashes fits from its first event on.

@@ -8,6 +8,7 @@ pub mod dialog;
 pub mod environment;
 pub mod events;
 pub mod facts;
+pub mod filter;
 pub mod form;
 pub mod here;
 pub mod icon;
@@ -31,6 +32,7 @@ pub use badge::{BackupBadge, ChainBadge, JobBadge, ResultBadge, StandingBadge, S
 pub use dialog::ConfirmDialog;
 pub use environment::EnvironmentBadge;
 pub use facts::Facts;
+pub use filter::FilterFold;
 pub use form::{Field, FieldBox, FormError, SubmitButton};
 pub use icon::{Icon, SPRITE};
 pub use load::{FaultPage, Loaded, fault_of, field_fault};

@@ -7,7 +7,16 @@ words! {
     broken(event: Shown) { en: "The chain is broken at event {event}" }
     broken_means { en: "Events were changed or removed behind the console's back, or the catalog is damaged. Compare it with one of its backups." }
     position(first: Shown, last: Shown) { en: "Events {first} to {last}" }
-    none { en: "No events" }
-    none_means { en: "Nothing fits this filter." }
+    none_fits { en: "No event fits this filter" }
+    show_all { en: "Show all events" }
     filter { en: "Filter events" }
+    who { en: "Who" }
+    anyone { en: "anyone" }
+    result { en: "Result" }
+    all_results { en: "all results" }
+    export { en: "Export" }
+    csv { en: "CSV" }
+    csv_is { en: "for a spreadsheet" }
+    json { en: "JSON" }
+    json_is { en: "with the hashes of the chain" }
 }

@@ -33,6 +33,10 @@ words! {
     select { en: "Select" }
     select_one(id: Shown) { en: "Select {id}" }
     restore_one(id: Shown) { en: "Restore {id}" }
+    more_of(id: Shown) { en: "More for {id}" }
+    download_archive { en: "Download archive" }
+    verify_or_pin { en: "Verify or pin…" }
+    delete_one { en: "Delete…" }
     see_progress { en: "See its progress" }
     pinned_means { en: "Never deleted by a cleanup" }
 
@@ -148,9 +152,11 @@ words! {
     imported_from { en: "Imported from" }
     compression { en: "Compression" }
     encrypted { en: "Encrypted" }
-    database_hash { en: "Database SHA-256" }
-    restore_hash { en: "Restore SHA-256" }
-    payload_hash { en: "Payload SHA-256" }
+    test_a_restore { en: "Test a restore" }
+    hashes { en: "Hashes (SHA-256)" }
+    database_hash { en: "Of the database as it was read" }
+    restore_hash { en: "Of the database as it is restored" }
+    payload_hash { en: "Of the payload as it is stored" }
     written_by { en: "Written by" }
     written_by_tool(tool: Shown, version: Shown, format: Shown) { en: "{tool} {version}, format {format}" }
     backup_before { en: "Backup before" }

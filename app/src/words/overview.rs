@@ -93,5 +93,6 @@ words! {
     all_activity { en: "All activity" }
     recent { en: "Recent activity" }
     stored { en: "Stored" }
+    restore_tested { en: "Restored in a test within 7 days" }
     free { en: "Free" }
 }

@@ -13,6 +13,10 @@ words! {
     data { en: "Data directory" }
     backups { en: "Backups folder" }
     free { en: "Free there" }
+    tls { en: "TLS certificate" }
+    no_certificate { en: "None of its own: plain HTTP, for this machine or a proxy with TLS before it" }
+    certificate_of_nothing { en: "for no name" }
+    certificate_until { en: ", until " }
     log { en: "Activity log" }
     events(events: u64) { en: plural(events, "1 event", "{} events") }
 

@@ -36,6 +36,12 @@ impl Catalog {
             if let Some(backup) = &filter.backup {
                 test("backup = ?", backup.to_string().into());
             }
+            if let Some(actor) = &filter.actor {
+                test("instr(lower(actor), lower(?)) > 0", actor.clone().into());
+            }
+            if let Some(result) = filter.result {
+                test("result = ?", result.as_str().to_owned().into());
+            }
             if let Some(before) = filter.before {
                 test("number < ?", i64::try_from(before).unwrap_or(i64::MAX).into());
             }

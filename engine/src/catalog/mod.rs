@@ -14,6 +14,7 @@ mod keep;
 mod live;
 mod meta;
 mod reserve;
+mod restore_tests;
 mod row;
 mod schedules;
 mod schema;

@@ -238,6 +238,13 @@ pub(super) const STEPS: &[&str] = &[
     CREATE INDEX backups_in_doubt ON backups (database, sequence) WHERE suspect IS NOT NULL;
     DROP INDEX backups_by_time;
     ",
+    // 14: when a restore of a database was last tried, and came out equal
+    "
+    CREATE TABLE restore_tests (
+        database TEXT PRIMARY KEY REFERENCES databases (id) ON DELETE CASCADE,
+        at       INTEGER NOT NULL
+    ) STRICT;
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

@@ -68,7 +68,7 @@ pub(super) fn table(writing: &Writing<'_>, table: &Table, out: &mut dyn Write) -
 }
 
 /// A text as a field: always quoted, so that it is never taken for NULL.
-fn text(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub fn text(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(if starts_a_formula(bytes) { b"\"'" } else { b"\"" })?;
     for (number, part) in bytes.split(|&byte| byte == b'"').enumerate() {
         if number > 0 {

@@ -1,7 +1,7 @@
 //! Export: the content of a database or of a backup as JSON, CSV or SQL, for other programs and for people who leave. Streamed, so that
 //! memory stays flat whatever the rows hold; of one moment; written under a name of its own only once it is whole.
 
-mod csv;
+pub mod csv;
 mod json;
 mod package;
 pub(crate) mod sqlite;

@@ -22,6 +22,7 @@ use crate::shape::ActivityCheck;
 Examples:
   keepstone activity
   keepstone activity list --db shop --limit 50
+  keepstone activity list --by anna --result failed
   keepstone activity verify")]
 pub(crate) struct Activity {
     #[command(subcommand)]
@@ -35,6 +36,12 @@ enum ActivityVerb {
         /// Only about this database
         #[arg(long, value_name = "DB")]
         db: Option<String>,
+        /// Only what was done by whoever has this in their name
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Only what ended so
+        #[arg(long, value_name = "RESULT", value_parser = EventResult::ALL.map(EventResult::as_str))]
+        result: Option<String>,
         /// At most this many
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u64,
@@ -46,18 +53,17 @@ enum ActivityVerb {
 pub(crate) fn run(args: &Activity, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     match &args.verb {
-        None => list(&vault, None, 20, cx),
-        Some(ActivityVerb::List { db, limit }) => list(&vault, db.as_deref(), *limit, cx),
+        None => list(&vault, EventFilter { limit: Some(20), ..EventFilter::default() }, cx),
+        Some(ActivityVerb::List { db, by, result, limit }) => {
+            let database = db.as_deref().map(|db| databases::find_database(&vault, db)).transpose()?.map(|found| found.id);
+            let result = result.as_deref().and_then(EventResult::of_word);
+            list(&vault, EventFilter { database, actor: by.clone(), result, limit: Some(*limit), ..EventFilter::default() }, cx)
+        }
         Some(ActivityVerb::Verify) => verify(&vault, cx),
     }
 }
 
-fn list(vault: &Vault, db: Option<&str>, limit: u64, cx: &Context) -> Result<(), Fault> {
-    let database = match db {
-        Some(db) => Some(databases::find_database(vault, db)?.id),
-        None => None,
-    };
-    let filter = EventFilter { database, limit: Some(limit), ..EventFilter::default() };
+fn list(vault: &Vault, filter: EventFilter, cx: &Context) -> Result<(), Fault> {
     let mut table = Table::new(&["WHEN", "WHO", "RESULT", "ACTION", "WHAT"]);
     for event in activity::events(vault, &filter)? {
         cx.out.result(json!(event));

@@ -12,7 +12,7 @@ use keepstone_engine::{Error, Vault, model::environment::Environment, recheck::R
 use super::{Context, Fault, environment, settings::Written, values, variables};
 use crate::{
     config,
-    http::{self, recovery::Recovered},
+    http::{self, proxies::Proxies, recovery::Recovered},
     tls::{Current, Files},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 Examples:
   keepstone serve
   keepstone serve --listen 0.0.0.0:8181 --public-url https://backup.example.org
-  keepstone serve --public-url https://tools.example.org/keepstone/
+  keepstone serve --public-url https://tools.example.org/keepstone/ --trusted-proxy 127.0.0.1
   keepstone serve --listen 0.0.0.0:8181 --tls-cert fullchain.pem --tls-key privkey.pem
   DATABASE_URL=sqlite:////srv/shop/shop.db keepstone serve")]
 pub(crate) struct Serve {
@@ -30,6 +30,12 @@ pub(crate) struct Serve {
     listen: Option<SocketAddr>,
     #[arg(long, value_name = "URL", help = "The address as browsers reach it, where a proxy stands before it [env: KEEPSTONE_PUBLIC_URL]")]
     public_url: Option<String>,
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "ADDRESS|CIDR",
+        help = "A proxy whose X-Forwarded-For says where requests come from; may be said several times [env: KEEPSTONE_TRUSTED_PROXY]"
+    )]
+    trusted_proxies: Vec<String>,
     #[arg(
         long,
         value_name = "FILE",
@@ -91,6 +97,7 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
         (None, None) => file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8181))),
     };
     let public_url = args.public_url.clone().or_else(|| variables::var("KEEPSTONE_PUBLIC_URL")).or_else(|| file.public_url.clone());
+    let proxies = proxies(&args.trusted_proxies, file)?;
     let certificate = tls_files(args.tls_cert.as_deref(), args.tls_key.as_deref(), file)?.map(Current::load).transpose()?;
     let environment = args.environment.clone().or_else(|| variables::var("KEEPSTONE_ENVIRONMENT")).or_else(|| file.environment.clone());
     let environment = environment.filter(|text| !text.trim().is_empty()).map(|text| named(&text)).transpose()?;
@@ -99,8 +106,18 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     keepstone_engine::keys::refuse_without_password(&vault)?;
     let demo = args.demo;
     let vault = Arc::new(vault);
-    let options =
-        http::ServeOptions { vault, listen, public_url, certificate, environment, demo, rechecks, import_roots, upload_limit_bytes };
+    let options = http::ServeOptions {
+        vault,
+        listen,
+        public_url,
+        proxies,
+        certificate,
+        environment,
+        demo,
+        rechecks,
+        import_roots,
+        upload_limit_bytes,
+    };
     http::serve(options).map_err(not_served)
 }
 
@@ -133,6 +150,17 @@ fn not_served(error: anyhow::Error) -> Fault {
             }
         }
     }
+}
+
+/// The proxies that are believed, as the flags, else the environment, else the file name them.
+fn proxies(flags: &[String], file: &Written) -> Result<Proxies, Fault> {
+    let named = match (flags, variables::var("KEEPSTONE_TRUSTED_PROXY")) {
+        ([], Some(text)) => vec![text],
+        ([], None) => file.trusted_proxies.clone(),
+        (flags, _) => flags.to_vec(),
+    };
+    Proxies::of(named.iter().map(String::as_str))
+        .map_err(|error| Fault::usage(format!("{error:#}"), "Name the proxy with --trusted-proxy, as this server sees it."))
 }
 
 /// The certificate and its key, as the flags, else the environment, else the file name them. One without the other is a mistake.

@@ -34,6 +34,8 @@ pub(crate) struct Written {
     log_format: Option<LogFormat>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) public_url: Option<String>,
+    #[serde(default)]
+    pub(crate) trusted_proxies: Vec<String>,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     /// What this installation is.

@@ -2,7 +2,7 @@
 //! that look sensitive must be an admin; every export is in the activity log.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{BufWriter, Write},
     sync::Arc,
 };
 
@@ -20,9 +20,8 @@ use keepstone_engine::{
     export::{self, ExportOptions, ExportSource},
 };
 use keepstone_model::{Timestamp, access::Role, export::ExportFormat};
-use percent::pairs;
 
-use super::{downloads::attachment, extract, problem};
+use super::{downloads::attachment, extract, problem, query::pairs};
 
 pub(super) fn router(vault: Arc<Vault>) -> Router {
     Router::new()
@@ -59,7 +58,7 @@ async fn answer(vault: Arc<Vault>, source: Result<ExportSource, Error>, rest: Re
     let name = format!("{}.{}", options.source.stem(Timestamp::now()), options.format.ending());
     let mime = if options.format == ExportFormat::Sql { "application/sql" } else { "application/zip" };
     let body = extract::stream(name.clone(), move |sink, monitor| {
-        let mut sink = BufWriter::with_capacity(128 << 10, Whole(sink));
+        let mut sink = BufWriter::with_capacity(128 << 10, extract::Whole(sink));
         export::export_stream(&vault, &options, &mut sink, monitor)?;
         sink.flush().map_err(|_| Error::CancelledHere)
     });
@@ -80,58 +79,4 @@ fn options(source: ExportSource, person: &Person, query: &str) -> Result<ExportO
         return Err(AppError::forbidden());
     }
     Ok(ExportOptions { source, format, tables, include_sensitive, actor: person.name.clone() })
-}
-
-/// Flushing small pieces through would make many small ones on the wire.
-struct Whole<'a>(&'a mut (dyn Write + Send));
-
-impl Write for Whole<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The query of an address, as forms write it.
-mod percent {
-    pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-        query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
-        })
-    }
-
-    /// A byte that is not encoded as it should be stands for itself.
-    fn decoded(text: &str) -> String {
-        let bytes = text.as_bytes();
-        let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-        while at < bytes.len() {
-            let hex = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-            match (bytes[at], hex.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-                (b'%', Some(byte)) => {
-                    out.push(byte);
-                    at += 2;
-                }
-                (b'+', _) => out.push(b' '),
-                (byte, _) => out.push(byte),
-            }
-            at += 1;
-        }
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn what_a_form_writes_is_read() {
-            let read: Vec<_> = pairs("format=csv&table=a%26b+c&table=%F0%9F%91%BB&x&=&bad=%zz%2").collect();
-            let expected = [("format", "csv"), ("table", "a&b c"), ("table", "👻"), ("x", ""), ("", ""), ("bad", "%zz%2")];
-            assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        }
-    }
 }

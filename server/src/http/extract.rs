@@ -62,3 +62,16 @@ impl Monitor for Gone {
         self.0.is_closed()
     }
 }
+
+/// Flushing small pieces through would make many small ones on the wire.
+pub(super) struct Whole<'a>(pub(super) &'a mut (dyn Write + Send));
+
+impl Write for Whole<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

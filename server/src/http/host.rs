@@ -1,6 +1,6 @@
 //! The outermost door: a request for another host is turned away, and the caller's address is noted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -27,7 +27,7 @@ pub(super) async fn check(State(site): State<Site>, mut request: Request, next: 
     }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
     if let Some(peer) = peer {
-        let address = ClientAddress(client_address(&site, peer, request.headers()));
+        let address = ClientAddress(site.proxies().caller(peer, request.headers()));
         request.extensions_mut().insert(address);
     }
     next.run(request).await
@@ -38,41 +38,6 @@ pub(super) fn of(request: &Request) -> Option<String> {
     request.uri().authority().map(|a| a.as_str().to_owned()).or_else(|| text(request.headers(), header::HOST))
 }
 
-/// The peer; or, behind a proxy on this machine, the last address the proxy wrote down. Those before it the client may have made up.
-fn client_address(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let forwarded = || {
-        let lines = headers.get_all("x-forwarded-for").iter().next_back()?;
-        lines.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
-    };
-    if site.is_behind_proxy() && peer.is_loopback() { forwarded().unwrap_or(peer) } else { peer }
-}
-
 pub(super) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_proxy_on_this_machine_may_say_where_a_request_came_from() {
-        let site = |public_url| Site::new("127.0.0.1:8181".parse().unwrap(), public_url, None).unwrap();
-        let (proxied, alone) = (site(Some("https://b.example")), site(None));
-        let from = |site: &Site, peer: &str, lines: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append("x-forwarded-for", line.parse().unwrap());
-            }
-            client_address(site, peer.parse().unwrap(), &headers).to_string()
-        };
-        assert_eq!(from(&proxied, "127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
-        assert_eq!(from(&proxied, "127.0.0.1", &["10.0.0.1, 203.0.113.9"]), "203.0.113.9", "the one before the client may have made up");
-        assert_eq!(from(&proxied, "::1", &["10.0.0.1", "2001:db8::1"]), "2001:db8::1");
-        for nonsense in ["", "unknown", "203.0.113.9:4711"] {
-            assert_eq!(from(&proxied, "127.0.0.1", &[nonsense]), "127.0.0.1", "{nonsense}");
-        }
-        assert_eq!(from(&proxied, "198.51.100.4", &["203.0.113.9"]), "198.51.100.4", "somebody else's word");
-        assert_eq!(from(&alone, "127.0.0.1", &["203.0.113.9"]), "127.0.0.1", "no proxy was named");
-    }
 }

@@ -1,5 +1,6 @@
 //! The console's server: axum, the gate in front of every path, the pages, the feed of live changes, downloads.
 
+mod activity;
 mod api;
 mod assets;
 mod base;
@@ -14,6 +15,8 @@ mod host;
 mod live;
 mod pages;
 mod problem;
+pub(crate) mod proxies;
+mod query;
 pub(crate) mod recovery;
 mod router;
 mod site;
@@ -44,6 +47,7 @@ use crate::{
     tls::{Current, TlsListener},
     worker::Workers,
 };
+use proxies::Proxies;
 use site::Site;
 
 /// How long open responses may go on once the process was told to stop.
@@ -56,6 +60,8 @@ pub(crate) struct ServeOptions {
     pub(crate) listen: SocketAddr,
     /// As browsers reach it, where that is not the listen address, e.g. `https://backup.example.org`.
     pub(crate) public_url: Option<String>,
+    /// Whose word on where a request came from counts.
+    pub(crate) proxies: Proxies,
     /// Its own certificate; none: plain HTTP, as behind a proxy.
     pub(crate) certificate: Option<Arc<Current>>,
     /// What this installation is, for every page to say.
@@ -79,12 +85,22 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let ServeOptions { vault, listen, public_url, certificate, environment: named, demo, rechecks, import_roots, upload_limit_bytes } =
-        options;
+    let ServeOptions {
+        vault,
+        listen,
+        public_url,
+        proxies,
+        certificate,
+        environment: named,
+        demo,
+        rechecks,
+        import_roots,
+        upload_limit_bytes,
+    } = options;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     // The port that was really taken, where 0 was asked for.
-    let site = Site::new(listener.local_addr()?, public_url.as_deref(), certificate.clone())?;
+    let site = Site::new(listener.local_addr()?, public_url.as_deref(), certificate.clone())?.behind(proxies);
 
     // What can refuse the start comes before anything is begun.
     let environment = config::environment()?;
@@ -175,6 +191,9 @@ async fn announce(vault: Arc<Vault>, site: &Site) -> anyhow::Result<()> {
     if let Some(link) = link {
         say("Nobody can sign in yet. Make the first admin here, within 30 minutes:");
         say(&format!("  {link}"));
+    }
+    if site.is_behind_unnamed_proxy() {
+        say("If a proxy stands before it, name it (--trusted-proxy 127.0.0.1, say): until then all sign-ins count as the proxy's own");
     }
     if let Some(port) = site.loopback_port() {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -240,7 +240,7 @@ fn open(key: &str) -> String {
         "<h2>What comes back</h2><ul><li>Every database with its settings and schedules, and every backup with its pin, description, checks and the trash: \
          from the folder of backups.</li><li>Users, tokens, finished jobs and the activity log: from the newest copy of the catalog that can be read (one is made daily). \
          Everybody signs in again.</li><li>The damaged catalog is kept beside the new one.</li></ul>\
-         <form method=\"post\" action=\"/recovery\"><input type=\"hidden\" name=\"key\" value=\"{}\"><button class=\"primary\">Make a new catalog</button></form>",
+         <form method=\"post\" action=\"/recovery\"><input type=\"hidden\" name=\"key\" value=\"{}\"><button class=\"button primary\">Make a new catalog</button></form>",
         problem::escape(key)
     )
 }

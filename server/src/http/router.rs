@@ -9,13 +9,17 @@ use axum::{
     response::{IntoResponse, Redirect},
     routing::get,
 };
-use keepstone_app::{live_types::LiveState, server::ServerContext};
+use keepstone_app::{
+    live_types::LiveState,
+    server::{Certificate, ServerContext},
+};
 use keepstone_engine::{Vault, scheduler::Firing};
 use keepstone_model::{Timestamp, environment::Environment};
 use tokio::sync::watch;
 use tower_http::{csrf::CsrfLayer, limit::RequestBodyLimitLayer};
 
 use super::{
+    activity,
     api::{self, Api},
     assets, base,
     downloads::{self, Downloads},
@@ -57,6 +61,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         started_at: Timestamp::now(),
         import_roots: import_roots.clone(),
         upload_limit_bytes: *upload_limit_bytes,
+        certificate: site.certificate().map(|current| current as Arc<dyn Certificate>),
     };
     let feed = events::Feed { vault: vault.clone(), site: site.clone(), live: live.clone(), stopping: stopping.clone() };
     let downloads = Downloads::new(vault.clone());
@@ -81,6 +86,7 @@ pub(super) fn router(parts: &Parts) -> Router {
         .route("/web/admin/backups", get(|| async { Redirect::permanent("/backups") }))
         .merge(downloads::router(downloads.clone()))
         .merge(exports::router(vault.clone()))
+        .merge(activity::router(vault.clone()))
         .merge(pages::router(context))
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         // Behind the limit of the others: uploads have one of their own.

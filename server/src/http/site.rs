@@ -9,6 +9,7 @@ use anyhow::{bail, ensure};
 use axum::http::{Uri, uri::Authority};
 use keepstone_model::access::{API, POLICY};
 
+use super::proxies::Proxies;
 use crate::tls::Current;
 
 /// The listen address, the public URL if there is one, and the certificate if this server has one itself.
@@ -17,6 +18,7 @@ pub(crate) struct Site {
     listen: SocketAddr,
     public: Option<Public>,
     certificate: Option<Arc<Current>>,
+    proxies: Proxies,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +42,22 @@ impl Site {
                 public.origin
             );
         }
-        Ok(Self { listen, public, certificate })
+        Ok(Self { listen, public, certificate, proxies: Proxies::default() })
+    }
+
+    /// The same, behind these proxies.
+    pub(super) fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Who may say where a request came from.
+    pub(super) fn proxies(&self) -> &Proxies {
+        &self.proxies
+    }
+
+    /// Whether it looks as if there were a proxy, and none was named.
+    pub(super) fn is_behind_unnamed_proxy(&self) -> bool {
+        self.public.is_some() && self.certificate.is_none() && self.proxies.is_empty()
     }
 
     /// Without a trailing slash. A wildcard address is shown as the loopback one.
@@ -82,14 +99,13 @@ impl Site {
         self.certificate.is_some() || self.public.as_ref().is_some_and(|public| public.https)
     }
 
+    pub(super) fn certificate(&self) -> Option<Arc<Current>> {
+        self.certificate.clone()
+    }
+
     /// The names of the certificate that is shown now.
     fn names(&self) -> Vec<String> {
         self.certificate.as_ref().map(|certificate| certificate.names()).unwrap_or_default()
-    }
-
-    /// Whether a proxy on this machine may say where a request came from.
-    pub(super) fn is_behind_proxy(&self) -> bool {
-        self.public.is_some()
     }
 
     /// Whether a `Host` header (or the authority of HTTP/2) is ours. A page of another site can make a browser's name resolver point at this

@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use keepstone_app::server::{Certificate, ShownCertificate};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::rustls::{
     server::{ClientHello, ResolvesServerCert},
@@ -88,6 +89,13 @@ impl Current {
         for doubt in self.doubts() {
             tracing::warn!("{doubt}");
         }
+    }
+}
+
+impl Certificate for Current {
+    fn now(&self) -> ShownCertificate {
+        let until = self.loaded.read().unwrap_or_else(PoisonError::into_inner).not_after;
+        ShownCertificate { names: self.names(), until, doubts: self.doubts() }
     }
 }
 

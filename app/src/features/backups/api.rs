@@ -85,6 +85,7 @@ pub struct BackupDetail {
     pub row: BackupRow,
     /// Groups of facts: heading, then term and value.
     pub facts: Vec<(String, Vec<FactLine>)>,
+    pub hashes: Vec<FactLine>,
     pub checked: Option<Moment>,
     pub checks: Vec<CheckLine>,
     pub tables: Vec<TableLine>,
@@ -225,11 +226,12 @@ pub async fn create(
 
 /// Queues a verification and leads to its job.
 #[server(prefix = "/fn", endpoint = "backups/verify")]
-pub async fn verify(id: String, #[server(default)] key: String) -> Result<(), AppError> {
+pub async fn verify(id: String, #[server(default)] restore: String, #[server(default)] key: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
     let backup = facts::backup_id(&id)?;
-    let key = form_key(&person.name, &key)?;
-    submit(JobRequest::Verify(VerifyOptions::new(backup, person.name)), key).await
+    let test_restore = restore == "on";
+    let key = form_key(&person.name, &key)?.map(|key| if test_restore { format!("{key}:restore") } else { key });
+    submit(JobRequest::Verify(VerifyOptions { test_restore, ..VerifyOptions::new(backup, person.name) }), key).await
 }
 
 #[server(prefix = "/fn", endpoint = "backups/edit")]

@@ -10,7 +10,7 @@ use crate::words::{Shown, backups as words, shared};
 use crate::{
     error::AppError,
     live::use_changes,
-    ui::{Facts, Icon, Loaded, PageHeader},
+    ui::{Facts, FilterFold, Icon, Loaded, PageHeader},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,11 +92,10 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
     let filtered = !(db.is_empty() && kind.is_empty());
     let (chosen_db, chosen_kind) = (choice("db", shared::database(), shared::all_databases(), databases, db), kind_choice(kind));
     let caption = words::calendar_caption(&month.title, &month.zone);
-    view! {
-        <PageHeader title=shared::backups()>{actions}</PageHeader>
+    let form = view! {
         <form class="filter" method="get" action="/backups" role="search" aria-label=words::filter()>
             <input type="hidden" name="view" value="calendar"/>
-            <input type="hidden" name="month" value=month.month/>
+            <input type="hidden" name="month" value=month.month.clone()/>
             {chosen_db}
             {chosen_kind}
             <div class="filter-actions">
@@ -104,6 +103,10 @@ fn show(month: Month, db: &str, kind: &str) -> AnyView {
                 {filtered.then(|| view! { <a class="button quiet" href="/backups?view=calendar">{shared::clear_filter()}</a> })}
             </div>
         </form>
+    };
+    view! {
+        <PageHeader title=shared::backups()>{actions}</PageHeader>
+        <FilterFold active=filtered>{form}</FilterFold>
         <section class="panel">
             <header class="panel-head">
                 <h2>{month.title}</h2>

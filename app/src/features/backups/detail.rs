@@ -46,7 +46,7 @@ pub(super) fn show(backup: BackupDetail, acts: Acts) -> AnyView {
     ];
     let fault = Signal::derive(move || faults.iter().find_map(Get::get));
     let actions = actions(&backup, acts);
-    let summary = (notes(&backup, acts), backup.facts.iter().map(fact_group).collect::<Vec<_>>());
+    let summary = (notes(&backup, acts), backup.facts.iter().map(fact_group).collect::<Vec<_>>(), hashes(&backup));
     view! {
         <PageHeader title=row.id.clone() breadcrumbs=crumbs badge=badge lead=lead mono=true>
             {actions}
@@ -264,6 +264,26 @@ fn fact_group((heading, facts): &(String, Vec<FactLine>)) -> AnyView {
     .into_any()
 }
 
+/// Folded away: three long numbers that are seldom read.
+fn hashes(backup: &BackupDetail) -> AnyView {
+    if backup.hashes.is_empty() {
+        return ().into_any();
+    }
+    let lines: Vec<_> = backup
+        .hashes
+        .iter()
+        .cloned()
+        .map(|hash| view! { <Fact term=hash.term><span class="mono path">{hash.value}</span></Fact> })
+        .collect();
+    view! {
+        <details class="hashes">
+            <summary>{words::hashes()}</summary>
+            <DefinitionList>{lines}</DefinitionList>
+        </details>
+    }
+    .into_any()
+}
+
 fn proof(backup: &BackupDetail) -> AnyView {
     if backup.checks.is_empty() {
         return backup
@@ -281,10 +301,21 @@ fn proof(backup: &BackupDetail) -> AnyView {
     }
     let rows: Vec<_> = backup.checks.iter().cloned().map(check_row).collect();
     let marks = view! { <ProofMarks level=backup.row.level checks=backup.row.checks.clone()/> };
+    let (id, key) = (backup.row.id.clone(), backup.key.clone());
+    let test = (backup.may_operate && backup.has_archive).then(|| {
+        view! {
+            <form method="post" action="/fn/backups/verify">
+                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="key" value=key/>
+                <input type="hidden" name="restore" value="on"/>
+                <button type="submit" class="button small">{words::test_a_restore()}</button>
+            </form>
+        }
+    });
     let checked = backup.checked.clone().map(|at| view! { <p class="muted">{words::last_checked()}<When moment=at/></p> }.into_any());
     view! {
         <Panel title=shared::proof() actions=checked.unwrap_or_else(|| ().into_any()) flush=true>
-            <div class="panel-pad">{marks}</div>
+            <div class="panel-pad proof-head">{marks}{test}</div>
             <Table
                 caption=words::checks_caption()
                 head=vec![Head::Text(shared::result()), Head::Text(words::check()), Head::Number(words::check_time())]

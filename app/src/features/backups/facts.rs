@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A page stays below 100 kB with them, whatever they are called.
-const PAGE_SIZE: u64 = 40;
+const PAGE_SIZE: u64 = 35;
 
 /// The filter as the address has it.
 #[derive(Debug, Default)]
@@ -171,6 +171,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
         });
         Ok(BackupDetail {
             facts: fact_groups(&found, &row(backup, before, reason.as_ref(), now, &zone), vault),
+            hashes: found.metadata.as_ref().map(hashes).unwrap_or_default(),
             row: row(backup, before, reason.as_ref(), now, &zone),
             checked: backup.proof.as_ref().map(|proof| Moment::new(proof.checked_at, now, &zone)),
             checks: checks.collect(),
@@ -297,15 +298,23 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
     let mut of_payload = vec![
         text(words::compression(), metadata.compression.as_str().to_owned()),
         text(words::encrypted(), encryption(metadata)),
-        mono(words::database_hash(), sealed(&metadata.backup_hash)),
-        mono(words::restore_hash(), sealed(&metadata.restore_hash)),
-        mono(words::payload_hash(), metadata.payload_hash.clone()),
         text(words::written_by(), words::written_by_tool(&metadata.tool.name, &metadata.tool.version, &metadata.format_version)),
     ];
     if let Some(previous) = &metadata.previous {
         of_payload.push(mono(words::backup_before(), previous.id.to_string()));
     }
     [(words::source().to_owned(), of_source), (words::contents().to_owned(), of_payload)]
+}
+
+/// What proves that it is the same to the byte: long, and seldom read.
+fn hashes(metadata: &Metadata) -> Vec<FactLine> {
+    let sealed = |hash: &str| if hash.is_empty() { words::sealed().to_owned() } else { hash.to_owned() };
+    let hash = |term: &str, value: String| FactLine { term: term.to_owned(), value, mono: true };
+    vec![
+        hash(words::database_hash(), sealed(&metadata.backup_hash)),
+        hash(words::restore_hash(), sealed(&metadata.restore_hash)),
+        hash(words::payload_hash(), metadata.payload_hash.clone()),
+    ]
 }
 
 /// e.g. `yes: AES-256-GCM, key 3f9a01bc (scrypt)`.
@@ -323,10 +332,6 @@ fn encryption(metadata: &Metadata) -> String {
 fn capitalised(words: &str) -> String {
     let mut chars = words.chars();
     chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
-}
-
-fn sealed(hash: &str) -> String {
-    if hash.is_empty() { words::sealed().to_owned() } else { hash.to_owned() }
 }
 
 fn size(bytes: u64) -> String {

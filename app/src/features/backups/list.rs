@@ -11,7 +11,7 @@ use super::api::{self, BackupList, BackupRow};
 use crate::words::{backups as words, shared};
 use crate::{
     live::use_changes,
-    ui::{BackupBadge, EmptyState, Facts, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When},
+    ui::{BackupBadge, EmptyState, Facts, FilterFold, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When},
 };
 
 /// The members of the address that this page knows, in the order in which they are written.
@@ -87,7 +87,7 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
     let states = Verdict::ALL.map(Verdict::as_str).into_iter().chain(BackupState::ALL.map(BackupState::as_str));
     let states = states.map(|state| (state.to_owned(), state.to_owned())).collect();
     let sort = value("sort");
-    view! {
+    let form = view! {
         <form class="filter" method="get" action="/backups" role="search" aria-label=words::filter()>
             {choice("db", shared::database(), shared::all_databases(), databases, &value("db"))}
             {kind_choice(&value("kind"))}
@@ -101,8 +101,8 @@ fn filter(list: &BackupList, query: &ParamsMap, filtered: bool) -> AnyView {
                 {filtered.then(|| view! { <a class="button quiet" href="/backups">{shared::clear_filter()}</a> })}
             </div>
         </form>
-    }
-    .into_any()
+    };
+    view! { <FilterFold active=filtered>{form}</FilterFold> }.into_any()
 }
 
 /// The two looks of the page.
@@ -249,6 +249,7 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
         let label = words::restore_one(&row.id);
         view! { <a class="button small" href=format!("{href}/restore") aria-label=label>{shared::restore()}</a> }
     });
+    let menu = may_change.then(|| row_menu(&row.id, row.state == BackupState::Complete));
     let proof = match (row.state, row.error) {
         (BackupState::Complete, _) => view! { <ProofMarks level=row.level checks=row.checks/> }.into_any(),
         (BackupState::Running, _) => row.job.map(|job| view! { <a href=format!("/jobs/{job}")>{words::see_progress()}</a> }).into_any(),
@@ -283,7 +284,27 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
             </td>
             <td data-label=shared::proof() class="wide">{proof}</td>
             <td data-label=shared::kept_until() class="kept">{until}{why}</td>
-            <td class="row-actions">{restore}</td>
+            <td class="row-actions">{restore}{menu}</td>
         </tr>
     }
+}
+
+/// What else can be done with one: links alone, since a row stands within the form of the ticked ones.
+fn row_menu(id: &str, has_archive: bool) -> AnyView {
+    let archive = has_archive.then(|| {
+        view! {
+            <li><a href=format!("/backups/{id}/download") rel="external" download="">{words::download_archive()}</a></li>
+        }
+    });
+    view! {
+        <details class="menu" name="row">
+            <summary class="button small quiet" aria-label=words::more_of(&id)>"⋯"</summary>
+            <ul>
+                {archive}
+                <li><a href=format!("/backups/selected?ids={id}")>{words::verify_or_pin()}</a></li>
+                <li><a href=format!("/backups/{id}?confirm=delete")>{words::delete_one()}</a></li>
+            </ul>
+        </details>
+    }
+    .into_any()
 }

@@ -14,14 +14,14 @@ pub async fn show_overview() -> Result<Overview, AppError> {
 
 #[cfg(feature = "ssr")]
 mod on_the_server {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, time::Duration};
 
     use keepstone_engine::{
         activity::{EventFilter, events},
         backups::{self, BackupFilter},
         databases::{DatabaseStatus, statuses},
         jobs::{JobFilter, jobs},
-        schedules,
+        schedules, verify,
     };
     use keepstone_model::{Timestamp, backup::Outcome, id::DatabaseId, job::Job};
 
@@ -37,17 +37,20 @@ mod on_the_server {
     };
 
     const EVENTS: u64 = 8;
+    /// How long a tried restore speaks for a database.
+    const TESTED_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
     pub(super) async fn overview() -> Result<Overview, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (found, month, recent, open, scheduled, free_bytes) = server::blocking(move |vault| {
+        let (found, month, recent, open, scheduled, tested, free_bytes) = server::blocking(move |vault| {
             Ok((
                 statuses(vault, now)?,
                 backups::outcomes(vault, &BackupFilter { from: begin, ..BackupFilter::default() })?,
                 events(vault, &EventFilter { limit: Some(EVENTS), ..EventFilter::default() })?,
                 jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
                 schedules::any(vault)?,
+                verify::restores_tested_since(vault, now - TESTED_WITHIN)?,
                 keepstone_engine::durable::free_bytes(vault.backups_dir())?,
             ))
         })
@@ -77,6 +80,7 @@ mod on_the_server {
             cleanup,
             backup_count: found.iter().map(|status| status.backup_count).sum(),
             archive_size_bytes: found.iter().map(|status| status.archive_size_bytes).sum(),
+            restore_tested: tested.len(),
             rows: found.into_iter().map(row).collect(),
             days: Days::until(now, &zone),
             events: recent.into_iter().map(|event| EventLine::new(event, now, &zone)).collect(),

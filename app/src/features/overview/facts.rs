@@ -20,6 +20,8 @@ pub struct Overview {
     pub events: Vec<EventLine>,
     pub backup_count: u64,
     pub archive_size_bytes: u64,
+    /// Of how many databases a restore was tried within the last 7 days.
+    pub restore_tested: usize,
     /// On the disk of the backups.
     pub free_bytes: u64,
     /// Sent along with a form of this page, so that sending it twice acts once.

@@ -68,7 +68,8 @@ fn counts(overview: &Overview) -> AnyView {
         (DatabaseState::Failed, false),
         (DatabaseState::AtRisk, true),
         (DatabaseState::Unproven, false),
-        (DatabaseState::Running, false),
+        // Always there: where one more came with every run, all of them would move.
+        (DatabaseState::Running, true),
         (DatabaseState::Protected, true),
         (DatabaseState::Paused, false),
     ];
@@ -80,9 +81,11 @@ fn counts(overview: &Overview) -> AnyView {
             count(state.mark_and_word().1, of(state).to_string(), tone)
         })
         .collect();
+    let tested = if overview.restore_tested == overview.rows.len() { "good" } else { "none" };
     view! {
         <dl class="counts">
             {states}
+            {count(words::restore_tested(), format!("{}/{}", overview.restore_tested, overview.rows.len()), tested)}
             {count(shared::backups(), human::count(overview.backup_count), "none")}
             {count(words::stored(), human::bytes(overview.archive_size_bytes), "none")}
             {count(words::free(), human::bytes(overview.free_bytes), "none")}

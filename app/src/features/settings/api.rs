@@ -65,6 +65,17 @@ pub struct SystemFacts {
     pub started: Moment,
     pub events: u64,
     pub chain_intact: bool,
+    /// None: plain HTTP, as behind a proxy.
+    pub certificate: Option<CertificateFacts>,
+}
+
+/// The certificate that browsers are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateFacts {
+    pub names: Vec<String>,
+    pub until: Moment,
+    /// What browsers refuse, or soon will.
+    pub doubts: Vec<String>,
 }
 
 /// Everything on the page. `made` names a token that was just made.
@@ -128,7 +139,7 @@ mod on_the_server {
         validate,
     };
 
-    use super::{MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
+    use super::{CertificateFacts, MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
     use crate::words::settings as words;
     use crate::{
         error::AppError,
@@ -140,6 +151,7 @@ mod on_the_server {
 
     pub(super) async fn show(person: &str, made: &str) -> Result<SettingsView, AppError> {
         let (now, zone, started_at) = (Timestamp::now(), zone(), context().started_at);
+        let certificate = context().certificate.map(|shown| shown.now());
         let new = MADE.take(made, person, now);
         let moment = |at: Timestamp| Moment::new(at, now, &zone);
         let (tokens, people, sessions, chain, folders, free_bytes) = blocking(move |vault| {
@@ -190,6 +202,11 @@ mod on_the_server {
                 started: moment(started_at),
                 events: chain.events,
                 chain_intact: chain.broken_at.is_none(),
+                certificate: certificate.map(|shown| CertificateFacts {
+                    names: shown.names,
+                    until: moment(shown.until),
+                    doubts: shown.doubts,
+                }),
             },
         })
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    api::{RevokeToken, SettingsView, SystemFacts, show_settings},
+    api::{CertificateFacts, RevokeToken, SettingsView, SystemFacts, show_settings},
     people, tokens,
 };
 use crate::words::{settings as words, shared};
@@ -49,6 +49,7 @@ fn installation(system: SystemFacts) -> AnyView {
                 <Fact term=words::data()><span class="mono path">{system.data}</span></Fact>
                 <Fact term=words::backups()><span class="mono path">{system.backups}</span></Fact>
                 <Fact term=words::free()>{human::bytes(system.free_bytes)}</Fact>
+                {certificate(system.certificate)}
                 <Fact term=words::log()>
                     <ChainBadge intact=system.chain_intact/>
                     " "
@@ -56,6 +57,23 @@ fn installation(system: SystemFacts) -> AnyView {
                 </Fact>
             </DefinitionList>
         </Panel>
+    }
+    .into_any()
+}
+
+fn certificate(shown: Option<CertificateFacts>) -> AnyView {
+    let Some(shown) = shown else {
+        return view! { <Fact term=words::tls()>{words::no_certificate()}</Fact> }.into_any();
+    };
+    let names = if shown.names.is_empty() { words::certificate_of_nothing().to_owned() } else { shown.names.join(", ") };
+    let doubts: Vec<_> = shown.doubts.into_iter().map(|doubt| view! { <span class="sub error-text">{doubt}</span> }).collect();
+    view! {
+        <Fact term=words::tls()>
+            <span class="mono">{names}</span>
+            {words::certificate_until()}
+            <When moment=shown.until/>
+            {doubts}
+        </Fact>
     }
     .into_any()
 }

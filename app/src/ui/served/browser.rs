@@ -145,7 +145,7 @@ impl Page {
     }
 
     fn is_used(self) -> bool {
-        let open = |area: web_sys::HtmlDivElement| matches!(area.query_selector("dialog[open],:popover-open"), Ok(Some(_)));
+        let open = |area: web_sys::HtmlDivElement| matches!(area.query_selector("dialog[open],:popover-open,.menu[open]"), Ok(Some(_)));
         self.touched.get_value() || self.area.get_untracked().is_some_and(open)
     }
 
@@ -167,17 +167,17 @@ impl Page {
         });
     }
 
+    /// What was followed is gone with the page before, and with it the focus, also where no more than the query changed.
     fn focus_heading(self) {
-        let Some(FocusWanted(wanted)) = self.wanted else { return };
-        if wanted.try_get_value() == Some(true) {
-            wanted.set_value(false);
-            request_animation_frame(move || {
-                let heading = self.area.get_untracked().and_then(|area| area.query_selector("h1").ok().flatten());
-                if let Some(heading) = heading {
-                    let _ = heading.unchecked_into::<HtmlElement>().focus();
-                }
-            });
+        if let Some(FocusWanted(wanted)) = self.wanted {
+            let _ = wanted.try_set_value(false);
         }
+        request_animation_frame(move || {
+            let heading = self.area.get_untracked().and_then(|area| area.query_selector("h1").ok().flatten());
+            if let Some(heading) = heading {
+                let _ = heading.unchecked_into::<HtmlElement>().focus();
+            }
+        });
     }
 }
 
@@ -200,6 +200,12 @@ async fn fetch(address: &str) -> Result<Answer, JsValue> {
 fn on_click(event: ev::MouseEvent) {
     let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
     let closest = |selector: &str| target.closest(selector).ok().flatten();
+    // Any other menu that is unfolded folds up again.
+    if let Some(area) = document().get_element_by_id(AREA) {
+        for menu in all(&area, ".menu[open]").filter(|menu| !menu.contains(Some(&target))) {
+            let _ = menu.remove_attribute("open");
+        }
+    }
     if let Some(link) = closest("[data-opens]") {
         let dialog = link.get_attribute("data-opens").and_then(|id| document().get_element_by_id(&id));
         if let Some(dialog) = dialog.and_then(|dialog| dialog.dyn_into::<HtmlDialogElement>().ok()) {

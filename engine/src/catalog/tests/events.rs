@@ -1,10 +1,11 @@
 //! The chain of events.
 
+use keepstone_model::event::EventResult;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    activity::{self, ChainReport, EventFilter, FIRST_PREVIOUS_HASH, event_hash},
+    activity::{self, ChainReport, EventFilter, FIRST_PREVIOUS_HASH, NewEvent, event_hash},
     image::hex,
     testing::{open, plain_event, vault},
 };
@@ -24,6 +25,24 @@ fn each_event_carries_the_hash_of_the_one_before() {
     let page = activity::events(&f.vault, &EventFilter { before: Some(4), limit: Some(2), ..EventFilter::default() }).unwrap();
     assert_eq!(page.iter().map(|e| e.number).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(activity::verify_chain(&f.vault).unwrap(), ChainReport { events: 6, broken_at: None });
+}
+
+#[test]
+fn they_are_found_by_who_and_by_result() {
+    let f = vault();
+    for (actor, result) in
+        [("anna", EventResult::Ok), ("cli:Anna", EventResult::Failed), ("bert", EventResult::Failed), ("schedule", EventResult::Warning)]
+    {
+        activity::record(&f.vault, &NewEvent { actor, result, ..plain_event("test.done") }).unwrap();
+    }
+    let found = |actor: Option<&str>, result| {
+        let filter = EventFilter { actor: actor.map(str::to_owned), result, ..EventFilter::default() };
+        activity::events(&f.vault, &filter).unwrap().into_iter().map(|event| event.actor).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Some("ANNA"), None), ["cli:Anna", "anna"]);
+    assert_eq!(found(Some("anna"), Some(EventResult::Failed)), ["cli:Anna"]);
+    assert_eq!(found(None, Some(EventResult::Failed)), ["bert", "cli:Anna"]);
+    assert_eq!(found(Some("%"), None), Vec::<String>::new(), "no pattern");
 }
 
 #[test]

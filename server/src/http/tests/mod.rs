@@ -1,5 +1,6 @@
 //! Tests of the whole router over a real vault: every request passes every layer.
 
+mod activity;
 mod api;
 mod base;
 mod downloads;
