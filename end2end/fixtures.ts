@@ -126,8 +126,6 @@ export class Watch {
     await context.addInitScript(() => addEventListener("securitypolicyviolation", violation =>
       console.error(`policy: ${violation.violatedDirective} blocked ${violation.blockedURI || violation.sample}`)));
     context.on("console", message => {
-      // What is preloaded is for scripts.
-      if (!scripts && message.text().includes("was preloaded using link preload but not used")) return;
       if (message.type() !== "debug") this.seen.push(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     context.on("weberror", error => this.seen.push(`page error: ${error.error()}`));

@@ -12,14 +12,22 @@ use crate::{
     ui::{self, here::Theme},
 };
 
-/// Wakes the page, marks it as awake (`data-hydrated`) or as failed (`data-hydration-failed`), and tells the server the browser's time zone
-/// for the next page. `HydrationScripts` would guess the WASM's name and could not be given the nonce.
+/// Wakes the page once it is shown and has nothing else to do, marks it as awake (`data-hydrated`) or as failed (`data-hydration-failed`), and tells
+/// the server the browser's time zone for the next page. What is read is there before: on a slow line the WASM would only hold it up, and on a
+/// slow phone starting it is long enough to be felt, so compiling and hydrating are two tasks. `HydrationScripts` would guess the WASM's name
+/// and could not be given the nonce.
 fn wake(base: &str, script: &str, wasm: &str) -> String {
     format!(
-        r#"import init,{{hydrate}} from "{base}{script}";
-const root=document.documentElement,zone=Intl.DateTimeFormat().resolvedOptions().timeZone;
+        r#"const root=document.documentElement,zone=Intl.DateTimeFormat().resolvedOptions().timeZone;
 if(zone)document.cookie="keepstone_zone="+encodeURIComponent(zone)+";path={base}/;max-age=31536000;samesite=lax";
-init({{module_or_path:"{base}{wasm}"}}).then(()=>{{hydrate();root.setAttribute("data-hydrated","")}}).catch(fault=>{{root.setAttribute("data-hydration-failed","");console.error(fault)}})"#
+const wake=async()=>{{
+const wasm=fetch("{base}{wasm}"),page=await import("{base}{script}");
+await page.default({{module_or_path:wasm}});
+await new Promise(go=>setTimeout(go));
+page.hydrate();root.setAttribute("data-hydrated","")}};
+const failed=fault=>{{root.setAttribute("data-hydration-failed","");console.error(fault)}};
+const soon=()=>{{const start=()=>wake().catch(failed);window.requestIdleCallback?requestIdleCallback(start,{{timeout:1000}}):setTimeout(start)}};
+document.readyState==="complete"?soon():addEventListener("load",soon,{{once:true}})"#
     )
 }
 
@@ -47,8 +55,6 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <link rel="stylesheet" href=style/>
                 // The first picture is the whole page: while its rows come in, columns and buttons would move.
                 <link rel="expect" href="#whole" blocking="render"/>
-                <link rel="modulepreload" href=script/>
-                <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
                 <script type="module" nonce=nonce inner_html=wake></script>
                 {running().then(|| view! { <noscript><meta http-equiv="refresh" content="4"/></noscript> })}
                 <MetaTags/>

@@ -86,7 +86,7 @@ test("every page has a policy with a fresh nonce, and no response is kept", asyn
 });
 
 test("the bundle comes compressed, and is kept by its hash", async ({ page, keepstone, request }) => {
-  await page.goto("/login");
+  await open(page, "/login");
   const address = await page.evaluate(() => performance.getEntriesByType("resource").map(entry => entry.name).find(name => name.includes(".wasm")));
   const first = await request.get(address!, { headers: { "Accept-Encoding": "br" } });
   expect(first.headers()["content-encoding"]).toBe("br");

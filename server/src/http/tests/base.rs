@@ -15,7 +15,7 @@ async fn pages_redirects_cookies_and_the_api_stay_below_the_path() {
         assert_eq!(page.status(), StatusCode::OK, "{path}");
         let page = text(page).await;
         assert!(page.contains("href=\"/tools/keepstone/backups\"") && page.contains("href=\"/tools/keepstone/pkg/main.css"), "{page}");
-        assert!(page.contains("from \"/tools/keepstone/pkg/frontend.js") && page.contains("path=/tools/keepstone/;"), "{page}");
+        assert!(page.contains("import(\"/tools/keepstone/pkg/frontend.js") && page.contains("path=/tools/keepstone/;"), "{page}");
         for outside in ["href=\"/backups", "href=\"/pkg", "action=\"/fn", "\"/pkg/"] {
             assert!(!page.contains(outside), "{outside} in {page}");
         }
