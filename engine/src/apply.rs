@@ -38,6 +38,7 @@ pub struct WantedDatabase {
     pub never_replace: Option<bool>,
     pub auto_recovery: Option<bool>,
     pub encrypt: Option<bool>,
+    pub globals: Option<bool>,
     pub paused: Option<bool>,
     /// All of its schedules.
     pub schedules: Option<Vec<Schedule>>,
@@ -54,6 +55,7 @@ impl WantedDatabase {
             never_replace: None,
             auto_recovery: None,
             encrypt: None,
+            globals: None,
             paused: None,
             schedules: None,
             retention: None,
@@ -67,6 +69,7 @@ impl WantedDatabase {
             ("never_replace", self.never_replace.is_some()),
             ("auto_recovery", self.auto_recovery.is_some()),
             ("encrypt", self.encrypt.is_some()),
+            ("globals", self.globals.is_some()),
             ("paused", self.paused.is_some()),
             ("schedules", self.schedules.is_some()),
             ("retention", self.retention.is_some()),
@@ -195,6 +198,7 @@ fn compare(vault: &Vault, one: &WantedDatabase, present: Option<&Database>, chan
         ("never_replace", one.never_replace, now(|database| database.never_replace)),
         ("auto_recovery", one.auto_recovery, now(|database| database.auto_recovery)),
         ("encrypt", one.encrypt, now(|database| database.encrypt)),
+        ("globals", one.globals, now(|database| database.globals)),
         ("paused", one.paused, now(|database| database.paused)),
     ];
     for (what, wanted, is) in flags {
@@ -274,12 +278,13 @@ pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) 
             auto_recovery: one.auto_recovery.filter(|&wanted| wanted != database.auto_recovery),
             loss: None,
             encrypt: one.encrypt.filter(|&wanted| wanted != database.encrypt),
+            globals: one.globals.filter(|&wanted| wanted != database.globals),
             location: None,
             admin: None,
             actor: BY.to_owned(),
         };
         let edits = edit.objective_secs.is_some()
-            || [edit.never_replace, edit.paused, edit.auto_recovery, edit.encrypt].iter().any(Option::is_some);
+            || [edit.never_replace, edit.paused, edit.auto_recovery, edit.encrypt, edit.globals].iter().any(Option::is_some);
         if edits {
             databases::edit_database(vault, &one.id, &edit)?;
         }

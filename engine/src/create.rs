@@ -128,6 +128,9 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     {
         return Ok(CreateReport { job: running.id(), backup, unchanged: true, elapsed_ms: ms_since(begun), hold_ms: 0 });
     }
+    let mut image = options.image.clone();
+    // What stands beside a dump by the database's own setting is not for a backup of some rows.
+    image.globals |= database.globals && driver.has_server() && image.rows.coverage() == Coverage::Whole;
     // What leaves rows out on purpose is compared with nothing: they would look lost.
     let coverage = options.image.rows.coverage();
     let baseline = match coverage {
@@ -153,7 +156,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         past: None,
     };
     monitor.step(Step::Snapshot);
-    let (backup, facts) = take(running, &take_options, &mut |sink| driver.snapshot(&source, &options.image, sink, monitor), monitor)?;
+    let (backup, facts) = take(running, &take_options, &mut |sink| driver.snapshot(&source, &image, sink, monitor), monitor)?;
     running.concerns(&backup.id)?;
     if let Some(left_out) = &facts.left_out {
         monitor.log(&format!("{}: it never counts as a backup of the whole database", left_out.words()));

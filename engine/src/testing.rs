@@ -71,6 +71,7 @@ pub(crate) fn database_of(vault: &Vault, name: &str, engine: Engine, location: &
         retention_managed_by: None,
         cleanup_rhythm: keepstone_model::retention::CleanupRhythm::default(),
         auto_recovery: false,
+        globals: false,
         encrypt: false,
         loss: keepstone_model::anomaly::LossPolicy::default(),
     };

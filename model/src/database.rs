@@ -65,6 +65,9 @@ pub struct Database {
     /// Whether its backups are encrypted unless a create says otherwise.
     #[serde(default)]
     pub encrypt: bool,
+    /// Whether its backups keep the server's roles and tablespaces beside the dump. PostgreSQL only.
+    #[serde(default)]
+    pub globals: bool,
     /// When fewer rows than before make a backup of it suspect.
     #[serde(default)]
     pub loss: LossPolicy,

@@ -64,6 +64,9 @@ words! {
     auto_recovery { en: "Auto-recovery" }
     auto_recovery_on { en: "on: at the start, at most once a day" }
     auto_recovery_off { en: "off: a corrupt database waits for a person" }
+    globals { en: "Roles and tablespaces of its server" }
+    globals_on { en: "kept beside each backup, without passwords" }
+    globals_off { en: "only where a backup is asked to keep them" }
     encryption { en: "Encryption" }
     encryption_forced { en: "on: set by the environment for every backup" }
     encryption_on { en: "on: its backups are encrypted" }
@@ -79,6 +82,7 @@ words! {
     never_replace { en: "Never replace it: refuse every restore over the live database" }
     pause { en: "Pause it: take no scheduled backups" }
     auto_recovery_do { en: "Auto-recovery: at the start, restore the newest good backup if the database is corrupt" }
+    globals_do { en: "Keep the server's roles and tablespaces beside each backup, without passwords" }
     loss_share { en: "A table lost rows" }
     loss_share_help { en: "A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never" }
     loss_tables { en: "Other shares by table" }

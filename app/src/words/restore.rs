@@ -36,6 +36,17 @@ words! {
     replace_live(database: Shown) { en: "Replace the live database {database}" }
     replace_server_how { en: "A new database is made and proven beside it; then sessions are ended and both change names at once." }
     replace_file_how { en: "Through SQLite: applications keep their connections and need no restart; writers wait for a moment." }
+    in_place(database: Shown) { en: "Restore into {database} itself" }
+    in_place_how { en: "For a server without room for a second one: one transaction, while writers wait. What the backup does not hold stays." }
+    ways { en: "How it is loaded, and whose it will be" }
+    loading { en: "Loaded" }
+    loading_streamed { en: "by one connection, streamed" }
+    loading_one { en: "in one transaction" }
+    loading_jobs(jobs: u64) { en: "by {jobs} connections; the dump is unpacked here first" }
+    owners { en: "Owners and rights" }
+    owners_auto { en: "as in the backup, where the server allows it" }
+    owners_keep { en: "as in the backup, or it fails" }
+    owners_discard { en: "all to the restoring role" }
     safety { en: "Safety backup of the state before" }
     safety_on { en: "on: it can be undone" }
     safety_off { en: "off: it cannot be undone" }

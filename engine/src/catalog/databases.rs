@@ -46,9 +46,9 @@ impl Catalog {
             }
             tx.execute(
                 "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
-                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss)
+                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss, globals)
                  VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
-                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss)",
+                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss, :globals)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -62,6 +62,7 @@ impl Catalog {
                     ":retention_managed_by": database.retention_managed_by,
                     ":rhythm": to_json(&database.cleanup_rhythm),
                     ":auto_recovery": database.auto_recovery,
+                    ":globals": database.globals,
                     ":encrypt": database.encrypt,
                     ":loss": to_json(&database.loss),
                 },
@@ -143,7 +144,7 @@ impl Catalog {
 pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
     tx.execute(
         "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11
+             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11, globals = ?12
          WHERE id = ?1",
         params![
             database.id.as_str(),
@@ -157,6 +158,7 @@ pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), St
             database.retention_managed_by,
             to_json(&database.cleanup_rhythm),
             database.location,
+            database.globals,
         ],
     )?;
     Ok(())
@@ -181,6 +183,7 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         cleanup_rhythm: json(row, "rhythm")?,
         auto_recovery: row.get("auto_recovery")?,
         encrypt: row.get("encrypt")?,
+        globals: row.get("globals")?,
         loss: json(row, "loss")?,
     })
 }

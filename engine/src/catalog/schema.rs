@@ -245,6 +245,10 @@ pub(super) const STEPS: &[&str] = &[
         at       INTEGER NOT NULL
     ) STRICT;
     ",
+    // 15: whether the backups of a server's database keep what belongs to the server
+    "
+    ALTER TABLE databases ADD COLUMN globals INTEGER NOT NULL DEFAULT 0;
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

@@ -155,6 +155,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             cleanup_rhythm: CleanupRhythm::default(),
             auto_recovery: false,
             encrypt: false,
+            globals: false,
             loss: LossPolicy::default(),
         },
     };
@@ -311,6 +312,8 @@ pub struct EditDatabaseOptions {
     pub auto_recovery: Option<bool>,
     pub loss: Option<LossPolicy>,
     pub encrypt: Option<bool>,
+    /// PostgreSQL: whether its backups keep the server's roles and tablespaces.
+    pub globals: Option<bool>,
     /// Where it is from now on, and with which password it is reached there.
     pub location: Option<String>,
     /// The URL of the role that restores it; `Some(None)`: the one that backs it up.
@@ -328,6 +331,7 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         ("paused", options.paused.is_some_and(|wanted| wanted != edited.paused)),
         ("auto_recovery", options.auto_recovery.is_some_and(|wanted| wanted != edited.auto_recovery)),
         ("encrypt", options.encrypt.is_some_and(|wanted| wanted != edited.encrypt)),
+        ("globals", options.globals.is_some_and(|wanted| wanted != edited.globals)),
     ];
     for (setting, _) in changes.into_iter().filter(|(_, changes)| *changes) {
         managed::refuse(vault, id, setting, &options.actor)?;
@@ -354,6 +358,10 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     if options.encrypt == Some(true) && !keys::has_current(vault) {
         // Else the next scheduled run would be the one to find out.
         return Err(Error::NoEncryptionPassword { what: format!("database {id}") });
+    }
+    edited.globals = options.globals.unwrap_or(edited.globals);
+    if options.globals == Some(true) && !driver::of(edited.engine).has_server() {
+        return Err(Error::Unsupported { what: "roles and tablespaces of SQLite, which has none".to_owned() });
     }
     let message = format!("{} {id}", action.trim_start_matches("database."));
     if let Some(location) = &options.location {

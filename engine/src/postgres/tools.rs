@@ -3,8 +3,11 @@
 use std::{
     collections::BTreeSet,
     fmt,
+    io::Read,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use super::{fault::Fault, settings::Environment};
@@ -13,6 +16,10 @@ use crate::Result;
 /// Where packages put them beside `PATH`: folders that hold one folder for each version.
 const VERSIONED: [(&str, &str); 3] = [("/usr/lib/postgresql", "bin"), ("/usr/local/opt", "bin"), ("/opt/homebrew/opt", "bin")];
 const FIXED: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/usr/local/pgsql/bin"];
+
+/// How long a tool may take to say its version, which needs milliseconds.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+const LONGEST_ANSWER_BYTES: u64 = 4096;
 
 /// A release, e.g. 15.8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,9 +105,34 @@ fn client_in(folder: &Path) -> Option<Client> {
     if !tool.is_file() {
         return None;
     }
-    let said = Command::new(&tool).arg("--version").env_clear().env("LC_ALL", "C").output().ok()?;
-    let version = Version::of_words(&String::from_utf8_lossy(&said.stdout))?;
+    let version = Version::of_words(&said(&tool)?)?;
     Some(Client { folder: folder.to_owned(), version })
+}
+
+/// What a tool says of its version. One that says nothing for a while is none: whatever it is, it may be on a disk that does not answer.
+fn said(tool: &Path) -> Option<String> {
+    let mut command = Command::new(tool);
+    command.arg("--version").env_clear().env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let stdout = child.stdout.take()?;
+    let (answer, answered) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        drop(stdout.take(LONGEST_ANSWER_BYTES).read_to_end(&mut text));
+        drop(answer.send(text));
+    });
+    let text = answered.recv_timeout(ANSWERS_WITHIN);
+    if text.is_err() {
+        tracing::warn!(tool = %tool.display(), "it does not say its version and is left aside");
+    }
+    drop(child.kill());
+    // After a kill it ends at once, unless its disk hangs: then it is not waited for.
+    if text.is_ok() {
+        drop(child.wait());
+    } else {
+        std::thread::spawn(move || drop(child.wait()));
+    }
+    text.ok().map(|text| String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The tools for a server: of its own series if they are here, else of the next newer one, and the newest of those. Older ones cannot read it,
@@ -195,6 +227,8 @@ mod tests {
             folder("broken", "#!/nowhere/at/all\n", 0o755),
             folder("forbidden", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.20'\n", 0o000),
             folder("failing", "#!/bin/sh\nexit 1\n", 0o755),
+            folder("hanging", "#!/bin/sh\nexec sleep 600\n", 0o755),
+            folder("endless", "#!/bin/sh\nexec yes\n", 0o755),
             root.path().join("missing"),
         ];
         let all = |dirs: &[PathBuf]| {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use act::restore_file;
 pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, last_restore, plan_replace_sqlite, replacing_report};
-pub use plan::{plan_restore, recount};
+pub use plan::{choose_way, plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
 

@@ -14,7 +14,10 @@ use keepstone_model::{
     human,
     id::DatabaseId,
     metadata::{Metadata, Table},
-    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, RowsSince, TableImpact, Target, rows_since, table_impacts},
+    restore::{
+        Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, TableImpact, Target, rows_since,
+        table_impacts,
+    },
 };
 
 use super::{PlanOptions, RestoreReport, lies_inside};
@@ -110,6 +113,30 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
+}
+
+/// The plan with another way for a server to be given it. Refused where no server takes part, or where a restore goes one way only.
+pub fn choose_way(vault: &Vault, plan: RestorePlan, ownership: Ownership, loading: Loading) -> Result<RestorePlan> {
+    let invalid = |field, message: &str| Err(Error::Invalid { field, message: message.to_owned() });
+    let jobs = if let Loading::Parallel { jobs } = loading { Some(jobs) } else { None };
+    if jobs.is_some_and(|jobs| jobs == 0 || jobs > RESTORE_JOBS_MAX) {
+        return invalid("jobs", &format!("a dump is loaded by 1 to {RESTORE_JOBS_MAX} connections"));
+    }
+    let on_server = match plan.target {
+        Target::NewFile { .. } => false,
+        Target::NewDatabase { .. } | Target::InPlace | Target::PutBack { .. } => true,
+        Target::Replace => driver::of(databases::database(vault, &plan.database)?.engine).has_server(),
+    };
+    if !on_server && loading != Loading::Streamed {
+        return invalid("loading", "connections and transactions are a server's, and this restore writes a file");
+    }
+    if !on_server && ownership != Ownership::Auto {
+        return invalid("ownership", "owners and rights are a server's, and this restore writes a file");
+    }
+    if plan.target == Target::InPlace && jobs.is_some() {
+        return invalid("jobs", "a restore in place is one transaction of one connection");
+    }
+    Ok(RestorePlan { ownership, loading, ..plan })
 }
 
 /// In place what the backup does not hold stays, and is told apart from what is lost.

@@ -35,7 +35,7 @@ Examples:
 
   [databases.shop]
   location = \"/srv/shop/shop.db\"
-  objective = \"26h\"                # also never-replace, auto-recovery, encrypt, paused
+  objective = \"26h\"                # also never-replace, auto-recovery, encrypt, globals, paused
   schedules = [
     { cron = \"0 2 * * *\", zone = \"Europe/Berlin\", jitter = \"10min\" },
     { every = \"12h\", if-missed = \"skip\" },
@@ -79,6 +79,7 @@ struct Entry {
     never_replace: Option<bool>,
     auto_recovery: Option<bool>,
     encrypt: Option<bool>,
+    globals: Option<bool>,
     paused: Option<bool>,
     preset: Option<String>,
     zone: Option<String>,
@@ -206,6 +207,7 @@ impl Entry {
             never_replace: self.never_replace,
             auto_recovery: self.auto_recovery,
             encrypt: self.encrypt,
+            globals: self.globals,
             paused: self.paused,
             ..WantedDatabase::new(id, location)
         };

@@ -122,6 +122,12 @@ enum DbVerb {
         /// Do not encrypt its backups any more
         #[arg(long, group = "change", conflicts_with = "encrypt")]
         no_encrypt: bool,
+        /// PostgreSQL: keep the server's roles and tablespaces beside each of its backups, without passwords
+        #[arg(long, group = "change")]
+        globals: bool,
+        /// Keep them only where a create says so
+        #[arg(long, group = "change", conflicts_with = "globals")]
+        no_globals: bool,
     },
     /// Forget a database and its schedules; its archives stay where they are
     Remove {
@@ -155,6 +161,8 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
             tables,
             encrypt,
             no_encrypt,
+            globals,
+            no_globals,
             url_file,
             admin_url_file,
             no_admin,
@@ -175,6 +183,7 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
                 auto_recovery: either(*auto_recovery, *no_auto_recovery),
                 loss: if changed { Some(loss_policy(database.loss, loss_share.as_deref(), tables)?) } else { None },
                 encrypt: either(*encrypt, *no_encrypt),
+                globals: either(*globals, *no_globals),
                 location: url_file.as_deref().map(url_in).transpose()?,
                 admin: admin_url_file.as_deref().map(url_in).transpose()?.map(Some).or_else(|| no_admin.then_some(None)),
                 actor: context::actor(),
@@ -356,6 +365,9 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
         row("▲", alarm.into());
     }
     row("encrypted", if database.encrypt { "yes" } else { "no, unless the environment or a create says so" }.into());
+    if database.globals {
+        row("beside them", "the server's roles and tablespaces".into());
+    }
     row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
     row("auto-recovery", if database.auto_recovery { "on" } else { "off" }.into());
     row("suspect if lost", database.loss.words().into());

@@ -105,17 +105,18 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
     password::for_backup(&vault, &backup, &args.password, cx)?;
     let target = target(&vault, args, &backup)?;
     let backup = backup.id;
-    let mut plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
-    plan.ownership = match (args.no_owner, args.keep_owner) {
+    let plan = restore::plan_restore(&vault, &PlanOptions { backup, target, safety_backup: !args.no_safety_backup })?;
+    let ownership = match (args.no_owner, args.keep_owner) {
         (true, _) => Ownership::Discard,
         (_, true) => Ownership::Keep,
         _ => Ownership::Auto,
     };
-    plan.loading = match (args.jobs, args.single_transaction) {
+    let loading = match (args.jobs, args.single_transaction) {
         (Some(jobs), _) => Loading::Parallel { jobs },
         (None, true) => Loading::SingleTransaction,
         (None, false) => Loading::Streamed,
     };
+    let plan = restore::choose_way(&vault, plan, ownership, loading)?;
     let live = databases::database(&vault, &plan.database).map(|database| database.location).ok();
     let result = json!({ "ok": false, "dry_run": args.dry_run, "plan": plan });
     if args.dry_run {
@@ -231,9 +232,9 @@ pub(crate) fn told(
 }
 
 fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
-    if args.replace {
+    if args.replace || args.in_place {
         return Err(Fault::usage(
-            "--replace with an archive file",
+            "an archive file over a live database",
             "Restore it into a new file first; only a backup of the vault can replace the live database it is of.",
         ));
     }

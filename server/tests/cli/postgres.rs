@@ -260,3 +260,78 @@ fn roles_are_printed_and_a_restore_goes_by_several_connections_or_in_place() {
     host.ok(&["undo", restored["job"].as_str().unwrap(), "--yes"]);
     assert_eq!(server.psql("ways", "SELECT count(*) FROM orders"), "5");
 }
+
+/// What a program asks for, which has no command line.
+#[test]
+fn the_api_restores_in_every_way_and_asks_for_the_name_where_it_is_the_live_one() {
+    let Some(server) = server::server() else { return };
+    let host = Host::new();
+    std::fs::write(host.path("url.txt"), server.shop("called")).unwrap();
+    host.ok(&["db", "add", "--url-file", "url.txt", "--name", "shop", "--no-schedule"]);
+    host.ok(&["db", "edit", "shop", "--globals"]);
+    assert!(host.ok(&["db", "show", "shop"]).contains("roles and tablespaces"));
+    let id = host.results(&["create", "shop"])[0]["id"].as_str().unwrap().to_owned();
+    assert!(host.ok(&["show", &id, "--globals"]).contains("CREATE ROLE postgres;"), "by the setting of the database");
+    let partial = host.results(&["create", "shop", "--schema-only"])[0]["id"].as_str().unwrap().to_owned();
+    host.fails(&["show", &partial, "--globals"], "no_globals", 3);
+    server.psql("called", "DELETE FROM orders WHERE id > 5; CREATE TABLE later (a int)");
+    assert_eq!(host.run(&["restore", "--path", "url.txt", "--in-place", "--yes"]).exit, 2);
+
+    let token = host.ok(&["token", "create", "program", "--scope", "admin", "-q"]).trim().to_owned();
+    let mut child = host.command(&["serve", "--listen", "127.0.0.1:0"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let address = lines.next().unwrap().unwrap().rsplit_once("http://").unwrap().1.to_owned();
+    let call = |method: &str, path: &str, body: &serde_json::Value| {
+        let body = body.to_string();
+        let request = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = crate::serve::send(&address, &request);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str::<serde_json::Value>(body).unwrap_or_default())
+    };
+    let restore = format!("/backups/{id}/restore");
+    let refused = |wish: serde_json::Value, code: &str| {
+        let (status, problem) = call("POST", &format!("{restore}/plan"), &wish);
+        assert!((400..500).contains(&status) && problem["code"] == code, "{wish}: {status} {problem}");
+    };
+    refused(serde_json::json!({ "into": "replace", "name": "other" }), "invalid");
+    refused(serde_json::json!({ "jobs": 2, "single_transaction": true }), "invalid");
+    refused(serde_json::json!({ "jobs": 65 }), "invalid");
+    refused(serde_json::json!({ "into": "in_place", "jobs": 2 }), "invalid");
+    refused(serde_json::json!({ "into": "new_file", "ownership": "discard" }), "invalid");
+    refused(serde_json::json!({ "into": "new_database", "name": "called" }), "target_exists");
+    for (wish, target, confirm) in [
+        (serde_json::json!({ "name": "called_2", "jobs": 2, "ownership": "discard" }), "called_2", None),
+        (serde_json::json!({ "into": "new_database", "name": "called_3", "single_transaction": true }), "called_3", None),
+        (serde_json::json!({ "into": "in_place" }), "called", Some("shop")),
+    ] {
+        let (status, planned) = call("POST", &format!("{restore}/plan"), &wish);
+        assert_eq!(status, 200, "{wish}: {planned}");
+        if confirm.is_some() {
+            assert!(planned["plan"]["warnings"].to_string().contains("table later"), "{planned}");
+            let (status, problem) = call("POST", &restore, &serde_json::json!({ "plan": planned["id"] }));
+            assert!(status == 409 && problem["code"] == "not_confirmed", "{problem}");
+        }
+        let (status, job) = call("POST", &restore, &serde_json::json!({ "plan": planned["id"], "confirm": confirm }));
+        assert_eq!(status, 202, "{wish}: {job}");
+        let path = format!("/jobs/{}", job["id"].as_str().unwrap());
+        let begun = std::time::Instant::now();
+        let ended = loop {
+            let (_, job) = call("GET", &path, &serde_json::Value::Null);
+            if job["finished_at"].is_string() {
+                break job;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "{job}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        };
+        assert_eq!(ended["state"], "done", "{wish}: {ended}");
+        assert_eq!(server.psql(target, "SELECT count(*) FROM orders"), "1000", "{wish}");
+    }
+    assert_eq!(server.psql("called", "SELECT count(*) FROM later"), "0", "what the backup does not hold stayed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -51,6 +51,8 @@ pub struct DatabaseView {
     pub paused: bool,
     pub auto_recovery: bool,
     pub encrypt: bool,
+    /// Its backups keep the server's roles and tablespaces.
+    pub globals: bool,
     /// The environment has every backup encrypted, whatever this database says.
     pub encrypt_forced: bool,
     /// How backups are made where nobody says otherwise; and whether that is the environment's word.
@@ -158,6 +160,7 @@ pub async fn edit_database(
     #[server(default)] paused: bool,
     #[server(default)] auto_recovery: bool,
     #[server(default)] encrypt: bool,
+    #[server(default)] globals: bool,
     #[server(default)] loss_share: String,
     #[server(default)] loss_tables: String,
 ) -> Result<(), AppError> {
@@ -192,6 +195,7 @@ pub async fn edit_database(
             auto_recovery: Some(auto_recovery),
             loss: Some(loss),
             encrypt: Some(encrypt),
+            globals: Some(globals),
             location: None,
             admin: None,
             actor: person.name,
@@ -257,6 +261,7 @@ mod on_the_server {
             paused: database.paused,
             auto_recovery: database.auto_recovery,
             encrypt: database.encrypt,
+            globals: database.globals,
             encrypt_forced: forced,
             defaults: defaults.words(),
             defaults_by_environment: defaults != Defaults::default(),

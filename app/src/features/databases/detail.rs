@@ -163,6 +163,10 @@ fn about(view: &DatabaseView) -> AnyView {
     let recovery = if view.auto_recovery { words::auto_recovery_on() } else { words::auto_recovery_off() };
     // A server looks after its databases itself.
     let recovery = (view.row.engine == Engine::Sqlite).then(|| view! { <Fact term=words::auto_recovery()>{recovery}</Fact> });
+    let globals = (view.row.engine == Engine::Postgres).then(|| {
+        let text = if view.globals { words::globals_on() } else { words::globals_off() };
+        view! { <Fact term=words::globals()>{text}</Fact> }
+    });
     let encryption = match (view.encrypt_forced, view.encrypt) {
         (true, _) => words::encryption_forced(),
         (false, true) => words::encryption_on(),
@@ -178,6 +182,7 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term=shared::added()><When moment=added/></Fact>
                 <Fact term=words::replacing()>{replacing}</Fact>
                 {recovery}
+                {globals}
                 <Fact term=words::encryption()>{encryption}</Fact>
                 <Fact term=words::new_backups()>{defaults}</Fact>
                 <Fact term=words::suspect_if_lost()>{loss}</Fact>
@@ -212,9 +217,13 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         ("never_replace", never_replace, words::never_replace()),
         ("paused", paused, words::pause()),
         ("auto_recovery", auto_recovery, words::auto_recovery_do()),
+        ("globals", view.globals, words::globals_do()),
     ]
     .into_iter()
-    .filter(|(name, ..)| *name != "auto_recovery" || view.row.engine == Engine::Sqlite)
+    .filter(|(name, ..)| match view.row.engine {
+        Engine::Sqlite => *name != "globals",
+        Engine::Postgres => *name != "auto_recovery",
+    })
     .map(|(name, on, words)| {
         let managed = set_by(name).is_some();
         // What cannot be changed is not sent by the browser; its value is all the same.

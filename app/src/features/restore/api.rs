@@ -100,13 +100,15 @@ pub struct UndoView {
     pub plan: PlanView,
 }
 
-/// Plans a restore. `into` is empty (only ask), `file` or `replace`; `confirm` names a plan that was looked at and is about to be confirmed.
+/// Plans a restore. `into` is empty (only ask), `file`, `database`, `replace` or `in_place`; `loading` and `owners` are for servers; `confirm` names a plan that was looked at and is about to be confirmed.
 #[server(prefix = "/fn", endpoint = "restore/plan")]
 pub async fn plan(
     id: String,
     #[server(default)] into: String,
     #[server(default)] path: String,
     #[server(default)] safety: String,
+    #[server(default)] loading: String,
+    #[server(default)] owners: String,
     #[server(default)] confirm: String,
 ) -> Result<RestoreView, AppError> {
     let person = person_with(Role::Operator)?;
@@ -120,6 +122,7 @@ pub async fn plan(
     }
     let target = match into.as_str() {
         "replace" => Target::Replace,
+        "in_place" => Target::InPlace,
         "file" | "database" => {
             Target::NewFile { path: if path.trim().is_empty() { view.suggested_path.clone() } else { path.trim().to_owned() } }
         }
@@ -137,7 +140,9 @@ pub async fn plan(
         if let Target::NewFile { path } = &options.target {
             restore::refuse_outside_roots(vault, &live, Path::new(path))?;
         }
-        restore::plan_restore(vault, &options)
+        let plan = restore::plan_restore(vault, &options)?;
+        let (ownership, loading) = facts::way(&plan.target, &owners, &loading);
+        restore::choose_way(vault, plan, ownership, loading)
     });
     match planned.await {
         Ok(plan) => view.plan = Some(facts::keep(plan, &person.name, &view.live_path)),
@@ -154,7 +159,7 @@ pub async fn start(plan: String, #[server(default)] typed: String) -> Result<(),
         Found::Confirmed(job) => job,
         Found::Gone => return Err(facts::look_again()),
         Found::Open(found) => {
-            if found.target == Target::Replace {
+            if found.target.is_live() {
                 require_recent(Role::Operator)?;
                 facts::typed_right(&typed, &found.database)?;
             }

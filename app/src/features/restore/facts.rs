@@ -9,7 +9,7 @@ use keepstone_model::{
     database::Engine,
     human,
     id::{BackupId, DatabaseId, JobId},
-    restore::{RestorePlan, RowsSince, Target},
+    restore::{Loading, Ownership, RestorePlan, RowsSince, Target},
 };
 
 use super::api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView};
@@ -61,6 +61,25 @@ pub(super) async fn restore_view(id: &str) -> Result<RestoreView, AppError> {
 pub(super) fn new_database(vault: &Vault, backup: &BackupId, name: &str) -> keepstone_engine::Result<Target> {
     let database = databases::database(vault, &backup.database())?;
     keepstone_engine::postgres::new_database(vault, &database, backup, Some(name).filter(|name| !name.is_empty()))
+}
+
+/// What the form says of how a server is given it. In place it goes one way only, and a file has no owners.
+pub(super) fn way(target: &Target, owners: &str, loading: &str) -> (Ownership, Loading) {
+    if matches!(target, Target::NewFile { .. }) {
+        return (Ownership::Auto, Loading::Streamed);
+    }
+    let ownership = match owners {
+        "keep" => Ownership::Keep,
+        "discard" => Ownership::Discard,
+        _ => Ownership::Auto,
+    };
+    let loading = match (loading, loading.parse()) {
+        _ if *target == Target::InPlace => Loading::Streamed,
+        ("one", _) => Loading::SingleTransaction,
+        (_, Ok(jobs)) => Loading::Parallel { jobs },
+        _ => Loading::Streamed,
+    };
+    (ownership, loading)
 }
 
 /// The place for it in the vault's `restored` folder; with a number where that exists.

@@ -6,6 +6,7 @@ mod facts;
 pub mod impact;
 pub mod page;
 pub mod undo;
+mod ways;
 
 pub use page::RestorePage;
 pub use undo::UndoPage;

@@ -9,6 +9,7 @@ use leptos_router::{
 use super::{
     api::{self, PlanView, RestoreView, Start},
     impact::{impact, recounted, stepper, way_on},
+    ways,
 };
 use crate::words::{restore as words, shared};
 use crate::{
@@ -19,19 +20,22 @@ use crate::{
     },
 };
 
-/// What the address says: into what, which file, whether a safety backup is made, and the plan that is about to be confirmed.
-type Choice = [String; 4];
+/// What the address says: into what, which file, whether a safety backup is made, how a server is given it and whose it will be, and the plan that
+/// is about to be confirmed.
+type Choice = [String; 6];
+const NAMES: [&str; 6] = ["into", "path", "safety", "loading", "owners", "confirm"];
 
 #[component]
 pub fn RestorePage() -> impl IntoView {
     let start = ServerAction::<Start>::new();
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let choice =
-        Memo::new(move |_| query.with(|query| ["into", "path", "safety", "confirm"].map(|name| query.get(name).unwrap_or_default())));
+    let choice = Memo::new(move |_| query.with(|query| NAMES.map(|name| query.get(name).unwrap_or_default())));
     // Not live: a plan that changed under the eyes of the one who reads it would be confirmed unread.
-    let view =
-        Facts::new(move || (id.get(), choice.get()), |(id, [into, path, safety, confirm])| api::plan(id, into, path, safety, confirm));
+    let view = Facts::new(
+        move || (id.get(), choice.get()),
+        |(id, [into, path, safety, loading, owners, confirm])| api::plan(id, into, path, safety, loading, owners, confirm),
+    );
     view! { <Loaded resource=view show=move |view| show(view, start, &choice.get_untracked())/> }
 }
 
@@ -108,12 +112,11 @@ fn steps(view: &RestoreView, start: ServerAction<Start>, choice: &Choice) -> Any
 }
 
 /// The address of this page with these choices.
-fn address(view: &RestoreView, [into, path, safety, _]: &Choice, confirm: &str) -> String {
+fn address(view: &RestoreView, choice: &Choice, confirm: &str) -> String {
     let mut query = ParamsMap::new();
-    for (name, value) in [("into", into.as_str()), ("path", path), ("safety", safety), ("confirm", confirm)] {
-        if !value.is_empty() {
-            query.insert(name, value.to_owned());
-        }
+    let chosen = choice.iter().map(String::as_str).take(NAMES.len() - 1).chain([confirm]);
+    for (name, value) in NAMES.into_iter().zip(chosen).filter(|(_, value)| !value.is_empty()) {
+        query.insert(name, value.to_owned());
     }
     format!("/backups/{}/restore{}", view.backup, query.to_query_string())
 }
@@ -137,8 +140,8 @@ fn go_on(view: &RestoreView, plan: &PlanView, choice: &Choice) -> AnyView {
 }
 
 /// Step 1. Folded away once there is a plan.
-fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
-    let replace = into == "replace";
+fn choose(view: &RestoreView, [into, path, safety, loading, owners, _]: &Choice) -> AnyView {
+    let (replace, in_place) = (into == "replace", into == "in_place");
     let path = if path.is_empty() { view.suggested_path.clone() } else { path.clone() };
     let action = format!("/backups/{}/restore", view.backup);
     let cancel = format!("/backups/{}", view.backup);
@@ -150,6 +153,8 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
     } else {
         ("file", words::new_file(), words::new_file_path(), "")
     };
+    let into_itself = view.server.then(|| ways::in_place(&view.database, in_place));
+    let ways = view.server.then(|| ways::ways(loading, owners));
     let can_replace = if view.never_replace {
         view! { <p class="help">{words::never_replace(&view.database)}</p> }.into_any()
     } else if view.partial {
@@ -163,6 +168,7 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                     <span class="help">{how}</span>
                 </span>
             </label>
+            {into_itself}
             <label class="check option-detail">
                 <span>{words::safety()}</span>
                 <select name="safety">
@@ -179,7 +185,7 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                 <fieldset class="options">
                     <legend class="visually-hidden">{words::into()}</legend>
                     <label class="option">
-                        <input type="radio" name="into" value=into_new checked=!replace/>
+                        <input type="radio" name="into" value=into_new checked=!replace && !in_place/>
                         <span>
                             <strong>{new}</strong>
                             <span class="help">{words::live_stays()}</span>
@@ -191,6 +197,7 @@ fn choose(view: &RestoreView, [into, path, safety, _]: &Choice) -> AnyView {
                     </label>
                     {can_replace}
                 </fieldset>
+                {ways}
                 <div class="form-actions">
                     <button type="submit" class=show_class>{words::show_impact()}</button>
                     <a class="button quiet" href=cancel>{shared::cancel()}</a>

@@ -122,6 +122,8 @@ struct DatabaseEdit {
     auto_recovery: Option<bool>,
     /// Encrypt its backups.
     encrypt: Option<bool>,
+    /// PostgreSQL: keep the server's roles and tablespaces beside each of its backups, without passwords.
+    globals: Option<bool>,
     /// When fewer rows than before make a backup of it suspect.
     loss: Option<Loss>,
 }
@@ -172,6 +174,7 @@ async fn edit(
             auto_recovery: edit.auto_recovery,
             loss: edit.loss.map(Loss::policy).transpose()?,
             encrypt: edit.encrypt,
+            globals: edit.globals,
             actor: caller.actor(),
             ..EditDatabaseOptions::default()
         };

@@ -11,13 +11,15 @@ use keepstone_app::server::plans::{Found, PLANS};
 use keepstone_engine::{
     Error, Vault, databases,
     jobs::JobRequest,
+    postgres,
     restore::{self, PlanOptions, RestoreOptions, UndoOptions},
     tokens,
 };
 use keepstone_model::{
     Timestamp,
+    database::Engine,
     id::{BackupId, JobId},
-    restore::{RestorePlan, Target},
+    restore::{Loading, Ownership, RestorePlan, Target},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,26 +37,50 @@ pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(plan)).routes(routes!(act)).routes(routes!(plan_undo)).routes(routes!(undo))
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum RestoreInto {
-    /// A file that does not exist yet; the live database stays as it is.
-    #[default]
+    /// A file that does not exist yet; the live database stays as it is. What a backup of SQLite is restored into unless this says otherwise.
     NewFile,
-    /// The live database, through SQLite, with its applications connected.
+    /// A database that does not exist yet, on the server of the live one, which stays as it is. The same for PostgreSQL.
+    NewDatabase,
+    /// The live database: SQLite's through SQLite, with its applications connected; of PostgreSQL's a new one takes the name.
     Replace,
+    /// The live PostgreSQL database itself, in one transaction: what the backup does not hold stays in it, and the plan names it.
+    InPlace,
 }
 
 /// What a restore is to do.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct RestoreWish {
-    into: RestoreInto,
+    into: Option<RestoreInto>,
     /// For a new file: in the vault's `restored` folder (the default) or beside the live database.
     #[schema(max_length = 4096)]
     path: Option<String>,
-    /// For a replacement: back up what is there first. On unless this says no.
+    /// For a new database: its name; without one it is called after the database and the backup.
+    #[schema(min_length = 1, max_length = 63)]
+    name: Option<String>,
+    /// For the live database: back up what is there first. On unless this says no.
     safety_backup: Option<bool>,
+    /// On a server: load the dump by so many connections at once; it is unpacked in the backups folder first.
+    #[schema(minimum = 1, maximum = 64)]
+    jobs: Option<u8>,
+    /// On a server: load the dump in one transaction.
+    single_transaction: bool,
+    /// On a server: to whom things belong afterwards.
+    ownership: Ownership,
+}
+
+impl RestoreWish {
+    fn loading(&self) -> Answer<Loading> {
+        match (self.jobs, self.single_transaction) {
+            (Some(_), true) => Err(Problem::invalid("jobs", "One transaction is one connection: say the one or the other.")),
+            (Some(jobs), false) => Ok(Loading::Parallel { jobs }),
+            (None, true) => Ok(Loading::SingleTransaction),
+            (None, false) => Ok(Loading::Streamed),
+        }
+    }
 }
 
 /// A plan, and the name to confirm it by. It is good for 15 minutes.
@@ -86,18 +112,33 @@ async fn plan(
         let backup = keepstone_engine::backups::backup(vault, &backups::parsed(&id)?)?;
         let target = target(vault, &backup.id, &wish)?;
         let options = PlanOptions { backup: backup.id, target, safety_backup: wish.safety_backup.unwrap_or(true) };
-        keep(&caller, restore::plan_restore(vault, &options)?)
+        let plan = restore::plan_restore(vault, &options)?;
+        keep(&caller, restore::choose_way(vault, plan, wish.ownership, wish.loading()?)?)
     })
     .await
 }
 
 fn target(vault: &Vault, backup: &BackupId, wish: &RestoreWish) -> Answer<Target> {
-    if wish.into == RestoreInto::Replace {
-        return if wish.path.is_none() {
-            Ok(Target::Replace)
-        } else {
-            Err(Problem::invalid("path", "A replacement has no path of its own."))
-        };
+    let database = databases::database(vault, &backup.database())?;
+    let by_engine = if database.engine == Engine::Postgres { RestoreInto::NewDatabase } else { RestoreInto::NewFile };
+    let into = wish.into.unwrap_or(by_engine);
+    if into != RestoreInto::NewFile && wish.path.is_some() {
+        return Err(Problem::invalid("path", "Only a new file has a path."));
+    }
+    if into != RestoreInto::NewDatabase && wish.name.is_some() {
+        return Err(Problem::invalid("name", "Only a new database has a name of its own."));
+    }
+    match into {
+        RestoreInto::Replace => return Ok(Target::Replace),
+        RestoreInto::InPlace => return Ok(Target::InPlace),
+        RestoreInto::NewDatabase if database.engine != Engine::Postgres => {
+            return Err(Problem::invalid("into", "A backup of SQLite is restored into a file."));
+        }
+        RestoreInto::NewDatabase => {
+            let name = wish.name.as_deref().map(str::trim);
+            return Ok(postgres::new_database(vault, &database, backup, name)?);
+        }
+        RestoreInto::NewFile => {}
     }
     let path = match wish.path.as_deref().map(str::trim) {
         None => restore::default_target(vault, backup),
@@ -107,8 +148,7 @@ fn target(vault: &Vault, backup: &BackupId, wish: &RestoreWish) -> Answer<Target
         Some(name) if !name.contains('/') => restore::default_target(vault, backup).with_file_name(name),
         Some(path) => PathBuf::from(path),
     };
-    let live = databases::database(vault, &backup.database())?.location;
-    restore::refuse_outside_roots(vault, FilePath::new(&live), &path)?;
+    restore::refuse_outside_roots(vault, FilePath::new(&database.location), &path)?;
     Ok(Target::NewFile { path: path.to_string_lossy().into_owned() })
 }
 
@@ -119,7 +159,7 @@ struct Confirmed {
     /// The plan's id.
     #[schema(max_length = 200)]
     plan: String,
-    /// The database's id, said once more: for a replacement only.
+    /// The database's id, said once more: where the live database is changed.
     confirm: Option<String>,
     /// Check the whole archive first (its hash always is). On unless this says no.
     verify: Option<bool>,
@@ -132,7 +172,7 @@ fn found(caller: &Caller, confirmed: &Confirmed) -> Answer<RestorePlan> {
         Found::Confirmed(job) => return Err(Error::StalePlan { reason: format!("it was carried out already, by job {job}") }.into()),
         Found::Gone => return Err(Error::StalePlan { reason: "it has expired, or was never made".to_owned() }.into()),
     };
-    if plan.target == Target::Replace && confirmed.confirm.as_deref() != Some(plan.database.as_str()) {
+    if matches!(plan.target, Target::Replace | Target::InPlace) && confirmed.confirm.as_deref() != Some(plan.database.as_str()) {
         let detail = format!("Restore not confirmed: it replaces the live database {}.", plan.database);
         let hint = "Say the database's id in `confirm`.";
         return Err(Problem::new(StatusCode::CONFLICT, "not_confirmed", detail, hint));
