@@ -10,6 +10,7 @@ pub mod error;
 pub mod features;
 pub mod live;
 pub mod live_types;
+mod local;
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod server;

@@ -40,6 +40,10 @@ pub fn App() -> impl IntoView {
     // What the server knew when it rendered the document reaches the browser with it.
     let here = SharedValue::new(here).into_inner();
     let base = base::of_router(&here.base);
+    #[cfg(feature = "hydrate")]
+    crate::local::keep(here.format);
+    #[cfg(feature = "ssr")]
+    provide_context(here.format);
     provide_context(here);
     provide_live();
     view! {

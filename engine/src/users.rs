@@ -4,7 +4,7 @@
 mod factor;
 
 use jiff::Timestamp;
-use keepstone_model::{access::Role, event::EventResult, validate};
+use keepstone_model::{access::Role, event::EventResult, preferences::Preferences, validate};
 
 use crate::{
     Error, Result, Vault,
@@ -83,6 +83,12 @@ pub fn set_password_hash(vault: &Vault, name: &str, password_hash: &str, kept: O
     let message = format!("set the password of user {}", before.name);
     let sessions = kept.map_or(SessionsAfter::NoneStays, SessionsAfter::OneStays);
     change(vault, name, "user.password_changed", actor, message, sessions, |user| password_hash.clone_into(&mut user.password_hash))
+}
+
+/// What a user set for themselves, for every browser in which they are signed in. What stands in it was checked by who asked for it.
+pub fn set_preferences(vault: &Vault, name: &str, preferences: &Preferences) -> Result<()> {
+    let text = serde_json::to_string(preferences).map_err(|error| Error::Internal(error.to_string()))?;
+    vault.catalog().set_preferences(name, &text)
 }
 
 /// Removes a user for good; what the user did stays in the activity log. The last admin stays.

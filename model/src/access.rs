@@ -151,6 +151,7 @@ pub const POLICY: &[Rule] = &[
     read("/fn/account/show", VIEWER),
     change("/fn/account/password", VIEWER),
     change("/fn/account/end-session", VIEWER),
+    change("/fn/account/reading", VIEWER),
     read("/fn/account/factor", VIEWER),
     destroy("/fn/account/factor-on", VIEWER),
     destroy("/fn/account/factor-off", VIEWER),

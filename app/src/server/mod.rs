@@ -15,13 +15,13 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
-use keepstone_model::{Timestamp, access::Role};
+use keepstone_model::{Timestamp, access::Role, preferences::Preferences};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tokio::sync::watch;
 
 pub use accounts::{next_or_home, set_up, sign_in, sign_out};
-pub use zone::{log_in_zone, zone, zone_of};
+pub use zone::{browsers_zone, format, log_in_zone, zone, zone_of};
 
 use crate::{error::AppError, live_types::LiveState};
 
@@ -91,6 +91,8 @@ impl fmt::Debug for ServerContext {
 pub struct Person {
     pub name: String,
     pub role: Role,
+    /// What they set for themselves.
+    pub preferences: Preferences,
     /// When the password was last given.
     pub authenticated_at: Timestamp,
     /// The handle of the session.
@@ -182,7 +184,8 @@ pub fn form_key(person: &str, key: &str) -> Result<Option<String>, AppError> {
 /// Runs a verb of the engine on a blocking thread. It runs to its end even if the browser goes away.
 pub async fn blocking<T: Send + 'static>(verb: impl FnOnce(&Vault) -> keepstone_engine::Result<T> + Send + 'static) -> Result<T, AppError> {
     let vault = context().vault;
-    match tokio::task::spawn_blocking(move || verb(&vault)).await {
+    let format = crate::local::format();
+    match tokio::task::spawn_blocking(move || crate::local::with(format, || verb(&vault))).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(fault)) => Err(answer(fault.into())),
         Err(panic) => {

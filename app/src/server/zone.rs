@@ -1,15 +1,33 @@
-//! The time zone in which a person reads times: the cookie that their browser set, else the host's.
+//! The time zone in which a person reads times, and how numbers and dates are written for them: what they set for themselves, else what their
+//! browser says, else the host's zone and the form of nobody in particular.
 
+use axum::http::{header, request::Parts};
 use jiff::{Timestamp, civil::Time, tz::TimeZone};
+use keepstone_model::locale::Format;
+use leptos::prelude::use_context;
 
-use super::cookie;
+use super::{Person, cookie};
 
 /// The cookie with an IANA name, e.g. `Europe/Berlin`; the browser may write its slash as `%2F`.
 pub(super) const ZONE_COOKIE: &str = "keepstone_zone";
 
 /// The zone of the person whose request is being answered.
 pub fn zone() -> TimeZone {
-    cookie(ZONE_COOKIE).and_then(|name| zone_of(&name)).unwrap_or_else(TimeZone::system)
+    let own = super::person().ok().and_then(|person| zone_of(&person.preferences.zone));
+    own.or_else(browsers_zone).unwrap_or_else(TimeZone::system)
+}
+
+/// What the browser says its zone is.
+pub fn browsers_zone() -> Option<TimeZone> {
+    cookie(ZONE_COOKIE).and_then(|name| zone_of(&name))
+}
+
+/// How numbers and dates are written in the answer to this request.
+pub fn format() -> Format {
+    let Some(parts) = use_context::<Parts>() else { return Format::default() };
+    let own = parts.extensions.get::<Person>().and_then(|person| Format::of(&person.preferences.format));
+    let accepted = || parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|header| Format::accepted(header.to_str().ok()?));
+    own.or_else(accepted).unwrap_or_default()
 }
 
 /// The zone of this name, if it is one. The name comes from outside and is looked up as a file: nothing but an IANA name gets that far.

@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Ago, Moment};
+#[cfg(feature = "ssr")]
+use crate::local;
 use crate::words::{parts as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +40,11 @@ pub fn AgeMeter(age: Age) -> impl IntoView {
 #[cfg(feature = "ssr")]
 impl Age {
     pub fn new(status: &keepstone_engine::databases::DatabaseStatus, now: keepstone_model::Timestamp, zone: &jiff::tz::TimeZone) -> Self {
-        use keepstone_model::human;
         let objective_secs = status.objective_secs.max(1);
         let age_secs = status.newest_good_at.map(|at| u64::try_from(now.duration_since(at).as_secs()).unwrap_or(0));
         Self {
             newest_good: status.newest_good_at.map(|at| Moment::new(at, now, zone)),
-            objective: human::duration_ms(objective_secs.saturating_mul(1000)),
+            objective: local::duration_ms(objective_secs.saturating_mul(1000)),
             percent: age_secs.map_or(100, |age| (age.saturating_mul(100) / objective_secs).min(100)),
             over: age_secs.is_none_or(|age| age > objective_secs),
         }

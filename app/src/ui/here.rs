@@ -1,7 +1,7 @@
 //! Who looks at the page, and where: known before the first page renders, the same on the server and in the browser, and only changed by
 //! loading a document (signing in and out do that).
 
-use keepstone_model::{access::Role, environment::Environment};
+use keepstone_model::{access::Role, environment::Environment, locale::Format};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub struct Here {
     pub shortcuts: bool,
     /// The zone that times are written in, e.g. `Europe/Berlin`.
     pub zone: String,
+    /// How numbers, sizes and times are written.
+    pub format: Format,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Moment, Table, When};
+#[cfg(feature = "ssr")]
+use crate::local;
 use crate::words::{parts as words, shared};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,16 +101,13 @@ impl ScheduleRow {
         now: keepstone_model::Timestamp,
         zone_of_person: &jiff::tz::TimeZone,
     ) -> Self {
-        use keepstone_model::{
-            human,
-            schedule::{IfMissed, Trigger},
-        };
+        use keepstone_model::schedule::{IfMissed, Trigger};
         let schedule = status.schedule;
         let (cron, zone) = match &schedule.trigger {
             Trigger::Cron { cron, time_zone } => (cron.clone(), time_zone.clone()),
             _ => (String::new(), String::new()),
         };
-        let delay = (schedule.jitter_secs > 0).then(|| words::later_by(&human::duration_ms(schedule.jitter_secs * 1000)));
+        let delay = (schedule.jitter_secs > 0).then(|| words::later_by(&local::duration_ms(schedule.jitter_secs * 1000)));
         let detail: Vec<String> = Some(zone).filter(|zone| !zone.is_empty()).into_iter().chain(delay).collect();
         let if_missed = match (&schedule.trigger, schedule.if_missed) {
             (Trigger::Start | Trigger::Stop, _) => "–",

@@ -76,6 +76,7 @@ mod on_the_server {
     use keepstone_model::backup::{BackupState, Outcome, Verdict};
 
     use super::{DayMark, Days};
+    use crate::local;
 
     const DAYS: i32 = 30;
 
@@ -83,7 +84,9 @@ mod on_the_server {
         /// The last 30 days in this zone, today last.
         pub fn until(now: Timestamp, zone: &TimeZone) -> Self {
             let dates = dates(now, zone);
-            Self(dates.map(|date| (date.to_string(), date.strftime("%a %-d %b").to_string())).collect())
+            Self(
+                dates.map(|date| (date.to_string(), format!("{} {}", date.strftime("%a"), date.strftime(local::format().day())))).collect(),
+            )
         }
 
         /// When the first of them begins.

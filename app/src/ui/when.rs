@@ -35,7 +35,7 @@ mod on_the_server {
     use keepstone_model::human;
 
     use super::Moment;
-    use crate::words::times as words;
+    use crate::{local, words::times as words};
 
     impl Moment {
         /// Writes a moment out for a person in this zone, as seen at `now`.
@@ -43,13 +43,15 @@ mod on_the_server {
             let there = at.to_zoned(zone.clone());
             let today = now.to_zoned(zone.clone()).date();
             let days = today.until((Unit::Day, there.date())).map_or(i32::MAX, |span| span.get_days());
-            let time = there.strftime("%H:%M");
+            let format = local::format();
+            let time = there.strftime(format.time());
+            let dated = |day| format!("{} {time}", there.strftime(day));
             let text = match days {
                 0 => words::today(&time),
                 -1 => words::yesterday(&time),
                 1 => words::tomorrow(&time),
-                _ if there.year() == today.year() => there.strftime("%-d %b %H:%M").to_string(),
-                _ => there.strftime("%-d %b %Y %H:%M").to_string(),
+                _ if there.year() == today.year() => dated(format.day()),
+                _ => dated(format.date()),
             };
             let secs = now.duration_since(at).as_secs();
             let relative = match secs {
@@ -58,7 +60,8 @@ mod on_the_server {
                 _ => words::just_now().to_owned(),
             };
             let name = zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
-            let full = format!("{}{name}", there.strftime("%A %-d %B %Y %H:%M:%S %Z"));
+            let full =
+                format!("{} {} {}{name}", there.strftime(format.full_date()), there.strftime(format.full_time()), there.strftime("%Z"));
             Self { iso: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text, relative, full }
         }
     }
@@ -84,6 +87,15 @@ mod on_the_server {
                 let moment = Moment::new(at.parse().unwrap(), now, &zone);
                 assert_eq!((moment.text.as_str(), moment.relative.as_str()), (text, relative), "{at}");
             }
+            let texts = |tag: &str| {
+                let format = keepstone_model::locale::Format::of(tag).unwrap();
+                let of = |at: &str| local::with(format, || Moment::new(at.parse().unwrap(), now, &zone));
+                (of("2026-10-24T13:05:00Z").text, of("2025-11-20T01:00:00Z").text, of("2026-11-20T01:00:00Z").full)
+            };
+            let german = ("24.10. 15:05", "20.11.2025 02:00", "Friday 20.11.2026 02:00:00 CET (Europe/Berlin)");
+            assert_eq!(texts("de"), (german.0.into(), german.1.into(), german.2.into()));
+            let american = ("Oct 24 3:05 PM", "Nov 20, 2025 2:00 AM", "Friday, November 20, 2026 2:00:00 AM CET (Europe/Berlin)");
+            assert_eq!(texts("en-US"), (american.0.into(), american.1.into(), american.2.into()));
             let full = Moment::new("2026-11-20T01:00:00Z".parse().unwrap(), now, &zone).full;
             assert_eq!(full, "Friday 20 November 2026 02:00:00 CET (Europe/Berlin)");
         }

@@ -13,7 +13,7 @@
 
 use std::fmt::Display;
 
-use keepstone_model::human::count;
+use crate::local::count;
 
 /// What is put into a text as it is: a name, an id, a size or time already written out.
 pub(crate) type Shown<'a> = &'a dyn Display;

@@ -9,14 +9,25 @@ words! {
     password_changed { en: "Your password is changed" }
     password_changed_means { en: "All other sessions have ended." }
     shortcuts { en: "Keyboard shortcuts" }
-    shortcuts_on { en: "On in this browser: single keys lead through the console; ? lists them." }
-    shortcuts_off { en: "Off in this browser: a key that is pressed by mistake, or by speech, does nothing." }
+    shortcuts_on { en: "On: single keys lead through the console; ? lists them." }
+    shortcuts_off { en: "Off: a key that is pressed by mistake, or by speech, does nothing." }
     shortcuts_switch_off { en: "Switch the shortcuts off" }
     shortcuts_switch_on { en: "Switch the shortcuts on" }
     present_password { en: "Present password" }
     new_password { en: "New password" }
     new_password_help { en: "At least 12 characters. Four words at random are good; a password manager's are better. All other sessions end." }
     password_do { en: "Change the password" }
+
+    // How one reads the console.
+    reading { en: "Times and numbers" }
+    zone { en: "Time zone" }
+    zone_help { en: "In which times are written, e.g. Europe/Berlin. Empty: that of the browser you look with." }
+    zone_unknown { en: "There is no time zone of this name; it looks like Europe/Berlin." }
+    format { en: "Number and date format" }
+    format_help { en: "In all browsers in which you sign in." }
+    format_of_browser { en: "by the languages of the browser" }
+    format_unknown { en: "Choose one of the list." }
+    reading_save { en: "Save times and numbers" }
 
     // The second factor.
     codes_shown { en: "These recovery codes were shown already" }

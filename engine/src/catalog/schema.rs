@@ -249,6 +249,10 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE databases ADD COLUMN globals INTEGER NOT NULL DEFAULT 0;
     ",
+    // 16: what people set for themselves
+    "
+    ALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';   -- JSON
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

@@ -1,7 +1,7 @@
 //! The rows of sessions: browsers that are signed in. Only the SHA-256 of a cookie's value is here.
 
 use jiff::{SignedDuration, Timestamp};
-use keepstone_model::access::Role;
+use keepstone_model::{access::Role, preferences::Preferences};
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 
 use super::{
@@ -22,6 +22,8 @@ pub struct Session {
     pub user: String,
     /// The user's present role, not the one at the sign-in.
     pub role: Role,
+    /// What the user set for themselves.
+    pub preferences: Preferences,
     pub created_at: Timestamp,
     /// When the password was last given.
     pub authenticated_at: Timestamp,
@@ -83,7 +85,7 @@ impl Catalog {
     pub fn peek_session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT s.*, u.name, u.role FROM sessions s JOIN users u ON u.key = s.user
+                "SELECT s.*, u.name, u.role, u.preferences FROM sessions s JOIN users u ON u.key = s.user
                  WHERE token_hash = ?1 AND expires_at > ?2 AND NOT u.disabled",
             )?;
             Ok(statement.query_row(params![token_hash, ms(now)], read).optional()?)
@@ -94,13 +96,23 @@ impl Catalog {
     pub(crate) fn sessions(&self, user: Option<&str>, now: Timestamp) -> Result<Vec<(String, Session)>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT s.*, u.name, u.role FROM sessions s JOIN users u ON u.key = s.user
+                "SELECT s.*, u.name, u.role, u.preferences FROM sessions s JOIN users u ON u.key = s.user
                  WHERE (?1 IS NULL OR s.user = ?1) AND expires_at > ?2 ORDER BY last_seen_at DESC, s.created_at DESC",
             )?;
             let rows = statement.query_map(params![user.map(key), ms(now)], |row| {
                 Ok((handle(&row.get::<_, String>("token_hash")?).to_owned(), read(row)?))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Written without an event, and no news to anybody: it is how one person reads the console.
+    pub(crate) fn set_preferences(&self, user: &str, preferences: &str) -> Result<()> {
+        self.write_as(News::Kept, |tx| {
+            match tx.execute("UPDATE users SET preferences = ?2 WHERE key = ?1", params![key(user), preferences])? {
+                0 => Err(unknown(user)),
+                _ => Ok(()),
+            }
         })
     }
 
@@ -143,6 +155,8 @@ fn read(row: &Row<'_>) -> Result<Session, rusqlite::Error> {
     Ok(Session {
         user: row.get("name")?,
         role: word(row, "role")?,
+        // Of a newer version, say: nobody is kept out by how their numbers are written.
+        preferences: serde_json::from_str(&row.get::<_, String>("preferences")?).unwrap_or_default(),
         created_at: time(row, "created_at")?,
         authenticated_at: time(row, "authenticated_at")?,
         last_seen_at: time(row, "last_seen_at")?,

@@ -16,6 +16,7 @@ fn add_as(vault: &Vault, name: &str, role: Role) -> User {
 fn sign_in(vault: &Vault, name: &str, token_hash: &str) {
     let now = Timestamp::now();
     let session = Session {
+        preferences: keepstone_model::preferences::Preferences::default(),
         user: name.to_owned(),
         role: Role::Viewer,
         created_at: now,
@@ -141,4 +142,22 @@ fn a_second_factor_is_sealed_used_up_step_by_step_and_goes_with_its_user() {
     remove(v, "bob", "alice").unwrap();
     add_as(v, "bob", Role::Viewer);
     assert!(factor(v, "bob").unwrap().is_none());
+}
+
+#[test]
+fn what_a_user_sets_is_there_in_every_browser_and_makes_no_event() {
+    let f = vault();
+    let v = &f.vault;
+    add_as(v, "alice", Role::Viewer);
+    sign_in(v, "alice", "at work");
+    sign_in(v, "alice", "at home");
+    let before = activity::events(v, &EventFilter::default()).unwrap().len();
+    let wanted = Preferences { zone: "Europe/Berlin".to_owned(), format: "de".to_owned(), without_shortcuts: true };
+    set_preferences(v, "ALICE", &wanted).unwrap();
+    for browser in ["at work", "at home"] {
+        let session = v.catalog().peek_session(browser, Timestamp::now()).unwrap().unwrap();
+        assert_eq!(session.preferences, wanted, "{browser}");
+    }
+    assert_eq!(activity::events(v, &EventFilter::default()).unwrap().len(), before);
+    assert!(matches!(set_preferences(v, "bob", &wanted), Err(Error::UnknownUser { .. })));
 }

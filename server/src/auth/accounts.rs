@@ -411,6 +411,7 @@ fn make_first_admin(vault: &Vault, hash: &str, name: String, password: &str, fro
 fn begin_session(vault: &Vault, user: &User, from: &Caller) -> keepstone_engine::Result<String> {
     let now = Timestamp::now();
     let session = Session {
+        preferences: keepstone_model::preferences::Preferences::default(),
         user: user.name.clone(),
         role: user.role,
         created_at: now,

@@ -128,6 +128,7 @@ pub(super) async fn person_of(vault: Arc<Vault>, headers: &HeaderMap) -> Result<
         Ok(Ok(session)) => Ok(session.map(|(handle, session)| Person {
             name: session.user,
             role: session.role,
+            preferences: session.preferences,
             authenticated_at: session.authenticated_at,
             session: handle,
         })),

@@ -1,11 +1,11 @@
 //! The backups of a month as a calendar: what each day brought, and the way to its backups.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Actions, View, choice, kind_choice};
+use crate::local;
 use crate::words::{Shown, backups as words, shared};
 use crate::{
     error::AppError,
@@ -154,7 +154,7 @@ fn cell(day: Option<Day>, rest: &str) -> AnyView {
         return view! { <td aria-current=current><span class="day-number">{day.number}</span></td> }.into_any();
     }
     let href = format!("/backups?from={0}&to={0}{rest}", day.date);
-    let size = (day.size_bytes > 0).then(|| view! { <span class="day-size">{human::bytes(day.size_bytes)}</span> });
+    let size = (day.size_bytes > 0).then(|| view! { <span class="day-size">{local::bytes(day.size_bytes)}</span> });
     view! {
         <td aria-current=current>
             <a href=href>

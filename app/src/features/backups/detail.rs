@@ -1,9 +1,6 @@
 //! How one backup is laid out: what it is and what to do with it, then its facts, proof, schema and the log of its job.
 
-use keepstone_model::{
-    backup::{BackupState, CheckResult, Verdict},
-    human,
-};
+use keepstone_model::backup::{BackupState, CheckResult, Verdict};
 use leptos::{prelude::*, server::ServerActionError, server_fn::error::ServerFnUrlError};
 
 use super::{
@@ -12,6 +9,7 @@ use super::{
     page::Acts,
 };
 use crate::error::AppError;
+use crate::local;
 use crate::ui::{
     Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Head, Icon, PageHeader, Panel, ProofMarks, Size, Table,
     When, crumb, fault_of,
@@ -385,7 +383,7 @@ fn table_row(table: TableLine) -> impl IntoView {
         <tr>
             <td data-label=shared::table() class="t-name"><code>{table.name}</code></td>
             <td data-label=shared::columns()><details><summary>{summary}</summary><ul class="columns">{columns}</ul></details></td>
-            <td data-label=shared::rows() class="number">{human::count(table.row_count)}</td>
+            <td data-label=shared::rows() class="number">{local::count(table.row_count)}</td>
         </tr>
     }
 }

@@ -12,12 +12,12 @@ use keepstone_model::{
     access::Role,
     backup::{Backup, BackupState, Encryption, SuspectCause, Verdict, delete_refusal},
     coverage::{Rows, TablePattern},
-    human,
     id::{BackupId, Kind},
     metadata::{Compression, Metadata},
 };
 
 use super::api::{BackupDetail, BackupList, BackupRow, CheckLine, Doubt, FactLine, TableLine};
+use crate::local;
 use crate::words::{backups as words, shared};
 use crate::{
     error::{AppError, sentence},
@@ -160,7 +160,7 @@ pub(super) async fn detail(id: BackupId, role: Role) -> Result<BackupDetail, App
             meaning: check.name.meaning().to_owned(),
             result: check.result,
             detail: sentence(&check.detail),
-            time: human::duration_ms(check.elapsed_ms),
+            time: local::duration_ms(check.elapsed_ms),
         });
         let metadata = found.metadata.as_ref();
         let left_out = metadata.and_then(|metadata| metadata.left_out.as_ref()).map(|left_out| sentence(&left_out.words()));
@@ -263,11 +263,11 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
         text(words::fact_host(), source.host.clone()),
         text(shared::rows(), words::rows_in_tables(metadata.total_records, metadata.schema.len() as u64)),
         text(words::encoding(), source.encoding.clone()),
-        text(words::read_in(), human::duration_ms(source.hold_ms)),
+        text(words::read_in(), local::duration_ms(source.hold_ms)),
     ];
     match &source.postgres {
         None => of_source.extend([
-            text(words::pages(), words::pages_of(&human::count(source.page_count), &human::count(u64::from(source.page_size)))),
+            text(words::pages(), words::pages_of(&local::count(source.page_count), &local::count(u64::from(source.page_size)))),
             text(words::journal(), source.journal_mode.clone()),
             text(words::schema_version(), metadata.schema_version.to_string()),
             text("SQLite", source.sqlite_version.clone()),
@@ -275,9 +275,9 @@ fn metadata_groups(metadata: &Metadata) -> [(String, Vec<FactLine>); 2] {
         Some(server) => of_source.extend([
             text("PostgreSQL", server.server_version.clone()),
             text("pg_dump", server.client_version.clone()),
-            text(words::on_the_server(), human::bytes(server.database_size_bytes)),
+            text(words::on_the_server(), local::bytes(server.database_size_bytes)),
             text(words::extensions(), server.extensions.join(", ")),
-            text(words::large_objects(), human::count(server.large_objects)),
+            text(words::large_objects(), local::count(server.large_objects)),
         ]),
     }
     if metadata.globals.is_some() {
@@ -335,7 +335,7 @@ fn capitalised(words: &str) -> String {
 }
 
 fn size(bytes: u64) -> String {
-    if bytes < 1000 { human::bytes(bytes) } else { words::size_exactly(&human::bytes(bytes), &human::count(bytes)) }
+    if bytes < 1000 { local::bytes(bytes) } else { words::size_exactly(&local::bytes(bytes), &local::count(bytes)) }
 }
 
 pub(super) fn backup_id(text: &str) -> Result<BackupId, AppError> {

@@ -1,10 +1,11 @@
 //! The page of what was ticked in the list: how many and how large they are, and what can be done with all of them. Its address names them.
 
-use keepstone_model::{backup::BackupState, human};
+use keepstone_model::backup::BackupState;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::bulk::{DeleteSelected, PinSelected, SelectedRow, Selection, VerifySelected, show_selection};
+use crate::local;
 use crate::ui::{
     Alert, AlertKind, BackupBadge, EmptyState, Facts, FormError, Head, Icon, Loaded, PageHeader, Size, SubmitButton, Table, When, crumb,
     fault_of,
@@ -39,7 +40,7 @@ fn show(list: Selection) -> AnyView {
     let faults = [fault_of(move || verify.get()), fault_of(move || pin.get()), fault_of(move || delete.get())];
     let fault = Signal::derive(move || faults.iter().find_map(Get::get));
     let count = list.rows.len();
-    let title = words::selected_count(&count, &human::bytes(list.size_bytes));
+    let title = words::selected_count(&count, &local::bytes(list.size_bytes));
     let missing = (list.missing > 0).then(|| {
         view! { <Alert kind=AlertKind::Info title=words::selected_missing(list.missing)/> }
     });
@@ -103,7 +104,7 @@ fn acts(list: &Selection) -> AnyView {
         "plain",
         "pin",
     );
-    let label = words::delete_several(deletable.len() as u64, &human::bytes(freed));
+    let label = words::delete_several(deletable.len() as u64, &local::bytes(freed));
     let delete = form("/fn/backups/delete-selected", &deletable, None, label, "danger", "trash");
     view! { <div class="actions">{verify}{pin}{unpin}{delete}</div> }.into_any()
 }

@@ -1,6 +1,6 @@
 //! One database: is it safe, what is there of it, when is the next backup, and what can be done.
 
-use keepstone_model::{access::Role, database::Engine, human};
+use keepstone_model::{access::Role, database::Engine};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -8,6 +8,7 @@ use super::{
     api::{DatabaseView, EditDatabase, show_database},
     parts::{CreateBackupButton, LatestBackups},
 };
+use crate::local;
 use crate::words::{databases as words, shared};
 use crate::{
     live::use_changes,
@@ -81,7 +82,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let all = match view.backups_total {
         0 => ().into_any(),
         total => {
-            view! { <a class="button small" href=format!("/backups?db={id}")>{words::all_backups(&human::count(total))}</a> }.into_any()
+            view! { <a class="button small" href=format!("/backups?db={id}")>{words::all_backups(&local::count(total))}</a> }.into_any()
         }
     };
     let (schedules, about) = (schedules(view.schedules.clone()), about(&view));

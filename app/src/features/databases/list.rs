@@ -1,9 +1,10 @@
 //! The list of databases.
 
-use keepstone_model::{access::Role, human};
+use keepstone_model::access::Role;
 use leptos::prelude::*;
 
 use super::api::{DatabaseRow, list_databases};
+use crate::local;
 use crate::words::{databases as words, shared};
 use crate::{
     live::use_changes,
@@ -53,7 +54,7 @@ fn table(rows: Vec<DatabaseRow>) -> AnyView {
                     <td data-label=words::newest_good() class="wide"><AgeMeter age=row.age/></td>
                     <td data-label=shared::size() class="number"><Size bytes=row.size_bytes/></td>
                     <td data-label=shared::backups() class="number">
-                        {human::count(row.backup_count)}
+                        {local::count(row.backup_count)}
                         <span class="sub"><Size bytes=Some(row.archive_size_bytes)/></span>
                     </td>
                     <td data-label=shared::next_run()>{moment_or_dash(row.next_run)}</td>

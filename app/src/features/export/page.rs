@@ -1,10 +1,11 @@
 //! The export page: which form, which tables, and which columns stay behind. Its form is answered with the file.
 
-use keepstone_model::{export::ExportFormat, human};
+use keepstone_model::export::ExportFormat;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
 
 use super::api::{self, ExportView, TableLine};
+use crate::local;
 use crate::ui::{Alert, AlertKind, EmptyState, Facts, FieldBox, Head, Loaded, PageHeader, Panel, SubmitButton, Table, crumb};
 use crate::words::{export as words, shared};
 
@@ -117,7 +118,7 @@ fn row((number, table): (usize, TableLine)) -> impl IntoView {
             </td>
             <td data-label=shared::columns()><details><summary>{count}</summary><ul class="columns">{columns}</ul></details></td>
             <td data-label=words::left_out()>{left_out}</td>
-            <td data-label=shared::rows() class="number">{human::count(table.row_count)}</td>
+            <td data-label=shared::rows() class="number">{local::count(table.row_count)}</td>
         </tr>
     }
 }

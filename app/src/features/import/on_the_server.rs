@@ -9,7 +9,6 @@ use keepstone_engine::{
     keys, schedules,
 };
 use keepstone_model::{
-    human,
     id::DatabaseId,
     import::{
         Content,
@@ -18,6 +17,7 @@ use keepstone_model::{
 };
 
 use super::api::{Fate, FileLine, ImportView, PlanView};
+use crate::local;
 use crate::words::import as words;
 use crate::{
     error::{AppError, sentence},
@@ -90,7 +90,7 @@ pub(super) async fn plan(wish: Wish) -> Result<ImportView, AppError> {
             upload: wish.upload,
             zone: if wish.zone.is_empty() { schedules::host_time_zone() } else { wish.zone },
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
-            upload_limit: human::bytes(limit),
+            upload_limit: local::bytes(limit),
             plan,
             faults,
             key: format!("import-{:x}", now.as_nanosecond()),

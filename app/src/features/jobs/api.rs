@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{error::AppError, ui::Moment};
 
 #[cfg(feature = "ssr")]
-use crate::words::shared;
+use crate::{local, words::shared};
 #[cfg(feature = "ssr")]
 use {
     super::live_progress::step_of,
@@ -20,7 +20,7 @@ use {
     },
     jiff::tz::TimeZone,
     keepstone_engine::jobs::{self, JobFilter},
-    keepstone_model::{Timestamp, access::Role, human, job::Job},
+    keepstone_model::{Timestamp, access::Role, job::Job},
 };
 
 /// One row of the list, and the head of a job's page.
@@ -146,7 +146,7 @@ fn row(job: &Job, progress: Option<Progress>, now: Timestamp, zone: &TimeZone) -
         backup: job.backup.as_ref().map(ToString::to_string),
         created: Moment::new(job.created_at, now, zone),
         created_by: job.created_by.clone(),
-        took: took.map(|ms| human::duration_ms(u64::try_from(ms).unwrap_or(0))).unwrap_or_default(),
+        took: took.map(|ms| local::duration_ms(u64::try_from(ms).unwrap_or(0))).unwrap_or_default(),
         said: said.as_deref().map(sentence).unwrap_or_default(),
         progress,
     }

@@ -7,6 +7,7 @@ use keepstone_model::{
 use leptos::prelude::*;
 
 use super::api::JobDetail;
+use crate::local;
 use crate::words::jobs as words;
 use crate::{live::use_live, ui::ProgressBar};
 
@@ -126,13 +127,13 @@ fn numbers(progress: &Progress) -> String {
     match progress.percent() {
         Some(percent) => {
             parts.push(format!("{percent} %"));
-            parts.push(words::amount_of(&human::bytes(progress.done_bytes), &human::bytes(progress.total_bytes)));
+            parts.push(words::amount_of(&local::bytes(progress.done_bytes), &local::bytes(progress.total_bytes)));
         }
         None if progress.done_bytes == 0 => parts.push(words::starting().to_owned()),
-        None => parts.push(human::bytes(progress.done_bytes)),
+        None => parts.push(local::bytes(progress.done_bytes)),
     }
     if let Some(rate) = progress.rate_bytes_per_s() {
-        parts.push(format!("{}/s", human::bytes(rate)));
+        parts.push(format!("{}/s", local::bytes(rate)));
     }
     if let Some(left) = progress.left_s() {
         parts.push(words::left(&human::time_left(left)));

@@ -1,6 +1,6 @@
 //! The Overview.
 
-use keepstone_model::{access::Role, database::DatabaseState, human};
+use keepstone_model::{access::Role, database::DatabaseState};
 use leptos::prelude::*;
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     facts::{Overview, hero},
     parts::{DatabaseList, FirstSteps, HeroBox},
 };
+use crate::local;
 use crate::words::{overview as words, shared};
 use crate::{
     live::use_changes,
@@ -86,9 +87,9 @@ fn counts(overview: &Overview) -> AnyView {
         <dl class="counts">
             {states}
             {count(words::restore_tested(), format!("{}/{}", overview.restore_tested, overview.rows.len()), tested)}
-            {count(shared::backups(), human::count(overview.backup_count), "none")}
-            {count(words::stored(), human::bytes(overview.archive_size_bytes), "none")}
-            {count(words::free(), human::bytes(overview.free_bytes), "none")}
+            {count(shared::backups(), local::count(overview.backup_count), "none")}
+            {count(words::stored(), local::bytes(overview.archive_size_bytes), "none")}
+            {count(words::free(), local::bytes(overview.free_bytes), "none")}
         </dl>
     }
     .into_any()

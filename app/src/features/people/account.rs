@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use super::{
     factor,
     own::{AccountView, ChangePassword, show_account},
-    sessions,
+    reading, sessions,
 };
 use crate::ui::{
     Alert, AlertKind, DefinitionList, Fact, Facts, Field, FormError, Loaded, PageHeader, Panel, SubmitButton, When, fault_of, field_fault,
@@ -48,6 +48,7 @@ fn show(account: AccountView) -> AnyView {
         </Panel>
         {password}
         {factor::panel(account.factor)}
+        {reading::panel(account.reading)}
         {shortcuts()}
         <Panel title=words::sessions() flush=true actions=end_others.unwrap_or_else(|| ().into_any())>
             {sessions::table(account.sessions, "/fn/account/end-session", None)}
@@ -56,7 +57,7 @@ fn show(account: AccountView) -> AnyView {
     .into_any()
 }
 
-/// A plain form: the cookie is the session's area.
+/// A plain form: what the keys do is the session's area.
 fn shortcuts() -> AnyView {
     let on = use_here().shortcuts;
     let (text, value, label) = if on {

@@ -6,6 +6,7 @@ pub mod factor;
 pub mod new;
 pub mod own;
 pub mod person;
+pub mod reading;
 mod sessions;
 
 pub use account::AccountPage;

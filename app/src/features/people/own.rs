@@ -4,7 +4,7 @@ use keepstone_model::access::Role;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::sessions::SessionRow;
+use super::{reading::ReadingView, sessions::SessionRow};
 use crate::{error::AppError, ui::Moment};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,7 @@ pub struct AccountView {
     pub role: Role,
     pub added: Moment,
     pub sessions: Vec<SessionRow>,
+    pub reading: ReadingView,
     /// The password was just changed.
     pub changed: bool,
     pub factor: Option<FactorView>,
@@ -56,6 +57,7 @@ pub async fn show_account(#[server(default)] done: String, #[server(default)] ma
     let codes = CODES.take(&made, &person.name, now);
     Ok(AccountView {
         factor: factor.map(|factor| FactorView { since: Moment::new(factor.since, now, &zone), codes_left: factor.recovery.len() as u64 }),
+        reading: ReadingView::of(&person),
         shown_before: !made.is_empty() && codes.is_none(),
         codes,
         role: user.role,

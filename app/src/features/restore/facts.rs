@@ -7,12 +7,12 @@ use keepstone_model::{
     Timestamp,
     backup::{BackupState, Level, Verdict},
     database::Engine,
-    human,
     id::{BackupId, DatabaseId, JobId},
     restore::{Loading, Ownership, RestorePlan, RowsSince, Target},
 };
 
 use super::api::{ImpactLine, PlanView, RestoreView, SinceLine, UndoView};
+use crate::local;
 use crate::words::{restore as words, shared};
 use crate::{
     error::{AppError, sentence},
@@ -95,7 +95,8 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
     verb: impl FnOnce(&Vault) -> keepstone_engine::Result<T> + Send + 'static,
 ) -> Result<T, AppError> {
     let vault = context().vault;
-    match tokio::task::spawn_blocking(move || verb(&vault)).await {
+    let format = local::format();
+    match tokio::task::spawn_blocking(move || local::with(format, || verb(&vault))).await {
         Ok(done) => Ok(done?),
         Err(panic) => {
             tracing::error!(%panic, "a plan panicked");
@@ -151,13 +152,13 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
             Target::Replace | Target::InPlace | Target::PutBack { .. } => live_path.to_owned(),
         },
         safety_backup: plan.safety_backup,
-        age: human::duration_ms(age_ms),
+        age: local::duration_ms(age_ms),
         rows_lost: tables.iter().map(|table| table.rows_lost).sum(),
         tables,
         size_bytes: plan.size_bytes,
         space_needed_bytes: plan.space_needed_bytes,
         space_free_bytes: plan.space_free_bytes,
-        writers_wait: plan.writers_wait_ms.map(human::duration_ms),
+        writers_wait: plan.writers_wait_ms.map(local::duration_ms),
         server: plan.sessions.is_some() || matches!(plan.target, Target::NewDatabase { .. } | Target::PutBack { .. }),
         sessions: plan.sessions,
         warnings: plan.warnings.iter().map(|warning| sentence(warning)).collect(),

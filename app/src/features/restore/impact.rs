@@ -1,10 +1,10 @@
 //! What a plan will do, table by table, with its space, its time and its warnings; the same for a restore and for an undo.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::api::{ImpactLine, PlanView, SinceLine};
+use crate::local;
 use crate::ui::{Alert, AlertKind, DefinitionList, Fact, Head, Panel, Size, Table, When};
 use crate::words::{restore as words, shared};
 
@@ -25,7 +25,7 @@ pub(super) fn stepper(now: usize) -> AnyView {
 pub(super) fn impact(plan: &PlanView) -> AnyView {
     let warnings: Vec<_> = plan.warnings.iter().cloned().map(|warning| view! { <Alert kind=AlertKind::Warning title=warning/> }).collect();
     let no_space = (plan.space_free_bytes < plan.space_needed_bytes).then(|| {
-        let (needed, free) = (human::bytes(plan.space_needed_bytes), human::bytes(plan.space_free_bytes));
+        let (needed, free) = (local::bytes(plan.space_needed_bytes), local::bytes(plan.space_free_bytes));
         view! {
             <Alert kind=AlertKind::Failure title=words::no_space()>
                 <p>{words::no_space_means(&needed, &free)}</p>
@@ -56,7 +56,7 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
     let (size, needed, free) = (plan.size_bytes, plan.space_needed_bytes, plan.space_free_bytes);
     // Of a server's disk nothing is known here.
     let space = (needed > 0 || free > 0)
-        .then(|| view! { <Fact term=words::space()>{words::space_of(&human::bytes(needed), &human::bytes(free))}</Fact> });
+        .then(|| view! { <Fact term=words::space()>{words::space_of(&local::bytes(needed), &local::bytes(free))}</Fact> });
     view! {
         {headline(plan)}
         {warnings}
@@ -155,9 +155,9 @@ fn head() -> Vec<Head> {
 }
 
 fn table_row(line: ImpactLine) -> impl IntoView {
-    let rows = |rows: Option<u64>| rows.map_or_else(|| "–".to_owned(), human::count);
+    let rows = |rows: Option<u64>| rows.map_or_else(|| "–".to_owned(), local::count);
     let lost =
-        if line.rows_lost > 0 { view! { <strong class="lost">{human::count(line.rows_lost)}</strong> }.into_any() } else { "0".into_any() };
+        if line.rows_lost > 0 { view! { <strong class="lost">{local::count(line.rows_lost)}</strong> }.into_any() } else { "0".into_any() };
     let changes: Vec<_> = line.changes.into_iter().map(|change| view! { <li>{change}</li> }).collect();
     view! {
         <tr>

@@ -1,7 +1,7 @@
 //! What a policy does to the backups that are there: in a sentence, on a timeline, and of each one whether it stays and why.
 
 use keepstone_model::{
-    Timestamp, human,
+    Timestamp,
     retention::{Candidate, FORECAST_DAYS, Fate, RetentionPlan, RetentionPolicy, forecast, plan},
 };
 use leptos::prelude::*;
@@ -10,6 +10,7 @@ use super::{
     api::{Dot, RetentionView},
     timeline,
 };
+use crate::local;
 use crate::ui::{Head, Panel, Size, Table, When};
 use crate::words::{retention as words, shared};
 
@@ -34,7 +35,7 @@ pub(super) fn outcome(view: &RetentionView, policy: &RetentionPolicy) -> Outcome
 
 /// e.g. `12 backups, 3.4 GB`.
 pub(super) fn amount((count, bytes): (u64, u64)) -> String {
-    words::amount(count, &human::bytes(bytes))
+    words::amount(count, &local::bytes(bytes))
 }
 
 pub(super) fn preview(view: &RetentionView, policy: &RetentionPolicy, tried: bool) -> AnyView {

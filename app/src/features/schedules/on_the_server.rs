@@ -16,6 +16,7 @@ use keepstone_model::{
 };
 
 use super::facts::{Cleanup, EditorView, Form, Limits, PAGE, Preview, Run, SchedulesView};
+use crate::local;
 use crate::words::schedules as words;
 use crate::{
     error::{AppError, sentence},
@@ -43,9 +44,9 @@ pub(super) async fn list(person: &Person, page: &str) -> Result<SchedulesView, A
             limits: Limits {
                 max_running: limits.max_running,
                 hung_after: human::duration_secs(limits.hung_after_secs),
-                hung_after_words: human::duration_ms(limits.hung_after_secs * 1000),
+                hung_after_words: local::duration_ms(limits.hung_after_secs * 1000),
                 stop_within: human::duration_secs(limits.stop_within_secs),
-                stop_within_words: human::duration_ms(limits.stop_within_secs * 1000),
+                stop_within_words: local::duration_ms(limits.stop_within_secs * 1000),
             },
             may_limit,
         })
@@ -80,7 +81,7 @@ pub(super) async fn editor(person: &Person, id: String, form: Form) -> Result<Ed
             form,
             faults,
             preview,
-            objective: human::duration_ms(status.objective_secs.saturating_mul(1000)),
+            objective: local::duration_ms(status.objective_secs.saturating_mul(1000)),
             key: format!("schedules-{:x}", now.as_nanosecond()),
             off,
             cleanup: cleanup_of(&status, now, &zone),

@@ -1,10 +1,10 @@
 //! The page of what was found. Its form works without JavaScript, as the one in the top bar does.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Finds, Found, Hit, State};
+use crate::local;
 use crate::ui::{Ago, BackupBadge, EmptyState, Facts, Icon, JobBadge, Loaded, PageHeader, Panel, StateBadge};
 use crate::words::{search as words, shared};
 
@@ -55,7 +55,7 @@ fn show(found: Found) -> AnyView {
 fn panel(finds: Finds) -> AnyView {
     let (total, shown) = (finds.total, finds.hits.len() as u64);
     let rest = (shown < total).then(|| {
-        let text = words::shown_of(&human::count(shown), &human::count(total));
+        let text = words::shown_of(&local::count(shown), &local::count(total));
         let all = finds.all.map(|href| view! { " · " <a href=href>{words::show_all()}</a> });
         view! { <p class="panel-pad muted">{text}{all}</p> }
     });

@@ -63,11 +63,12 @@ pub async fn set_theme(theme: String) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Keeps in a cookie whether single letters are shortcuts: `on` or `off`.
+/// Keeps with the account whether single letters are shortcuts: `on` or `off`.
 #[server(prefix = "/fn", endpoint = "session/shortcuts")]
 pub async fn set_shortcuts(shortcuts: String) -> Result<(), AppError> {
-    crate::server::person()?;
-    on_the_server::keep(on_the_server::SHORTCUTS_COOKIE, if shortcuts == "off" { "off" } else { "on" });
+    let person = crate::server::person()?;
+    let preferences = keepstone_model::preferences::Preferences { without_shortcuts: shortcuts == "off", ..person.preferences };
+    crate::server::blocking(move |vault| keepstone_engine::users::set_preferences(vault, &person.name, &preferences)).await?;
     leptos_axum::redirect("/account");
     Ok(())
 }
@@ -87,7 +88,6 @@ pub(crate) mod on_the_server {
     };
 
     pub(super) const THEME_COOKIE: &str = "keepstone_theme";
-    pub(super) const SHORTCUTS_COOKIE: &str = "keepstone_shortcuts";
 
     static HOST: LazyLock<String> = LazyLock::new(|| {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -117,14 +117,15 @@ pub(crate) mod on_the_server {
         let context = use_context::<ServerContext>();
         let who = use_context::<axum::http::request::Parts>().and_then(|_| person().ok());
         Here {
-            who: who.map(|person| Who { name: person.name, role: person.role }),
             host: HOST.clone(),
             demo: context.as_ref().is_some_and(|context| context.demo),
             environment: context.as_ref().and_then(|context| context.environment.clone()),
             base: context.map(|context| context.base).unwrap_or_default(),
             theme: theme(),
-            shortcuts: cookie(SHORTCUTS_COOKIE).is_none_or(|word| word != "off"),
+            shortcuts: who.as_ref().is_none_or(|person| !person.preferences.without_shortcuts),
+            who: who.map(|person| Who { name: person.name, role: person.role }),
             zone: zone().iana_name().unwrap_or("UTC").to_owned(),
+            format: crate::server::format(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings page.
 
-use keepstone_model::{access::Role, human};
+use keepstone_model::access::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -8,6 +8,7 @@ use super::{
     api::{CertificateFacts, RevokeToken, SettingsView, SystemFacts, show_settings},
     people, tokens,
 };
+use crate::local;
 use crate::words::{settings as words, shared};
 use crate::{
     error::AppError,
@@ -48,7 +49,7 @@ fn installation(system: SystemFacts) -> AnyView {
                 <Fact term=words::running_since()><When moment=system.started/></Fact>
                 <Fact term=words::data()><span class="mono path">{system.data}</span></Fact>
                 <Fact term=words::backups()><span class="mono path">{system.backups}</span></Fact>
-                <Fact term=words::free()>{human::bytes(system.free_bytes)}</Fact>
+                <Fact term=words::free()>{local::bytes(system.free_bytes)}</Fact>
                 {certificate(system.certificate)}
                 <Fact term=words::log()>
                     <ChainBadge intact=system.chain_intact/>

@@ -69,7 +69,7 @@ mod on_the_server {
         })
         .await?;
         let share = |share: EngineShare| Share { count: share.count, size_bytes: share.size_bytes };
-        let day = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %b").to_string();
+        let day = |at: Timestamp| at.to_zoned(zone.clone()).strftime(crate::local::format().day()).to_string();
         // A day that lies beyond a person's life says nothing that "not soon" does not say.
         let full = found.days_until_full.and_then(|days| i64::try_from(days).ok()).filter(|days| *days < 3650);
         let full = full.and_then(|days| now.checked_add(SignedDuration::from_hours(24 * days)).ok());

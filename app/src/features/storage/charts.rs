@@ -3,6 +3,7 @@
 use keepstone_model::human;
 
 use super::api::StorageView;
+use crate::local;
 use crate::words::storage as words;
 
 /// One bar over the whole disk: the backups, the trash, what else lies there, and what is free.
@@ -49,7 +50,7 @@ pub(super) fn growth(view: &StorageView) -> String {
     for half in 0..=2_u64 {
         let bytes = most / 2 * half;
         let (at, text_y) = (TOP + y(bytes), TOP + y(bytes) + 4);
-        let words = human::bytes(bytes).replace(".0 ", " ");
+        let words = local::decimal(human::bytes(bytes).replace(".0 ", " "));
         body.push(format!(
             r#"<line class="tick" x1="0" y1="{at}" x2="100%" y2="{at}"/><text x="-10" y="{text_y}" text-anchor="end">{words}</text>"#
         ));
@@ -75,7 +76,7 @@ pub(super) fn growth(view: &StorageView) -> String {
 }
 
 fn size(day: Option<&super::api::Day>) -> String {
-    human::bytes(day.map_or(0, |day| day.size_bytes))
+    local::bytes(day.map_or(0, |day| day.size_bytes))
 }
 
 /// The next number with one digit before its zeros, in the unit that people read: the top of the axis.

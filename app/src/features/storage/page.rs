@@ -1,12 +1,12 @@
 //! The page of the storage.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 
 use super::{
     api::{Share, StorageView, show_storage},
     charts,
 };
+use crate::local;
 use crate::words::{shared, storage as words};
 use crate::{
     live::use_changes,
@@ -61,13 +61,13 @@ fn disk(view: &StorageView) -> AnyView {
     let bar = charts::disk(view);
     let folder = view.folder.clone();
     let folder = (!folder.is_empty()).then(|| view! { <Fact term=words::folder()><span class="mono path">{folder}</span></Fact> });
-    let trash = words::size_of(&human::bytes(view.trash.size_bytes), view.trash.count);
-    let ours = words::size_of(&human::bytes(view.backups.size_bytes), view.backups.count);
-    let free = words::free_of(&human::bytes(view.free_bytes), &human::bytes(view.disk_bytes));
-    let own = words::own_files(&human::bytes(view.catalog_bytes), &human::bytes(view.reserve_bytes));
+    let trash = words::size_of(&local::bytes(view.trash.size_bytes), view.trash.count);
+    let ours = words::size_of(&local::bytes(view.backups.size_bytes), view.backups.count);
+    let free = words::free_of(&local::bytes(view.free_bytes), &local::bytes(view.disk_bytes));
+    let own = words::own_files(&local::bytes(view.catalog_bytes), &local::bytes(view.reserve_bytes));
     let staging = Some(view.staging_bytes).filter(|bytes| *bytes > 0);
     let staging = staging.map(|bytes| view! { <Fact term=words::being_made()><Size bytes=bytes/></Fact> });
-    let other = human::bytes(
+    let other = local::bytes(
         (view.disk_bytes - view.free_bytes.min(view.disk_bytes)).saturating_sub(view.backups.size_bytes + view.trash.size_bytes),
     );
     view! {
@@ -94,7 +94,7 @@ fn growth(view: &StorageView) -> AnyView {
         (None, _) => words::too_new().to_owned(),
         (Some(..=0), _) => words::no_growth().to_owned(),
         (Some(growth), days) => {
-            let growth = human::bytes(growth.unsigned_abs());
+            let growth = local::bytes(growth.unsigned_abs());
             days.map_or_else(|| words::growth(&growth), |days| words::growth_until(&growth, &words::days(days)))
         }
     };
@@ -143,7 +143,7 @@ fn databases(view: &StorageView) -> AnyView {
             let growth = match growth {
                 None => "–".to_owned(),
                 Some(..=0) => "0".to_owned(),
-                Some(growth) => format!("+{}", human::bytes(growth.unsigned_abs())),
+                Some(growth) => format!("+{}", local::bytes(growth.unsigned_abs())),
             };
             let href = format!("/backups?db={database}");
             let cells = cells(*share, all);
@@ -200,7 +200,7 @@ fn kinds(view: &StorageView) -> AnyView {
 fn cells(share: Share, all: u64) -> AnyView {
     let percent = u128::from(share.size_bytes) * 100 / u128::from(all);
     view! {
-        <td data-label=shared::backups() class="number">{human::count(share.count)}</td>
+        <td data-label=shared::backups() class="number">{local::count(share.count)}</td>
         <td data-label=shared::size() class="number"><Size bytes=share.size_bytes/></td>
         <td data-label=shared::share() class="wide">
             <svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">

@@ -1,10 +1,10 @@
 //! The page of the trash.
 
-use keepstone_model::human;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Empty, PAGE, PutBack, TrashList, TrashRow};
+use crate::local;
 use crate::words::{shared, trash as words};
 use crate::{
     live::use_changes,
@@ -65,7 +65,7 @@ fn empty(list: &TrashList) -> AnyView {
 }
 
 fn amount(list: &TrashList) -> String {
-    words::amount(list.total, &human::bytes(list.size_bytes))
+    words::amount(list.total, &local::bytes(list.size_bytes))
 }
 
 fn table(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {

@@ -1,11 +1,11 @@
 //! How many rows of a list are ticked and how large they are together, said while one ticks; and the box that ticks all. Browser only.
 
-use keepstone_model::human;
 use leptos::ev;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
 
 use super::browser::all;
+use crate::local;
 use crate::words::browser as words;
 
 const BOXES: &str = "input[data-bytes]";
@@ -26,7 +26,7 @@ fn say(form: &Element) {
     let ticked: Vec<_> = boxes(form, BOXES).filter(HtmlInputElement::checked).collect();
     let bytes = ticked.iter().filter_map(|one| one.get_attribute("data-bytes")?.parse::<u64>().ok()).sum();
     if let Some(place) = form.query_selector("[data-tally]").ok().flatten() {
-        let text = if ticked.is_empty() { String::new() } else { words::selected(&ticked.len(), &human::bytes(bytes)) };
+        let text = if ticked.is_empty() { String::new() } else { words::selected(&ticked.len(), &local::bytes(bytes)) };
         place.set_text_content(Some(&text));
     }
     let every = boxes(form, BOXES).count() == ticked.len();

@@ -22,6 +22,7 @@ fn event() -> NewEvent<'static> {
 
 fn session(name: &str, now: Timestamp) -> Session {
     Session {
+        preferences: keepstone_model::preferences::Preferences::default(),
         user: name.to_owned(),
         role: Role::Admin,
         created_at: now,

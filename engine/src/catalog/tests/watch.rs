@@ -38,6 +38,7 @@ fn merely_looking_is_no_change() {
     let user = AddUserOptions { name: "alice".into(), role: Role::Viewer, password_hash: None, actor: "test".into() };
     users::add(&f.vault, &user).unwrap();
     let session = Session {
+        preferences: keepstone_model::preferences::Preferences::default(),
         user: "alice".into(),
         role: Role::Viewer,
         created_at: now,

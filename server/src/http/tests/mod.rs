@@ -86,6 +86,7 @@ impl Server {
 
     fn with_session(&self, role: Role, begun: Timestamp, seen: Timestamp) -> String {
         let session = Session {
+            preferences: keepstone_model::preferences::Preferences::default(),
             user: role.as_str().to_owned(),
             role,
             created_at: begun,
