@@ -239,6 +239,19 @@ pub(crate) fn present_at(vault: &Vault, place: &Location) -> Result<Option<Datab
     Ok(databases(vault)?.into_iter().find(same))
 }
 
+impl DatabaseStatus {
+    /// Why there is no good backup, where nothing went wrong: a few words, e.g. "no backup yet".
+    pub fn lacks(&self) -> Option<&'static str> {
+        match (self.newest_good_at, self.backup_count, self.size_bytes) {
+            (Some(_), ..) => None,
+            (None, 0, _) => Some("no backup yet"),
+            // A size is that of a whole one.
+            (None, _, None) => Some("no whole backup yet, only partial ones"),
+            (None, ..) => Some("no backup was proven yet"),
+        }
+    }
+}
+
 /// Every database with its state, the worst first.
 pub fn statuses(vault: &Vault, now: Timestamp) -> Result<Vec<DatabaseStatus>> {
     let mut all = databases(vault)?.into_iter().map(|database| status_of(vault, database, now)).collect::<Result<Vec<_>>>()?;

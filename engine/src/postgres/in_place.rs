@@ -47,7 +47,7 @@ use crate::{
 };
 
 /// How long the restore waits for whoever holds a lock; meanwhile others wait behind it.
-const LOCK_WAIT: &str = if cfg!(test) { "1s" } else { "10s" };
+const LOCK_WAIT: &str = if cfg!(test) { "1 s" } else { "10 s" };
 /// So many of what stays are named.
 const NAMED: usize = 20;
 /// What a server writes a second, at least: for the estimate of how long writers wait.
@@ -68,8 +68,8 @@ pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warn
         warnings.push(format!("What the backup does not hold stays as it is, and may not fit what comes back: {named}{more}."));
     }
     warnings.push(format!(
-        "It is one transaction: writers wait until it is done, and it gives up after waiting {LOCK_WAIT} for a lock. Restoring into a new database that \
-         takes the live one's place (--replace) needs no lock and leaves nothing over."
+        "It is one transaction: writers wait until it is done, and it gives up after waiting {LOCK_WAIT} for a lock. Replacing the live database by a new \
+         one needs no lock and leaves nothing over."
     ));
     let bytes = state.size_bytes.saturating_add(metadata.original_size);
     Ok(Goal {

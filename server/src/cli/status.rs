@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
             status.newest_good_at.map_or_else(|| "never".to_owned(), words::ago).into(),
             db::objective(status).into(),
             words::time_or_dash(status.next_run_at).into(),
-            status.concerns.first().map(|concern| concern.reason.clone()).unwrap_or_default().into(),
+            status.concerns.first().map_or_else(|| status.lacks().unwrap_or_default().to_owned(), |concern| concern.reason.clone()).into(),
         ]);
     }
     for status in &statuses {

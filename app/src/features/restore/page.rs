@@ -154,7 +154,8 @@ fn choose(view: &RestoreView, [into, path, safety, loading, owners, _]: &Choice)
         ("file", words::new_file(), words::new_file_path(), "")
     };
     let into_itself = view.server.then(|| ways::in_place(&view.database, in_place));
-    let ways = view.server.then(|| ways::ways(loading, owners));
+    // In place it is one transaction, whatever was chosen before.
+    let ways = view.server.then(|| ways::ways(if in_place { "" } else { loading }, owners));
     let can_replace = if view.never_replace {
         view! { <p class="help">{words::never_replace(&view.database)}</p> }.into_any()
     } else if view.partial {
