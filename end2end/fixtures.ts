@@ -126,7 +126,9 @@ export class Watch {
     await context.addInitScript(() => addEventListener("securitypolicyviolation", violation =>
       console.error(`policy: ${violation.violatedDirective} blocked ${violation.blockedURI || violation.sample}`)));
     context.on("console", message => {
-      if (message.type() !== "debug") this.seen.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+      // A dialog says which of its buttons has the focus once it opens; where it comes with a page, Chromium tells that it did not use that yet.
+      if (message.type() === "debug" || message.text().startsWith("Autofocus processing was blocked")) return;
+      this.seen.push(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     context.on("weberror", error => this.seen.push(`page error: ${error.error()}`));
     context.on("requestfailed", request => {

@@ -245,7 +245,7 @@ fn select_all() -> Head {
 
 fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     let href = format!("/backups/{}", row.id);
-    let restore = (may_change && row.state == BackupState::Complete).then(|| {
+    let restore = (may_change && row.state == BackupState::Complete && row.verdict != Verdict::Bad).then(|| {
         let label = words::restore_one(&row.id);
         view! { <a class="button small" href=format!("{href}/restore") aria-label=label>{shared::restore()}</a> }
     });

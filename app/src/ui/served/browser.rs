@@ -21,6 +21,7 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
         area: NodeRef::new(),
         html: RwSignal::new(loading()),
         asked: StoredValue::new(0),
+        coming: StoredValue::new(false),
         touched: StoredValue::new(false),
         wanted: use_context::<FocusWanted>(),
     };
@@ -33,7 +34,8 @@ pub(super) fn show<V>(_page: &impl Fn() -> V, refresh: Refresh) -> AnyView {
         let changes = if refresh == Refresh::Live { changes.get() } else { 0 };
         match &before {
             None if came_along => refused::restore(page.area),
-            Some((shown, _)) if *shown == address => page.renew(address.clone()),
+            // What is still on its way takes the focus when it comes, also where something happened meanwhile.
+            Some((shown, _)) if *shown == address && !page.coming.get_value() => page.renew(address.clone()),
             _ => page.go(address.clone()),
         }
         (address, changes)
@@ -70,6 +72,8 @@ struct Page {
     html: RwSignal<String>,
     /// The number of the newest question: answers to older ones come too late.
     asked: StoredValue<u32>,
+    /// The page of a new address was asked for, and is not there yet.
+    coming: StoredValue<bool>,
     /// Someone has begun to fill something in.
     touched: StoredValue<bool>,
     wanted: Option<FocusWanted>,
@@ -88,9 +92,11 @@ impl Page {
     /// Another address: its page comes as soon as it is there, and takes the focus as a new page does.
     fn go(self, address: String) {
         let number = self.number();
+        self.coming.set_value(true);
         spawn_local(async move {
             let answer = fetch(&address).await;
             if self.is_newest(number) {
+                self.coming.set_value(false);
                 self.touched.set_value(false);
                 match answer {
                     Ok(answer) => self.take(answer),
