@@ -28,6 +28,7 @@ use {
     },
     keepstone_model::{
         access::Role,
+        database::Engine,
         id::{BackupId, DatabaseId},
         metadata::Compression,
         validate,
@@ -153,6 +154,8 @@ pub struct NewBackupForm {
     pub uncompressed: bool,
     /// The environment says: not read back.
     pub unproven: bool,
+    /// A server's database is among them: what only those have is asked for.
+    pub servers: bool,
     /// Makes a form that is sent twice one job.
     pub key: String,
 }
@@ -184,9 +187,10 @@ pub async fn show(id: String) -> Result<BackupDetail, AppError> {
 pub async fn form() -> Result<NewBackupForm, AppError> {
     person_with(Role::Operator)?;
     let (databases, defaults) = blocking(|vault| Ok((keepstone_engine::databases::databases(vault)?, vault.defaults()))).await?;
+    let servers = databases.iter().any(|database| database.engine == Engine::Postgres);
     let databases = databases.into_iter().map(|database| database.id.to_string()).collect();
     let (uncompressed, unproven) = (defaults.compression == Compression::None, !defaults.verify);
-    Ok(NewBackupForm { databases, uncompressed, unproven, key: facts::random_key() })
+    Ok(NewBackupForm { databases, uncompressed, unproven, servers, key: facts::random_key() })
 }
 
 /// Queues a backup and leads to its job.

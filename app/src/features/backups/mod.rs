@@ -9,6 +9,7 @@ pub mod edit;
 mod facts;
 pub mod list;
 pub mod new;
+mod new_server;
 pub mod page;
 pub mod selected;
 

@@ -4,7 +4,10 @@ use keepstone_model::validate::DESCRIPTION_MAX_CHARS;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{self, Create, NewBackupForm};
+use super::{
+    api::{self, Create, NewBackupForm},
+    new_server::{keep_globals, some_rows},
+};
 use crate::ui::{EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
 use crate::words::{backups as words, shared};
 
@@ -50,6 +53,8 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
     let course = if form.unproven { words::course_unproven() } else { words::course() };
     // A field that was refused must be seen.
     let refused = create.value().with_untracked(|value| matches!(value, Some(Err(_))));
+    let globals = form.servers.then(keep_globals);
+    let rows = form.servers.then(|| some_rows(value, refused));
     view! {
         <div class="narrow">
         <Panel title=words::new_panel()>
@@ -62,10 +67,7 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                 <Field label=words::description() name="description" error=field_fault(value, "description")
                     help=words::description_help(&DESCRIPTION_MAX_CHARS)/>
                 <Field label=words::tags() name="tags" error=field_fault(value, "tags") help=words::new_tags_help()/>
-                <label class="check">
-                    <input type="checkbox" name="globals" value="true"/>
-                    <span>{words::keep_globals()}</span>
-                </label>
+                {globals}
                 <label class="check">
                     <input type="checkbox" name="pin" value="true"/>
                     <span>{words::pin_it()}</span>
@@ -92,21 +94,7 @@ fn fields(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> An
                         </FieldBox>
                     </div>
                 </details>
-                <details class="more" open=refused>
-                    <summary>{words::some_rows()}</summary>
-                    <div class="form">
-                        <FieldBox label=shared::rows() name="rows" error=field_fault(value, "rows")>
-                            <select id="f-rows" name="rows">
-                                <option value="">{words::rows_all()}</option>
-                                <option value="none">{words::rows_none()}</option>
-                                <option value="only">{words::rows_only()}</option>
-                                <option value="except">{words::rows_except()}</option>
-                            </select>
-                        </FieldBox>
-                        <Field label=words::tables() name="tables" error=field_fault(value, "tables")
-                            help=words::tables_help()/>
-                    </div>
-                </details>
+                {rows}
                 <p class="help">{course}</p>
                 <div class="form-actions">
                     <SubmitButton label=shared::create_backup() pending=create.pending()/>
