@@ -79,7 +79,8 @@ pub(super) fn unpack(
         unpacking.look_inside(sidecar, damaged_is_fine)?;
     } else {
         let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
-        unpacked.dumped = Some(ImageFacts { left_out: unpacked.left_out.clone(), globals: unpacked.globals.clone(), ..found });
+        unpacked.dumped =
+            Some(ImageFacts { left_out: unpacked.left_out.clone().or(found.left_out.clone()), globals: unpacked.globals.clone(), ..found });
     }
     Ok(unpacked)
 }

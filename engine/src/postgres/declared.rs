@@ -9,6 +9,8 @@ use super::{names, plain};
 pub(super) struct Declared {
     pub(super) name: String,
     pub(super) columns: Vec<DeclaredColumn>,
+    /// Its rows are in its parts.
+    pub(super) partitioned: bool,
     /// The texts of its checks.
     pub(super) checks: Vec<String>,
 }
@@ -36,6 +38,7 @@ pub(super) fn table(statement: &str) -> Option<Declared> {
     let rest = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|head| statement.strip_prefix(head))?;
     let (schema, table, rest) = plain::qualified(rest)?;
     let mut declared = Declared { name: names::shown(&schema, &table), ..Declared::default() };
+    declared.partitioned = rest.lines().any(|line| line.starts_with("PARTITION BY ") || line.starts_with(") PARTITION BY "));
     let body = rest.trim_start().strip_prefix('(').unwrap_or_default();
     for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if line.starts_with(')') {
@@ -84,5 +87,6 @@ mod tests {
         assert_eq!(found.checks.len(), 1);
         assert_eq!(table("CREATE TABLE nothing (\n)").unwrap().columns, []);
         assert!(table("CREATE VIEW v AS SELECT 1").is_none());
+        assert!(!found.partitioned && table("CREATE TABLE public.m (\n    at date\n)\nPARTITION BY RANGE (at)").unwrap().partitioned);
     }
 }

@@ -1,13 +1,14 @@
 //! A dump that another system made: what it holds, as far as a dump tells, and its way into an archive. Needs no server.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, BufRead, BufReader, Seek, SeekFrom},
     path::Path,
 };
 
 use keepstone_model::{
+    coverage::{LeftOut, Rows, TablePattern},
     job::Step,
     metadata::{Form, PostgresSource, Source, Table},
 };
@@ -29,7 +30,8 @@ pub(crate) fn look(form: Form, dump: &Path) -> io::Result<ImageFacts> {
     let mut file = File::open(dump)?;
     let size_bytes = file.metadata()?.len();
     let found = if form == Form::Sql { script(&mut file)? } else { custom(&mut file)? };
-    let Found { declared, counts, database, server_version, client_version, encoding, roles, large_objects } = found;
+    let Found { declared, mut counts, database, server_version, client_version, encoding, roles, large_objects, left_out } = found;
+    counts.extend(left_out.iter().flat_map(|left_out| &left_out.tables).map(|table| (table.clone(), 0)));
     let declared: BTreeMap<String, Declared> = declared.into_iter().map(|table| (table.name.clone(), table)).collect();
     let table = |(name, row_count): (String, u64)| {
         let columns = declared.get(&name).map(Declared::as_metadata).unwrap_or_default();
@@ -52,7 +54,7 @@ pub(crate) fn look(form: Form, dump: &Path) -> io::Result<ImageFacts> {
         schema_version: 0,
         migration_version: None,
         suspect: None,
-        left_out: None,
+        left_out,
         globals: None,
     })
 }
@@ -85,6 +87,18 @@ struct Found {
     encoding: String,
     roles: Vec<String>,
     large_objects: u64,
+    /// Where a dump makes tables and says nothing of their rows: it was told to leave them out.
+    left_out: Option<LeftOut>,
+}
+
+/// What was left out of a dump that says so.
+fn left_out(tables: Vec<String>, all: bool) -> Option<LeftOut> {
+    if tables.is_empty() {
+        return None;
+    }
+    let patterns = || tables.iter().filter_map(|table| TablePattern::new(table).ok()).collect();
+    let rows = if all { Rows::None } else { Rows::Except(patterns()) };
+    Some(LeftOut { large_objects: all, rows, tables, references: Vec::new() })
 }
 
 fn script(file: &mut File) -> io::Result<Found> {
@@ -127,7 +141,12 @@ fn custom(file: &mut File) -> io::Result<Found> {
         Some(counts) => counts,
         None => counted(file, &contents)?,
     };
+    let with_data: BTreeSet<String> =
+        contents.entries.iter().filter(|entry| entry.kind == "TABLE DATA").map(|entry| names::shown(&entry.schema, &entry.name)).collect();
+    // Also of a table without a row there is such an entry.
+    let lacks = |table: &&Declared| !table.partitioned && !with_data.contains(&table.name);
     Ok(Found {
+        left_out: left_out(contents.declared.iter().filter(lacks).map(|table| table.name.clone()).collect(), with_data.is_empty()),
         counts,
         roles: contents.roles().into_iter().collect(),
         large_objects: contents.large_objects(),

@@ -146,6 +146,21 @@ fn a_file_names_it_its_password_is_sealed_and_its_backups_are_written_anew() {
         let exported = host.run(&["export", id, "--format", "json", "-o", &format!("{name}.zip")]);
         assert_eq!(exported.exit, if inserts { 7 } else { 0 }, "{exported:?}");
     }
+    // One that was told to leave rows out is what it is.
+    for (argument, file, counts) in [
+        ("--schema-only", "till_backup_manual_20260105_020000.dump", "0 0"),
+        ("--exclude-table-data=audit.*", "till_backup_manual_20260106_020000.dump", "1000 0"),
+    ] {
+        let said = std::process::Command::new(server.bin.join("pg_dump")).args(["--format=custom", argument, &elsewhere]).output().unwrap();
+        std::fs::write(host.path(file), said.stdout).unwrap();
+        let imported = &host.results(&["import", file, "--db", "till"])[0];
+        let id = imported["id"].as_str().unwrap_or_else(|| panic!("{imported}"));
+        assert_eq!(host.results(&["show", id])[0]["verdict"], "partial", "{argument}");
+        let name = format!("from_partial_{}", counts.len());
+        host.ok(&["restore", id, &format!("--to={name}")]);
+        let found = server.psql(&name, "SELECT (SELECT count(*) FROM orders) || ' ' || (SELECT count(*) FROM audit.\"Log\")");
+        assert_eq!(found, counts, "{argument}");
+    }
     std::fs::write(host.path("till_backup_daily_20260104_020000.sql"), "-- PostgreSQL database dump\nSELECT 1;\n\\! id\n").unwrap();
     host.fails(&["import", "till_backup_daily_20260104_020000.sql", "--db", "till"], "import_refused", 7);
 }
