@@ -4,7 +4,7 @@
 //!
 //! A thread of low priority that wakes up beside the application's makes it wait for its time slice, some milliseconds; one of the idle class
 //! never does, but gets next to nothing where others want every core. So what holds a read transaction is of the idle class only as long as it
-//! gets on, and only where a thread can leave that class again: [`Courtesy`].
+//! gets on, and only where a thread can leave that class again: `Courtesy`.
 
 mod courtesy;
 

@@ -19,6 +19,9 @@ pub fn ConfirmDialog(
     #[prop(default = "button")]
     class: &'static str,
     #[prop(optional)] icon: Option<&'static str>,
+    /// What its last link says, "Cancel" unless there is nothing to cancel.
+    #[prop(default = shared::cancel())]
+    leave: &'static str,
     children: Children,
 ) -> impl IntoView {
     let pathname = use_location().pathname;
@@ -33,7 +36,7 @@ pub fn ConfirmDialog(
         <dialog id=id class="dialog" open=open aria-labelledby=labelled_by>
             <h2 id=heading>{title}</h2>
             {children()}
-            <a class="dialog-close button" autofocus href=move || pathname.get()>{shared::cancel()}</a>
+            <a class="dialog-close button" autofocus href=move || pathname.get()>{leave}</a>
         </dialog>
     }
 }

@@ -92,7 +92,7 @@ fn actions(backup: &BackupDetail, acts: Acts) -> AnyView {
         {(backup.may_operate && backup.has_archive).then(|| pin_form(backup, acts))}
         {(backup.may_operate && backup.has_archive).then(|| verify_form(backup, acts))}
         {download}
-        {(backup.may_operate && backup.has_archive)
+        {(backup.may_operate && backup.has_archive && backup.row.verdict != Verdict::Bad)
             .then(|| view! { <a class="button primary" href=format!("/backups/{id}/restore")><Icon name="restore"/>{shared::restore()}</a> })}
     }
     .into_any()

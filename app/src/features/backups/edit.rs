@@ -85,7 +85,7 @@ pub(super) fn ack_form(id: &str, older: u64) -> AnyView {
 pub(super) fn delete_form(backup: &BackupDetail, acts: Acts) -> AnyView {
     if let Some(refusal) = backup.delete_refusal.clone() {
         return view! {
-            <ConfirmDialog name="delete" label=shared::delete() title=words::not_deletable() icon="trash">
+            <ConfirmDialog name="delete" label=shared::delete() title=words::not_deletable() icon="trash" leave=shared::close()>
                 <p>{refusal}</p>
             </ConfirmDialog>
         }

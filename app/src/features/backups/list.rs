@@ -1,6 +1,7 @@
 //! The list of backups: a filter in the address, rows that lead to each backup, and the way through the pages.
 
 use keepstone_model::{
+    access::Role,
     backup::{BackupState, Verdict},
     id::Kind,
 };
@@ -11,7 +12,9 @@ use super::api::{self, BackupList, BackupRow};
 use crate::words::{backups as words, shared};
 use crate::{
     live::use_changes,
-    ui::{BackupBadge, EmptyState, Facts, FilterFold, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When},
+    ui::{
+        BackupBadge, EmptyState, Facts, FilterFold, Head, Icon, Loaded, PageHeader, Pagination, ProofMarks, Size, Table, When, here::may,
+    },
 };
 
 /// The members of the address that this page knows, in the order in which they are written.
@@ -61,14 +64,14 @@ fn show(list: BackupList, query: &ParamsMap) -> AnyView {
         (true, false, true) => view! {
             <EmptyState icon="database" title=words::no_database()>
                 <p>{words::no_database_way()}</p>
-                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
+                {may(Role::Admin).then(|| view! { <a class="button primary" href="/databases/new">{shared::add_database()}</a> })}
             </EmptyState>
         }
         .into_any(),
         (true, false, false) => view! {
             <EmptyState icon="backup" title=words::none_yet()>
                 <p>{words::none_yet_way()}</p>
-                <a class="button primary" href="/backups/new">{words::create_first()}</a>
+                {list.may_change.then(|| view! { <a class="button primary" href="/backups/new">{words::create_first()}</a> })}
             </EmptyState>
         }
         .into_any(),

@@ -1,6 +1,6 @@
 //! The form of a new backup. It leads to the job that makes it.
 
-use keepstone_model::validate::DESCRIPTION_MAX_CHARS;
+use keepstone_model::{access::Role, validate::DESCRIPTION_MAX_CHARS};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -8,7 +8,9 @@ use super::{
     api::{self, Create, NewBackupForm},
     new_server::{keep_globals, some_rows},
 };
-use crate::ui::{EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault};
+use crate::ui::{
+    EmptyState, Facts, Field, FieldBox, FormError, Loaded, PageHeader, Panel, SubmitButton, crumb, fault_of, field_fault, here::may,
+};
 use crate::words::{backups as words, shared};
 
 #[component]
@@ -24,7 +26,7 @@ fn show(form: NewBackupForm, create: ServerAction<Create>, wanted: &str) -> AnyV
     let body = if form.databases.is_empty() {
         view! {
             <EmptyState icon="database" title=words::nothing_to_back_up()>
-                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
+                {may(Role::Admin).then(|| view! { <a class="button primary" href="/databases/new">{shared::add_database()}</a> })}
             </EmptyState>
         }
         .into_any()

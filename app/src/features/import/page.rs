@@ -1,12 +1,13 @@
 //! The import page: where from, then the plan with a reason for each file, then the button. All of it is in the address, so it works without
 //! a script and can be looked at again.
 
+use keepstone_model::access::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{self, Fate, FileLine, ImportView, PlanView, Start};
 use crate::ui::{
-    EmptyState, Facts, Field, FieldBox, FormError, Head, Loaded, PageHeader, Panel, Size, SubmitButton, Table, crumb, fault_of,
+    EmptyState, Facts, Field, FieldBox, FormError, Head, Loaded, PageHeader, Panel, Size, SubmitButton, Table, crumb, fault_of, here::may,
 };
 use crate::words::{import as words, shared};
 
@@ -28,7 +29,7 @@ fn show(view: ImportView, start: ServerAction<Start>) -> AnyView {
     let body = if view.databases.is_empty() {
         view! {
             <EmptyState icon="database" title=words::no_database()>
-                <a class="button primary" href="/databases/new">{shared::add_database()}</a>
+                {may(Role::Admin).then(|| view! { <a class="button primary" href="/databases/new">{shared::add_database()}</a> })}
             </EmptyState>
         }
         .into_any()
