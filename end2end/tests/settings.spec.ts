@@ -12,6 +12,8 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("heading", { level: 1 })).toHaveText("Settings");
       await expect(page).toHaveTitle("Settings · Keepstone");
       await expect(page.getByRole("region", { name: "System" })).toContainText("SQLite 3.");
+      await expect(page.getByRole("region", { name: "General" })).toContainText("compressed with zstd, read back and checked");
+      await expect(page.getByRole("region", { name: "Security" })).toContainText("0 of 1 people have switched it on");
       await expect(page.getByRole("region", { name: "People" })).toContainText("anna");
 
       await page.getByRole("link", { name: "Make a token" }).click();

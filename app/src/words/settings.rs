@@ -5,6 +5,34 @@ use super::{Shown, plural};
 words! {
     lead { en: "Who and what gets in, and what this installation is." }
 
+    // What holds for all.
+    general { en: "General" }
+    environment { en: "Environment" }
+    environment_none { en: "has no name; one, with a colour, stands at the top of every page" }
+    address { en: "Address" }
+    address_none { en: "as it is called; a proxy before it says one" }
+    new_backups { en: "New backups" }
+    new_backups_encrypted { en: ", encrypted, whatever a database says" }
+    firing { en: "Schedules" }
+    firing_on { en: "run" }
+    firing_off { en: "held: only what people start is carried out" }
+    import_from { en: "Import from the server's folders" }
+    import_none { en: "none: by upload only" }
+    set_by { en: "Set by" }
+    set_by_options { en: "the options and variables that the server was started with, and for each database on its page" }
+
+    // Who gets in, and what is secret.
+    security { en: "Security" }
+    passwords { en: "Passwords of archives" }
+    passwords_known(known: u64) { en: match known {
+        0 => "none is known: nothing can be encrypted".to_owned(),
+        known => plural(known, "1 is known", "{} are known"),
+    } }
+    passwords_how { en: "keepstone key add | change | kit" }
+    sessions { en: "Open sessions" }
+    second_factor { en: "Second factor" }
+    with_factor(with: usize, people: usize) { en: "{with} of {people} people have switched it on" }
+
     // The installation.
     system { en: "System" }
     version { en: "Version" }

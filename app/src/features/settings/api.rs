@@ -17,7 +17,36 @@ pub struct SettingsView {
     pub shown_before: bool,
     pub tokens: Vec<TokenRow>,
     pub people: Vec<PersonRow>,
+    pub general: GeneralFacts,
+    pub security: SecurityFacts,
     pub system: SystemFacts,
+}
+
+/// What holds for all databases and people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneralFacts {
+    pub environment: Option<String>,
+    /// How browsers reach the console, if that was said.
+    pub address: Option<String>,
+    /// How new backups are packed and checked.
+    pub new_backups: String,
+    pub always_encrypted: bool,
+    /// Whether schedules set off runs.
+    pub firing: bool,
+    pub import_roots: Vec<String>,
+}
+
+/// Who gets in, and what is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityFacts {
+    /// Passwords of archives, those of the environment included.
+    pub known_passwords: u64,
+    pub open_sessions: usize,
+    pub with_factor: usize,
+    pub events: u64,
+    pub chain_intact: bool,
+    /// None: plain HTTP, as behind a proxy.
+    pub certificate: Option<CertificateFacts>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +92,6 @@ pub struct SystemFacts {
     pub backups: String,
     pub free_bytes: u64,
     pub started: Moment,
-    pub events: u64,
-    pub chain_intact: bool,
-    /// None: plain HTTP, as behind a proxy.
-    pub certificate: Option<CertificateFacts>,
 }
 
 /// The certificate that browsers are shown.
@@ -127,7 +152,9 @@ mod on_the_server {
     use keepstone_engine::{
         activity,
         catalog::User,
-        durable, sqlite,
+        durable, keys,
+        scheduler::Firing,
+        sqlite,
         tokens::{self, CreateTokenOptions, NewToken},
         users,
     };
@@ -139,7 +166,7 @@ mod on_the_server {
         validate,
     };
 
-    use super::{CertificateFacts, MadeToken, PersonRow, SettingsView, SystemFacts, TokenRow};
+    use super::{CertificateFacts, GeneralFacts, MadeToken, PersonRow, SecurityFacts, SettingsView, SystemFacts, TokenRow};
     use crate::words::settings as words;
     use crate::{
         error::AppError,
@@ -150,22 +177,29 @@ mod on_the_server {
     static MADE: Once<NewToken> = Once::new();
 
     pub(super) async fn show(person: &str, made: &str) -> Result<SettingsView, AppError> {
-        let (now, zone, started_at) = (Timestamp::now(), zone(), context().started_at);
-        let certificate = context().certificate.map(|shown| shown.now());
+        let (now, zone, here) = (Timestamp::now(), zone(), context());
+        let started_at = here.started_at;
+        let certificate = here.certificate.as_ref().map(|shown| shown.now());
         let new = MADE.take(made, person, now);
         let moment = |at: Timestamp| Moment::new(at, now, &zone);
-        let (tokens, people, sessions, chain, folders, free_bytes) = blocking(move |vault| {
-            let folders = (vault.data_dir().display().to_string(), vault.backups_dir().display().to_string());
-            Ok((
-                tokens::list(vault)?,
-                users::list(vault)?,
-                users::sessions(vault, None, now)?,
-                activity::verify_new_events(vault)?,
-                folders,
-                durable::free_bytes(vault.backups_dir())?,
-            ))
-        })
-        .await?;
+        let (tokens, people, sessions, chain, folders, free_bytes, (known_passwords, with_factor, new_backups, always_encrypted)) =
+            blocking(move |vault| {
+                let folders = (vault.data_dir().display().to_string(), vault.backups_dir().display().to_string());
+                let people = users::list(vault)?;
+                let with_factor =
+                    people.iter().filter(|user| users::factor_state(vault, &user.name).is_ok_and(|factor| factor.is_some())).count();
+                let secrets = (vault.keys().passwords().count() as u64, with_factor, vault.defaults().words(), keys::is_forced(vault));
+                Ok((
+                    tokens::list(vault)?,
+                    people,
+                    users::sessions(vault, None, now)?,
+                    activity::verify_new_events(vault)?,
+                    folders,
+                    durable::free_bytes(vault.backups_dir())?,
+                    secrets,
+                ))
+            })
+            .await?;
         let row = |token: Token| TokenRow {
             expired: token.is_expired(now),
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
@@ -192,6 +226,26 @@ mod on_the_server {
             made: new.map(|new| MadeToken { words: tokens::words(&new.token), name: new.token.name, secret: new.secret }),
             tokens: tokens.into_iter().map(row).collect(),
             people: people.into_iter().map(person_row).collect(),
+            general: GeneralFacts {
+                environment: here.environment.map(|environment| environment.name),
+                address: here.public_origin.map(|origin| format!("{origin}{}/", here.base)),
+                new_backups,
+                always_encrypted,
+                firing: here.firing == Firing::On,
+                import_roots: here.import_roots.iter().map(|root| root.display().to_string()).collect(),
+            },
+            security: SecurityFacts {
+                known_passwords,
+                open_sessions: sessions.len(),
+                with_factor,
+                events: chain.events,
+                chain_intact: chain.broken_at.is_none(),
+                certificate: certificate.map(|shown| CertificateFacts {
+                    names: shown.names,
+                    until: moment(shown.until),
+                    doubts: shown.doubts,
+                }),
+            },
             system: SystemFacts {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 format_version: FORMAT_VERSION,
@@ -200,13 +254,6 @@ mod on_the_server {
                 backups: folders.1,
                 free_bytes,
                 started: moment(started_at),
-                events: chain.events,
-                chain_intact: chain.broken_at.is_none(),
-                certificate: certificate.map(|shown| CertificateFacts {
-                    names: shown.names,
-                    until: moment(shown.until),
-                    doubts: shown.doubts,
-                }),
             },
         })
     }
