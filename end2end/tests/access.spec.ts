@@ -1,5 +1,5 @@
 // Who gets in, and what every response carries.
-import { ADMIN, expect, open, setUp, signIn, test } from "../fixtures.ts";
+import { ADMIN, expect, hydrated, open, setUp, signIn, test } from "../fixtures.ts";
 
 const PAGES = ["/", "/databases", "/databases/new", "/databases/shop", "/backups", "/backups/new", "/jobs", "/trash", "/search", "/schedules", "/schedules/shop", "/storage", "/activity", "/settings", "/settings/people/new", "/account", "/confirm"];
 
@@ -107,4 +107,22 @@ test("the set-up link and the password work with names that are not nice", async
   await expect(page.getByText(evil.trim()).first()).toBeVisible();
   await page.getByText("Edit description and tags").click();
   await expect(page.getByLabel("Description")).toHaveValue(evil);
+});
+
+test("what somebody types before the page lives stays there", async ({ admin: page, watch }) => {
+  watch.expected(/status of 4\d\d/, /\/login/);
+  await page.context().clearCookies();
+  await page.route("**/pkg/frontend.js*", async route => {
+    await new Promise(go => setTimeout(go, 1000));
+    await route.continue();
+  });
+  await open(page, "/login");
+  await page.getByLabel("Name").fill("nobody");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await expect(page.locator("html[data-hydrated]")).toHaveCount(0);
+  await page.getByLabel("Name").fill("somebody else");
+  await hydrated(page);
+  await expect(page.getByLabel("Name")).toHaveValue("somebody else");
 });

@@ -59,12 +59,21 @@ fn value(field: &Element) -> String {
     select.or_else(|| field.dyn_ref::<HtmlTextAreaElement>().map(HtmlTextAreaElement::value)).unwrap_or_default()
 }
 
+/// Not where somebody has been quicker: what they typed meanwhile stays.
 fn fill(field: &Element, text: &str) {
     if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
-        if is_ticked(input) { input.set_checked(text == "true") } else { input.set_value(text) }
+        if is_ticked(input) {
+            if input.checked() == input.default_checked() {
+                input.set_checked(text == "true");
+            }
+        } else if input.value() == input.default_value() {
+            input.set_value(text);
+        }
     } else if let Some(select) = field.dyn_ref::<HtmlSelectElement>() {
         select.set_value(text);
-    } else if let Some(area) = field.dyn_ref::<HtmlTextAreaElement>() {
+    } else if let Some(area) = field.dyn_ref::<HtmlTextAreaElement>()
+        && area.value() == area.default_value().unwrap_or_default()
+    {
         area.set_value(text);
     }
 }
