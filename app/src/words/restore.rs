@@ -111,7 +111,7 @@ words! {
     course_replace { en: "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing." }
     course_replace_server { en: "The backup is checked fully and restored beside the live database; only when that is whole are sessions ended and the names changed, both at once." }
     course_database { en: "The backup is checked fully, then restored and counted. The database appears under its name only when it is whole." }
-    course_file { en: "The backup is checked fully, then written and compared. The file appears under its name only when it is whole." }
+    course_file { en: "The backup is written, read back from the disk and compared. The file appears under its name only when it is whole." }
     where_it_replaces(database: Shown, host: Shown) { en: "This replaces {database} on {host}." }
     back_to_plan { en: "Back to the plan" }
     sign_in_again { en: "Sign in again, then confirm" }
