@@ -184,8 +184,8 @@ impl Monitor for Unhurried<'_> {
     }
 }
 
-/// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, removed afterwards. `WrongPassword` if
-/// it is encrypted, not damaged as far as that can be told, and none of the passwords opens it.
+/// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, which has a name of its own there and
+/// goes afterwards. `WrongPassword` if it is encrypted, not damaged as far as that can be told, and none of the passwords opens it.
 pub fn verify_file(archive: &Path, passwords: &Passwords, scratch: &Path, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
     monitor.step(Step::Verify);
     let (metadata, proof) = prove(archive, passwords, scratch, Depth::Opened, Step::Verify, monitor)?;
@@ -195,3 +195,7 @@ pub fn verify_file(archive: &Path, passwords: &Passwords, scratch: &Path, monito
     }
     Ok((metadata, proof))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;

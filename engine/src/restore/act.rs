@@ -30,7 +30,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
     backups, checkup, databases, driver, durable,
-    jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, to_json},
+    jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, random, to_json},
     keys::{self, Passwords, Stretched},
     notes,
     proof::{Depth, create_private, prove, verdict},
@@ -119,7 +119,7 @@ pub fn restore_file(archive: &Path, passwords: &Passwords, target: &Path, monito
     let target = std::path::absolute(target).map_err(|error| Error::io(target, error))?;
     check_new_file(&target)?;
     let staged = |path: &Path| {
-        let name = format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id());
+        let name = format!(".{}.{:08x}", path.file_name().unwrap_or_default().to_string_lossy(), random());
         path.with_file_name(name)
     };
     monitor.step(Step::Verify);

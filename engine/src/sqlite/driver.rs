@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -22,6 +21,7 @@ use super::{
     live::live_state,
     location::path_of,
     open,
+    scratch::Scratch,
     snapshot::{SnapshotLimits, SnapshotOptions, snapshot},
 };
 use crate::{
@@ -31,10 +31,10 @@ use crate::{
     durable,
     export::{self, Asked, Exported, Sink},
     image::{ImageFacts, ImageSink, RestoreHasher},
-    jobs::{Running, ignore_missing},
+    jobs::{Running, random},
     location::Location,
     postgres::Environment,
-    proof::{Checks, create_private, verdict},
+    proof::{Checks, verdict},
     restore::{self, Goal, RestoreReport},
 };
 
@@ -109,7 +109,7 @@ impl Driver for Sqlite {
         if durable::free_bytes(scratch_dir)? < metadata.original_size.saturating_add(SCRATCH_MARGIN_BYTES) {
             return Ok(Err(format!("no space for a scratch copy of {}", human::bytes(metadata.original_size))));
         }
-        Ok(Ok(Box::new(Scratch { path: scratch_dir.join("scratch.sqlite"), metadata })))
+        Ok(Ok(Box::new(Opened { folder: scratch_dir, copy: None, metadata })))
     }
 
     fn plan(
@@ -162,22 +162,32 @@ impl ImageSink for Compare {
     }
 }
 
-/// A scratch copy that is opened and looked into; gone when this is, whatever happens.
-struct Scratch<'a> {
-    path: PathBuf,
+/// A scratch copy that is opened and looked into; gone when this is, whatever happens. The folder may be one that others use, `/tmp` say: the copy
+/// has a name of its own there, and no file that this did not make is ever opened or removed.
+struct Opened<'a> {
+    folder: &'a Path,
+    copy: Option<Scratch>,
     metadata: &'a Metadata,
 }
 
-impl Inside for Scratch<'_> {
+impl Opened<'_> {
+    fn copy(&self) -> Result<&Path> {
+        let copy = self.copy.as_ref().ok_or_else(|| Error::Internal("a copy that was not made is looked into".to_owned()))?;
+        Ok(copy.path())
+    }
+}
+
+impl Inside for Opened<'_> {
     fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
-        fs::remove_file(&self.path).or_else(ignore_missing).map_err(|error| Error::io(&self.path, error))?;
-        let mut sink = BufWriter::with_capacity(1 << 20, create_private(&self.path)?);
-        extract(&mut sink, &self.path)?;
-        sink.flush().map_err(|error| Error::io(&self.path, error))
+        let (copy, file) = Scratch::create(self.folder, &format!("keepstone-{:08x}.sqlite", random()))?;
+        let copy = self.copy.insert(copy);
+        let mut sink = BufWriter::with_capacity(1 << 20, file);
+        extract(&mut sink, copy.path())?;
+        sink.flush().map_err(|error| Error::io(copy.path(), error))
     }
 
     fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()> {
-        let report = checks.run(CheckName::SqliteIntegrityCheck, || match inspect_image(&self.path, monitor) {
+        let report = checks.run(CheckName::SqliteIntegrityCheck, || match inspect_image(self.copy()?, monitor) {
             Ok(report) => {
                 let (result, detail) = match &report.integrity {
                     Ok(()) => (CheckResult::Passed, String::new()),
@@ -204,17 +214,5 @@ fn counts(report: &ImageReport) -> Result<BTreeMap<String, u64>, String> {
     match &report.schema {
         Ok(schema) => Ok(schema.iter().map(|(name, table)| (name.clone(), table.row_count)).collect()),
         Err(detail) => Err(format!("the schema cannot be read: {detail}")),
-    }
-}
-
-impl Drop for Scratch<'_> {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.path.clone().into_os_string();
-            path.push(suffix);
-            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
-                tracing::warn!(path = %path.display(), %error, "a scratch copy could not be removed");
-            }
-        }
     }
 }

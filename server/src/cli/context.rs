@@ -1,6 +1,9 @@
 //! What every verb has at hand: the flags, the output, the vault, and who is acting.
 
-use std::{os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use keepstone_engine::{
@@ -155,6 +158,10 @@ impl Scratch {
         // Fails if somebody has made it before.
         std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| Error::io(&path, error))?;
         Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

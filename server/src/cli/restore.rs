@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 use super::{
     Context, Fault,
     confirm::confirm,
-    context, environment,
+    context::{self, Scratch},
+    environment,
     password::{self, PasswordArg},
     plan,
     progress::Follow,
@@ -269,13 +270,10 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
 fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
     let passwords = environment::import_passwords(args.password.password_file.as_deref())?;
     if args.dry_run {
-        let scratch = std::env::temp_dir().join(format!("keepstone-{}.sqlite", std::process::id()));
+        let scratch = Scratch::new()?;
         let follow = Follow::new(cx, Verb::Verify, "the file");
-        let checked = import::restore_foreign(file, &scratch, &passwords, &follow);
+        let checked = import::restore_foreign(file, &scratch.path().join("restored"), &passwords, &follow)?;
         drop(follow);
-        let removed = std::fs::remove_file(&scratch);
-        let checked = checked?;
-        removed.map_err(|error| Error::io(&scratch, error))?;
         cx.out.result(json!({ "ok": true, "dry_run": true, "archive": file, "from": checked.layout, "size_bytes": checked.size_bytes }));
         cx.out.line(format_args!("It would be restored into the new file {}: {}.", target.display(), human::bytes(checked.size_bytes)));
         cx.out.note("This was a dry run: nothing was changed.");

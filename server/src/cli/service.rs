@@ -11,7 +11,12 @@ use clap::{Args, Subcommand};
 use keepstone_engine::{Error, durable};
 use serde_json::json;
 
-use super::{Context, Fault, confirm::confirm, context, values::Yes};
+use super::{
+    Context, Fault,
+    confirm::confirm,
+    context::{self, Scratch},
+    values::Yes,
+};
 
 /// A systemd unit that runs `keepstone serve`
 #[derive(Debug, Args)]
@@ -129,16 +134,10 @@ fn write(target: &Path, text: &str) -> Result<(), Error> {
 
 /// Asks systemd, where it is, whether it would take the unit.
 fn check(text: &str, file: &str, cx: &Context) -> Result<(), Fault> {
-    let folder = std::env::temp_dir().join(format!("keepstone-unit-{}", std::process::id()));
-    fs::create_dir(&folder).map_err(|error| Error::io(&folder, error))?;
-    let path = folder.join(file);
-    let checked = fs::write(&path, text)
-        .map_err(|error| Error::io(&path, error))
-        .map(|()| Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&path).output());
-    if let Err(error) = fs::remove_dir_all(&folder) {
-        tracing::warn!(%error, "the unit that was checked could not be removed");
-    }
-    match checked? {
+    let folder = Scratch::new()?;
+    let path = folder.path().join(file);
+    fs::write(&path, text).map_err(|error| Error::io(&path, error))?;
+    match Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&path).output() {
         Err(_) => cx.out.note("systemd-analyze is not here, so nobody checked the unit."),
         // It also tells of units that are installed already; only what is about this one counts.
         Ok(output) if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains(file) => {

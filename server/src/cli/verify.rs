@@ -19,7 +19,9 @@ use keepstone_engine::{
 use serde_json::json;
 
 use super::{
-    Context, Fault, context, create, environment,
+    Context, Fault, context,
+    context::Scratch,
+    create, environment,
     password::{self, PasswordArg},
     progress::Follow,
     show, table, values,
@@ -142,7 +144,8 @@ fn failed(id: &str, proof: &Proof) -> Fault {
     Error::VerificationFailed { id: id.to_owned(), detail }.into()
 }
 
-/// An archive anywhere. Its scratch copy lies beside it if that folder can be written, as there is most likely room for it.
+/// An archive anywhere. Its scratch copy lies in a private folder of the system's temporary one (`TMPDIR`), never beside the archive: that may be
+/// a disk that is only to be read.
 fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
     if !path.exists() {
         return Err(Error::ArchiveMissing {
@@ -162,9 +165,10 @@ fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> 
 fn foreign(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
     let mut passwords = environment::import_passwords(password.password_file.as_deref())?;
     let name = table::printable(&path.file_name().unwrap_or_default().to_string_lossy());
+    let scratch = Scratch::new()?;
     let check = |passwords: &[import::Password]| {
         let follow = Follow::new(cx, Verb::Verify, &name);
-        import::verify_foreign(path, passwords, &std::env::temp_dir(), &follow)
+        import::verify_foreign(path, passwords, scratch.path(), &follow)
     };
     let mut outcome = check(&passwords);
     if passwords.is_empty() && matches!(outcome, Err(Error::WrongPassword { .. })) {
@@ -207,8 +211,8 @@ pub(crate) fn check_file(path: &Path, password: &PasswordArg, cx: &Context) -> R
     let passwords = password::for_file(path, password, cx)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let follow = Follow::new(cx, Verb::Verify, table::printable(&name));
-    let scratch = std::env::temp_dir();
-    let outcome = verify::verify_file(path, &passwords, &scratch, &follow);
+    let scratch = Scratch::new()?;
+    let outcome = verify::verify_file(path, &passwords, scratch.path(), &follow);
     drop(follow);
     let (metadata, proof) = outcome?;
     if !cx.out.quiet {

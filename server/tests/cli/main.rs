@@ -21,6 +21,7 @@ mod refusals;
 mod rescue;
 mod scheduler;
 mod schedules;
+mod scratch;
 mod serve;
 mod story;
 #[path = "../support/mod.rs"]
