@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use keepstone_model::{
     anomaly::Changes,
-    backup::{Backup, Encryption, SuspectCause, Verdict},
+    backup::{Backup, Check, Encryption, SuspectCause, Verdict},
     coverage::{Coverage, Rows, TablePattern},
     database::Database,
     event::EventResult,
@@ -190,6 +190,9 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
         let held = "no older good backup is removed until it is acknowledged";
         events.push(event("backup.suspect", result, format!("{}: {what}: {why}; {held}", backup.id)));
     }
+    if let Some(check) = backup.not_checked() {
+        events.push(event("backup.unchecked", EventResult::Failed, unchecked(backup, check)));
+    }
     if let Some(baseline) = baseline {
         let since = &baseline.backup;
         if !changes.warnings.is_empty() {
@@ -209,6 +212,11 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
     {
         tracing::warn!(database = %backup.database, %error, "what the last look found could not be taken back");
     }
+}
+
+/// What an event says of a backup whose checks could not run.
+pub(crate) fn unchecked(backup: &Backup, check: &Check) -> String {
+    format!("{}: {} could not run: {}; it was kept, and does not count as good until it is checked", backup.id, check.name, check.detail)
 }
 
 /// Refuses what cannot be made of this database, before anything is begun. What is not the whole is made by hand only: it stands in for no run of a
@@ -267,6 +275,9 @@ fn outcome(report: &CreateReport) -> String {
             format!("backed up {made}, but the source {what}: {}", backup.suspect.as_deref().unwrap_or_default())
         }
         Verdict::Partial => format!("backed up {made}, {packed}: not the whole database, as rows were left out on purpose"),
-        Verdict::Unproven | Verdict::Bad => format!("backed up {made}, {packed}, not checked"),
+        Verdict::Unproven | Verdict::Bad => match backup.not_checked() {
+            Some(check) => format!("backed up {made}, {packed}, but it could not be checked: {}: {}", check.name, check.detail),
+            None => format!("backed up {made}, {packed}, not checked"),
+        },
     }
 }

@@ -59,10 +59,10 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
     Ok(None)
 }
 
-/// The complete backups whose last proof is too old, or that have none; those first, then the oldest proof. A proof from the future says that
-/// a clock was wrong, and nothing else. Where backups are left unproven on purpose, one without a proof has its time from when it was made.
+/// The complete backups whose last proof is too old, or that have none, as the checks could not run, say; those first, then the oldest proof. A
+/// proof from the future says that a clock was wrong, and nothing else. Where backups are left unproven on purpose, one without a proof has its time from when it was made.
 fn due(backups: Vec<Backup>, older_than: SignedDuration, defaults: Defaults, now: Timestamp) -> Vec<Backup> {
-    let proven_at = |backup: &Backup| backup.proof.as_ref().map(|proof| proof.checked_at);
+    let proven_at = |backup: &Backup| backup.proof.as_ref().filter(|_| backup.not_checked().is_none()).map(|proof| proof.checked_at);
     let made_at = |backup: &Backup| (!defaults.verify).then_some(backup.created_at);
     let checked_at = |backup: &Backup| proven_at(backup).or_else(|| made_at(backup)).filter(|at| *at <= now);
     let is_due =
@@ -144,6 +144,12 @@ mod tests {
         let on_purpose = Defaults { verify: false, ..Defaults::default() };
         let due_at = |defaults, now| due(vec![unproven.clone()], week, defaults, at(now)).len();
         assert_eq!(due_at(Defaults::default(), "2026-11-01T04:00:00Z"), 1);
+        // What was to be proven and could not be is tried again, however young.
+        let mut no_space = Backup { proof: Some(good_proof()), ..unproven.clone() };
+        let soon = at("2026-11-20T04:00:00Z");
+        assert_eq!(due(vec![no_space.clone()], week, Defaults::default(), soon).len(), 0);
+        no_space.proof.as_mut().unwrap().checks[3].result = keepstone_model::backup::CheckResult::CouldNotRun;
+        assert_eq!(due(vec![no_space], week, Defaults::default(), soon).len(), 1);
         assert_eq!(due_at(on_purpose, "2026-11-01T04:00:00Z"), 0);
         assert_eq!(due_at(on_purpose, "2026-11-08T04:00:00Z"), 1);
     }

@@ -16,7 +16,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
-    backups, databases, driver,
+    backups, create, databases, driver,
     jobs::{JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     notes,
@@ -91,10 +91,9 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     // Only the proof: it may have been pinned, described or deleted meanwhile.
     let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);
     let lost = encryption == Encryption::Lost;
-    let message = format!("{id}: no password that the vault knows opens it");
-    let event = NewEvent {
+    let alarm = |action, message| NewEvent {
         actor: &options.actor,
-        action: "key.lost",
+        action,
         result: EventResult::Failed,
         database: Some(backup.database.clone()),
         backup: Some(id.clone()),
@@ -102,14 +101,19 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         message,
     };
     if lost && backup.encryption != Encryption::Lost {
-        activity::record(vault, &event)?;
+        activity::record(vault, &alarm("key.lost", format!("{id}: no password that the vault knows opens it")))?;
     }
+    let before = &backup;
     let backup = vault.catalog().change_backup(id, |backup| {
         backup.encryption = encryption;
         if tells_more(&proof, backup.proof.as_ref()) {
             backup.proof = Some(proof.clone());
         }
     })?;
+    // Once: it is tried again every day.
+    if let Some(check) = backup.not_checked().filter(|_| before.not_checked().is_none()) {
+        activity::record(vault, &alarm("backup.unchecked", create::unchecked(&backup, check)))?;
+    }
     if proof.level() == Level::Restored {
         vault.catalog().restore_was_tested(&backup.database, proof.checked_at)?;
     }

@@ -189,6 +189,13 @@ impl Backup {
         }
     }
 
+    /// The check that kept it from being proven because it could not run. What was left unchecked on purpose has none; what no known password
+    /// opens is told as that.
+    pub fn not_checked(&self) -> Option<&Check> {
+        let unproven = self.state == BackupState::Complete && self.verdict() == Verdict::Unproven && self.encryption != Encryption::Lost;
+        self.proof.as_ref().filter(|_| unproven)?.not_run()
+    }
+
     /// Whether it came from elsewhere. Imports have sequences below all own ones, which begin with 1.
     pub fn is_imported(&self) -> bool {
         is_imported(self.kind, self.sequence)
@@ -289,12 +296,39 @@ pub(crate) fn example() -> Backup {
     }
 }
 
+/// One whose integrity check could not run.
+#[cfg(test)]
+pub(crate) fn unchecked_example() -> Backup {
+    let mut backup = example();
+    for check in backup.proof.iter_mut().flat_map(|proof| &mut proof.checks) {
+        if check.name == CheckName::SqliteIntegrityCheck {
+            (check.result, check.detail) = (CheckResult::CouldNotRun, "no space".to_owned());
+        }
+    }
+    backup
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn good(sequence: i64) -> Backup {
         Backup { sequence, id: format!("shop_daily_20261120T030000Z_k3f{sequence}").parse().unwrap(), ..example() }
+    }
+
+    #[test]
+    fn only_what_was_to_be_checked_and_could_not_be_is_not_checked() {
+        let unchecked = unchecked_example();
+        assert_eq!(unchecked.not_checked().map(|check| check.name), Some(CheckName::SqliteIntegrityCheck));
+        let no_fault = [
+            example(),
+            Backup { proof: None, ..example() },
+            Backup { encryption: Encryption::Lost, ..unchecked.clone() },
+            Backup { state: BackupState::Trashed, ..unchecked.clone() },
+            Backup { suspect: Some("table a is empty".into()), ..unchecked.clone() },
+            Backup { coverage: Coverage::Partial, ..unchecked },
+        ];
+        assert!(no_fault.iter().all(|backup| backup.not_checked().is_none()));
     }
 
     #[test]

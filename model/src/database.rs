@@ -85,6 +85,8 @@ pub struct DatabaseFacts {
     pub last_run_failed: bool,
     /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
     pub newest_suspect: bool,
+    /// Checks of a backup that is newer than the newest good one could not run.
+    pub unchecked: bool,
     /// The last look at the live database found it damaged.
     pub damaged: bool,
     pub objective_secs: u64,
@@ -139,7 +141,7 @@ pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
         DatabaseState::Failed
     } else if facts.last_run_failed || facts.newest_suspect || facts.damaged || old {
         DatabaseState::AtRisk
-    } else if facts.newest_good_at.is_none() {
+    } else if facts.newest_good_at.is_none() || facts.unchecked {
         // Also a database that has no backup at all yet: nothing unproven is ever green.
         DatabaseState::Unproven
     } else {
@@ -202,6 +204,8 @@ pub struct Situation<'a> {
     pub damage: Option<&'a str>,
     /// The newest complete backup, where it is suspect.
     pub suspect: Option<&'a Backup>,
+    /// The newest of the backups after the newest good one whose checks could not run.
+    pub unchecked: Option<&'a Backup>,
     pub last_error: Option<&'a str>,
     /// Backups that no known password opens.
     pub lost_count: u64,
@@ -236,6 +240,16 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                     .to_owned(),
                 backup: Some(backup.id.clone()),
             },
+        });
+    }
+    if let Some((backup, check)) = situation.unchecked.and_then(|backup| Some((backup, backup.not_checked()?))) {
+        concerns.push(Concern {
+            reason: format!("the newest backup could not be checked: {}: {}", check.name, check.detail),
+            advice: format!(
+                "It was kept, and does not count as good until it is checked. Mend what it names, then check it again: `keepstone verify {}`.",
+                backup.id
+            ),
+            backup: Some(backup.id.clone()),
         });
     }
     if situation.lost_count > 0 {
@@ -279,6 +293,7 @@ mod tests {
             any_complete: true,
             last_run_failed: false,
             newest_suspect: false,
+            unchecked: false,
             damaged: false,
             objective_secs: 100,
         };
@@ -289,6 +304,9 @@ mod tests {
             (DatabaseFacts { newest_suspect: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { damaged: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, newest_suspect: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { unchecked: true, ..fine }, DatabaseState::Unproven),
+            (DatabaseFacts { unchecked: true, newest_good_at: Some(at(949)), ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { unchecked: true, running: true, ..fine }, DatabaseState::Running),
             (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::Unproven),
             (DatabaseFacts { newest_good_at: None, last_run_failed: true, ..fine }, DatabaseState::Failed),
             (DatabaseFacts { running: true, last_run_failed: true, ..fine }, DatabaseState::Running),
@@ -312,6 +330,7 @@ mod tests {
                     any_complete: true,
                     last_run_failed,
                     newest_suspect,
+                    unchecked: false,
                     damaged,
                     objective_secs: 100,
                 };
@@ -321,10 +340,20 @@ mod tests {
                     ..crate::backup::example()
                 };
                 let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));
-                let found =
-                    concerns(&Situation { database: &id, facts, damage, suspect, last_error: Some("no space"), lost_count: 0 }, now);
+                let situation =
+                    Situation { database: &id, facts, damage, suspect, unchecked: None, last_error: Some("no space"), lost_count: 0 };
+                let found = concerns(&situation, now);
                 let at_risk = matches!(database_state(&facts, now), DatabaseState::AtRisk | DatabaseState::Failed);
                 assert_eq!(at_risk, !found.is_empty(), "{facts:?}");
+                // A check that could not run makes a database no safer, and is one more thing to say.
+                let unchecked = crate::backup::unchecked_example();
+                let facts = DatabaseFacts { unchecked: true, ..facts };
+                let with = concerns(&Situation { facts, unchecked: Some(&unchecked), ..situation }, now);
+                assert_eq!(with.len(), found.len() + 1);
+                assert!(!matches!(database_state(&facts, now), DatabaseState::Protected));
+                assert!(
+                    with.iter().any(|concern| concern.reason.ends_with("sqlite_integrity_check: no space") && concern.backup.is_some())
+                );
                 assert!(found.iter().all(|concern| !concern.advice.is_empty()));
             }
         }

@@ -140,6 +140,11 @@ impl Proof {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|c| c.result == CheckResult::Failed)
     }
+
+    /// The first check that could not run.
+    pub fn not_run(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.result == CheckResult::CouldNotRun)
+    }
 }
 
 #[cfg(test)]

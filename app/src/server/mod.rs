@@ -15,7 +15,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
-use keepstone_model::{Timestamp, access::Role, preferences::Preferences};
+use keepstone_model::{Timestamp, access::Role, id::BackupId, preferences::Preferences};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tokio::sync::watch;
@@ -30,6 +30,13 @@ pub fn concern(status: &DatabaseStatus) -> Option<String> {
     let damaged = status.checkup.as_ref().is_some_and(|checkup| checkup.damage().is_some());
     let concern = if damaged { status.concerns.first() } else { status.concerns.iter().find(|concern| concern.backup.is_some()) }?;
     Some(format!("{}. {}", concern.reason, concern.advice))
+}
+
+/// The backup that its concerns are about, to look at before anything else, and what the way there is called.
+pub fn look_at(status: &DatabaseStatus) -> Option<(BackupId, String)> {
+    let backup = status.concerns.iter().find_map(|concern| concern.backup.clone())?;
+    let way = if status.unchecked.as_ref() == Some(&backup) { shared::see_unchecked() } else { shared::see_suspect() };
+    Some((backup, way.to_owned()))
 }
 
 /// How fresh the password must be for a destructive act.

@@ -30,6 +30,7 @@ words! {
     paused { en: "Paused" }
     paused_means { en: "No schedule runs for this database. What it has so far can be restored." }
     at_risk { en: "At risk" }
+    unproven { en: "Unproven" }
     see_retention { en: "See the retention" }
     recovered { en: "It was damaged, and brought back by itself" }
     recovered_from { en: ": restored from " }

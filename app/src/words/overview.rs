@@ -38,6 +38,13 @@ words! {
             _ => format!("{} of {} databases have no proven backup", count(these), count(all)),
         }
     }
+    unchecked(name: Shown, these: u64, all: u64) {
+        en: match (these, all) {
+            (1, 1) => format!("The newest backup of {name} is unproven"),
+            (1, _) => format!("The newest backup of 1 of {} databases is unproven", count(all)),
+            _ => format!("The newest backups of {} of {} databases are unproven", count(these), count(all)),
+        }
+    }
     never_backed_up(name: Shown) { en: "{name} was never backed up." }
     unproven_means(name: Shown) { en: "{name}: there are backups of it, and none was opened and checked." }
     running(name: Shown, these: u64, all: u64) {

@@ -11,7 +11,7 @@ use keepstone_model::{
     anomaly::LossPolicy,
     database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state},
     event::EventResult,
-    id::DatabaseId,
+    id::{BackupId, DatabaseId},
     retention::{CleanupRhythm, RetentionPolicy},
     schedule::{OBJECTIVE_SLACK_SECS, Preset},
 };
@@ -101,6 +101,8 @@ pub struct DatabaseStatus {
     pub archive_size_bytes: u64,
     /// Backups that no known password opens.
     pub lost_count: u64,
+    /// The newest backup after the newest good one whose checks could not run.
+    pub unchecked: Option<BackupId>,
     /// The size of the database when it was last backed up.
     pub size_bytes: Option<u64>,
     pub cleanup: CleanupStatus,
@@ -276,6 +278,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         any_complete: stats.complete_count > 0,
         last_run_failed: stats.last_run_failed,
         newest_suspect: stats.suspect.is_some(),
+        unchecked: stats.unchecked.is_some(),
         damaged: damage.is_some(),
         objective_secs,
     };
@@ -284,6 +287,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         facts,
         damage: damage.as_deref(),
         suspect: stats.suspect.as_ref(),
+        unchecked: stats.unchecked.as_ref(),
         last_error: stats.last_error.as_deref(),
         lost_count: stats.lost_count,
     };
@@ -303,6 +307,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         backup_count: stats.complete_count,
         archive_size_bytes: stats.archive_size_bytes,
         lost_count: stats.lost_count,
+        unchecked: stats.unchecked.map(|backup| backup.id),
         size_bytes: stats.size_bytes,
         database,
     })

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use jiff::SignedDuration;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, CheckName, CheckResult},
     database::DatabaseState,
     id::{DatabaseId, Kind},
     job::{JobState, Verb},
@@ -224,6 +224,41 @@ fn what_a_row_says() {
     assert_eq!(of(&blog).state, DatabaseState::Unproven);
     let order: Vec<String> = statuses(&f.vault, now).unwrap().into_iter().map(|s| s.database.id.to_string()).collect();
     assert_eq!(order, ["blog", "shop"], "the worst first");
+}
+
+#[test]
+fn a_backup_that_could_not_be_checked_alarms_until_it_or_a_later_one_is() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let now = at("2026-11-20T12:00:00Z");
+    let of = |id: &DatabaseId| status(&f.vault, id, now).unwrap();
+    let make = || good_backup(&f.vault, &shop, Kind::Daily, now);
+    let no_space = |backup: &Backup| {
+        let spoil = |backup: &mut Backup| {
+            let check =
+                backup.proof.as_mut().unwrap().checks.iter_mut().find(|check| check.name == CheckName::SqliteIntegrityCheck).unwrap();
+            (check.result, check.detail) = (CheckResult::CouldNotRun, "no space for a scratch copy".to_owned());
+        };
+        f.vault.catalog().change_backup(&backup.id, spoil).unwrap();
+    };
+    let concerns = || of(&shop).concerns.into_iter().map(|concern| concern.reason).collect::<Vec<_>>();
+    let alarm = "the newest backup could not be checked: sqlite_integrity_check: no space for a scratch copy";
+
+    let (good, unchecked) = (make(), make());
+    no_space(&unchecked);
+    assert_eq!((of(&shop).state, of(&shop).newest_good_at), (DatabaseState::Unproven, Some(good.created_at)));
+    assert_eq!((of(&shop).unchecked.as_ref(), concerns()), (Some(&unchecked.id), vec![alarm.to_owned()]));
+    // One that was left unchecked on purpose says nothing of it; a later one that is proven ends it.
+    f.vault.catalog().change_backup(&make().id, |backup| backup.proof = None).unwrap();
+    assert_eq!(concerns(), [alarm]);
+    make();
+    assert_eq!((of(&shop).state, concerns()), (DatabaseState::Protected, vec![]));
+    // So does the check, once it can be made.
+    let again = make();
+    no_space(&again);
+    assert_eq!(of(&shop).state, DatabaseState::Unproven);
+    f.vault.catalog().change_backup(&again.id, |backup| backup.proof = Some(testing::good_proof())).unwrap();
+    assert_eq!((of(&shop).state, concerns()), (DatabaseState::Protected, vec![]));
 }
 
 #[test]

@@ -308,8 +308,7 @@ pub(crate) fn unproven(backup: &keepstone_engine::model::backup::Backup) -> Faul
 
 /// The same by a proof that the backup's row may not have taken over.
 pub(crate) fn unproven_by(backup: &keepstone_engine::model::backup::Backup, proof: &Proof) -> Fault {
-    let reason = proof.checks.iter().find(|check| check.result == keepstone_engine::model::backup::CheckResult::CouldNotRun);
-    let reason = reason.map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));
+    let reason = proof.not_run().map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));
     Fault::Here {
         code: "unproven",
         message: format!("{} could not be checked fully{reason}", backup.id),

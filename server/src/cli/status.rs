@@ -1,9 +1,9 @@
-//! `keepstone status`: is everything safe? One line for each database, and exit 1 if any is at risk.
+//! `keepstone status`: is everything safe? One line for each database, and exit 1 if any is at risk, or its newest backup could not be checked.
 
 use clap::Args;
 use jiff::Timestamp;
 use keepstone_engine::{
-    databases,
+    databases::{self, DatabaseStatus},
     model::{database::DatabaseState, human},
 };
 
@@ -53,6 +53,9 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         table.print(&cx.out);
     }
     if at_risk == 0 {
+        if let Some(fault) = unchecked(&statuses) {
+            return Err(fault);
+        }
         let lost: u64 = statuses.iter().map(|status| status.lost_count).sum();
         if lost == 0 {
             return Ok(());
@@ -82,6 +85,19 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
             Some(concern) => concern.advice.clone(),
             None => format!("`keepstone create {}` makes a backup now.", worst.database.id),
         }),
+        exit: 1,
+    })
+}
+
+/// Nothing is at risk yet, and will be if it goes on like that.
+fn unchecked(statuses: &[DatabaseStatus]) -> Option<Fault> {
+    let (status, backup) =
+        statuses.iter().filter(|status| !status.database.paused).find_map(|status| Some((status, status.unchecked.as_ref()?)))?;
+    let concern = status.concerns.iter().find(|concern| concern.backup.as_ref() == Some(backup))?;
+    Some(Fault::Here {
+        code: "unproven",
+        message: format!("{}: {}", status.database.id, concern.reason),
+        hint: Some(concern.advice.clone()),
         exit: 1,
     })
 }

@@ -36,8 +36,8 @@ pub struct DatabaseRow {
     pub last_error: Option<String>,
     /// What is wrong with the database or its newest backup itself, and what to do.
     pub concern: Option<String>,
-    /// The suspect backup, to look at.
-    pub suspect: Option<BackupId>,
+    /// The backup in doubt, to look at, and what the way there is called.
+    pub look_at: Option<(BackupId, String)>,
 }
 
 /// Everything on a database's page.
@@ -329,7 +329,7 @@ mod on_the_server {
             Self {
                 age: Age::new(&status, now, zone),
                 concern: server::concern(&status).as_deref().map(crate::error::sentence),
-                suspect: status.concerns.iter().find_map(|concern| concern.backup.clone()),
+                look_at: server::look_at(&status),
                 next_run: status.next_run_at.map(|at| Moment::new(at, now, zone)),
                 id: status.database.id,
                 engine: status.database.engine,

@@ -1,6 +1,9 @@
 //! One database: is it safe, what is there of it, when is the next backup, and what can be done.
 
-use keepstone_model::{access::Role, database::Engine};
+use keepstone_model::{
+    access::Role,
+    database::{DatabaseState, Engine},
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -58,10 +61,13 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         }
     });
     let concern = view.row.concern.clone().map(|concern| {
-        let look =
-            view.row.suspect.clone().map(|id| view! { <p class="ways"><a href=format!("/backups/{id}")>{shared::see_suspect()}</a></p> });
+        let look = view.row.look_at.clone().map(|(id, way)| view! { <p class="ways"><a href=format!("/backups/{id}")>{way}</a></p> });
+        let (kind, title) = match view.row.state {
+            DatabaseState::Unproven => (AlertKind::Warning, words::unproven()),
+            _ => (AlertKind::Failure, words::at_risk()),
+        };
         view! {
-            <Alert kind=AlertKind::Failure title=words::at_risk()>
+            <Alert kind=kind title=title>
                 <p>{concern}</p>
                 {look}
             </Alert>

@@ -69,7 +69,7 @@ mod on_the_server {
                 job: open.iter().find(job_of_it).map(|(job, _)| job.id.clone()),
                 backup_count: status.backup_count,
                 concern: server::concern(&status),
-                suspect: status.concerns.iter().find_map(|concern| concern.backup.clone()),
+                look_at: server::look_at(&status),
                 last_error: status.last_error.as_deref().map(sentence),
                 state: status.state,
                 id: status.database.id,

@@ -42,8 +42,8 @@ pub struct OverviewRow {
     pub last_error: Option<String>,
     /// What is wrong with the database or its newest backup itself, and what to do.
     pub concern: Option<String>,
-    /// The suspect backup, to look at.
-    pub suspect: Option<BackupId>,
+    /// The backup in doubt, to look at, and what the way there is called.
+    pub look_at: Option<(BackupId, String)>,
     pub backup_count: u64,
     /// The job that is open for it now.
     pub job: Option<JobId>,
@@ -59,7 +59,7 @@ pub struct Hero {
     /// The database that the next action is about, if there is something to do.
     pub act_on: Option<DatabaseId>,
     /// A backup to look at before anything else.
-    pub look_at: Option<BackupId>,
+    pub look_at: Option<(BackupId, String)>,
 }
 
 /// Names the worst state and its object. `rows` begin with the worst and are not empty.
@@ -81,6 +81,9 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
             },
             true,
         ),
+        DatabaseState::Unproven if worst.concern.is_some() => {
+            (words::unchecked(name, like, all), words::concern(name, &worst.concern.clone().unwrap_or_default()), true)
+        }
         DatabaseState::Unproven => (
             words::unproven(name, like, all),
             if worst.backup_count == 0 { words::never_backed_up(name) } else { words::unproven_means(name) },
@@ -102,7 +105,7 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
         ),
         DatabaseState::Paused => (words::paused(name, like, all), words::paused_means().to_owned(), false),
     };
-    let look_at = worst.suspect.clone().filter(|_| act);
+    let look_at = worst.look_at.clone().filter(|_| act);
     Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()), look_at })
 }
 
@@ -119,7 +122,7 @@ mod tests {
             next_run: None,
             last_error: error.map(str::to_owned),
             concern: None,
-            suspect: None,
+            look_at: None,
             backup_count: 1,
             job: None,
             marks: Vec::new(),
@@ -143,11 +146,15 @@ mod tests {
         assert_eq!(hero(&[first]).unwrap().text, "wiki: this is to be its first good backup.", "nothing unproven is called safe");
         let emptied = OverviewRow {
             concern: Some("the newest backup lacks what an earlier one had: table orders is empty. Acknowledge it or restore.".into()),
-            suspect: Some("orders_daily_20261120T030000Z_k3f9".parse().unwrap()),
+            look_at: Some(("orders_daily_20261120T030000Z_k3f9".parse().unwrap(), "See it".into())),
             ..row("orders", AtRisk, None)
         };
         let said = hero(&[emptied]).unwrap();
         assert!(said.text.starts_with("orders: the newest backup lacks") && said.look_at.is_some(), "{said:?}");
+        let unchecked =
+            OverviewRow { concern: Some("the newest backup could not be checked.".into()), ..row("wiki", DatabaseState::Unproven, None) };
+        let said = hero(&[unchecked]).unwrap();
+        assert_eq!((&*said.title, &*said.text), ("The newest backup of wiki is unproven", "wiki: the newest backup could not be checked."));
         let text = hero(&[late]).unwrap().text;
         assert_eq!(text, "orders: the newest good backup was taken 31 h ago, the objective is 26 h. The last run failed: No space left.");
     }

@@ -26,9 +26,8 @@ pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
                 </form>
             }
         });
-        // What is suspect is looked at before another one is made of it.
-        let look =
-            hero.look_at.clone().map(|id| view! { <a class="button primary" href=format!("/backups/{id}")>{shared::see_suspect()}</a> });
+        // What is in doubt is looked at before another one is made of it.
+        let look = hero.look_at.clone().map(|(id, way)| view! { <a class="button primary" href=format!("/backups/{id}")>{way}</a> });
         let create = if look.is_some() { None } else { create };
         view! {
             <div class="actions">
@@ -114,7 +113,10 @@ fn item(row: OverviewRow, days: Days) -> AnyView {
         (None, Some(at)) => view! { <span class="muted">{words::next_run_at()}</span><When moment=at/> }.into_any(),
         (None, None) => view! { <span class="muted">{words::not_scheduled()}</span> }.into_any(),
     };
-    let error = row.last_error.or(row.concern).filter(|_| matches!(row.state, DatabaseState::Failed | DatabaseState::AtRisk));
+    let error = row
+        .last_error
+        .or(row.concern)
+        .filter(|_| matches!(row.state, DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Unproven));
     view! {
         <li class="risk-row">
             <div class="risk-state"><StateBadge state=row.state/></div>

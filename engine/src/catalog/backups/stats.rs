@@ -5,7 +5,7 @@ use keepstone_model::{
     backup::{Backup, BackupState, Verdict},
     id::DatabaseId,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read;
 use crate::{
@@ -35,6 +35,8 @@ pub(crate) struct BackupStats {
     pub size_bytes: Option<u64>,
     /// The newest complete backup, where it is suspect.
     pub suspect: Option<Backup>,
+    /// The newest one after the newest good one whose checks could not run.
+    pub unchecked: Option<Backup>,
     /// What went wrong in the last run, if it did: running and cancelled ones say nothing.
     pub last_error: Option<String>,
     pub last_run_failed: bool,
@@ -42,10 +44,13 @@ pub(crate) struct BackupStats {
 
 fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
     let of = [database.as_str()];
-    let newest_good_at = c
-        .prepare_cached("SELECT created_at FROM backups WHERE database = ?1 AND good AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1")?
-        .query_row(of, |row| time(row, "created_at"))
+    let newest_good: Option<(Timestamp, i64)> = c
+        .prepare_cached(
+            "SELECT created_at, sequence FROM backups WHERE database = ?1 AND good AND kind <> 'safety' ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(of, |row| Ok((time(row, "created_at")?, row.get("sequence")?)))
         .optional()?;
+    let (newest_good_at, newest_good) = newest_good.unzip();
     let (complete_count, archive_size_bytes, lost_count) = c
         .prepare_cached(
             "SELECT count(*), coalesce(sum(archive_size_bytes), 0), coalesce(sum(encryption = 'lost'), 0) FROM backups
@@ -67,6 +72,15 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .query_row(of, read)
         .optional()?;
     let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
+    // Those without a proof were left unchecked on purpose.
+    let unchecked = c
+        .prepare_cached(
+            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND verdict = 'unproven' AND kind <> 'safety'
+               AND sequence > ?2 AND proof IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(params![database.as_str(), newest_good.unwrap_or(i64::MIN)], read)
+        .optional()?
+        .filter(|backup| backup.not_checked().is_some());
     // A cancelled backup is a failed row whose job was cancelled; what was trashed or removed says nothing of the last run either. Safety
     // backups belong to restores, which report their own failures; partial ones say nothing of the whole.
     let last: Option<(BackupState, Option<String>)> = c
@@ -81,5 +95,15 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .optional()?;
     let last_run_failed = matches!(last, Some((BackupState::Failed | BackupState::Interrupted, _)));
     let last_error = last.filter(|_| last_run_failed).and_then(|(_, error)| error);
-    Ok(BackupStats { newest_good_at, complete_count, archive_size_bytes, lost_count, size_bytes, suspect, last_error, last_run_failed })
+    Ok(BackupStats {
+        newest_good_at,
+        complete_count,
+        archive_size_bytes,
+        lost_count,
+        size_bytes,
+        suspect,
+        unchecked,
+        last_error,
+        last_run_failed,
+    })
 }

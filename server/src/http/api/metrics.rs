@@ -53,7 +53,7 @@ fn gathered(vault: &Vault, caller: &Caller) -> Answer<String> {
 /// A family of samples: its name, what it is, and the value of each database that has one.
 type Family = (&'static str, &'static str, fn(&DatabaseStatus) -> Option<i64>);
 
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 12] = [
     ("keepstone_database_at_risk", "1 if the database is at risk or failed.", |status| {
         Some(i64::from(matches!(status.state, DatabaseState::AtRisk | DatabaseState::Failed)))
     }),
@@ -64,6 +64,9 @@ const FAMILIES: [Family; 11] = [
     ("keepstone_archive_bytes", "The bytes of their archives.", |status| whole(status.archive_size_bytes)),
     ("keepstone_database_bytes", "The size of the database when it was last backed up.", |status| status.size_bytes.and_then(whole)),
     ("keepstone_backups_lost", "Backups that no known password opens.", |status| whole(status.lost_count)),
+    ("keepstone_newest_backup_unchecked", "1 if a backup after the newest good one could not be checked.", |status| {
+        Some(i64::from(status.unchecked.is_some()))
+    }),
     ("keepstone_concerns", "How many things keep the database from being safe.", |status| whole(status.concerns.len() as u64)),
     ("keepstone_last_cleanup_timestamp_seconds", "When cleanup last went through.", |status| seconds(status.cleanup.last_at)),
     ("keepstone_cleanup_late", "1 if cleanup should have run by now.", |status| Some(i64::from(status.cleanup.late))),
