@@ -29,7 +29,7 @@ use crate::{
     databases, delete, durable,
     image::{ImageFacts, ImageSink, hex, stream_file},
     jobs::{JobMonitor, JobRequest, Running, ignore_missing},
-    keys, notes,
+    keys,
     proof::{Depth, create_private},
     sqlite::{pace::millis, snapshot::stream_image},
     take::{Past, TakeOptions, take},
@@ -136,7 +136,12 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
         loss: &|_| loss.clone(),
         proof: Some(Depth::Opened),
         actor: &old.created_by,
-        past: Some(Past { created_at: old.created_at, origin: metadata.origin.as_deref(), instead_of: Some(&metadata) }),
+        past: Some(Past {
+            created_at: old.created_at,
+            origin: metadata.origin.as_deref(),
+            acknowledged: old.acknowledged.as_ref(),
+            instead_of: Some(&metadata),
+        }),
     };
     let (new, _) = take(
         running,
@@ -172,10 +177,6 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     if old.verdict() == Verdict::Good && new.verdict() != Verdict::Good {
         // It stays beside the old one, which is better; a person can delete it.
         return Err(Error::VerificationFailed { id: new.id.to_string(), detail: "the old archive stays in its place".to_owned() });
-    }
-    if let Some(acknowledged) = &old.acknowledged {
-        notes::update(vault, &new.id, |notes| notes.acknowledged = Some(acknowledged.clone()))?;
-        vault.catalog().change_backup(&new.id, |backup| backup.acknowledged = Some(acknowledged.clone()))?;
     }
     running.concerns(&new.id)?;
     let new = vault.catalog().take_place(&new.id, id)?;

@@ -171,6 +171,10 @@ fn seal_of(vault: &Vault, id: &BackupId) -> Seal {
         Error::ArchiveMissing { .. } => Archive::open(&vault.trash_path(id)),
         other => Err(other),
     });
+    seal_by(vault, opened)
+}
+
+fn seal_by(vault: &Vault, opened: Result<Archive>) -> Seal {
     let mut archive = match opened {
         Ok(archive) => archive,
         Err(error) => return Seal::Locked(error),
@@ -244,6 +248,28 @@ fn write_file(path: &Path, notes: &Notes) -> Result<()> {
     let mut json = serde_json::to_vec_pretty(notes).expect("our own types have string keys and serialise");
     json.push(b'\n');
     durable::write(path, &json)
+}
+
+/// Writes the first notes of a backup, durably, before its archive gets its name: whoever dies in between leaves notes without an archive, which
+/// recovery removes, and never an archive that has forgotten its pin or its doubt. `staged` is that archive.
+pub(crate) fn begin(vault: &Vault, notes: &Notes, staged: &Path) -> Result<()> {
+    let id = &notes.backup_id;
+    let (path, archive) = (vault.notes_path(id), vault.archive_path(id));
+    let _guard = lock_folder(&path)?;
+    if archive.try_exists().map_err(|error| Error::io(&archive, error))? {
+        return Err(Error::TargetExists { path: archive });
+    }
+    match seal_by(vault, Archive::open(staged)) {
+        Seal::Plain => write_file(&path, notes),
+        Seal::With(key) => write_file(&path, &notes.clone().closed(&key)?),
+        Seal::Locked(error) => Err(error),
+    }
+}
+
+/// Removes the notes of a backup that never got its archive.
+pub(crate) fn forget(vault: &Vault, id: &BackupId) -> Result<()> {
+    let path = vault.notes_path(id);
+    std::fs::remove_file(&path).or_else(crate::jobs::ignore_missing).map_err(|error| Error::io(&path, error))
 }
 
 /// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other. Beside an

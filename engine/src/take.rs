@@ -1,15 +1,15 @@
 //! Taking a backup: the protocol that turns a stream of pages into a published, proven archive. Create and the safety backup of a restore
 //! share it; where the pages come from is theirs.
 //!
-//! Order: row `running` → archive in staging → fsync → read back and proven → renamed without replacing, folder synced → notes → row
-//! `complete`. A process that dies before the rename leaves nothing under the archive's name; one that dies after it leaves a whole archive
-//! that recovery adopts.
+//! Order: row `running` → archive in staging → fsync → read back and proven → notes → renamed without replacing, folder synced → row
+//! `complete`. A process that dies before the rename leaves nothing under the archive's name, and at most notes that recovery removes; one that
+//! dies after it leaves a whole archive that recovery adopts, with all that its notes say: pin, doubt, proof.
 
 use std::{path::Path, slice, sync::Arc};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, CheckName, CheckResult, Encryption, Proof, SuspectCause},
+    backup::{Acknowledgement, Backup, BackupState, CheckName, CheckResult, Encryption, Proof, SuspectCause},
     coverage::Coverage,
     database::Database,
     human,
@@ -60,6 +60,8 @@ pub(crate) struct TakeOptions<'a> {
 pub(crate) struct Past<'a> {
     pub(crate) created_at: Timestamp,
     pub(crate) origin: Option<&'a str>,
+    /// Who took note of its doubt there.
+    pub(crate) acknowledged: Option<&'a Acknowledgement>,
     /// The archive whose place in the order this one takes.
     pub(crate) instead_of: Option<&'a Metadata>,
 }
@@ -197,16 +199,20 @@ fn write_and_publish(
     if let Some(folder) = target.parent() {
         durable::make_dir(folder)?;
     }
-    durable::publish(staged, &target)?;
-    // From here on the backup exists, whatever happens to this process.
     let suspect_cause = suspect.as_ref().map(|(_, cause)| *cause);
     let suspect = suspect.map(|(why, _)| why);
-    notes::update(vault, id, |notes| {
-        notes.pinned = options.pin;
-        notes.suspect.clone_from(&suspect);
-        notes.suspect_cause = suspect_cause.unwrap_or_default();
-        notes.proofs.extend(proof.clone());
-    })?;
+    let acknowledged = options.past.and_then(|past| past.acknowledged).cloned();
+    let notes = Notes {
+        pinned: options.pin,
+        suspect: suspect.clone(),
+        suspect_cause: suspect_cause.unwrap_or_default(),
+        acknowledged: acknowledged.clone(),
+        proofs: proof.iter().cloned().collect(),
+        ..Notes::empty(id)
+    };
+    notes::begin(vault, &notes, staged)?;
+    durable::publish(staged, &target)?;
+    // From here on the backup exists, whatever happens to this process.
     let backup = Backup {
         id: id.clone(),
         database: options.database.id.clone(),
@@ -220,7 +226,7 @@ fn write_and_publish(
         pinned: options.pin,
         suspect,
         suspect_cause,
-        acknowledged: None,
+        acknowledged,
         original_size_bytes: facts.size_bytes,
         archive_size_bytes: written.archive_size_bytes,
         total_records: facts.total_records(),
@@ -311,17 +317,23 @@ fn metadata(
     }
 }
 
-/// The row of a backup that did not come to be; what it says is what a person reads in the list. One that was published all the same (the notes
+/// The row of a backup that did not come to be; what it says is what a person reads in the list. One that was published all the same (its row
 /// met a full disk, say) is adopted, not lost. Where that cannot be told now the row stays `running`, and recovery looks again: failed is only
 /// what has certainly no archive.
 fn settle_row(running: &Running<'_>, options: &TakeOptions<'_>, id: &BackupId, error: &Error) -> Result<()> {
     let vault = running.vault;
     let mut archive = Archive::open(&vault.archive_path(id));
+    if matches!(archive, Err(Error::ArchiveMissing { .. })) {
+        notes::forget(vault, id)?;
+    }
+    let notes = notes::read(vault, id)
+        .inspect_err(|error| tracing::warn!(backup = %id, %error, "its notes cannot be read; they count as empty"))
+        .ok();
     let encryption = archive.as_mut().map_or(Ok(Encryption::None), |archive| keys::settle(vault, archive))?;
     vault.catalog().change_backup(id, |backup| match &archive {
         _ if backup.state != BackupState::Running => {}
         Ok(archive) => {
-            adopt(backup, archive, encryption, None);
+            adopt(backup, archive, encryption, notes.as_ref());
             backup.pinned = options.pin;
         }
         Err(Error::ArchiveMissing { .. }) => {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Silent,
+    ack::{AckOptions, acknowledge},
     create::{CreateOptions, create},
     databases::{AddDatabaseOptions, EditDatabaseOptions, add_database, edit_database},
     keys::Password,
@@ -171,4 +172,27 @@ fn a_restore_of_a_converted_backup_is_the_same_database() {
     let options = crate::restore::RestoreOptions { plan, verify: true, actor: "bob".to_owned() };
     crate::restore::restore(&shop.vault, &options, &Silent).unwrap();
     assert_eq!(hex(&Sha256::digest(fs::read(&target).unwrap())), shop.metadata(&options.plan.backup).backup_hash);
+}
+
+#[test]
+fn a_loss_that_was_acknowledged_stays_so() {
+    let shop = shop();
+    shop.backup();
+    Connection::open(&shop.source).unwrap().execute("DELETE FROM customers", []).unwrap();
+    let emptied = create(
+        &shop.vault,
+        &CreateOptions { compression: Some(Compression::Gzip), ..CreateOptions::new(shop.database.id.clone(), "alice") },
+        &Silent,
+    );
+    let emptied = emptied.unwrap().backup;
+    assert_eq!(emptied.verdict(), Verdict::Suspect);
+    let ack = AckOptions { backup: emptied.id.clone(), reason: "on purpose".to_owned(), with_older: false, actor: "bob".to_owned() };
+    acknowledge(&shop.vault, &ack).unwrap();
+    let options = ConvertOptions { compression: Some(Compression::None), ..ConvertOptions::new(emptied.id, "bob") };
+    let converted = convert(&shop.vault, &options, &Silent).unwrap().backup;
+    let notes = crate::notes::read(&shop.vault, &converted.id).unwrap();
+    for acknowledged in [&converted.acknowledged, &notes.acknowledged] {
+        assert_eq!(acknowledged.as_ref().map(|ack| &*ack.reason), Some("on purpose"));
+    }
+    assert!(converted.is_good() && notes.suspect.is_some());
 }

@@ -232,7 +232,7 @@ impl Importing<'_> {
             actor: &adoption.created_by,
             // A dump is whole or is none; where its rows cannot be counted it names no table.
             loss: &|facts| if dumped.is_none() { holds_nothing(&facts.schema) } else { None },
-            past: Some(Past { created_at: adoption.created_at, origin: Some(origin), instead_of: None }),
+            past: Some(Past { created_at: adoption.created_at, origin: Some(origin), acknowledged: None, instead_of: None }),
         };
         self.monitor.step(Step::Snapshot);
         let (backup, facts) = take(

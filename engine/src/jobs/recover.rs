@@ -132,6 +132,8 @@ fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
 fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
     let mut archive = match Archive::open(&vault.archive_path(&backup.id)) {
         Err(Error::ArchiveMissing { .. }) => {
+            // They are written first.
+            notes::forget(vault, &backup.id)?;
             vault.catalog().change_backup(&backup.id, |backup| {
                 backup.state = BackupState::Interrupted;
                 backup.error = Some("the process ended before the backup was published".to_owned());

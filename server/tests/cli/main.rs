@@ -16,6 +16,7 @@ mod migrating;
 mod operations;
 mod pages;
 mod postgres;
+mod published;
 mod python;
 mod refusals;
 mod rescue;
