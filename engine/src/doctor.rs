@@ -22,7 +22,11 @@ use crate::{
     Error, Monitor, Result, Vault,
     activity::{self, NewEvent},
     checkup, databases, driver,
-    restore::recovery::{self, Attempt},
+    durable::{self, LockMode},
+    restore::{
+        aside::{self, Attempt},
+        recovery,
+    },
     sqlite::{
         self,
         health::{Health, SecondLook, health},
@@ -74,16 +78,19 @@ pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monit
         let found = driver.probe(vault, &database, sqlite::BUSY_WAIT)?;
         return Ok(Outcome::Healthy { findings: vec![found] });
     };
-    if let Some(untouched) = recovery::last_attempt(vault, &database.id)?.filter(|attempt| attempt.is_open() && attempt.stands(&path)) {
+    // Only under the lock: a recovery that runs now is no one's to forget.
+    if let Some(_lock) = durable::try_lock(&vault.database_lock_path(&database.id), LockMode::Exclusive)?
+        && let Some(untouched) = aside::last_recovery(vault, &database.id)?.filter(|attempt| attempt.is_open() && attempt.stands(&path))
+    {
         untouched.forget(&path)?;
     }
-    let attempt = recovery::last_attempt(vault, &database.id)?;
+    let attempt = aside::last_recovery(vault, &database.id)?;
     let open = attempt.clone().filter(Attempt::is_open);
     let found = health(&path, sqlite::BUSY_WAIT, monitor);
     let outcome = match (found, open) {
         (Ok(Health { damage: None, findings }), open) => {
             // A process died just after its recovery: nobody has heard of it yet.
-            if let Some(open) = open.filter(|open| open.keeps(&path)) {
+            if let Some(open) = open.filter(|open| open.is_in_place(&path)) {
                 let recovered = recovery::finish(vault, &database.id, &open)?;
                 return Ok(told(open.finding, recovered, None));
             }
@@ -91,13 +98,11 @@ pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monit
             return Ok(Outcome::Healthy { findings });
         }
         (Ok(Health { damage: Some(damage), .. }), open) => {
-            if let Some(open) = open.filter(|open| open.keeps(&path)) {
+            if let Some(open) = open.filter(|open| open.is_in_place(&path)) {
                 recovery::finish(vault, &database.id, &open)?;
             }
             recover(vault, &database, &path, &damage, attempt.as_ref(), options, confirm, monitor)
         }
-        // It was moved aside, and its process died before the backup had its name.
-        (Err(Error::SourceMissing { .. }), Some(open)) if open.keeps(&path) => resume(vault, &database, open, options, monitor),
         (Err(error @ (Error::SourceEmpty { .. } | Error::SourceMissing { .. })), _) => {
             return gone(vault, &database.id, &path, options, error);
         }
@@ -187,29 +192,10 @@ fn recover(
             (Some(_), None) => Ok(()),
         }
     };
-    match recovery::recover(vault, database, (finding, &options.actor), None, &second, monitor) {
+    match recovery::recover(vault, database, (finding, &options.actor), &second, monitor) {
         Ok((job, recovered, _)) => Ok(told(finding.to_owned(), recovered, Some(job))),
         Err(_) if sound.load(Ordering::Relaxed) => Ok(twice()),
         Err(error) => Err(NotRecovered { disk: unreadable.into_inner(), ..not(error.to_string()) }),
-    }
-}
-
-/// Goes on with a recovery whose process died with the database moved aside. It is not a second one: it counts from when it began.
-fn resume(
-    vault: &Vault,
-    database: &Database,
-    open: Attempt,
-    options: &CheckOptions,
-    monitor: &dyn Monitor,
-) -> std::result::Result<Outcome, NotRecovered> {
-    let finding = open.finding.clone();
-    let not = |why: String| NotRecovered { finding: finding.clone(), why, disk: None };
-    if !options.recover {
-        return Err(not("a recovery of it was interrupted, and its files are moved aside: --recover goes on with it".to_owned()));
-    }
-    match recovery::recover(vault, database, (&finding, &options.actor), Some(open), &|| Ok(()), monitor) {
-        Ok((job, recovered, _)) => Ok(told(finding.clone(), recovered, Some(job))),
-        Err(error) => Err(not(error.to_string())),
     }
 }
 

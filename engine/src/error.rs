@@ -142,6 +142,8 @@ pub enum Error {
     // Acting
     #[error("database {database} is busy: {holder}")]
     DatabaseBusy { database: DatabaseId, holder: String },
+    #[error("database {database} is open elsewhere: {holders}")]
+    OpenElsewhere { database: DatabaseId, holders: String },
     #[error("{} exists already", .path.display())]
     TargetExists { path: PathBuf },
     #[error("{} cannot be used as a target: {reason}", .path.display())]
@@ -251,6 +253,7 @@ impl Error {
             Self::KeysDamaged { .. } => "keys_damaged",
             Self::KeysBusy => "keys_busy",
             Self::DatabaseBusy { .. } => "database_busy",
+            Self::OpenElsewhere { .. } => "open_elsewhere",
             Self::TargetExists { .. } => "target_exists",
             Self::TargetUnusable { .. } => "target_unusable",
             Self::Managed { .. } => "managed",
@@ -304,7 +307,11 @@ impl Error {
             | Self::RestoreMismatch { .. }
             | Self::KeysDamaged { .. }
             | Self::CatalogDamaged { .. } => Kind::Corrupt,
-            Self::SourceBusy { .. } | Self::DatabaseBusy { .. } | Self::CatalogInUse { .. } | Self::KeysBusy => Kind::Busy,
+            Self::SourceBusy { .. }
+            | Self::DatabaseBusy { .. }
+            | Self::OpenElsewhere { .. }
+            | Self::CatalogInUse { .. }
+            | Self::KeysBusy => Kind::Busy,
             // A short lock of another process or thread, waited for in vain.
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock => Kind::Busy,
             // A path that no file system takes: too long, or with a zero byte in it.
@@ -414,6 +421,10 @@ impl Error {
             }
             Self::KeysBusy => "Wait until it is done, then try again.",
             Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
+            Self::OpenElsewhere { .. } => {
+                "Stop that application, then restore again; nothing was changed. It would go on writing to the files that are kept aside. \
+                 `--although-open` replaces them all the same."
+            }
             Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
             Self::NotImportable { code: "other_engine", .. } => {
                 "Name a database of the same engine with --db; `keepstone db add` takes a URL, too."

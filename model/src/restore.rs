@@ -69,6 +69,18 @@ pub enum Loading {
     Parallel { jobs: u8 },
 }
 
+/// What is done about other processes that have files open of a database that is replaced as files, as SQLite cannot open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum WhileOpen {
+    /// Nothing is replaced under them.
+    #[default]
+    Refused,
+    /// A person takes it on themselves: what they go on writing is in the files that are kept aside.
+    Accepted,
+}
+
 /// What happens to one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -132,6 +144,16 @@ pub struct RestorePlan {
     /// How a server is given it.
     #[serde(default)]
     pub loading: Loading,
+    /// Who has the live database open although SQLite cannot open it, e.g. "process 4711 (shop)": stop that first.
+    #[serde(default)]
+    pub holders: Vec<String>,
+    /// What is done if somebody has it open when it is replaced.
+    #[serde(default)]
+    pub while_open: WhileOpen,
+    /// Only these tables; none: all of it. A plan can say so, and a restore refuses what it cannot do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub only_tables: Option<Vec<String>>,
     /// Sentences a person must know before confirming, e.g. another page size.
     pub warnings: Vec<String>,
     pub binding: Binding,

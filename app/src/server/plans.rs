@@ -89,6 +89,9 @@ mod tests {
             sessions: None,
             ownership: keepstone_model::restore::Ownership::default(),
             loading: keepstone_model::restore::Loading::default(),
+            holders: Vec::new(),
+            while_open: keepstone_model::restore::WhileOpen::default(),
+            only_tables: None,
             warnings: Vec::new(),
             binding: Binding {
                 payload_hash: String::new(),

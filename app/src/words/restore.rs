@@ -105,6 +105,7 @@ words! {
     lost { en: ". This is lost as well:" }
     confirm { en: "Confirm" }
     type_name(database: Shown) { en: "Type {database} to replace it" }
+    although_open(holders: Shown) { en: "Replace it although {holders} has it open: what that writes from then on is in the old files only. Better stop it, then look again." }
     replace(database: Shown) { en: "Replace {database}" }
     restore_database { en: "Restore into the new database" }
     restore_file { en: "Restore into the new file" }

@@ -21,6 +21,7 @@ use crate::{
     catalog::{JobRow, RUN_KEY},
     durable::{self, LockMode},
     guard, keys, layout, notes,
+    restore::aside::{self, Settled},
     take::adopt,
     verify::VerifyOptions,
 };
@@ -92,25 +93,41 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     take_again(vault, &job, &request)?;
     job.state = JobState::Abandoned;
     job.finished_at = Some(Timestamp::now());
-    let message = match job.verb {
-        Verb::Create if !adopted.is_empty() => "the process ended just after the backup was published; the backup was kept",
-        Verb::Create => "the process ended before the backup was published; nothing of it was kept",
-        Verb::Verify => "the process ended during the checks; the backup is as it was",
-        Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
-        Verb::Import => "the process ended during the import; what was imported is whole, and the files are where they were",
-        Verb::Convert => "the process ended during the conversion; the archive that it was about is whole",
-        Verb::Restore | Verb::Undo => {
-            "the process ended during the restore; SQLite keeps the database either as it was or as the backup, never a mix"
-        }
+    let Settled { sentence: message, is_void } = match job.verb {
+        Verb::Restore | Verb::Undo => restored(vault, &job, &request)?,
+        verb => Settled { sentence: died(verb, adopted.len()).to_owned(), is_void: false },
     };
-    job.error = Some(JobError { code: "interrupted".to_owned(), message: message.to_owned(), hint: Some(hint(job.verb).to_owned()) });
-    vault.catalog().put_job(&job, None)?;
+    job.error = Some(JobError { code: "interrupted".to_owned(), message: message.clone(), hint: Some(hint(job.verb).to_owned()) });
+    // Of what was not replaced there is nothing to undo.
+    vault.catalog().put_job(&job, is_void.then_some("null"))?;
     tracing::warn!(job = %job.id, verb = %job.verb, message, "a job was interrupted");
     record_end(vault, &job)?;
     vault.live().forget(&job.id)?;
     remove_temporary(&staging, &job.id)?;
     remove_staging(&staging)?;
     Ok(adopted)
+}
+
+fn died(verb: Verb, adopted: usize) -> &'static str {
+    match verb {
+        Verb::Create if adopted > 0 => "the process ended just after the backup was published; the backup was kept",
+        Verb::Create => "the process ended before the backup was published; nothing of it was kept",
+        Verb::Verify => "the process ended during the checks; the backup is as it was",
+        Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
+        Verb::Import => "the process ended during the import; what was imported is whole, and the files are where they were",
+        Verb::Convert => "the process ended during the conversion; the archive that it was about is whole",
+        Verb::Restore | Verb::Undo => "the process ended during the restore",
+    }
+}
+
+/// What a restore left is settled before its row ends. A request that cannot be read, or of a database that is gone, has nothing to be settled by.
+fn restored(vault: &Vault, job: &Job, request: &str) -> Result<Settled> {
+    let unknown = || Settled { sentence: died(job.verb, 0).to_owned(), is_void: false };
+    let Ok(request) = serde_json::from_str(request) else { return Ok(unknown()) };
+    match aside::settle(vault, job, &request) {
+        Err(Error::UnknownDatabase { .. }) => Ok(unknown()),
+        other => other,
+    }
 }
 
 /// A run of a schedule that died with its process before its backup was published is taken once more: the schedule has moved on, and without

@@ -134,7 +134,16 @@ pub(super) fn plan(
 }
 
 pub(super) fn nothing_known(binding: Binding) -> Goal {
-    Goal { live: None, space_needed_bytes: 0, space_free_bytes: 0, writers_wait_ms: None, sessions: None, put_back: None, binding }
+    Goal {
+        live: None,
+        holders: Vec::new(),
+        space_needed_bytes: 0,
+        space_free_bytes: 0,
+        writers_wait_ms: None,
+        sessions: None,
+        put_back: None,
+        binding,
+    }
 }
 
 fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_backup: bool, warnings: &mut Vec<String>) -> Result<Goal> {

@@ -17,13 +17,13 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, Kind},
     job::Step,
     metadata::{Compression, Form, Metadata},
-    restore::{AfterRestore, RestorePlan, RowsSince, Target},
+    restore::{AfterRestore, RestorePlan, RowsSince, Target, WhileOpen},
 };
 
 use super::{
     RestoreOptions, RestoreReport,
-    plan::{check_new_file, recount},
-    recovery,
+    aside::{self, Attempt, By},
+    plan::{cannot_be_opened, check_new_file, recount},
     written::write_and_read_back,
 };
 use crate::{
@@ -36,9 +36,10 @@ use crate::{
     proof::{Depth, create_private, prove, verdict},
     sqlite::{
         self,
+        holders::open_elsewhere,
         inspect::inspect_image,
+        live::live_state,
         replace::{PresentState, ReplaceOptions, replace},
-        unopenable::replace_unopenable,
     },
     take::{TakeOptions, take},
 };
@@ -198,6 +199,10 @@ pub(crate) fn replace_sqlite(
 ) -> Result<RestoreReport> {
     let vault = running.vault;
     let live = sqlite::location::path_of(&database.location)?;
+    if aside::as_files(plan) {
+        // Asked again when it counts; but not after an hour of unpacking for the first time.
+        refuse_holders(plan, &live)?;
+    }
     monitor.step(Step::Verify);
     let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
     // Before anything is touched: the state before is encrypted as the database's backups are, or there is no restore.
@@ -220,15 +225,14 @@ pub(crate) fn replace_sqlite(
         hash_equal: true,
         ..RestoreReport::of(plan.backup.clone(), live.clone())
     };
-    if plan.binding.target_identity.is_none() {
-        let aside = vault.database_dir(&database.id).join("corrupted").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());
-        monitor.step(Step::Write);
-        durable::make_dir(&aside)?;
-        replace_unopenable(&live, &image.0, &aside)?;
-        monitor.log(&format!("what was there is kept in {}", aside.display()));
+    if aside::as_files(plan) {
+        let attempt = Attempt::new(By::Person, running, (plan.backup.clone(), plan.backup_taken_at), "a person replaces it", actor);
+        let confirm = || still_to_be_replaced(plan, &live);
+        let attempt = aside::replace(running, (&live, &image.0), attempt, &report, &confirm, monitor)?;
         monitor.step(Step::Check);
         report.after = Some(look_after(&live, &metadata, monitor));
-        recovery::prune(vault, &database.id);
+        attempt.end()?;
+        aside::prune(vault, &database.id);
         mended(vault, &database.id, report.after.as_ref());
         return Ok(report);
     }
@@ -267,6 +271,28 @@ pub(crate) fn replace_sqlite(
         monitor.log(&format!("the safety backup could not be proven: {error}"));
     }
     Ok(report)
+}
+
+/// Just before a database is replaced as files, which is long after the plan: it still cannot be opened, and nobody is at it. Who has it open would go
+/// on writing to the files that are kept aside, and hear of no fault.
+fn still_to_be_replaced(plan: &RestorePlan, live: &Path) -> Result<()> {
+    // Before our own connection is made: what is found is somebody else's.
+    refuse_holders(plan, live)?;
+    match live_state(live, sqlite::BUSY_WAIT) {
+        Err(error) if cannot_be_opened(&error) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::StalePlan { reason: "the live database can be opened by now".to_owned() }),
+    }
+}
+
+fn refuse_holders(plan: &RestorePlan, live: &Path) -> Result<()> {
+    if plan.while_open == WhileOpen::Accepted {
+        return Ok(());
+    }
+    match open_elsewhere(live) {
+        holders if holders.is_empty() => Ok(()),
+        holders => Err(Error::OpenElsewhere { database: plan.database.clone(), holders: holders.join(", ") }),
+    }
 }
 
 /// A restore into a scratch file, by the way that every restore takes, which is removed again.

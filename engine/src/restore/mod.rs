@@ -1,6 +1,7 @@
 //! Restore: plan, then safety backup, write, check, in one transaction; and its undo.
 
 mod act;
+pub(crate) mod aside;
 mod plan;
 pub(crate) mod recovery;
 mod undo;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use act::restore_file;
 pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, last_restore, plan_replace_sqlite, replacing_report};
-pub use plan::{choose_way, plan_restore, recount};
+pub use plan::{although_open, choose_way, plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
 
@@ -146,3 +147,7 @@ pub(crate) fn lies_inside(path: &Path, folder: &Path) -> bool {
     let existing = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
     existing.is_some_and(|existing| existing.starts_with(&folder))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;

@@ -15,8 +15,8 @@ use keepstone_model::{
     id::DatabaseId,
     metadata::{Metadata, Table},
     restore::{
-        Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, TableImpact, Target, rows_since,
-        table_impacts,
+        Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, TableImpact, Target, WhileOpen,
+        rows_since, table_impacts,
     },
 };
 
@@ -27,6 +27,7 @@ use crate::{
     databases, driver, durable,
     sqlite::{
         self,
+        holders::open_elsewhere,
         live::{LiveState, live_state},
     },
 };
@@ -110,6 +111,9 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         sessions: goal.sessions,
         ownership: Ownership::default(),
         loading: Loading::default(),
+        holders: goal.holders,
+        while_open: WhileOpen::default(),
+        only_tables: None,
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
     })
@@ -137,6 +141,17 @@ pub fn choose_way(vault: &Vault, plan: RestorePlan, ownership: Ownership, loadin
         return invalid("jobs", "a restore in place is one transaction of one connection");
     }
     Ok(RestorePlan { ownership, loading, ..plan })
+}
+
+/// The plan, carried out although somebody has the database's files open. Only for a database that SQLite cannot open: through SQLite applications
+/// stay connected in any case.
+pub fn although_open(plan: RestorePlan) -> RestorePlan {
+    RestorePlan { while_open: WhileOpen::Accepted, ..plan }
+}
+
+/// What is replaced as files, as there is nothing that SQLite could write through. A lock, a missing permission or a failing disk is none of these.
+pub(super) fn cannot_be_opened(error: &Error) -> bool {
+    matches!(error, Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. })
 }
 
 /// In place what the backup does not hold stays, and is told apart from what is lost.
@@ -177,6 +192,9 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
         sessions: goal.sessions,
         ownership: Ownership::default(),
         loading: Loading::default(),
+        holders: goal.holders,
+        while_open: WhileOpen::default(),
+        only_tables: None,
         warnings,
         binding: goal.binding,
     })
@@ -186,6 +204,8 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
 #[derive(Debug)]
 pub(crate) struct Goal {
     pub(crate) live: Option<BTreeMap<String, Table>>,
+    /// Who has it open though it cannot be opened.
+    pub(crate) holders: Vec<String>,
     /// Both 0 where that cannot be told.
     pub(crate) space_needed_bytes: u64,
     pub(crate) space_free_bytes: u64,
@@ -225,6 +245,7 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
     let existing = path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     Ok(Goal {
         live: None,
+        holders: Vec::new(),
         space_needed_bytes: metadata.original_size,
         space_free_bytes: durable::free_bytes(existing)?,
         writers_wait_ms: None,
@@ -271,15 +292,21 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let free = durable::free_bytes(vault.backups_dir())?;
     let state = match live_state(&path, sqlite::BUSY_WAIT) {
         Ok(state) => state,
-        Err(
-            error @ (Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. }),
-        ) => {
+        Err(error) if cannot_be_opened(&error) => {
             warnings.push(format!(
                 "The live database cannot be opened ({error}): what is there is kept aside whole, and the backup put in its place."
             ));
             warnings.push("There is nothing to make a safety backup of; the files that are moved aside stand in for it.".to_owned());
+            let holders = open_elsewhere(&path);
+            if !holders.is_empty() {
+                warnings.push(format!(
+                    "{} has it open: stop that application first. What it goes on writing ends up in the files that are kept aside, and it hears of no fault.",
+                    holders.join(", ")
+                ));
+            }
             return Ok(Goal {
                 live: Some(BTreeMap::new()),
+                holders,
                 space_needed_bytes: size.saturating_mul(2),
                 space_free_bytes: free,
                 writers_wait_ms: None,
@@ -302,6 +329,7 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let (live_free, live_needed) = (durable::free_bytes(beside)?, size.saturating_add(LIVE_MARGIN_BYTES));
     let enough_for_live = live_free >= live_needed;
     Ok(Goal {
+        holders: Vec::new(),
         writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
         // The plain image in the backups folder, and the safety backup at its worst; or what the live disk lacks, if it is that.
         space_needed_bytes: if enough_for_live { size.saturating_add(live_bytes) } else { live_needed },
@@ -341,6 +369,10 @@ pub(crate) fn replacing_report(row: &JobRow) -> Option<RestoreReport> {
 pub fn recount(vault: &Vault, plan: &RestorePlan) -> Result<Vec<RowsSince>> {
     if plan.is_expired(Timestamp::now()) {
         return Err(Error::StalePlan { reason: format!("it is older than {} minutes", PLAN_LIFETIME_SECS / 60) });
+    }
+    if plan.only_tables.is_some() {
+        // Never all of it in place of a part.
+        return Err(Error::Unsupported { what: "a restore of some tables only".to_owned() });
     }
     let options = PlanOptions { backup: plan.backup.clone(), target: plan.target.clone(), safety_backup: plan.safety_backup };
     let fresh = plan_restore(vault, &options)?;

@@ -5,8 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     content::{self, Content},
     fault,
+    holders::open_elsewhere,
     open::{Access, Live},
     pages::{self, Geometry},
     scratch::beside,
@@ -229,31 +229,6 @@ fn read_through(path: &Path, monitor: &dyn Monitor) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Other processes that have one of the database's files open, as far as this user may see.
-pub fn open_elsewhere(path: &Path) -> Vec<String> {
-    let files: Vec<(u64, u64)> = SIDES.iter().filter_map(|side| identity(&beside(path, side))).collect();
-    let own = std::process::id();
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).filter(|&pid| pid != own);
-    pids.filter(|pid| has_open(*pid, &files))
-        .map(|pid| {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            format!("process {pid} ({})", name.trim())
-        })
-        .collect()
-}
-
-const SIDES: [&str; 4] = ["", "-wal", "-journal", "-shm"];
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
-}
-
-fn has_open(pid: u32, files: &[(u64, u64)]) -> bool {
-    let Ok(handles) = fs::read_dir(PathBuf::from(format!("/proc/{pid}/fd"))) else { return false };
-    handles.flatten().any(|handle| identity(&handle.path()).is_some_and(|file| files.contains(&file)))
 }
 
 /// Whether another process holds a POSIX lock on the database, its -wal or its -shm, as every connection in WAL mode and every transaction does.

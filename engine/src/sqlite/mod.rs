@@ -15,6 +15,7 @@ pub mod unopenable;
 pub(crate) mod content;
 pub(crate) mod driver;
 mod fault;
+pub(crate) mod holders;
 pub(crate) mod load;
 pub(crate) mod pace;
 mod pages;

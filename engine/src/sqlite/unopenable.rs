@@ -1,4 +1,15 @@
 //! Putting an image at the place of a database that cannot be opened or is not there: as files, since there is no SQLite way left.
+//!
+//! A kill at any point leaves the old database in its place, or the new one, and never none: an application that started then would make an empty one.
+//! Nor does a new database ever stand beside an old journal or log, which SQLite would play into it. No single step does both, as the set is up to
+//! four names. So, each durable before the next:
+//!
+//! 1. The whole set gets a second name aside (a link; a copy where there are no links): from here on nothing can be lost.
+//! 2. The side files lose their name beside the database. What stands there now is the old main file alone, which is what SQLite could not open;
+//!    it is not the old state, but the only one between that destroys neither. Most such databases have no side files, and skip this.
+//! 3. Old and new main file change names in one step (`RENAME_EXCHANGE`, or a rename over the old one, which has its other name).
+//!
+//! Whoever dies before 3 is followed by [`give_back`], which undoes 1 and 2; after 3 it is done. `restore/aside.rs` has the note that says so.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -7,56 +18,72 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Advice, CWD, RenameFlags, fadvise, renameat_with};
+use rustix::{
+    fs::{Advice, CWD, RenameFlags, fadvise, renameat_with},
+    io::Errno,
+};
 use sha2::{Digest, Sha256};
 
-use super::scratch::beside;
+use super::{holders::SIDES, open::identity, scratch::beside};
 use crate::{Error, Result};
 
-/// The files that are one database. The main file goes first: were it to stay behind while its journal has gone, an opener would find an
-/// older state; and beside nothing, SQLite throws a leftover -wal or -journal away.
-const SET: [&str; 4] = ["", "-wal", "-journal", "-shm"];
-
-/// Moves the whole set (the database, -wal, -shm, -journal) into `aside_dir`, durably, and only then puts a copy of the image at its place,
-/// with the owner and mode of the old file; where there is none, with the owner of its folder and for that user only.
+/// Puts a copy of the image in the database's place, with the owner and mode of the old file; where there is none, with the owner of its folder and
+/// for that user only. The whole set (the database, -wal, -shm, -journal) is kept in `aside_dir`, durably.
 ///
-/// On a fault before the new database has its name the set is moved back, unless another file stands in its place by then: an old journal
-/// beside a database that is not its own destroys that one. The error then names the folder in which all of it is kept.
-pub fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path) -> Result<()> {
-    let old = match fs::metadata(live) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::io(live, error)),
-    };
+/// `confirm` is asked when all that takes time is done, and before anything of the database is touched, with the identity
+/// (`device:inode`) of the file that will stand there; what it refuses is refused. On a fault before
+/// the new database has its name everything is as it was, unless another file stands there by then: the error then names the folder in which all of
+/// it is kept.
+pub fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, confirm: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let folder = live.parent().ok_or_else(|| Error::TargetUnusable { path: live.to_owned(), reason: "it has no folder".to_owned() })?;
     DirBuilder::new().recursive(true).mode(0o700).create(aside_dir).map_err(|error| Error::io(aside_dir, error))?;
     // The copy is made whole, durable and read back first: a full or failing disk is met here, while nothing has moved.
-    let incoming = Incoming::copy(image, live, folder, old.as_ref())?;
-    let mut moved = Vec::new();
-    move_aside(live, aside_dir, &mut moved)
-        .and_then(|()| sync_folder(aside_dir))
-        .and_then(|()| sync_folder(folder))
-        .and_then(|()| rename_without_replacing(&incoming.path, live))
-        .map_err(|cause| put_back(&moved, live, aside_dir, cause))?;
+    let mut incoming = Incoming::copy(image, live, folder, present(live)?.as_ref())?;
+    confirm(&identity(&incoming.path)?)?;
+    let old = present(live)?.map(|_| identity(live)).transpose()?;
+    let set = keep(live, aside_dir)?;
+    take_sides_away(live, folder, &set)
+        .and_then(|()| put_in_place(&mut incoming, live, old.as_deref()))
+        .map_err(|cause| put_back(live, aside_dir, old.as_deref(), cause))?;
     // The new database has its name: whatever this says, putting the old files beside it would be worse.
     sync_folder(folder)
+}
+
+/// Removes the image that a killed replacement left beside the database, or the second name of the old one: both are elsewhere, too.
+pub(crate) fn remove_incoming(live: &Path) -> Result<()> {
+    remove(&beside(live, INCOMING))
+}
+
+const INCOMING: &str = ".keepstone-incoming";
+
+fn present(live: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::metadata(live) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(live, error)),
+    }
 }
 
 /// The image beside its place, under another name; gone if it never got there.
 struct Incoming {
     path: PathBuf,
+    /// Whose file the name stands for.
+    holds: Holds,
+}
+
+#[derive(PartialEq, Eq)]
+enum Holds {
+    Ours,
+    /// What somebody put in the database's place at the last moment, and could not be given back.
+    Foreign,
 }
 
 impl Incoming {
     fn copy(image: &Path, live: &Path, folder: &Path, old: Option<&fs::Metadata>) -> Result<Self> {
-        let path = beside(live, ".keepstone-incoming");
+        let path = beside(live, INCOMING);
         // What a killed restore left under our own name; the database's lock keeps a living one out.
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(Error::io(&path, error));
-        }
-        let incoming = Self { path };
+        remove(&path)?;
+        let incoming = Self { path, holds: Holds::Ours };
         let at = |error| Error::io(&incoming.path, error);
         let mut source = File::open(image).map_err(|error| Error::io(image, error))?;
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&incoming.path).map_err(at)?;
@@ -86,8 +113,8 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
+        if self.holds == Holds::Ours
+            && let Err(error) = remove(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "an image that was not used could not be removed");
         }
@@ -112,55 +139,116 @@ fn digest(from: &mut File, mut to: Option<&mut File>) -> io::Result<[u8; 32]> {
     }
 }
 
-fn move_aside(live: &Path, aside_dir: &Path, moved: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
+/// Where a file of the set is kept.
+fn kept(live: &Path, aside_dir: &Path, side: &str) -> Result<PathBuf> {
     let name = live.file_name().ok_or_else(|| Error::TargetUnusable { path: live.to_owned(), reason: "it has no name".to_owned() })?;
-    for suffix in SET {
-        let (from, to) = (beside(live, suffix), beside(&aside_dir.join(name), suffix));
-        if !fs::exists(&from).map_err(|error| Error::io(&from, error))? {
-            continue;
-        }
-        move_file(&from, &to)?;
-        moved.push((from, to));
-    }
-    Ok(())
+    Ok(beside(&aside_dir.join(name), side))
 }
 
-/// By rename, or over to another file system by a synced copy of which the original is the last to go.
-fn move_file(from: &Path, to: &Path) -> Result<()> {
-    match rename_without_replacing(from, to) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {
-            let copied = (|| -> io::Result<()> {
-                let mut original = File::open(from)?;
-                let meta = original.metadata()?;
-                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-                io::copy(&mut original, &mut file)?;
-                let made = file.metadata()?;
-                // So that a way back does not lock the application out; a user who may not give files away goes on without.
-                if (made.uid(), made.gid()) != (meta.uid(), meta.gid()) {
-                    let _ = fchown(&file, Some(meta.uid()), Some(meta.gid()));
-                }
-                file.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o7777))?;
-                file.sync_all()
-            })();
-            copied.map_err(|error| Error::io(to, error))?;
-            sync_folder(to.parent().unwrap_or(to))?;
-            fs::remove_file(from).map_err(|error| Error::io(from, error))
+/// Step 1. What is aside already is never written over. Gives back what the files are that were kept.
+fn keep(live: &Path, aside_dir: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let (mut made, mut set) = (Vec::new(), Vec::new());
+    let mut keep_all = || {
+        for side in SIDES {
+            let (from, to) = (beside(live, side), kept(live, aside_dir, side)?);
+            if fs::exists(&from).map_err(|error| Error::io(&from, error))? {
+                let what = identity(&from)?;
+                keep_file(&from, &to)?;
+                made.push(to);
+                set.push((from, what));
+            }
         }
-        other => other,
-    }
-}
-
-/// Moves back what was moved aside: the main file first and without replacing, and only where that succeeded what belongs beside it. Gives
-/// back what the person is to hear.
-pub(super) fn put_back(moved: &[(PathBuf, PathBuf)], live: &Path, aside_dir: &Path, cause: Error) -> Error {
-    let Some((first, _)) = moved.first() else { return cause };
-    let stuck = if first == live {
-        moved.iter().try_for_each(|(from, to)| move_file(to, from).map_err(|error| error.to_string()))
-    } else {
-        // There was no main file: a journal that is alone belongs to nothing that is here, or that comes here meanwhile.
-        Err("there was no database beside them".to_owned())
+        sync_folder(aside_dir)
     };
-    match stuck {
+    let outcome = keep_all();
+    if outcome.is_err() {
+        for path in &made {
+            if let Err(error) = remove(path) {
+                tracing::warn!(path = %path.display(), %error, "a copy of a file that was not moved could not be removed");
+            }
+        }
+    }
+    outcome.map(|()| set)
+}
+
+fn keep_file(from: &Path, to: &Path) -> Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::TargetExists { path: to.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Error::io(to, error)),
+        // Another file system, or one without links, or somebody else's file: Linux links none that one may not write to.
+        Err(_) => copy(from, to),
+    }
+}
+
+/// A copy has its name only when it is whole and durable.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let part = beside(to, ".part");
+    remove(&part)?;
+    let copied = (|| -> io::Result<()> {
+        let mut original = File::open(from)?;
+        let meta = original.metadata()?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        io::copy(&mut original, &mut file)?;
+        let made = file.metadata()?;
+        // So that a way back does not lock the application out; a user who may not give files away goes on without.
+        if (made.uid(), made.gid()) != (meta.uid(), meta.gid()) {
+            let _ = fchown(&file, Some(meta.uid()), Some(meta.gid()));
+        }
+        file.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o7777))?;
+        file.sync_all()
+    })();
+    copied.map_err(|error| Error::io(&part, error)).and_then(|()| rename_without_replacing(&part, to)).inspect_err(|_| {
+        let _ = remove(&part); // the fault before is what there is to tell
+    })
+}
+
+/// Step 2. A side file that somebody made meanwhile is not the one that was kept: the database is in use then, and nothing more is done.
+fn take_sides_away(live: &Path, folder: &Path, set: &[(PathBuf, String)]) -> Result<()> {
+    let kept: Vec<_> = set.iter().filter(|(path, _)| path != live).collect();
+    for (side, what) in &kept {
+        if identity(side).ok().as_ref() == Some(what) {
+            remove(side)?;
+        }
+    }
+    if !kept.is_empty() {
+        sync_folder(folder)?;
+    }
+    if SIDES[1..].iter().any(|side| beside(live, side).exists()) { Err(used_meanwhile()) } else { Ok(()) }
+}
+
+fn used_meanwhile() -> Error {
+    Error::StalePlan { reason: "somebody began to use the database at this moment".to_owned() }
+}
+
+/// Step 3.
+fn put_in_place(incoming: &mut Incoming, live: &Path, old: Option<&str>) -> Result<()> {
+    let Some(old) = old else { return rename_without_replacing(&incoming.path, live) };
+    let exchange = || renameat_with(CWD, &incoming.path, CWD, live, RenameFlags::EXCHANGE);
+    match exchange() {
+        // The old one's second name is with our own, and goes with it.
+        Ok(()) if identity(&incoming.path)? == old => Ok(()),
+        Ok(()) => {
+            if let Err(errno) = exchange() {
+                tracing::error!(path = %incoming.path.display(), %errno, "what stood in the database's place is kept under this name");
+                incoming.holds = Holds::Foreign;
+            }
+            Err(used_meanwhile())
+        }
+        // File systems that do not know it: a rename goes over in one step, too.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            if identity(live)? != old {
+                return Err(used_meanwhile());
+            }
+            fs::rename(&incoming.path, live).map_err(|error| Error::io(live, error))
+        }
+        Err(errno) => Err(Error::io(live, errno.into())),
+    }
+}
+
+/// Everything as it was; or the folder that has it, for the person to hear.
+fn put_back(live: &Path, aside_dir: &Path, old: Option<&str>, cause: Error) -> Error {
+    match give_back(live, aside_dir, old) {
         Ok(()) => cause,
         Err(reason) => {
             let kept = aside_dir.display();
@@ -171,12 +259,69 @@ pub(super) fn put_back(moved: &[(PathBuf, PathBuf)], live: &Path, aside_dir: &Pa
     }
 }
 
+/// Undoes what a replacement began: `old` is the database that stood, and stands, in its place. Side files go back beside it, and only there: an old
+/// journal beside a database that is not its own destroys that one. Then what was kept goes. May be called again after it died.
+pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&str>) -> std::result::Result<(), String> {
+    let place = |side| kept(live, aside_dir, side).map_err(|error| error.to_string());
+    let is_kept = |path: &Path| fs::exists(path).map_err(|error| error.to_string());
+    for side in SIDES {
+        remove(&beside(&place(side)?, ".part")).map_err(|error| error.to_string())?;
+    }
+    let Some(old) = old else {
+        // There was no main file: a journal that is alone belongs to nothing that is here, or that comes here meanwhile.
+        for side in SIDES {
+            if is_kept(&place(side)?)? {
+                return Err("there was no database beside them".to_owned());
+            }
+        }
+        return Ok(());
+    };
+    if identity(live).ok().as_deref() != Some(old) {
+        return Err("another file is in the database's place".to_owned());
+    }
+    for side in &SIDES[1..] {
+        let (at, kept) = (beside(live, side), place(side)?);
+        if !is_kept(&kept)? {
+            continue;
+        }
+        if !is_kept(&at)? {
+            move_file(&kept, &at).map_err(|error| error.to_string())?;
+        } else if is_same(&at, &kept).map_err(|error| error.to_string())? {
+            remove(&kept).map_err(|error| error.to_string())?;
+        } else {
+            return Err(format!("another {} is there by now", at.display()));
+        }
+    }
+    live.parent().map_or(Ok(()), sync_folder).and_then(|()| remove(&place("").map_err(Error::Internal)?)).map_err(|error| error.to_string())
+}
+
+/// Whether two names are of one file, or of files with the same bytes.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one_is, other_is) = (fs::metadata(one)?, fs::metadata(other)?);
+    if (one_is.dev(), one_is.ino()) == (other_is.dev(), other_is.ino()) {
+        return Ok(true);
+    }
+    Ok(one_is.len() == other_is.len() && digest(&mut File::open(one)?, None)? == digest(&mut File::open(other)?, None)?)
+}
+
+/// By rename, or over to another file system by a synced copy of which the original is the last to go.
+fn move_file(from: &Path, to: &Path) -> Result<()> {
+    match rename_without_replacing(from, to) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {
+            copy(from, to)?;
+            sync_folder(to.parent().unwrap_or(to))?;
+            remove(from)
+        }
+        other => other,
+    }
+}
+
 fn rename_without_replacing(from: &Path, to: &Path) -> Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::EXIST) => Err(Error::TargetExists { path: to.to_owned() }),
+        Err(Errno::EXIST) => Err(Error::TargetExists { path: to.to_owned() }),
         // File systems without the flag: a link does not replace either.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+        Err(Errno::INVAL | Errno::NOSYS) => {
             fs::hard_link(from, to).and_then(|()| fs::remove_file(from)).map_err(|error| Error::io(to, error))
         }
         Err(errno) => Err(Error::io(from, errno.into())),
@@ -185,4 +330,11 @@ fn rename_without_replacing(from: &Path, to: &Path) -> Result<()> {
 
 fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, error))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, error)),
+        _ => Ok(()),
+    }
 }

@@ -85,6 +85,9 @@ pub(crate) struct Restore {
     /// With --replace or --in-place: make no backup of what is there now
     #[arg(long, requires = "over")]
     no_safety_backup: bool,
+    /// With --replace, of a database that cannot be opened: replace it although another process has it open, which goes on writing to the old files
+    #[arg(long, requires = "replace")]
+    although_open: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -118,6 +121,7 @@ pub(crate) fn run(args: &Restore, cx: &Context) -> Result<(), Fault> {
         (None, false) => Loading::Streamed,
     };
     let plan = restore::choose_way(&vault, plan, ownership, loading)?;
+    let plan = if args.although_open { restore::although_open(plan) } else { plan };
     let live = databases::database(&vault, &plan.database).map(|database| database.location).ok();
     let result = json!({ "ok": false, "dry_run": args.dry_run, "plan": plan });
     if args.dry_run {

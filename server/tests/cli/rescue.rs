@@ -304,23 +304,32 @@ fn nobody_recovers_what_another_process_has_open_or_what_is_marked() {
     assert_eq!(host.results(&["doctor", "shop", "--recover"])[0]["status"], "recovered", "a refusal does not count as a recovery");
 }
 
+/// Runs it and kills it at its n-th call that touches the names of the database; whether it died.
+fn killed(host: &Host, args: &[&str], call: u32) -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    for suffix in ["", "-wal", "-journal", ".keepstone-incoming"] {
+        command.arg("-P").arg(host.path(&format!("shop.db{suffix}")));
+    }
+    command.args(["-e", &format!("inject=link,linkat,unlink,unlinkat,rename,renameat2:signal=KILL:when={call}")]);
+    command.arg(crate::support::KEEPSTONE).args(args).current_dir(host.path("")).stdin(Stdio::null());
+    command.env_clear().env("PATH", "/usr/bin:/bin");
+    run(&mut command).exit != 0
+}
+
 #[test]
-fn a_recovery_that_was_killed_is_gone_on_with() {
+fn a_recovery_that_was_killed_is_ended_or_begun_anew() {
     if !traced() {
         return;
     }
-    // The moves of the recovery: the damaged file aside, and the new one into its place.
-    for call in 1..=6 {
+    for call in 1.. {
         let (host, _) = protected();
         let file = host.path("shop.db");
         let before = content(&file);
         settled(Connection::open(&file).unwrap());
         overwrite(&file);
-        let mut command = Command::new("strace");
-        command.args(["-f", "-o", "/dev/null", "-P"]).arg(&file).args(["-e", &format!("inject=renameat2:signal=KILL:when={call}")]);
-        command.arg(crate::support::KEEPSTONE).args(["doctor", "shop", "--recover"]).current_dir(host.path("")).stdin(Stdio::null());
-        command.env_clear().env("PATH", "/usr/bin:/bin");
-        let killed = run(&mut command).exit != 0;
+        let killed = killed(&host, &["doctor", "shop", "--recover"], call);
+        assert!(file.exists(), "call {call}");
         let outcome = &host.results(&["doctor", "shop", "--recover"])[0];
         assert!(["recovered", "healthy"].contains(&outcome["status"].as_str().unwrap()), "call {call}: {outcome}");
         assert_eq!(content(&file), before, "call {call}");
@@ -328,9 +337,77 @@ fn a_recovery_that_was_killed_is_gone_on_with() {
         let alarms = host.results(&["activity"]);
         assert_eq!(alarms.iter().filter(|event| event["action"] == "database.recovered").count(), 1, "call {call}: {alarms:?}");
         if !killed {
+            assert!(call > 3, "it was killed {call} times only");
             return;
         }
     }
+}
+
+#[test]
+fn a_replacement_that_was_killed_leaves_the_old_database_or_the_new_one_and_says_which() {
+    if !traced() {
+        return;
+    }
+    // One that begins with a zero is none to SQLite, which would else roll it back and remove it.
+    let sides = [("shop.db-wal", "an old log"), ("shop.db-journal", "\0an old journal")];
+    let mut ends = std::collections::BTreeSet::new();
+    for call in 1.. {
+        let (host, _) = protected();
+        let file = host.path("shop.db");
+        let before = content(&file);
+        settled(Connection::open(&file).unwrap());
+        overwrite_small(&file);
+        for (name, text) in sides {
+            fs::write(host.path(name), text).unwrap();
+        }
+        let old = fs::read(&file).unwrap();
+        let killed = killed(&host, &["restore", "latest", "--replace", "--yes", "-q"], call);
+        // At once, before anybody mends anything: there is one, and beside the new one there is nothing old.
+        let is_old = fs::read(&file).unwrap() == old;
+        let is_there = |(name, text): &(&str, &str)| fs::read_to_string(host.path(name)).is_ok_and(|found| found == *text);
+        assert!(is_old || !sides.iter().any(is_there), "call {call}");
+        let job = host.results(&["job", "list", "--limit", "1"])[0].clone();
+        for (name, text) in sides.iter().filter(|_| is_old) {
+            assert_eq!(fs::read_to_string(host.path(name)).unwrap(), *text, "call {call}: {job}");
+        }
+        assert!(!host.path("shop.db.keepstone-incoming").exists(), "call {call}");
+        if !killed {
+            assert_eq!((is_old, content(&file)), (false, before));
+            assert_eq!(ends, [false, true].into(), "it was killed before and after the new one had the name");
+            return;
+        }
+        let said = job["error"]["message"].as_str().unwrap_or_else(|| panic!("call {call}: {job}"));
+        assert_eq!(said.contains("stands there as it was") || said.contains("what stood there before"), is_old, "call {call}: {said}");
+        assert_eq!(said.contains("just after the backup was put in the database's place"), !is_old, "call {call}: {said}");
+        let in_folders = kept(&host).iter().filter(|folder| folder.join("shop.db").exists()).count();
+        assert_eq!(in_folders, usize::from(!is_old), "call {call}: kept if replaced");
+        if !is_old {
+            assert_eq!(content(&file), before, "call {call}");
+        }
+        ends.insert(is_old);
+    }
+}
+
+#[test]
+fn nobody_loses_what_an_application_goes_on_writing() {
+    let (host, _) = protected();
+    let file = host.path("shop.db");
+    settled(Connection::open(&file).unwrap());
+    overwrite_small(&file);
+    let old = fs::read(&file).unwrap();
+    let mut holder = Command::new("sleep").arg("600").stdin(OpenOptions::new().read(true).open(&file).unwrap()).spawn().unwrap();
+    let plan = host.results(&["restore", "latest", "--replace", "--dry-run"])[0]["plan"].clone();
+    assert!(plan["holders"][0].as_str().unwrap().ends_with("(sleep)"), "{plan}");
+    let shown = host.ok(&["restore", "latest", "--replace", "--dry-run"]);
+    assert!(shown.contains("(sleep) has it open: stop that application first."), "{shown}");
+    let fault = refused(&host, &["restore", "latest", "--replace", "--yes"], "open_elsewhere", 5);
+    assert!(fault["hint"].as_str().unwrap().contains("--although-open"), "{fault}");
+    assert_eq!((fs::read(&file).unwrap(), kept(&host).len()), (old.clone(), 0), "nothing was changed");
+    host.ok(&["restore", "latest", "--replace", "--yes", "--although-open"]);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    content(&file);
+    assert_eq!(fs::read(kept(&host)[0].join("shop.db")).unwrap(), old);
 }
 
 #[test]

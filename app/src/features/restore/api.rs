@@ -43,6 +43,8 @@ pub struct PlanView {
     pub server: bool,
     /// How many sessions are ended when the names change.
     pub sessions: Option<u64>,
+    /// Who has the live database open although it cannot be opened.
+    pub holders: Vec<String>,
     pub warnings: Vec<String>,
     pub planned: Moment,
     pub expires: Moment,
@@ -151,9 +153,10 @@ pub async fn plan(
     Ok(view)
 }
 
-/// Carries out the plan that was looked at. `typed` is the database's id, which a replacement asks for.
+/// Carries out the plan that was looked at. `typed` is the database's id, which a replacement asks for; `although_open` is `on` where somebody has it
+/// open and that is taken on.
 #[server(prefix = "/fn", endpoint = "restore/start")]
-pub async fn start(plan: String, #[server(default)] typed: String) -> Result<(), AppError> {
+pub async fn start(plan: String, #[server(default)] typed: String, #[server(default)] although_open: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
     let job = match PLANS.find(&plan, &person.name, Timestamp::now()) {
         Found::Confirmed(job) => job,
@@ -165,7 +168,8 @@ pub async fn start(plan: String, #[server(default)] typed: String) -> Result<(),
             }
             // The plan's name is the key: even if this process dies before it notes the job, the same form never begins a second one.
             let key = form_key(&person.name, &plan)?;
-            let request = JobRequest::Restore(RestoreOptions { plan: *found, verify: true, actor: person.name });
+            let plan = if although_open == "on" { restore::although_open(*found) } else { *found };
+            let request = JobRequest::Restore(RestoreOptions { plan, verify: true, actor: person.name });
             blocking(move |vault| jobs::submit(vault, &request, key.as_deref())).await?
         }
     };

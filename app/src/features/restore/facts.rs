@@ -161,6 +161,7 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
         writers_wait: plan.writers_wait_ms.map(local::duration_ms),
         server: plan.sessions.is_some() || matches!(plan.target, Target::NewDatabase { .. } | Target::PutBack { .. }),
         sessions: plan.sessions,
+        holders: plan.holders.clone(),
         warnings: plan.warnings.iter().map(|warning| sentence(warning)).collect(),
         planned: Moment::new(plan.planned_at, now, &zone),
         expires: Moment::new(plan.expires_at, now, &zone),

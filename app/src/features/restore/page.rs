@@ -220,6 +220,14 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
             <Field label=words::type_name(&database) name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
         }
     });
+    let open = (!plan.holders.is_empty()).then(|| {
+        view! {
+            <label class="check">
+                <input type="checkbox" name="although_open" value="on" required=true/>
+                <span>{words::although_open(&plan.holders.join(", "))}</span>
+            </label>
+        }
+    });
     let (label, tone) = match (plan.replaces, plan.server) {
         (true, _) => (words::replace(&database), "danger"),
         (false, true) => (words::restore_database().to_owned(), "primary"),
@@ -242,6 +250,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
             <ActionForm action=start attr:class="form">
                 <input type="hidden" name="plan" value=name/>
                 {typed}
+                {open}
                 <div class="form-actions">
                     <SubmitButton label=label tone=tone icon="restore" pending=start.pending()/>
                     {to_plan}

@@ -163,6 +163,9 @@ struct Confirmed {
     confirm: Option<String>,
     /// Check the whole archive first (its hash always is). On unless this says no.
     verify: Option<bool>,
+    /// For a database that cannot be opened: replace it although another process (`holders` of the plan) has it open and goes on writing to the
+    /// old files. Refused with `open_elsewhere` unless this says yes.
+    although_open: Option<bool>,
 }
 
 /// Finds the plan, once: what is confirmed is exactly what was looked at.
@@ -177,7 +180,7 @@ fn found(caller: &Caller, confirmed: &Confirmed) -> Answer<RestorePlan> {
         let hint = "Say the database's id in `confirm`.";
         return Err(Problem::new(StatusCode::CONFLICT, "not_confirmed", detail, hint));
     }
-    Ok(plan)
+    Ok(if confirmed.although_open == Some(true) { restore::although_open(plan) } else { plan })
 }
 
 /// Restore

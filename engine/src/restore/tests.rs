@@ -1,0 +1,145 @@
+//! A database that SQLite cannot open, replaced as files: what is looked at again at the last moment, and who is told of.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+};
+
+use keepstone_model::{
+    id::BackupId,
+    job::Step,
+    restore::{RestorePlan, Target, WhileOpen},
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    Silent,
+    create::{CreateOptions, create},
+    databases::{self, AddDatabaseOptions},
+    testing,
+};
+
+struct Place {
+    vault: Vault,
+    live: PathBuf,
+    backup: BackupId,
+    _dir: TempDir,
+}
+
+/// A backup, and nothing any more where the database was.
+fn lost() -> Place {
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let live = dir.path().join("shop.db");
+    Connection::open(&live).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)").unwrap();
+    let options = AddDatabaseOptions { location: live.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+    let database = databases::add_database(&vault, &options).unwrap();
+    let backup = create(&vault, &CreateOptions::new(database.id, "alice"), &Silent).unwrap().backup.id;
+    fs::remove_file(&live).unwrap();
+    Place { vault, live, backup, _dir: dir }
+}
+
+impl Place {
+    fn plan(&self) -> RestorePlan {
+        let options = PlanOptions { backup: self.backup.clone(), target: Target::Replace, safety_backup: true };
+        plan_restore(&self.vault, &options).unwrap()
+    }
+
+    fn restore(&self, plan: RestorePlan, monitor: &dyn Monitor) -> Result<RestoreReport> {
+        restore(&self.vault, &RestoreOptions { plan, verify: true, actor: "alice".to_owned() }, monitor)
+    }
+
+    fn rows(&self) -> i64 {
+        Connection::open(&self.live).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap()
+    }
+
+    fn kept(&self) -> usize {
+        let folder = self.vault.database_dir(&self.backup.database()).join("corrupted");
+        fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+}
+
+/// Does something once, when everything is unpacked and the database is about to be replaced.
+struct AtTheLastMoment<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send> Monitor for AtTheLastMoment<F> {
+    fn step(&self, step: Step) {
+        if step == Step::Write
+            && let Some(act) = self.0.lock().unwrap().take()
+        {
+            act();
+        }
+    }
+}
+
+fn at_the_last_moment<F: FnOnce() + Send>(act: F) -> AtTheLastMoment<F> {
+    AtTheLastMoment(Mutex::new(Some(act)))
+}
+
+/// Another process that has a file open, and no lock on it.
+fn holder(path: &Path) -> Child {
+    let file = fs::OpenOptions::new().read(true).append(true).create(true).open(path).unwrap();
+    Command::new("sleep").arg("600").stdin(file).stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn stop(mut holder: Child) {
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
+#[test]
+fn a_database_that_the_application_made_meanwhile_is_not_moved_aside() {
+    let place = lost();
+    let make = || Connection::open(&place.live).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (7)").unwrap();
+    let error = place.restore(place.plan(), &at_the_last_moment(make)).unwrap_err();
+    assert_eq!(error.code(), "stale_plan", "{error}");
+    assert_eq!((place.rows(), place.kept()), (1, 0));
+}
+
+#[test]
+fn who_comes_to_have_it_open_at_the_last_moment_keeps_it_from_being_replaced() {
+    let place = lost();
+    fs::write(&place.live, "").unwrap();
+    let held = Mutex::new(None);
+    let open = || *held.lock().unwrap() = Some(holder(&place.live));
+    let error = place.restore(place.plan(), &at_the_last_moment(open)).unwrap_err();
+    assert_eq!((error.code(), error.kind()), ("open_elsewhere", crate::error::Kind::Busy));
+    assert!(error.to_string().contains("(sleep)"), "{error}");
+    assert_eq!((fs::read(&place.live).unwrap().len(), place.kept()), (0, 0), "nothing was changed");
+    stop(held.into_inner().unwrap().unwrap());
+    place.restore(place.plan(), &Silent).unwrap();
+    assert_eq!(place.rows(), 2);
+}
+
+#[test]
+fn who_writes_to_a_file_that_was_removed_is_told_of_and_can_be_overruled() {
+    let place = lost();
+    let holder = holder(&place.live);
+    fs::remove_file(&place.live).unwrap();
+    let plan = place.plan();
+    assert!(plan.holders[0].contains("(sleep), which writes to a removed file"), "{:?}", plan.holders);
+    assert!(plan.warnings.iter().any(|warning| warning.contains("stop that application first")), "{:?}", plan.warnings);
+    assert_eq!(plan.while_open, WhileOpen::Refused);
+    assert_eq!(place.restore(plan, &Silent).unwrap_err().code(), "open_elsewhere");
+    assert!(!place.live.exists());
+    place.restore(although_open(place.plan()), &Silent).unwrap();
+    assert_eq!(place.rows(), 2);
+    stop(holder);
+}
+
+#[test]
+fn a_plan_of_some_tables_is_never_carried_out_as_one_of_all() {
+    let place = lost();
+    let plan = place.plan();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert!(!text.contains("only_tables"), "nothing is said of it where all of it is meant");
+    assert_eq!(serde_json::from_str::<RestorePlan>(&text).unwrap(), plan);
+    let some = RestorePlan { only_tables: Some(vec!["t".to_owned()]), ..plan };
+    assert_eq!(serde_json::from_str::<RestorePlan>(&serde_json::to_string(&some).unwrap()).unwrap(), some);
+    assert_eq!(place.restore(some, &Silent).unwrap_err().code(), "unsupported");
+    assert!(!place.live.exists());
+}
