@@ -9,6 +9,7 @@ use keepstone_model::{
     id::DatabaseId,
     retention::RetentionPolicy,
     schedule::{SCHEDULES_MAX, Schedule},
+    snapshot::SnapshotPolicy,
 };
 use serde::Serialize;
 
@@ -40,6 +41,8 @@ pub struct WantedDatabase {
     pub encrypt: Option<bool>,
     pub globals: Option<bool>,
     pub paused: Option<bool>,
+    /// All of the limits.
+    pub snapshot: Option<SnapshotPolicy>,
     /// All of its schedules.
     pub schedules: Option<Vec<Schedule>>,
     pub retention: Option<RetentionPolicy>,
@@ -57,6 +60,7 @@ impl WantedDatabase {
             encrypt: None,
             globals: None,
             paused: None,
+            snapshot: None,
             schedules: None,
             retention: None,
         }
@@ -71,6 +75,7 @@ impl WantedDatabase {
             ("encrypt", self.encrypt.is_some()),
             ("globals", self.globals.is_some()),
             ("paused", self.paused.is_some()),
+            ("snapshot", self.snapshot.is_some()),
             ("schedules", self.schedules.is_some()),
             ("retention", self.retention.is_some()),
         ];
@@ -167,6 +172,9 @@ fn check(vault: &Vault, one: &WantedDatabase, all: &[WantedDatabase], now: Times
     if one.objective_secs == Some(0) {
         return invalid("objective", "an objective is at least one second".to_owned());
     }
+    if let Some(policy) = &one.snapshot {
+        databases::refuse_snapshot(place(vault, one)?.engine(), policy)?;
+    }
     if let Some(policy) = &one.retention {
         policy.check().map_err(|refusal| Error::Invalid { field: refusal.field, message: refusal.message })?;
     }
@@ -211,6 +219,10 @@ fn compare(vault: &Vault, one: &WantedDatabase, present: Option<&Database>, chan
     if one.objective_secs.is_some() && one.objective_secs != objective {
         let word = |secs: Option<u64>| secs.map_or_else(|| "by the schedules".to_owned(), human::duration_secs);
         add(Act::Change, "objective", Some(word(objective)), Some(word(one.objective_secs)));
+    }
+    let snapshot = present.map(|database| database.snapshot).unwrap_or_default();
+    if let Some(wanted) = one.snapshot.filter(|wanted| *wanted != snapshot) {
+        add(Act::Change, "snapshot", Some(snapshot.words()), Some(wanted.words()));
     }
     let standard = RetentionPolicy::standard();
     let retention = present.map_or(&standard, |database| &database.retention);
@@ -277,6 +289,7 @@ pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) 
             paused: one.paused.filter(|&wanted| wanted != database.paused),
             auto_recovery: one.auto_recovery.filter(|&wanted| wanted != database.auto_recovery),
             loss: None,
+            snapshot: one.snapshot.filter(|wanted| *wanted != database.snapshot),
             encrypt: one.encrypt.filter(|&wanted| wanted != database.encrypt),
             globals: one.globals.filter(|&wanted| wanted != database.globals),
             location: None,
@@ -284,6 +297,7 @@ pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) 
             actor: BY.to_owned(),
         };
         let edits = edit.objective_secs.is_some()
+            || edit.snapshot.is_some()
             || [edit.never_replace, edit.paused, edit.auto_recovery, edit.encrypt, edit.globals].iter().any(Option::is_some);
         if edits {
             databases::edit_database(vault, &one.id, &edit)?;

@@ -59,7 +59,7 @@ pub enum Error {
     #[error("{} belongs to another user, and its -wal and -shm would be made by this one", .path.display())]
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
-    SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String },
+    SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String, setting: &'static str },
     #[error("looking into {} took longer than {limit_s} s", .path.display())]
     CheckTooLong { path: PathBuf, limit_s: u64 },
     #[error("{} is damaged: {detail}", .path.display())]
@@ -372,7 +372,9 @@ impl Error {
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
             Self::SourceHotJournal { .. } => "Run keepstone as the application's user, or start the application once.",
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
-            Self::SnapshotTooLong { .. } => "Try again at a quieter time, or raise the limit.",
+            Self::SnapshotTooLong { setting, .. } => {
+                return Some(format!("Try again at a quieter time, or set the limit otherwise: `keepstone db edit DB --{setting} …`."));
+            }
             Self::CheckTooLong { .. } => "No sound database of that size takes so long: do not trust the file.",
             Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",
             Self::NoVault { .. } => "Name the vault's folder with --data or KEEPSTONE_DATA, or make one with `keepstone db add`.",

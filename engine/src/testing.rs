@@ -74,6 +74,7 @@ pub(crate) fn database_of(vault: &Vault, name: &str, engine: Engine, location: &
         globals: false,
         encrypt: false,
         loss: keepstone_model::anomaly::LossPolicy::default(),
+        snapshot: keepstone_model::snapshot::SnapshotPolicy::default(),
     };
     vault.catalog().add_database(&database, &[], &[], &plain_event("database.added")).unwrap();
     fs::create_dir_all(vault.database_dir(&database.id)).unwrap();

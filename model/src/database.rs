@@ -11,6 +11,7 @@ use crate::{
     human,
     id::{BackupId, DatabaseId, DatabaseUid},
     retention::{CleanupRhythm, RetentionPolicy},
+    snapshot::SnapshotPolicy,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub struct Database {
     /// When fewer rows than before make a backup of it suspect.
     #[serde(default)]
     pub loss: LossPolicy,
+    /// When a snapshot of it gives itself up. SQLite only.
+    #[serde(default)]
+    pub snapshot: SnapshotPolicy,
 }
 
 /// What is known of a database when its state is asked for.

@@ -15,6 +15,14 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// Bytes as a person writes them in a form, exactly: `20GB`, `4GiB`. `validate::size_bytes` reads it back.
+pub fn exact_bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 6] =
+        [(1 << 30, "GiB"), (1_000_000_000, "GB"), (1 << 20, "MiB"), (1_000_000, "MB"), (1 << 10, "KiB"), (1_000, "kB")];
+    let unit = UNITS.iter().find(|(size, _)| count > 0 && count.is_multiple_of(*size));
+    unit.map_or_else(|| format!("{count}B"), |(size, unit)| format!("{}{unit}", count / size))
+}
+
 /// A duration with its two largest units, e.g. `31 h 4 min`, `42 s`, `850 ms`.
 pub fn duration_ms(ms: u64) -> String {
     let (s, min, h, d) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);

@@ -24,6 +24,7 @@ pub mod proof;
 pub mod restore;
 pub mod retention;
 pub mod schedule;
+pub mod snapshot;
 pub mod stats;
 pub mod storage;
 pub mod token;

@@ -80,6 +80,26 @@ pub fn duration_secs(field: &'static str, text: &str) -> Result<u64, Refusal> {
     secs.ok_or_else(|| Refusal { field, message: format!("\"{text}\" is not a duration: give a number with s, min, h, d or w, e.g. 26h") })
 }
 
+/// A size in bytes: a number with kB, MB, GB or TB, or with KiB, MiB, GiB or TiB, e.g. `20GB`.
+pub fn size_bytes(field: &'static str, text: &str) -> Result<u64, Refusal> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => 0,
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|_| unit > 0);
+    bytes.ok_or_else(|| Refusal { field, message: format!("\"{text}\" is not a size: give a number with MB, GB or TB, e.g. 20GB") })
+}
+
 /// What no backup is encrypted with: words of examples, and what a machine guesses first.
 const PLACEHOLDERS: [&str; 23] = [
     "yourpassword",
@@ -155,6 +175,18 @@ mod tests {
         }
         for secs in [1, 59, 60, 3600, 26 * 3600, 86_400, 90_061] {
             assert_eq!(duration_secs("objective", &crate::human::duration_secs(secs)), Ok(secs));
+        }
+    }
+
+    #[test]
+    fn sizes_need_a_unit() {
+        assert_eq!(size_bytes("wal", "20GB"), Ok(20_000_000_000));
+        assert_eq!(size_bytes("wal", " 4 GiB "), Ok(4 << 30));
+        for text in ["", "GB", "20", "-3GB", "1.5GB", "3 bytes", "99999999999999TB"] {
+            assert!(size_bytes("wal", text).is_err(), "{text}");
+        }
+        for bytes in [0, 1, 999, 1000, 1024, 64 << 20, 20_000_000_000, 4 << 30, (4 << 30) + 1] {
+            assert_eq!(size_bytes("wal", &crate::human::exact_bytes(bytes)), Ok(bytes));
         }
     }
 

@@ -74,6 +74,7 @@ words! {
     encryption_off { en: "off" }
     new_backups { en: "New backups" }
     by_environment(defaults: Shown) { en: "{defaults} (set by the environment)" }
+    snapshots { en: "Its snapshots are" }
     suspect_if_lost { en: "A backup is suspect if it lost" }
 
     // What an admin changes.
@@ -88,6 +89,13 @@ words! {
     loss_share_help { en: "A backup is suspect if a table lost more than this share of its rows, e.g. 50%; off: never" }
     loss_tables { en: "Other shares by table" }
     loss_tables_help { en: "e.g. jobs=off, orders=5%" }
+    snapshot_auto { en: "by its size" }
+    snapshot_hold { en: "Longest hold of a snapshot" }
+    snapshot_hold_help { en: "e.g. 2h: while pages are read, the -wal file of a database in WAL mode cannot be taken back. Empty: 30 min, longer for a large database" }
+    snapshot_wal { en: "Largest growth of the -wal file during a snapshot" }
+    snapshot_wal_help { en: "e.g. 20GB. Empty: 4 GiB, or the size of the database" }
+    snapshot_free { en: "What a snapshot leaves free on the database's disk" }
+    snapshot_free_help { en: "e.g. 1GB. Empty: 64 MiB" }
     settings_save { en: "Save the settings" }
     encrypt { en: "Encrypt its backups, with the password that the vault or its environment has" }
     encrypt_managed(by: Shown) { en: "Encrypt its backups: set by the {by}, and changed only there" }

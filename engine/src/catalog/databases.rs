@@ -46,9 +46,9 @@ impl Catalog {
             }
             tx.execute(
                 "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
-                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss, globals)
+                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss, globals, snapshot)
                  VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
-                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss, :globals)",
+                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss, :globals, :snapshot)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -65,6 +65,7 @@ impl Catalog {
                     ":globals": database.globals,
                     ":encrypt": database.encrypt,
                     ":loss": to_json(&database.loss),
+                    ":snapshot": to_json(&database.snapshot),
                 },
             )?;
             for schedule in schedules {
@@ -144,7 +145,7 @@ impl Catalog {
 pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
     tx.execute(
         "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11, globals = ?12
+             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11, globals = ?12, snapshot = ?13
          WHERE id = ?1",
         params![
             database.id.as_str(),
@@ -159,6 +160,7 @@ pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), St
             to_json(&database.cleanup_rhythm),
             database.location,
             database.globals,
+            to_json(&database.snapshot),
         ],
     )?;
     Ok(())
@@ -185,5 +187,6 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         encrypt: row.get("encrypt")?,
         globals: row.get("globals")?,
         loss: json(row, "loss")?,
+        snapshot: json(row, "snapshot")?,
     })
 }

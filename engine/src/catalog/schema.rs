@@ -253,6 +253,10 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';   -- JSON
     ",
+    // 17: when a snapshot of a database gives itself up
+    "
+    ALTER TABLE databases ADD COLUMN snapshot TEXT NOT NULL DEFAULT '{}';   -- JSON
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

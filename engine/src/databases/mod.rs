@@ -9,11 +9,12 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use jiff::Timestamp;
 use keepstone_model::{
     anomaly::LossPolicy,
-    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state},
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Engine, Situation, concerns, database_state},
     event::EventResult,
     id::{BackupId, DatabaseId},
     retention::{CleanupRhythm, RetentionPolicy},
     schedule::{OBJECTIVE_SLACK_SECS, Preset},
+    snapshot::SnapshotPolicy,
 };
 
 pub(crate) use folder::{any_folder_in, is_folder_of};
@@ -159,6 +160,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             encrypt: false,
             globals: false,
             loss: LossPolicy::default(),
+            snapshot: SnapshotPolicy::default(),
         },
     };
     let mut database = Database { added_at: now, ..left };
@@ -329,6 +331,8 @@ pub struct EditDatabaseOptions {
     pub paused: Option<bool>,
     pub auto_recovery: Option<bool>,
     pub loss: Option<LossPolicy>,
+    /// SQLite: when a snapshot of it gives itself up.
+    pub snapshot: Option<SnapshotPolicy>,
     pub encrypt: Option<bool>,
     /// PostgreSQL: whether its backups keep the server's roles and tablespaces.
     pub globals: Option<bool>,
@@ -350,6 +354,7 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         ("auto_recovery", options.auto_recovery.is_some_and(|wanted| wanted != edited.auto_recovery)),
         ("encrypt", options.encrypt.is_some_and(|wanted| wanted != edited.encrypt)),
         ("globals", options.globals.is_some_and(|wanted| wanted != edited.globals)),
+        ("snapshot", options.snapshot.is_some_and(|wanted| wanted != edited.snapshot)),
     ];
     for (setting, _) in changes.into_iter().filter(|(_, changes)| *changes) {
         managed::refuse(vault, id, setting, &options.actor)?;
@@ -362,6 +367,10 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
             return Err(Error::Invalid { field: "loss", message });
         }
         edited.loss.clone_from(loss);
+    }
+    if let Some(snapshot) = options.snapshot {
+        refuse_snapshot(edited.engine, &snapshot)?;
+        edited.snapshot = snapshot;
     }
     if edited.objective_secs == Some(0) {
         return Err(Error::Invalid { field: "objective", message: "an objective is at least one second".to_owned() });
@@ -392,6 +401,17 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     folder::write(vault, &edited, &vault.catalog().schedules(Some(id))?)?;
     vault.catalog().edit_database(&edited, &event(action, &options.actor, id, message), Timestamp::now())?;
     Ok(edited)
+}
+
+/// Refuses limits of snapshots that make no sense, or that nothing would look at.
+pub(crate) fn refuse_snapshot(engine: Engine, policy: &SnapshotPolicy) -> Result<()> {
+    if let Some(refusal) = policy.refusal() {
+        return Err(Error::Invalid { field: refusal.field, message: refusal.message });
+    }
+    if engine == Engine::Sqlite || *policy == SnapshotPolicy::default() {
+        return Ok(());
+    }
+    Err(Error::Unsupported { what: format!("limits of snapshots of {engine}, whose server looks after that") })
 }
 
 /// The database at another place, which is opened once before anything is written down.

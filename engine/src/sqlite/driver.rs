@@ -22,7 +22,7 @@ use super::{
     location::path_of,
     open,
     scratch::Scratch,
-    snapshot::{SnapshotLimits, SnapshotOptions, snapshot},
+    snapshot::{SnapshotOptions, snapshot},
 };
 use crate::{
     Error, Monitor, Result, Vault,
@@ -46,7 +46,7 @@ pub(crate) struct Sqlite;
 
 impl Sqlite {
     fn options<'a>(source: &Source<'a>) -> SnapshotOptions<'a> {
-        SnapshotOptions { spool_dir: source.staging, busy_wait: BUSY_WAIT, limits: SnapshotLimits::default() }
+        SnapshotOptions { spool_dir: source.staging, busy_wait: BUSY_WAIT, limits: source.database.snapshot }
     }
 }
 

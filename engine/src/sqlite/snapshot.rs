@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keepstone_model::{job::Step, metadata::Source};
+use keepstone_model::{human, job::Step, metadata::Source, snapshot::SnapshotPolicy};
 use rusqlite::Connection;
 
 use super::{
@@ -25,28 +25,13 @@ use crate::{
     image::{ImageFacts, ImageSink},
 };
 
-/// When a snapshot gives itself up (`snapshot_too_long`): a held read transaction pins the write-ahead log of the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SnapshotLimits {
-    pub max_hold: Duration,
-    /// How much the `-wal` may grow while the snapshot is held.
-    pub max_wal_growth_bytes: u64,
-    /// What must stay free on the disk of the database while its `-wal` grows, or while a spool grows there.
-    pub min_free_bytes: u64,
-}
-
-impl Default for SnapshotLimits {
-    fn default() -> Self {
-        Self { max_hold: Duration::from_secs(30 * 60), max_wal_growth_bytes: 4 << 30, min_free_bytes: 64 << 20 }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 pub struct SnapshotOptions<'a> {
     /// A folder of the caller's for the spool of a rollback-journal source; what is made in it is removed again.
     pub spool_dir: &'a Path,
     pub busy_wait: Duration,
-    pub limits: SnapshotLimits,
+    /// When it gives itself up (`snapshot_too_long`).
+    pub limits: SnapshotPolicy,
 }
 
 /// Streams one moment of a live database into `sink`; the source is as it was afterwards. Damage that leaves the pages readable makes the
@@ -69,7 +54,7 @@ pub(super) fn snapshot_by(
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
         let mut taken = Taken { method, path, geometry, damage, hold_ms: 0 };
         if method == Method::Dbpage && taken.geometry.is_wal() {
-            // Nobody waits for us: the sink may take its time, within the limits.
+            // No writer waits for us, but the application's log cannot be taken back meanwhile: so the limits.
             let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot)?;
             return Ok(Outcome::Streamed(Box::new(facts)));
         }
@@ -200,7 +185,8 @@ impl Taken<'_> {
 pub(super) struct Hold<'a> {
     path: &'a Path,
     wal: PathBuf,
-    limits: SnapshotLimits,
+    limits: SnapshotPolicy,
+    database_bytes: u64,
     began: Instant,
     wal_bytes_before: u64,
 }
@@ -209,7 +195,7 @@ impl<'a> Hold<'a> {
     pub(super) fn begin(path: &'a Path, options: &SnapshotOptions<'_>) -> Self {
         let wal = beside(path, "-wal");
         let wal_bytes_before = size_bytes(&wal);
-        Self { path, wal, limits: options.limits, began: Instant::now(), wal_bytes_before }
+        Self { path, wal, limits: options.limits, database_bytes: size_bytes(path), began: Instant::now(), wal_bytes_before }
     }
 
     fn held_ms(&self) -> u64 {
@@ -217,19 +203,23 @@ impl<'a> Hold<'a> {
     }
 
     pub(super) fn verdict(&self) -> Option<Error> {
-        let too_long = |reason: String| Error::SnapshotTooLong { path: self.path.to_owned(), elapsed_ms: self.held_ms(), reason };
+        let too_long = |setting: &'static str, reason: String| {
+            let (path, elapsed_ms) = (self.path.to_owned(), self.held_ms());
+            Error::SnapshotTooLong { path, elapsed_ms, reason, setting }
+        };
         let limits = &self.limits;
-        if self.began.elapsed() > limits.max_hold {
-            return Some(too_long(format!("it may be held for {} s", limits.max_hold.as_secs())));
+        let hold_secs = limits.hold_secs(self.database_bytes);
+        if self.began.elapsed() > Duration::from_secs(hold_secs) {
+            return Some(too_long("snapshot-hold", format!("it may be held for {}", human::duration_ms(hold_secs * 1000))));
         }
         let wal_growth_bytes = size_bytes(&self.wal).saturating_sub(self.wal_bytes_before);
-        if wal_growth_bytes > limits.max_wal_growth_bytes {
-            return Some(too_long(format!("the -wal file grew by {wal_growth_bytes} bytes meanwhile")));
+        if wal_growth_bytes > limits.wal_growth_bytes(self.database_bytes) {
+            return Some(too_long("snapshot-wal", format!("the -wal file grew by {} meanwhile", human::bytes(wal_growth_bytes))));
         }
         // A full disk that we do not fill is no reason: a log that does not grow costs nothing.
         let beside_database = self.path.parent().unwrap_or(self.path);
-        if wal_growth_bytes > 0 && free_bytes(beside_database).is_some_and(|free| free < limits.min_free_bytes) {
-            return Some(too_long("the disk of the database is nearly full and its -wal file grows".to_owned()));
+        if wal_growth_bytes > 0 && free_bytes(beside_database).is_some_and(|free| free < limits.free_bytes()) {
+            return Some(too_long("snapshot-free", "the disk of the database is nearly full and its -wal file grows".to_owned()));
         }
         None
     }

@@ -24,7 +24,7 @@ pub(super) fn spool(
     options: &SnapshotOptions<'_>,
 ) -> Result<Scratch> {
     // The floor is for the application's disk; a disk of the vault's own may be filled to the last byte.
-    let floor_bytes = if on_one_disk(path, options.spool_dir) { options.limits.min_free_bytes } else { 0 };
+    let floor_bytes = if on_one_disk(path, options.spool_dir) { options.limits.free_bytes() } else { 0 };
     let needed_bytes = geometry.size_bytes().saturating_add(floor_bytes);
     if free_bytes(options.spool_dir).is_some_and(|free| free < needed_bytes) {
         return Err(Error::NoSpace { path: options.spool_dir.to_owned() });

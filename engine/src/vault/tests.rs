@@ -320,6 +320,7 @@ fn what_was_set_comes_back_with_the_catalog() {
         id::Kind,
         retention::{CleanupRhythm, CountBy, RetentionPolicy},
         schedule::{IfMissed, JobLimits, Preset, Schedule, Trigger},
+        snapshot::SnapshotPolicy,
     };
 
     use crate::{cleanup, databases, schedules, verify};
@@ -353,6 +354,7 @@ fn what_was_set_comes_back_with_the_catalog() {
         objective_secs: Some(Some(7200)),
         never_replace: Some(true),
         loss: Some(loss),
+        snapshot: Some(SnapshotPolicy::of("2h", "20GB", "").unwrap()),
         actor: "alice".to_owned(),
         ..Default::default()
     };

@@ -12,6 +12,7 @@ use keepstone_engine::{
         id::{DatabaseId, Kind},
         retention::RetentionPolicy,
         schedule::{IfMissed, Preset, Schedule, Trigger},
+        snapshot::SnapshotPolicy,
         validate,
     },
     postgres, schedules, sqlite,
@@ -42,6 +43,7 @@ Examples:
     { on = \"start\" },
   ]
   retention = { daily = 7, weekly = 4, monthly = 12, max-age = \"400d\" }
+  snapshot = { hold = \"2h\", wal = \"20GB\", free = \"1GB\" }
 
   [databases.till]
   url-file = \"till.url\"           # a file with the URL of a PostgreSQL database, its password in it: sealed, and never shown
@@ -81,6 +83,7 @@ struct Entry {
     encrypt: Option<bool>,
     globals: Option<bool>,
     paused: Option<bool>,
+    snapshot: Option<Snapshot>,
     preset: Option<String>,
     zone: Option<String>,
     schedules: Option<Vec<Rule>>,
@@ -99,6 +102,18 @@ struct Rule {
     jitter: Option<String>,
     #[serde(default)]
     paused: bool,
+}
+
+/// What is left out follows from the database.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Snapshot {
+    #[serde(default)]
+    hold: String,
+    #[serde(default)]
+    wal: String,
+    #[serde(default)]
+    free: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,6 +224,7 @@ impl Entry {
             encrypt: self.encrypt,
             globals: self.globals,
             paused: self.paused,
+            snapshot: self.snapshot.map(|limits| SnapshotPolicy::of(&limits.hold, &limits.wal, &limits.free)).transpose()?,
             ..WantedDatabase::new(id, location)
         };
         if let Some(name) = &self.preset {

@@ -8,7 +8,12 @@ use keepstone_engine::{
     databases::{self, AddDatabaseOptions, DatabaseStatus, EditDatabaseOptions, FirstSchedules},
     driver,
     location::Location,
-    model::{anomaly::LossPolicy, database::Database, human, schedule::Preset},
+    model::{
+        anomaly::LossPolicy,
+        database::{Database, Engine},
+        human,
+        schedule::Preset,
+    },
     postgres, schedules,
 };
 use serde_json::{Value, json};
@@ -33,6 +38,7 @@ Examples:
   keepstone db list
   keepstone db edit shop --objective 6h --never-replace
   keepstone db edit shop --auto-recovery
+  keepstone db edit shop --snapshot-hold 2h --snapshot-wal 20GB
   keepstone db edit shop --loss-share 30% --table jobs=off --table orders=5%")]
 pub(crate) struct Db {
     #[command(subcommand)]
@@ -75,7 +81,7 @@ enum DbVerb {
         #[arg(value_name = "DB")]
         db: String,
     },
-    /// Change a database's objective, marks, auto-recovery, and what counts as a loss
+    /// Change a database's objective, marks, auto-recovery, what counts as a loss, and the limits of its snapshots
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
         #[arg(value_name = "DB")]
@@ -107,6 +113,15 @@ enum DbVerb {
         /// The same for one table, e.g. jobs=off; default: as for all; may be said several times
         #[arg(long = "table", value_name = "TABLE=SHARE", group = "change")]
         tables: Vec<String>,
+        /// How long a snapshot may hold its read transaction, e.g. 2h; auto: by the database's size
+        #[arg(long, value_name = "TIME", group = "change")]
+        snapshot_hold: Option<String>,
+        /// How much the -wal file may grow during a snapshot, e.g. 20GB; auto: by the database's size
+        #[arg(long, value_name = "SIZE", group = "change")]
+        snapshot_wal: Option<String>,
+        /// What a snapshot leaves free on the database's disk, e.g. 1GB; auto: 64 MiB
+        #[arg(long, value_name = "SIZE", group = "change")]
+        snapshot_free: Option<String>,
         /// Encrypt its backups from now on
         #[arg(long, group = "change")]
         encrypt: bool,
@@ -159,6 +174,9 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
             no_auto_recovery,
             loss_share,
             tables,
+            snapshot_hold,
+            snapshot_wal,
+            snapshot_free,
             encrypt,
             no_encrypt,
             globals,
@@ -176,12 +194,16 @@ pub(crate) fn run(args: &Db, cx: &Context) -> Result<(), Fault> {
             let database = databases::find_database(&vault, db)?;
             let id = database.id;
             let changed = loss_share.is_some() || !tables.is_empty();
+            let limits = [snapshot_hold, snapshot_wal, snapshot_free].map(Option::as_deref);
+            let mut snapshot = database.snapshot;
+            snapshot.set(limits[0], limits[1], limits[2])?;
             let options = EditDatabaseOptions {
                 objective_secs,
                 never_replace: either(*never_replace, *allow_replace),
                 paused: either(*pause, *resume),
                 auto_recovery: either(*auto_recovery, *no_auto_recovery),
                 loss: if changed { Some(loss_policy(database.loss, loss_share.as_deref(), tables)?) } else { None },
+                snapshot: limits.iter().any(Option::is_some).then_some(snapshot),
                 encrypt: either(*encrypt, *no_encrypt),
                 globals: either(*globals, *no_globals),
                 location: url_file.as_deref().map(url_in).transpose()?,
@@ -371,6 +393,9 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
     row("restore over it", if database.never_replace { "never" } else { "allowed" }.into());
     row("auto-recovery", if database.auto_recovery { "on" } else { "off" }.into());
     row("suspect if lost", database.loss.words().into());
+    if database.engine == Engine::Sqlite {
+        row("snapshots", database.snapshot.words().into());
+    }
     row("added", words::time(database.added_at).into());
     if let Some(error) = &status.last_error {
         row("last error", error.as_str().into());

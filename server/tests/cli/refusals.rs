@@ -5,6 +5,25 @@ use std::{fs, os::unix::process::ExitStatusExt, process::Stdio};
 use crate::support::{Host, content, shop};
 
 #[test]
+fn limits_of_snapshots_are_settings() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    host.ok(&["db", "add", "shop.db"]);
+    let edited = &host.results(&["db", "edit", "shop", "--snapshot-hold", "2h", "--snapshot-wal", "20GB"])[0]["snapshot"];
+    assert_eq!((&edited["hold_secs"], &edited["wal_growth_bytes"]), (&7200.into(), &20_000_000_000_u64.into()), "{edited}");
+    let edited = &host.results(&["db", "edit", "shop", "--snapshot-hold", "auto"])[0]["snapshot"];
+    assert!(edited["hold_secs"].is_null() && edited["wal_growth_bytes"] == 20_000_000_000_u64, "{edited}");
+    assert!(host.ok(&["db", "show", "shop"]).contains("-wal growth up to 20.0 GB"));
+    host.fails(&["db", "edit", "shop", "--snapshot-free", "1"], "invalid", 2);
+    host.fails(&["db", "edit", "shop", "--snapshot-hold", "1s"], "invalid", 2);
+    std::fs::write(host.path("f.toml"), "[databases.shop]\nlocation = \"shop.db\"\nsnapshot = { wal = \"1GiB\" }\n").unwrap();
+    host.ok(&["apply", "-f", "f.toml"]);
+    assert!(host.ok(&["db", "show", "shop"]).contains("-wal growth up to 1.1 GB"));
+    assert_eq!(host.results(&["apply", "-f", "f.toml"])[0]["changes"], serde_json::json!([]), "done twice it changes nothing");
+    host.fails(&["db", "edit", "shop", "--snapshot-wal", "5GB"], "managed", 7);
+}
+
+#[test]
 fn without_a_vault_every_verb_but_those_that_make_one_exits_3_and_names_the_folder() {
     let host = Host::new();
     let cases: &[&[&str]] = &[

@@ -62,6 +62,9 @@ pub struct DatabaseView {
     pub loss: String,
     pub loss_share: String,
     pub loss_tables: String,
+    /// When a snapshot of it gives itself up: in words, and as the form takes it (hold, -wal, free).
+    pub snapshot: String,
+    pub snapshot_limits: [String; 3],
     /// The retention policy in words, and what is to be said of cleanup.
     pub retention: String,
     pub cleanup_alarm: Option<String>,
@@ -151,7 +154,8 @@ pub async fn add_database(
 }
 
 /// Changes what a database is set to, and goes back to its page. `objective` is an age like `26h`, or empty: by its schedules. A box that is
-/// not ticked is not sent. `loss_share` is a share like `50%` or `off`, `loss_tables` such shares by table, separated by commas.
+/// not ticked is not sent. `loss_share` is a share like `50%` or `off`, `loss_tables` such shares by table, separated by commas. The limits of
+/// snapshots are like `2h` and `20GB`, or empty: by the database's size.
 #[server(prefix = "/fn", endpoint = "databases/edit")]
 pub async fn edit_database(
     id: String,
@@ -163,11 +167,15 @@ pub async fn edit_database(
     #[server(default)] globals: bool,
     #[server(default)] loss_share: String,
     #[server(default)] loss_tables: String,
+    #[server(default)] snapshot_hold: String,
+    #[server(default)] snapshot_wal: String,
+    #[server(default)] snapshot_free: String,
 ) -> Result<(), AppError> {
     use keepstone_engine::databases::{EditDatabaseOptions, database, edit_database};
     use keepstone_model::{
         access::Role,
         anomaly::{self, LossPolicy},
+        snapshot::SnapshotPolicy,
         validate,
     };
 
@@ -184,6 +192,7 @@ pub async fn edit_database(
     for table in loss_tables.split(',').filter(|table| !table.trim().is_empty()) {
         loss.set_table(table)?;
     }
+    let snapshot = SnapshotPolicy::of(&snapshot_hold, &snapshot_wal, &snapshot_free)?;
     crate::server::blocking(move |vault| {
         // A name with a comma does not fit into the form; the command line sets those.
         let kept = database(vault, &id)?.loss.tables.into_iter().filter(|(table, _)| table.contains(','));
@@ -194,6 +203,7 @@ pub async fn edit_database(
             paused,
             auto_recovery: Some(auto_recovery),
             loss: Some(loss),
+            snapshot: Some(snapshot),
             encrypt: Some(encrypt),
             globals: Some(globals),
             location: None,
@@ -268,6 +278,12 @@ mod on_the_server {
             loss: database.loss.words(),
             loss_share: share(database.loss.share_percent),
             loss_tables: tables(&database.loss),
+            snapshot: database.snapshot.words(),
+            snapshot_limits: [
+                database.snapshot.hold_secs.map(human::duration_secs).unwrap_or_default(),
+                database.snapshot.wal_growth_bytes.map(human::exact_bytes).unwrap_or_default(),
+                database.snapshot.free_bytes.map(human::exact_bytes).unwrap_or_default(),
+            ],
             retention: database.retention.words(),
             cleanup_alarm: status.cleanup.alarm().map(|alarm| crate::error::sentence(&alarm)),
             recovered: status.checkup.as_ref().and_then(|checkup| {

@@ -180,6 +180,8 @@ fn about(view: &DatabaseView) -> AnyView {
         (false, false) => words::encryption_off(),
     };
     let defaults = if view.defaults_by_environment { words::by_environment(&view.defaults) } else { view.defaults.clone() };
+    let snapshots = (view.row.engine == Engine::Sqlite).then(|| view.snapshot.clone());
+    let snapshots = snapshots.map(|limits| view! { <Fact term=words::snapshots()>{limits}</Fact> });
     let (size, added, loss) = (view.row.size_bytes, view.added_at.clone(), view.loss.clone());
     view! {
         <Panel title=words::about()>
@@ -193,6 +195,7 @@ fn about(view: &DatabaseView) -> AnyView {
                 <Fact term=words::encryption()>{encryption}</Fact>
                 <Fact term=words::new_backups()>{defaults}</Fact>
                 <Fact term=words::suspect_if_lost()>{loss}</Fact>
+                {snapshots}
             </DefinitionList>
         </Panel>
     }
@@ -211,6 +214,10 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
     let (loss_share, loss_tables) = (view.loss_share.clone(), view.loss_tables.clone());
     let set_by = |name: &str| view.managed.iter().find(|(setting, _)| setting == name).map(|(_, by)| by.clone());
     let notice = managed_notice(view);
+    let limits = (view.row.engine == Engine::Sqlite).then(|| {
+        let managed = set_by("snapshot").is_some();
+        snapshot_limits(view.snapshot_limits.clone(), managed, edit)
+    });
     let objective = match set_by("objective") {
         Some(_) => view! { <input type="hidden" name="objective" value=objective/> }.into_any(),
         None => view! {
@@ -259,10 +266,30 @@ fn settings(view: &DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
                         help=words::loss_share_help()/>
                     <Field label=words::loss_tables() name="loss_tables" value=loss_tables error=field_fault(value, "loss_tables")
                         help=words::loss_tables_help()/>
+                    {limits}
                     <div class="form-actions"><SubmitButton label=words::settings_save() pending=edit.pending()/></div>
                 </ActionForm>
             </details>
         </Panel>
+    }
+    .into_any()
+}
+
+/// How long a snapshot may go on. What is set elsewhere is sent back as it is.
+fn snapshot_limits([hold, wal, free]: [String; 3], managed: bool, edit: ServerAction<EditDatabase>) -> AnyView {
+    let value = move || edit.value().get();
+    if managed {
+        let fields = [("snapshot_hold", hold), ("snapshot_wal", wal), ("snapshot_free", free)];
+        return fields.map(|(name, text)| view! { <input type="hidden" name=name value=text/> }).into_any();
+    }
+    let auto = words::snapshot_auto();
+    view! {
+        <Field label=words::snapshot_hold() name="snapshot_hold" value=hold placeholder=auto error=field_fault(value, "snapshot_hold")
+            help=words::snapshot_hold_help()/>
+        <Field label=words::snapshot_wal() name="snapshot_wal" value=wal placeholder=auto error=field_fault(value, "snapshot_wal")
+            help=words::snapshot_wal_help()/>
+        <Field label=words::snapshot_free() name="snapshot_free" value=free placeholder=auto error=field_fault(value, "snapshot_free")
+            help=words::snapshot_free_help()/>
     }
     .into_any()
 }

@@ -9,7 +9,7 @@ use crate::{
     sqlite::{
         self,
         reading::{Reading, read_image, read_live},
-        snapshot::{SnapshotLimits, SnapshotOptions},
+        snapshot::SnapshotOptions,
     },
 };
 
@@ -25,7 +25,7 @@ pub(super) fn read<T>(
         ExportSource::Database(id) => {
             let database = databases::database(vault, id)?;
             let path = sqlite::location::path_of(&database.location)?;
-            let options = SnapshotOptions { spool_dir: workplace.path(), busy_wait: sqlite::BUSY_WAIT, limits: SnapshotLimits::default() };
+            let options = SnapshotOptions { spool_dir: workplace.path(), busy_wait: sqlite::BUSY_WAIT, limits: database.snapshot };
             read_live(&path, &options, monitor, &mut |reading| work(reading, Timestamp::now()))
         }
         ExportSource::Backup(id) => {

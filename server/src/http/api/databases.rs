@@ -11,7 +11,7 @@ use keepstone_engine::{
     databases::{self, AddDatabaseOptions, EditDatabaseOptions, FirstSchedules},
     schedules::{self, PresetOptions},
 };
-use keepstone_model::{Timestamp, anomaly::LossPolicy, database::Database, id::DatabaseId, schedule::Preset};
+use keepstone_model::{Timestamp, anomaly::LossPolicy, database::Database, id::DatabaseId, schedule::Preset, snapshot::SnapshotPolicy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -126,6 +126,29 @@ struct DatabaseEdit {
     globals: Option<bool>,
     /// When fewer rows than before make a backup of it suspect.
     loss: Option<Loss>,
+    /// SQLite: when a snapshot of it gives itself up; all of it at once, what is left out follows from the database's size.
+    snapshot: Option<Snapshot>,
+}
+
+/// When a snapshot of a SQLite database gives itself up; what is null follows from the database's size.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Snapshot {
+    /// How long it may be held, in seconds.
+    #[schema(minimum = 10, maximum = 2_592_000)]
+    hold_secs: Option<u64>,
+    /// How much the -wal file may grow meanwhile.
+    #[schema(minimum = 1_048_576, maximum = 1_125_899_906_842_624_u64)]
+    wal_growth_bytes: Option<u64>,
+    /// What stays free on the disk of the database.
+    #[schema(minimum = 16_777_216, maximum = 1_125_899_906_842_624_u64)]
+    free_bytes: Option<u64>,
+}
+
+impl Snapshot {
+    fn policy(self) -> SnapshotPolicy {
+        SnapshotPolicy { hold_secs: self.hold_secs, wal_growth_bytes: self.wal_growth_bytes, free_bytes: self.free_bytes }
+    }
 }
 
 /// When fewer rows are a loss.
@@ -173,6 +196,7 @@ async fn edit(
             paused: edit.paused,
             auto_recovery: edit.auto_recovery,
             loss: edit.loss.map(Loss::policy).transpose()?,
+            snapshot: edit.snapshot.map(Snapshot::policy),
             encrypt: edit.encrypt,
             globals: edit.globals,
             actor: caller.actor(),
