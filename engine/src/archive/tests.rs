@@ -31,6 +31,7 @@ mod damage;
 mod encrypted;
 mod faults;
 mod fuzz;
+mod golden;
 mod museum;
 mod tools;
 

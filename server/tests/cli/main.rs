@@ -12,7 +12,9 @@ mod export;
 mod faults;
 mod import;
 mod json;
+
 mod migrating;
+mod museum;
 mod operations;
 mod pages;
 mod postgres;
