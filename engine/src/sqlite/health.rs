@@ -123,7 +123,8 @@ pub struct AfterState {
 /// every writer does, so it gets the quick check: the image that was written had the whole one. Either gives itself up in time, and says so.
 pub fn after_restore(path: &Path, busy_wait: Duration, monitor: &dyn Monitor) -> Result<AfterState> {
     let live = Live::open(path, Access::Read)?;
-    let whole = Geometry::read(&live.connection).map_err(fault::at(path))?.is_wal();
+    let geometry = || watch::waiting(busy_wait, || Geometry::read(&live.connection).map_err(fault::at(path)));
+    let whole = live.watched(monitor, &watch::unlimited, geometry)?.is_wal();
     let (began, at_most) = (Instant::now(), if whole { LOOK_BESIDE } else { LOOK_BLOCKING });
     let too_long = || (began.elapsed() >= at_most).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s: at_most.as_secs() });
     live.watched(monitor, &too_long, || {

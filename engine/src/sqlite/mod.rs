@@ -24,6 +24,8 @@ mod scratch;
 mod spool;
 mod watch;
 
+pub(crate) use watch::told_to_stop;
+
 /// How long a verb waits for a lock that an application holds, before it says so.
 pub const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 

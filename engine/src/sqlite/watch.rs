@@ -124,7 +124,7 @@ pub(super) fn patience_exhausted() -> bool {
 }
 
 /// Whether the watcher of this thread's operation said stop: for calls that SQLite's interrupt does not reach.
-pub(super) fn told_to_stop() -> bool {
+pub(crate) fn told_to_stop() -> bool {
     PATIENCE.with_borrow(|patience| patience.as_ref().and_then(|p| p.stop.as_ref()).is_some_and(|stop| stop.load(Ordering::Relaxed)))
 }
 
@@ -136,7 +136,17 @@ fn on_busy(tries: i32) -> bool {
         !patience.exhausted
     });
     if go_on {
-        thread::sleep(Duration::from_millis(if tries < 10 { 1 } else { 10 }));
+        thread::sleep(pause_after(tries));
     }
     go_on
+}
+
+/// A writer that commits without a pause leaves gaps of some microseconds between its locks, and SQLite has no queue: whoever looks seldom may
+/// never meet one. After a second in vain we look so often that the next few gaps are enough; that costs a few percent of a core, and only then.
+fn pause_after(tries: i32) -> Duration {
+    match tries {
+        ..10 => Duration::from_millis(1),
+        10..110 => Duration::from_millis(10),
+        _ => Duration::from_micros(100),
+    }
 }

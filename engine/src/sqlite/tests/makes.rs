@@ -1,6 +1,8 @@
 //! Every make of database in every state that a crash or an open application leaves it in: what comes out is byte for byte what SQLite itself
 //! would read, and a restore over it gives exactly the backup.
 
+use std::{sync::atomic::AtomicU64, time::Instant};
+
 use super::*;
 use crate::sqlite::{
     inspect::inspect_image,
@@ -234,7 +236,14 @@ fn no_commit_falls_between_the_safety_backup_and_the_write() {
         let place = Place::new();
         let owner = place.sql(&format!("PRAGMA journal_mode={mode}; {ZOO} CREATE TABLE log(n INTEGER PRIMARY KEY)"));
         let (image, _) = place.take().unwrap();
-        let over = AtomicBool::new(false);
+        let (over, written) = (AtomicBool::new(false), AtomicU64::new(0));
+        // On a machine with much to do the writer may not come to it for a while.
+        let wait_for_the_writer = || {
+            let (before, began) = (written.load(Ordering::Relaxed), Instant::now());
+            while written.load(Ordering::Relaxed) < before + 2 && began.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
         for _ in 0..3 {
             over.store(false, Ordering::Relaxed);
             let first: i64 = one::<Option<i64>>(&owner, "SELECT max(n) FROM log").unwrap_or(0) + 1;
@@ -245,10 +254,11 @@ fn no_commit_falls_between_the_safety_backup_and_the_write() {
                     while !over.load(Ordering::Relaxed) {
                         connection.execute("INSERT INTO log VALUES (?1)", [next]).unwrap();
                         next += 1;
+                        written.fetch_add(1, Ordering::Relaxed);
                     }
                     first..next
                 });
-                std::thread::sleep(Duration::from_millis(30));
+                wait_for_the_writer();
                 let mut safety = Collected::default();
                 let (path, scratch_dir, hash) = (place.image(&image), place.spool(), restore_hash(&image));
                 let options = ReplaceOptions {
@@ -261,7 +271,7 @@ fn no_commit_falls_between_the_safety_backup_and_the_write() {
                 };
                 let mut keep = |present: &mut dyn PresentState| present.stream(&mut safety, &Silent).map(drop);
                 let replaced = replace(&place.db(), &options, &mut keep, &Silent);
-                std::thread::sleep(Duration::from_millis(30));
+                wait_for_the_writer();
                 over.store(true, Ordering::Relaxed);
                 replaced.unwrap();
                 (writer.join().unwrap(), safety.bytes)

@@ -17,13 +17,14 @@ use std::{
     time::Duration,
 };
 
-use keepstone_model::job::Progress;
+use keepstone_model::{job::Progress, snapshot::SnapshotPolicy};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
+    BUSY_WAIT,
     pages::Method,
-    snapshot::{SnapshotLimits, SnapshotOptions, snapshot_by},
+    snapshot::{SnapshotOptions, snapshot_by},
 };
 use crate::{
     Error, Monitor, Result, Silent,
@@ -66,9 +67,18 @@ impl Place {
     }
 
     fn take_by(&self, method: Method, monitor: &dyn Monitor) -> Result<(Vec<u8>, ImageFacts)> {
+        self.take_within(Duration::from_millis(300), method, monitor)
+    }
+
+    /// Waits as long as the program does.
+    fn take_patiently(&self, method: Method) -> Result<(Vec<u8>, ImageFacts)> {
+        self.take_within(BUSY_WAIT, method, &Silent)
+    }
+
+    fn take_within(&self, busy_wait: Duration, method: Method, monitor: &dyn Monitor) -> Result<(Vec<u8>, ImageFacts)> {
         let mut sink = Collected::default();
         let spool = self.spool();
-        let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_millis(300), limits: limits() };
+        let options = SnapshotOptions { spool_dir: &spool, busy_wait, limits: limits() };
         let facts = snapshot_by(method, &self.db(), &options, &mut sink, monitor)?;
         assert_eq!(sink.announced, Some(sink.bytes.len() as u64));
         assert_eq!(facts.size_bytes, sink.bytes.len() as u64);
@@ -84,8 +94,8 @@ impl Place {
     }
 }
 
-fn limits() -> SnapshotLimits {
-    SnapshotLimits { min_free_bytes: 1 << 20, ..SnapshotLimits::default() }
+fn limits() -> SnapshotPolicy {
+    SnapshotPolicy { free_bytes: Some(1 << 20), ..SnapshotPolicy::default() }
 }
 
 #[derive(Default)]

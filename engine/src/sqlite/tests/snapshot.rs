@@ -126,13 +126,7 @@ fn every_snapshot_under_a_writer_is_of_one_moment() {
             });
             let mut moments = Vec::new();
             for _ in 0..rounds {
-                // In rollback-journal mode a writer without pause can keep a reader out for a while.
-                let (bytes, facts) = loop {
-                    match place.take_by(method, &Silent) {
-                        Err(Error::SourceBusy { .. }) => {}
-                        other => break other.unwrap(),
-                    }
-                };
+                let (bytes, facts) = place.take_patiently(method).unwrap();
                 let image = Connection::open(place.image(&bytes)).unwrap();
                 assert_eq!(one::<i64>(&image, "SELECT sum(balance) FROM account"), ACCOUNTS * 100, "{mode} {method:?}");
                 let transfers = one::<i64>(&image, "SELECT count(*) FROM transfer");
@@ -199,22 +193,100 @@ fn a_snapshot_that_is_held_too_long_gives_itself_up() {
     let rows = "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20000) SELECT randomblob(1000) FROM n;";
     let writer = place.sql(&format!("PRAGMA journal_mode=WAL; {rows} PRAGMA wal_checkpoint(TRUNCATE);"));
     let spool = place.spool();
-    let limits = SnapshotLimits { max_hold: Duration::from_millis(100), ..super::limits() };
+    let limits = SnapshotPolicy { hold_secs: Some(0), ..super::limits() };
     let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_secs(1), limits };
     let began = Instant::now();
     assert_eq!(code(snapshot(&place.db(), &options, &mut Slow, &Silent)), "snapshot_too_long");
     assert!(began.elapsed() < Duration::from_secs(2), "it does not go on to the end");
 
-    let limits = SnapshotLimits { max_wal_growth_bytes: 100_000, ..super::limits() };
+    let limits = SnapshotPolicy { wal_growth_bytes: Some(100_000), ..super::limits() };
     let error = snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Meanwhile(&writer), &Silent).unwrap_err();
     assert!(matches!(&error, Error::SnapshotTooLong { reason, .. } if reason.contains("-wal")), "{error}");
 
-    let limits = SnapshotLimits { min_free_bytes: u64::MAX, ..super::limits() };
+    let limits = SnapshotPolicy { free_bytes: Some(u64::MAX), ..super::limits() };
     let error = snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Meanwhile(&writer), &Silent).unwrap_err();
     assert!(matches!(&error, Error::SnapshotTooLong { reason, .. } if reason.contains("nearly full")), "{error}");
     snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Collected::default(), &Silent).unwrap();
     writer.execute_batch("PRAGMA journal_mode=DELETE").unwrap();
     assert_eq!(code(snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Slow, &Silent)), "no_space");
+}
+
+/// A slow disk for the archive, and an application that commits all the while; it does not wait for anything.
+struct SlowBeside<'a> {
+    writer: &'a Connection,
+    commits: u64,
+    bytes: Vec<u8>,
+    began: Option<Instant>,
+    took: Duration,
+}
+
+impl ImageSink for SlowBeside<'_> {
+    fn begin(&mut self, _size_bytes: u64) -> Result<()> {
+        self.began = Some(Instant::now());
+        Ok(())
+    }
+
+    fn write(&mut self, pages: &[u8]) -> Result<()> {
+        thread::sleep(Duration::from_millis(20));
+        self.writer.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES (x'00'); COMMIT").expect("nothing keeps a writer out by now");
+        self.commits += 1;
+        self.bytes.extend_from_slice(pages);
+        self.took = self.began.map(|began| began.elapsed()).unwrap_or_default();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_slow_sink_keeps_no_writer_out() {
+    for (mode, method) in [("WAL", Method::Dbpage), ("DELETE", Method::Dbpage), ("TRUNCATE", Method::Dbpage), ("DELETE", Method::BackupApi)]
+    {
+        let place = Place::new();
+        let rows = "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<8000) SELECT randomblob(1000) FROM n;";
+        let writer = place.sql(&format!("PRAGMA journal_mode={mode}; {rows}"));
+        // It does not wait: whatever kept it out would be seen.
+        writer.busy_timeout(Duration::ZERO).unwrap();
+        let (spool, limits) = (place.spool(), super::limits());
+        let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_secs(1), limits };
+        let mut sink = SlowBeside { writer: &writer, commits: 0, bytes: Vec::new(), began: None, took: Duration::ZERO };
+        let facts = snapshot_by(method, &place.db(), &options, &mut sink, &Silent).unwrap();
+        let case = format!("{mode} {method:?}");
+        assert!(sink.commits >= 5, "{case}: {} commits", sink.commits);
+        assert_eq!(facts.schema["t"].row_count, 8000, "{case}: of the moment before them");
+        let held = Duration::from_millis(facts.source.hold_ms);
+        match mode {
+            "WAL" => assert!(held + Duration::from_millis(2) >= sink.took, "{case}: one transaction to the last page, {held:?}"),
+            _ => assert!(held < sink.took / 2, "{case}: held for {held:?}, the sink took {:?}", sink.took),
+        }
+        let image = Connection::open(place.image(&sink.bytes)).unwrap();
+        assert_eq!(one::<i64>(&image, "SELECT count(*) FROM t"), 8000, "{case}");
+        assert_eq!(one::<i64>(&writer, "SELECT count(*) FROM t"), 8000 + sink.commits.cast_signed(), "{case}");
+    }
+}
+
+#[test]
+fn a_writer_without_a_pause_starves_nobody() {
+    let place = Place::new();
+    let rows = "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000) SELECT randomblob(1000) FROM n;";
+    drop(place.sql(&format!("PRAGMA journal_mode=DELETE; {rows}")));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let connection = place.sql("PRAGMA synchronous=OFF; PRAGMA locking_mode=NORMAL");
+            connection.busy_timeout(Duration::from_secs(60)).unwrap();
+            while !over.load(Ordering::Relaxed) {
+                // The lock that keeps readers out, from the first moment to the last.
+                connection.execute_batch("BEGIN EXCLUSIVE; UPDATE t SET x=randomblob(1000) WHERE rowid % 4 = 0; COMMIT").unwrap();
+            }
+        });
+        let began = Instant::now();
+        for _ in 0..3 {
+            let (_, facts) = place.take_patiently(Method::Dbpage).unwrap();
+            assert_eq!(facts.schema["t"].row_count, 2000);
+        }
+        over.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    });
 }
 
 #[test]
