@@ -11,9 +11,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use keepstone_model::metadata::Form;
 use sha2::{Digest, Sha256};
 
@@ -30,10 +31,14 @@ use crate::{
     image::hex,
     keys::Key,
     priority::{Courtesy, Priority},
+    sqlite::told_to_stop,
 };
 
 /// Blocks that may wait at one place.
 const QUEUE: usize = 8;
+
+/// How often somebody who waits for room looks whether to go on.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// More threads do not help: by then the hashes or the disk are the slowest part.
 const COMPRESSORS_MAX: usize = 4;
@@ -153,11 +158,13 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Hands over the next block; waits while the queues are full. After an error nothing runs any more.
+    /// Hands over the next block; waits while the queues are full. That ends with `CancelledHere` when the operation around it is told to stop:
+    /// whoever pushes may hold a transaction of the source, which a disk that hangs must not prolong. After another error nothing runs any more.
     pub(super) fn push(&mut self, block: Lent) -> Result<()> {
-        let taken = self.inlets.as_ref().is_some_and(|inlets| inlets.take(Arc::new(block)));
-        if taken {
-            return Ok(());
+        match self.inlets.as_ref().map_or(Err(Untaken::Gone), |inlets| inlets.take(Arc::new(block))) {
+            Ok(()) => return Ok(()),
+            Err(Untaken::Stopped) => return Err(Error::CancelledHere),
+            Err(Untaken::Gone) => {}
         }
         // A thread has ended before its time: the writer, of a fault of the file, or one that panicked.
         self.abandoned.store(true, Ordering::Relaxed);
@@ -202,19 +209,38 @@ impl Drop for Pipeline {
 }
 
 impl Inlets {
-    /// False if a thread is gone.
-    fn take(&self, block: Block) -> bool {
+    fn take(&self, block: Block) -> Result<(), Untaken> {
         let next = match &self.work {
             None => Next::Plain(Arc::clone(&block)),
             Some(work) => {
                 let (done, compressed) = bounded(1);
-                if work.send(Work { block: Arc::clone(&block), done }).is_err() {
-                    return false;
-                }
+                hand(work, Work { block: Arc::clone(&block), done }, told_to_stop)?;
                 Next::Compressed(compressed)
             }
         };
-        self.order.send(next).is_ok() && self.backup_hash.send(Arc::clone(&block)).is_ok() && self.restore_hash.send(block).is_ok()
+        hand(&self.order, next, told_to_stop)?;
+        hand(&self.backup_hash, Arc::clone(&block), told_to_stop)?;
+        hand(&self.restore_hash, block, told_to_stop)
+    }
+}
+
+/// Why a block was not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Untaken {
+    /// A thread has ended.
+    Gone,
+    Stopped,
+}
+
+/// Waits for room, looking now and then whether that is still wanted.
+fn hand<T>(to: &Sender<T>, mut value: T, told_to_stop: impl Fn() -> bool) -> Result<(), Untaken> {
+    loop {
+        match to.send_timeout(value, LOOK_EVERY) {
+            Ok(()) => return Ok(()),
+            Err(SendTimeoutError::Disconnected(_)) => return Err(Untaken::Gone),
+            Err(SendTimeoutError::Timeout(_)) if told_to_stop() => return Err(Untaken::Stopped),
+            Err(SendTimeoutError::Timeout(back)) => value = back,
+        }
     }
 }
 
@@ -294,4 +320,25 @@ fn store<B: AsRef<[u8]>>(
         size_bytes += bytes.as_ref().len() as u64;
     }
     Ok(Stored { container, size_bytes, hash: hex(&hasher.finalize()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_hung_disk_longer_than_told() {
+        let (to, from) = bounded(1);
+        assert_eq!(hand(&to, 1, || true), Ok(()), "there is room");
+        assert_eq!(hand(&to, 2, || true), Err(Untaken::Stopped));
+        let looks = std::cell::Cell::new(0);
+        let later = || {
+            looks.set(looks.get() + 1);
+            looks.get() == 3
+        };
+        assert_eq!((hand(&to, 2, later), looks.get()), (Err(Untaken::Stopped), 3));
+        assert_eq!(from.recv(), Ok(1));
+        drop(from);
+        assert_eq!(hand(&to, 3, || false), Err(Untaken::Gone));
+    }
 }
