@@ -13,6 +13,7 @@ mod faults;
 mod import;
 mod json;
 
+mod memory;
 mod migrating;
 mod museum;
 mod operations;

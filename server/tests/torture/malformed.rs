@@ -5,16 +5,17 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use keepstone_engine::{
     Result, Silent,
     image::{ImageFacts, ImageSink},
+    model::snapshot::SnapshotPolicy,
     sqlite::{
         inspect::inspect_image,
         open::probe,
-        snapshot::{SnapshotLimits, SnapshotOptions, snapshot},
+        snapshot::{SnapshotOptions, snapshot},
     },
 };
 
@@ -71,7 +72,7 @@ fn verdict(host: &Host, file: &Path) -> Verdict {
     let before = fs::read(&live).unwrap();
     let looked = probe(&live, Duration::from_millis(200));
     let spool = host.path("");
-    let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_millis(200), limits: SnapshotLimits::default() };
+    let options = SnapshotOptions { spool_dir: &spool, busy_wait: Duration::from_millis(200), limits: SnapshotPolicy::default() };
     let mut sink = Collected::default();
     let taken: Result<ImageFacts> = snapshot(&live, &options, &mut sink, &Silent);
     assert!(fs::read(&live).unwrap() == before, "{} was changed", file.display());
@@ -108,22 +109,73 @@ fn peak_bytes() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
+/// Names the file that [`one_malformed_database`] looks at.
+const ONE: &str = "KEEPSTONE_MALFORMED_ONE";
+
+#[test]
+#[ignore = "the test below runs it for each file, in a process of its own"]
+fn one_malformed_database() {
+    let host = in_memory();
+    let verdict = verdict(&host, Path::new(&std::env::var_os(ONE).unwrap()));
+    eprintln!("VERDICT {}", verdict.code());
+    eprintln!("PEAK {}", peak_bytes());
+}
+
+/// The verdict and the peak of memory of a process of its own: one that hangs, dies or grows without bound is found, and named.
+fn in_a_process(file: &Path) -> std::result::Result<(Verdict, u64), String> {
+    let mut command = Command::new("timeout");
+    command.arg(TOO_LONG.as_secs().to_string()).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "malformed::one_malformed_database", "--ignored", "--nocapture"]).env(ONE, file);
+    let ran = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let value = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    match (ran.status.success(), value("VERDICT "), value("PEAK ").and_then(|bytes| bytes.parse().ok())) {
+        (true, Some(verdict), Some(peak)) => Ok((Verdict::of(verdict), peak)),
+        _ if ran.status.code() == Some(124) => Err(format!("{}: no verdict within {TOO_LONG:?}", file.display())),
+        _ => Err(format!("{}: {}: {said}", file.display(), ran.status)),
+    }
+}
+
+impl Verdict {
+    fn code(&self) -> &str {
+        match self {
+            Self::Refused(code) => code,
+            Self::Sound => "sound",
+            Self::Suspect => "suspect",
+        }
+    }
+
+    fn of(code: &str) -> Self {
+        match code {
+            "sound" => Self::Sound,
+            "suspect" => Self::Suspect,
+            other => Self::Refused(other.to_owned()),
+        }
+    }
+}
+
+/// Where the verdict is another than that of sqlite3's `integrity_check`, and why that is right.
+const STRICTER: &[(&str, &str)] = &[];
+
 #[test]
 fn malformed_databases_are_judged_as_sqlite_judges_them() {
     let effort = Effort::begin();
     let host = in_memory();
-    let (mut count, mut refused, mut sound, mut suspect, mut stricter) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
-    let (mut laxer, mut slow, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut count, mut refused, mut sound, mut suspect, mut compared, mut most_bytes) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut lost, mut laxer, mut stricter, mut strange) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for file in effort.choose(files(), usize::MAX) {
         if effort.is_over() {
             break;
         }
-        let begun = Instant::now();
-        let verdict = verdict(&host, &file);
-        if begun.elapsed() > TOO_LONG {
-            slow.push(file.clone());
-        }
         count += 1;
+        let (verdict, peak_bytes) = match in_a_process(&file) {
+            Ok(found) => found,
+            Err(what) => {
+                lost.push(what);
+                continue;
+            }
+        };
+        most_bytes = most_bytes.max(peak_bytes);
         match &verdict {
             Verdict::Refused(code) => {
                 // Never a fault of the machine's, nor of ours.
@@ -135,16 +187,18 @@ fn malformed_databases_are_judged_as_sqlite_judges_them() {
             Verdict::Sound => sound += 1,
             Verdict::Suspect => suspect += 1,
         }
-        match (by_sqlite3(&host, &file), verdict == Verdict::Sound) {
-            (Some(false), true) => laxer.push(file),
-            (Some(true), false) => {
-                eprintln!("stricter than sqlite3: {} {verdict:?}", file.display());
-                stricter += 1;
-            }
+        let Some(ok) = by_sqlite3(&host, &file) else { continue };
+        compared += 1;
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let known = STRICTER.iter().any(|(known, _)| *known == name);
+        match (ok, verdict == Verdict::Sound) {
+            (false, true) => laxer.push(name),
+            (true, false) if !known => stricter.push(format!("{name}: {}", verdict.code())),
+            (same, also) if known && same == also => stricter.push(format!("{name}: not stricter any more; take it off the list")),
             _ => {}
         }
     }
-    let peak_mb = peak_bytes() >> 20;
+    let peak_mb = most_bytes >> 20;
     figures(
         "malformed databases",
         &[
@@ -152,13 +206,19 @@ fn malformed_databases_are_judged_as_sqlite_judges_them() {
             ("refused", refused),
             ("sound", sound),
             ("suspect", suspect),
-            ("stricter than sqlite3", stricter),
+            ("compared with sqlite3", compared),
+            ("stricter than it", stricter.len() as u64),
             ("laxer", laxer.len() as u64),
             ("MiB at the peak", peak_mb),
         ],
     );
-    assert!(count > 0 && slow.is_empty(), "too slow: {slow:?}");
+    assert!(count > 0 && lost.is_empty(), "without a verdict: {lost:?}");
     assert!(strange.is_empty(), "refused for another reason than what they are: {strange:?}");
     assert!(laxer.is_empty(), "sqlite3 finds these damaged and keepstone does not: {laxer:?}");
-    assert!(peak_bytes() < TOO_MUCH_BYTES, "{peak_mb} MiB");
+    // In large every reason is looked at by a person; of the sample each is known.
+    assert!(effort.is_large() || stricter.is_empty(), "sqlite3 finds these sound and keepstone does not: {stricter:?}");
+    assert!(most_bytes < TOO_MUCH_BYTES, "{peak_mb} MiB");
+    if effort.is_large() {
+        stricter.iter().for_each(|one| eprintln!("stricter than sqlite3: {one}"));
+    }
 }
