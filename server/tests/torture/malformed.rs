@@ -219,6 +219,8 @@ fn malformed_databases_are_judged_as_sqlite_judges_them() {
     assert!(effort.is_large() || stricter.is_empty(), "sqlite3 finds these sound and keepstone does not: {stricter:?}");
     assert!(most_bytes < TOO_MUCH_BYTES, "{peak_mb} MiB");
     if effort.is_large() {
-        stricter.iter().for_each(|one| eprintln!("stricter than sqlite3: {one}"));
+        for one in &stricter {
+            eprintln!("stricter than sqlite3: {one}");
+        }
     }
 }

@@ -134,9 +134,12 @@ fn partial(metadata: Metadata) -> Metadata {
     Metadata { coverage: Coverage::Partial, left_out: Some(left_out), globals: None, ..postgres(metadata) }
 }
 
+/// Its name, what the image is, and what is in its metadata.
+type Sort = (&'static str, Form, fn(Metadata) -> Metadata);
+
 #[test]
 fn every_sort_of_metadata_stands_in_the_file_as_it_did() {
-    let sorts: [(&str, Form, fn(Metadata) -> Metadata); 5] = [
+    let sorts: [Sort; 5] = [
         ("plain", Form::Sqlite, sqlite),
         (ENCRYPTED, Form::Sqlite, suspect),
         ("suspect", Form::Sqlite, suspect),
