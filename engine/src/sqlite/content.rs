@@ -7,7 +7,10 @@ use keepstone_model::metadata::{Column, Table};
 use rusqlite::{Connection, types::ValueRef};
 use sha2::{Digest, Sha256};
 
-use super::fault;
+use super::{
+    census::{Census, Keyed},
+    fault,
+};
 use crate::{Monitor, Result, image::hex};
 
 /// The tables, and what could not be read of them.
@@ -22,6 +25,11 @@ impl Content {
     /// All tables but SQLite's own and the shadow tables of virtual ones; views are no tables. Damage does not end it. A table that only the
     /// application can read (its module, collation or function is not known here) is left out with a line in the log.
     pub(super) fn read(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Self> {
+        Self::read_with(None, connection, path, monitor)
+    }
+
+    /// The same where the pages of the same moment were counted already.
+    pub(super) fn read_with(census: Option<&Census>, connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Self> {
         provide_collations(connection).map_err(fault::at(path))?;
         let mut content = Self::default();
         let mut names = Vec::new();
@@ -33,7 +41,7 @@ impl Content {
             if name.len() >= 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"sqlite_") {
                 continue;
             }
-            match read_table(connection, &name) {
+            match read_table(connection, &name, census) {
                 Ok(table) => drop(content.tables.insert(name, table)),
                 Err(error) if fault::is_sql(&error) => {
                     monitor.log(&format!("table {name} is not counted: {}", fault::detail(&error)));
@@ -63,15 +71,27 @@ impl Content {
     }
 }
 
-fn read_table(connection: &Connection, name: &str) -> rusqlite::Result<Table> {
+fn read_table(connection: &Connection, name: &str, census: Option<&Census>) -> rusqlite::Result<Table> {
     // Hidden columns (1) are arguments of virtual tables; generated ones (2, 3) are columns like others.
     let mut statement =
         connection.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
     let columns = statement
         .query_map([name], |row| Ok(Column { name: text(row.get_ref(0)?), declared_type: text(row.get_ref(1)?) }))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
+    if let Some(row_count) = census.and_then(|census| known_rows(connection, name, census)) {
+        return Ok(Table { columns, row_count });
+    }
     let row_count: i64 = connection.query_row(&format!("SELECT count(*) FROM main.{}", quoted(name)), [], |row| row.get(0))?;
     Ok(Table { columns, row_count: u64::try_from(row_count).unwrap_or(0) })
+}
+
+/// None for a virtual table, and for whatever is to be counted by SQLite itself, which also says what is wrong with it.
+fn known_rows(connection: &Connection, name: &str, census: &Census) -> Option<u64> {
+    let tree = "SELECT rootpage, wr FROM main.sqlite_schema, pragma_table_list(?1) AS listed
+        WHERE sqlite_schema.type='table' AND sqlite_schema.name=?1 AND listed.schema='main' AND listed.type='table'";
+    let mut found = connection.prepare_cached(tree).ok()?;
+    let (root, is_keyed): (u32, bool) = found.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
+    census.rows(root, if is_keyed { Keyed::ByKey } else { Keyed::ByRowid })
 }
 
 /// A name as SQL has it, whatever characters it holds.

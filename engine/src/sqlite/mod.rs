@@ -12,6 +12,7 @@ pub mod replace;
 pub mod snapshot;
 pub mod unopenable;
 
+mod census;
 pub(crate) mod content;
 pub(crate) mod driver;
 mod fault;

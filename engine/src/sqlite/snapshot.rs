@@ -12,6 +12,7 @@ use keepstone_model::{human, job::Step, metadata::Source, snapshot::SnapshotPoli
 use rusqlite::Connection;
 
 use super::{
+    census::Census,
     content::{self, Content},
     fault,
     open::{Access, Live},
@@ -108,7 +109,7 @@ pub(super) struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Counts and streams within the transaction that is open on the live database.
+    /// Streams and counts within the transaction that is open on the live database.
     pub(super) fn stream_live(
         &self,
         connection: &Connection,
@@ -116,42 +117,44 @@ impl Taken<'_> {
         monitor: &dyn Monitor,
         step: Step,
     ) -> Result<ImageFacts> {
-        let facts = self.facts(connection, monitor)?;
-        let pace = Pace::new(monitor, step, facts.size_bytes);
-        sink.begin(facts.size_bytes)?;
-        pages::stream(connection, self.path, (self.geometry.page_size, self.geometry.page_count), &mut |batch| {
-            sink.write(batch)?;
-            pace.advance(batch.len())
-        })?;
-        Ok(facts)
+        let mut stream = self.begin(sink, monitor, step)?;
+        let (page_size, page_count) = (self.geometry.page_size, self.geometry.page_count);
+        pages::stream(connection, self.path, (page_size, page_count), &mut |batch| stream.pass_on(batch))?;
+        self.facts(connection, &stream.census, monitor)
     }
 
     /// The same from a spool, which nobody else knows.
     pub(super) fn stream_spool(&self, step: Step, spool: &Path, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        let connection = scratch::open_image(spool)?;
-        let facts = super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
-            let damage = pages::begin_read(&connection, spool)?;
-            let facts = Taken { damage: damage.or_else(|| self.damage.clone()), geometry: self.geometry.clone(), ..*self };
-            facts.facts(&connection, monitor)
-        })?;
-        drop(connection);
-        let pace = Pace::new(monitor, step, facts.size_bytes);
-        sink.begin(facts.size_bytes)?;
-        let mut file = fs::File::open(spool).map_err(|error| Error::io(spool, error))?;
-        let mut batch = vec![0; pages::BATCH_BYTES];
-        let mut left = facts.size_bytes;
+        let fault = |error| Error::io(spool, error);
+        let mut stream = self.begin(sink, monitor, step)?;
+        let mut file = fs::File::open(spool).map_err(fault)?;
+        let mut batch = vec![0; pages::BATCH_BYTES.max(self.geometry.page_size as usize)];
+        let mut left = self.geometry.size_bytes();
         while left > 0 {
             let want = usize::try_from(left).map_or(batch.len(), |left| left.min(batch.len()));
-            file.read_exact(&mut batch[..want]).map_err(|error| Error::io(spool, error))?;
-            sink.write(&batch[..want])?;
-            pace.advance(want)?;
+            file.read_exact(&mut batch[..want]).map_err(fault)?;
+            stream.pass_on(&batch[..want])?;
             left -= want as u64;
         }
-        Ok(facts)
+        drop(file);
+        let census = stream.census;
+        let connection = scratch::open_image(spool)?;
+        super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
+            let damage = pages::begin_read(&connection, spool)?;
+            let taken = Taken { damage: damage.or_else(|| self.damage.clone()), geometry: self.geometry.clone(), ..*self };
+            taken.facts(&connection, &census, monitor)
+        })
     }
 
-    fn facts(&self, connection: &Connection, monitor: &dyn Monitor) -> Result<ImageFacts> {
-        let mut content = Content::read(connection, self.path, monitor)?;
+    fn begin<'a>(&self, sink: &'a mut dyn ImageSink, monitor: &'a dyn Monitor, step: Step) -> Result<Stream<'a>> {
+        let size_bytes = self.geometry.size_bytes();
+        sink.begin(size_bytes)?;
+        let census = Census::of(self.geometry.page_size, self.geometry.page_count);
+        Ok(Stream { sink, census, pace: Pace::new(monitor, step, size_bytes) })
+    }
+
+    fn facts(&self, connection: &Connection, census: &Census, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let mut content = Content::read_with(Some(census), connection, self.path, monitor)?;
         content.damage.extend(self.damage.clone());
         let geometry = &self.geometry;
         Ok(ImageFacts {
@@ -178,6 +181,22 @@ impl Taken<'_> {
                 postgres: None,
             },
         })
+    }
+}
+
+/// Pages on their way into a sink, counted as they pass.
+struct Stream<'a> {
+    sink: &'a mut dyn ImageSink,
+    census: Census,
+    pace: Pace<'a>,
+}
+
+impl Stream<'_> {
+    /// Some whole pages.
+    fn pass_on(&mut self, pages: &[u8]) -> Result<()> {
+        self.sink.write(pages)?;
+        self.census.take(pages);
+        self.pace.advance(pages.len())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The SQLite driver on real databases of every make, with connected readers and writers.
 
+mod census;
 mod inspect;
 mod makes;
 mod refusals;
