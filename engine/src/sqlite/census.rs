@@ -79,7 +79,8 @@ impl Census {
     fn take_page(&mut self, page: &[u8]) {
         // The first one begins with the header of the file.
         let header = if self.pages.is_empty() { 100 } else { 0 };
-        let read = Page::of(page[header], u16_at(page, header + 3)).filter(|read| usize::from(read.cells()) * SMALLEST_CELL_BYTES < page.len());
+        let read =
+            Page::of(page[header], u16_at(page, header + 3)).filter(|read| usize::from(read.cells()) * SMALLEST_CELL_BYTES < page.len());
         self.pages.push(read.unwrap_or(Page::NONE));
         let Some(read) = read.filter(|read| matches!(read.kind(), INNER_INDEX | INNER_TABLE)) else { return };
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! Looking into an image file that nobody else has open: integrity, foreign keys, tables and counts. It may come from anywhere, so it is
 //! opened with every defence.
 
-use std::{collections::BTreeMap, path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path, thread, time::Instant};
 
 use keepstone_model::metadata::Table;
 use rusqlite::{Connection, limits::Limit};
@@ -41,18 +41,24 @@ const SLOWEST_BYTES_PER_S: u64 = 1 << 20;
 /// a database that it only reads, and a row that breaks one is as the application left it.
 pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
     let size_bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-    let connection = open_image(path)?;
-    // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
-    let longest = i32::try_from(size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(path))?;
     let (began, limit_s) = (Instant::now(), LOOK_S + size_bytes / SLOWEST_BYTES_PER_S);
     let too_long = || (began.elapsed().as_secs() >= limit_s).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s });
-    watch::watched(&connection, monitor, &too_long, || match examine(&connection, path, monitor) {
+    let look = Look { path, size_bytes, monitor, too_long: &too_long };
+    // Neither needs the other, and each reads the whole file.
+    let (soundness, contents) = thread::scope(|scope| {
+        let contents = scope.spawn(|| look.at(|connection| contents(connection, path, monitor)));
+        (look.at(|connection| soundness(connection, path)), contents.join())
+    });
+    let contents = contents.map_err(|_| Error::Internal("a thread that looks into an image panicked".to_owned()))?;
+    match soundness.and_then(|soundness| Ok((soundness, contents?))) {
         Err(Error::NotADatabase { .. }) => Ok(unreadable("file is not a database")),
         Err(Error::SourceFormat { .. }) => Ok(unreadable("unsupported file format")),
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
-        other => other,
-    })
+        Err(error) => Err(error),
+        Ok((Soundness { integrity, page_size, not_examined }, Contents { foreign_keys, schema })) => {
+            Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined })
+        }
+    }
 }
 
 fn unreadable(detail: &str) -> ImageReport {
@@ -60,20 +66,55 @@ fn unreadable(detail: &str) -> ImageReport {
     ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined: Vec::new() }
 }
 
-fn examine(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
+/// An image that is looked into, by as many connections as there are things to look for.
+struct Look<'a> {
+    path: &'a Path,
+    size_bytes: u64,
+    monitor: &'a dyn Monitor,
+    too_long: &'a (dyn Fn() -> Option<Error> + Sync),
+}
+
+impl Look<'_> {
+    fn at<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let connection = open_image(self.path)?;
+        // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
+        let longest = i32::try_from(self.size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(self.path))?;
+        watch::watched(&connection, self.monitor, self.too_long, || work(&connection))
+    }
+}
+
+/// Whether its pages and indexes are as they should be.
+struct Soundness {
+    integrity: Finding,
+    page_size: u32,
+    not_examined: Vec<String>,
+}
+
+fn soundness(connection: &Connection, path: &Path) -> Result<Soundness> {
     let damage = pages::begin_read(connection, path)?;
     let page_size = Geometry::read(connection).map_err(fault::at(path))?.page_size;
     let mut not_examined = Vec::new();
-    let integrity = match &damage {
-        Some(detail) => Err(detail.clone()),
+    let integrity = match damage {
+        Some(detail) => Err(detail),
         None => integrity(connection, path, &mut not_examined)?,
     };
+    Ok(Soundness { integrity, page_size, not_examined })
+}
+
+/// What its rows say. On a connection of its own: counting brings in stand-ins for the application's collations, which would make indexes look
+/// out of order.
+struct Contents {
+    foreign_keys: Finding,
+    schema: std::result::Result<BTreeMap<String, Table>, String>,
+}
+
+fn contents(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Contents> {
+    let damage = pages::begin_read(connection, path)?;
     let foreign_keys = foreign_keys(connection, path)?;
-    // Last, since counting brings in stand-ins for the application's collations, which would make indexes look out of order.
     let mut content = Content::read(connection, path, monitor)?;
     content.damage.extend(damage);
-    let schema = (&content).into();
-    Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined })
+    Ok(Contents { foreign_keys, schema: (&content).into() })
 }
 
 type Finding = std::result::Result<(), String>;

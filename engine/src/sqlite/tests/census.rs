@@ -10,9 +10,7 @@ fn tables(connection: &Connection) -> Vec<(String, u32, Keyed)> {
     let sql = "SELECT name, rootpage, (SELECT wr FROM pragma_table_list(sqlite_schema.name) WHERE schema='main')
         FROM sqlite_schema WHERE type='table' AND rootpage > 0";
     let mut statement = connection.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, if row.get(2)? { Keyed::ByKey } else { Keyed::ByRowid }))
-    });
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, if row.get(2)? { Keyed::ByKey } else { Keyed::ByRowid })));
     rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
 }
 
@@ -27,7 +25,8 @@ fn census(image: &[u8]) -> Census {
 }
 
 fn counted(connection: &Connection, name: &str) -> u64 {
-    let count: i64 = connection.query_row(&format!("SELECT count(*) FROM {}", crate::sqlite::content::quoted(name)), [], |row| row.get(0)).unwrap();
+    let count: i64 =
+        connection.query_row(&format!("SELECT count(*) FROM {}", crate::sqlite::content::quoted(name)), [], |row| row.get(0)).unwrap();
     u64::try_from(count).unwrap()
 }
 
