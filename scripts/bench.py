@@ -9,7 +9,7 @@ import json, os, platform, shutil, sqlite3, statistics, subprocess, sys, tempfil
 KEEPSTONE = os.path.abspath(sys.argv[1])
 SIZES_MB = [int(size) for size in os.environ.get("BENCH_MB", "16 256 2048").split()]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-MEMORY_LIMIT_MIB = 128
+MEMORY_LIMIT_MIB = 64
 HERE = os.path.dirname(os.path.abspath(__file__))
 PASSWORD = "a password of this benchmark only, 7391"
 ENVIRONMENT = {**os.environ, "BACKUP_ENCRYPTION_PASSWORD": PASSWORD, "RESTIC_PASSWORD": PASSWORD, "RESTIC_PROGRESS_FPS": "0"}
@@ -148,7 +148,6 @@ class Bench:
         found = {}
         for name, command in ways.items():
             writer = Writer(self.database)
-            writer.start()
             # A way that starts anew at every commit may never end: it is given a minute.
             child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
             try:
@@ -164,31 +163,37 @@ class Bench:
         return found
 
 
-class Writer(threading.Thread):
-    """An application that commits one row after the other, 200 a second at most."""
+class Writer:
+    """An application that commits one row after the other, 200 a second at most: a process of its own, which begins before the way that is measured."""
 
     def __init__(self, database):
-        super().__init__(daemon=True)
-        self.database, self.over, self.took, self.errors = database, threading.Event(), [], 0
-
-    def run(self):
-        db = sqlite3.connect(self.database, timeout=30, isolation_level=None)
-        db.execute("CREATE TABLE IF NOT EXISTS written (id INTEGER PRIMARY KEY, note TEXT)")
-        while not self.over.is_set():
-            began = time.monotonic()
-            try:
-                db.execute("INSERT INTO written(note) VALUES ('from the writer')")
-                self.took.append((time.monotonic() - began) * 1000)
-            except sqlite3.Error:
-                self.errors += 1
-            time.sleep(0.005)
-        db.close()
+        self.child = subprocess.Popen([sys.executable, __file__, "--writer", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.child.stdout.readline()  # it has begun
 
     def stop(self):
-        self.over.set()
-        self.join()
-        took = sorted(self.took)
-        return statistics.median(took), took[len(took) * 99 // 100], took[-1], self.errors
+        told, _ = self.child.communicate()
+        took, errors = json.loads(told)
+        took.sort()
+        return statistics.median(took), took[len(took) * 99 // 100], took[-1], errors
+
+
+def write(database):
+    """The writer's process: commits until its standard input ends, then tells how long each commit took, in milliseconds."""
+    over, took, errors = threading.Event(), [], 0
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    db = sqlite3.connect(database, timeout=30, isolation_level=None)
+    db.execute("CREATE TABLE IF NOT EXISTS written (id INTEGER PRIMARY KEY, note TEXT)")
+    print("begun", flush=True)
+    while not over.is_set():
+        began = time.monotonic()
+        try:
+            db.execute("INSERT INTO written(note) VALUES ('from the writer')")
+            took.append((time.monotonic() - began) * 1000)
+        except sqlite3.Error:
+            errors += 1
+        time.sleep(0.005)
+    db.close()
+    json.dump([took, errors], sys.stdout)
 
 
 def held(folder):
@@ -238,4 +243,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    write(sys.argv[2]) if sys.argv[1] == "--writer" else main()

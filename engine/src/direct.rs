@@ -21,8 +21,24 @@ use rustix::{
 
 /// Addresses, lengths and offsets are multiples of this: no disk of today asks for more.
 const ALIGNMENT: usize = 4096;
-/// So much goes to the disk, or comes from it, at once.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+
+/// How much goes to the disk, or comes from it, at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requests {
+    /// What others ask of the disk meanwhile, a commit of the application say, waits for one of these at most: a tenth of a millisecond each.
+    Small,
+    /// The disk does most with these, and others wait for them.
+    Large,
+}
+
+impl Requests {
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::Small => 128 << 10,
+            Self::Large => 1 << 20,
+        }
+    }
+}
 
 /// Memory for one chunk, aligned.
 #[derive(Debug)]
@@ -30,21 +46,23 @@ struct Chunk {
     /// Never grows, so that what is aligned in it stays so.
     memory: Vec<u8>,
     start: usize,
+    size: usize,
 }
 
 impl Chunk {
-    fn new() -> Self {
-        let memory = vec![0; CHUNK_BYTES + ALIGNMENT];
+    fn new(requests: Requests) -> Self {
+        let size = requests.bytes();
+        let memory = vec![0; size + ALIGNMENT];
         let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { memory, start }
+        Self { memory, start, size }
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..self.start + CHUNK_BYTES]
+        &self.memory[self.start..self.start + self.size]
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + CHUNK_BYTES]
+        &mut self.memory[self.start..self.start + self.size]
     }
 }
 
@@ -61,9 +79,9 @@ pub(crate) struct DirectFile {
 
 impl DirectFile {
     /// Takes an empty file, open for writing.
-    pub(crate) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File, requests: Requests) -> Self {
         let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok();
-        Self { file, chunk: Chunk::new(), filled: 0, passed_on: 0, direct }
+        Self { file, chunk: Chunk::new(requests), filled: 0, passed_on: 0, direct }
     }
 
     /// How many bytes of the file have been handed to the kernel, in order from its beginning. A seek does not count.
@@ -124,10 +142,10 @@ impl DirectFile {
 
 impl Write for DirectFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.filled == CHUNK_BYTES {
-            self.pass_on(CHUNK_BYTES)?;
+        if self.filled == self.chunk.size {
+            self.pass_on(self.filled)?;
         }
-        let count = bytes.len().min(CHUNK_BYTES - self.filled);
+        let count = bytes.len().min(self.chunk.size - self.filled);
         self.chunk.bytes_mut()[self.filled..self.filled + count].copy_from_slice(&bytes[..count]);
         self.filled += count;
         Ok(count)
@@ -160,7 +178,7 @@ pub(crate) struct DirectReader {
 
 impl DirectReader {
     /// Begins at a byte of a file that is open.
-    pub(crate) fn new(file: &File, at: u64) -> io::Result<Self> {
+    pub(crate) fn new(file: &File, at: u64, requests: Requests) -> io::Result<Self> {
         // Another description of the same file, whatever its name is by now: the flag is not the other's.
         let flag = i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0);
         let again = File::options().read(true).custom_flags(flag).open(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -169,7 +187,7 @@ impl DirectReader {
             Err(_) => (file.try_clone()?, false),
         };
         let skipped = usize::try_from(at % ALIGNMENT as u64).expect("less than the alignment");
-        Ok(Self { file, chunk: Chunk::new(), direct, chunk_at: at - skipped as u64, read: 0, taken: skipped })
+        Ok(Self { file, chunk: Chunk::new(requests), direct, chunk_at: at - skipped as u64, read: 0, taken: skipped })
     }
 
     fn next_chunk(&mut self) -> io::Result<()> {
@@ -223,14 +241,16 @@ mod tests {
         path::Path,
     };
 
-    use super::{ALIGNMENT, CHUNK_BYTES, DirectFile, DirectReader};
+    use super::{ALIGNMENT, DirectFile, DirectReader, Requests};
+
+    const CHUNK_BYTES: usize = 128 << 10;
 
     fn bytes(count: usize) -> Vec<u8> {
         (0..count).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect()
     }
 
     fn written(path: &Path, pieces: &[&[u8]]) -> Vec<u8> {
-        let mut file = DirectFile::new(fs::File::create_new(path).unwrap());
+        let mut file = DirectFile::new(fs::File::create_new(path).unwrap(), Requests::Small);
         for piece in pieces {
             file.write_all(piece).unwrap();
         }
@@ -265,7 +285,7 @@ mod tests {
             let length = u64::try_from(all.len()).unwrap();
             for at in [0, 1, 4095, 4096, 4097, 1 << 20, length - 1, length, length + 5000] {
                 let mut found = Vec::new();
-                DirectReader::new(&file, at).unwrap().read_to_end(&mut found).unwrap();
+                DirectReader::new(&file, at, Requests::Small).unwrap().read_to_end(&mut found).unwrap();
                 assert!(found == all[all.len().min(usize::try_from(at).unwrap())..], "from {at}");
             }
         }
@@ -276,7 +296,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let mut all = bytes(2 * CHUNK_BYTES + 77);
-        let mut file = DirectFile::new(fs::File::create_new(&path).unwrap());
+        let mut file = DirectFile::new(fs::File::create_new(&path).unwrap(), Requests::Large);
         file.write_all(&all).unwrap();
         file.seek(SeekFrom::Start(14)).unwrap();
         file.write_all(b"patched").unwrap();
@@ -293,7 +313,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, b"").unwrap();
-        let mut file = DirectFile::new(fs::File::open(&path).unwrap());
+        let mut file = DirectFile::new(fs::File::open(&path).unwrap(), Requests::Small);
         file.write_all(&bytes(CHUNK_BYTES)).unwrap();
         assert!(file.write_all(b"x").is_err(), "it is open for reading only");
     }

@@ -6,14 +6,19 @@
 //! never does, but gets next to nothing where others want every core. So what holds a read transaction is of the idle class only as long as it
 //! gets on, and only where a thread can leave that class again: `Courtesy`.
 
+#[cfg(target_os = "linux")]
 mod courtesy;
 
 use std::{panic::resume_unwind, thread};
 
-pub(crate) use courtesy::Courtesy;
-
 #[cfg(target_os = "linux")]
-use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
+pub(crate) use courtesy::Courtesy;
+#[cfg(target_os = "linux")]
+use courtesy::become_idle;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::Courtesy;
+#[cfg(not(target_os = "linux"))]
+use elsewhere::become_idle;
 
 /// Whether somebody waits for a thread's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,47 +59,57 @@ fn machine_is_busy() -> bool {
 }
 
 /// Of the calling thread, 0 where it cannot be told.
+#[cfg(target_os = "linux")]
 fn nice() -> i32 {
     rustix::process::getpriority_process(None).unwrap_or(0)
 }
 
-/// Puts the calling thread into the idle class: it runs where no other thread wants the core. False where there is no such class.
-fn become_idle() -> bool {
-    #[cfg(target_os = "linux")]
-    return set_thread_priority_and_policy(
-        thread_native_id(),
-        ThreadPriority::Min,
-        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
-    )
-    .is_ok();
-    #[cfg(not(target_os = "linux"))]
-    false
-}
-
-/// Makes it an ordinary thread again. False where it may not.
-fn leave_idle(nice: i32) -> bool {
-    #[cfg(target_os = "linux")]
-    return set_thread_priority_and_policy(
-        thread_native_id(),
-        ThreadPriority::Min,
-        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other),
-    )
-    .and_then(|()| rustix::process::setpriority_process(None, nice).map_err(|_| thread_priority::Error::Priority("not allowed")))
-    .is_ok();
-    #[cfg(not(target_os = "linux"))]
-    false
-}
-
-/// Does it on a thread of low priority, and waits for it: a thread cannot raise its own again as a rule. Of the idle class while the machine is
-/// not busy: only for what holds nothing.
+/// Does it on a thread of low priority, and waits for it: a thread cannot raise its own again as a rule. Where the idle class cannot be left, it
+/// runs there while the machine is not busy: only for what holds nothing.
 pub(crate) fn at_low_priority<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let body = || {
-        if machine_is_busy() || !become_idle() {
-            Priority::Low.take_on();
+        Priority::Low.take_on();
+        let courtesy = Courtesy::begin(Priority::Low);
+        if !courtesy.is_kept() && !machine_is_busy() {
+            become_idle();
         }
         work()
     };
     thread::scope(|scope| scope.spawn(body).join().unwrap_or_else(|panic| resume_unwind(panic)))
+}
+
+/// What a thread does that helps the one that starts it, and gives way as that one does.
+pub(crate) fn alike<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    || {
+        let _courtesy = Courtesy::inherited();
+        work()
+    }
+}
+
+/// Other systems have no such class.
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use super::Priority;
+
+    pub(crate) struct Courtesy;
+
+    impl Courtesy {
+        pub(crate) fn begin(_: Priority) -> Self {
+            Self
+        }
+
+        pub(crate) fn inherited() -> Self {
+            Self
+        }
+
+        pub(super) fn is_kept(&self) -> bool {
+            false
+        }
+    }
+
+    pub(super) fn become_idle() -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +128,7 @@ mod tests {
         let before = nice();
         let is_idle = || format!("{:?}", thread_priority::thread_schedule_policy()).contains("Idle");
         assert!(at_low_priority(|| is_idle() || nice() >= NICE.max(before)));
+        assert!(at_low_priority(|| thread::scope(|scope| scope.spawn(alike(|| is_idle() || nice() >= NICE.max(before))).join().unwrap())));
         assert!(!is_idle());
         assert_eq!(nice(), before);
         assert_eq!(

@@ -120,7 +120,6 @@ impl ImageSink for Courteous<'_> {
     }
 
     fn write(&mut self, pages: &[u8]) -> Result<()> {
-        self.courtesy.as_mut().into_iter().for_each(Courtesy::look);
         self.sink.write(pages)
     }
 }

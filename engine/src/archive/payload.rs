@@ -23,7 +23,13 @@ use super::{
     hashes::{self, Block},
     pool::{Lent, Pool},
 };
-use crate::{Error, Monitor, Result, direct::DirectReader, image::hex, keys::Key};
+use crate::{
+    Error, Monitor, Result,
+    direct::{DirectReader, Requests},
+    image::hex,
+    keys::Key,
+    priority::alike,
+};
 
 /// Where the payload stands in the file, and what it must be.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +51,12 @@ struct StoredPayload {
 
 impl StoredPayload {
     fn new(file: &File, place: Place, hashed: Hashed) -> io::Result<Self> {
-        let file = DirectReader::new(file, place.start)?;
+        // Checks go on behind an application; for a restore people wait.
+        let requests = match hashed {
+            Hashed::Nothing => Requests::Large,
+            Hashed::StoredAndImage => Requests::Small,
+        };
+        let file = DirectReader::new(file, place.start, requests)?;
         let hashes = (hashed == Hashed::StoredAndImage).then(Default::default);
         Ok(Self { file, place, done_bytes: 0, hashes, fault: None })
     }
@@ -231,16 +242,16 @@ impl Stored<'_> {
         let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
             // Both disks and the two hashes run beside the decoder: each takes about as long as it does.
             let (ahead, blocks) = bounded(AHEAD);
-            let reader = scope.spawn(move || read_ahead(stored, &ahead));
+            let reader = scope.spawn(alike(move || read_ahead(stored, &ahead)));
             let mut stored = Ahead::new(blocks);
             let (written, blocks) = bounded::<Block>(AHEAD);
-            let writer = scope.spawn(move || blocks.iter().try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush()));
+            let writer = scope.spawn(alike(move || blocks.iter().try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush())));
             let (mut receivers, mut hashers) = (vec![written], Vec::new());
             if hashed == Hashed::StoredAndImage {
                 let (backup, blocks) = bounded::<Block>(AHEAD);
-                let backup_hash = scope.spawn(move || hashes::backup_hash(blocks.iter()));
+                let backup_hash = scope.spawn(alike(move || hashes::backup_hash(blocks.iter())));
                 let (restore, blocks) = bounded::<Block>(AHEAD);
-                let restore_hash = scope.spawn(move || hashes::restore_hash(self.form, blocks.iter()));
+                let restore_hash = scope.spawn(alike(move || hashes::restore_hash(self.form, blocks.iter())));
                 receivers.extend([backup, restore]);
                 hashers.extend([backup_hash, restore_hash]);
             }

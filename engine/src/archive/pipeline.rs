@@ -116,26 +116,18 @@ impl Pipeline {
             encryptor: None,
         };
         let (backup_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.backup_hasher =
-            Some(spawn(priority, "backup-hash", move |courtesy| hashes::backup_hash(looking(&blocks, courtesy))).map_err(failed)?);
+        pipeline.backup_hasher = Some(spawn(priority, "backup-hash", move || hashes::backup_hash(blocks.iter())).map_err(failed)?);
         let (restore_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.restore_hasher =
-            Some(spawn(priority, "restore-hash", move |courtesy| hashes::restore_hash(form, looking(&blocks, courtesy))).map_err(failed)?);
+        pipeline.restore_hasher = Some(spawn(priority, "restore-hash", move || hashes::restore_hash(form, blocks.iter())).map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
         pipeline.writer = Some(match key {
-            None => {
-                spawn(priority, "archive-write", move |courtesy| store(container, looking(&blocks, courtesy).map(bytes_of), &abandoned))
-                    .map_err(failed)?
-            }
+            None => spawn(priority, "archive-write", move || store(container, blocks.iter().map(bytes_of), &abandoned)).map_err(failed)?,
             Some(key) => {
                 let (sealed, chunks) = bounded(QUEUE);
-                pipeline.encryptor = Some(
-                    spawn(priority, "encrypt", move |courtesy| encrypt(Encryptor::new(&key), looking(&blocks, courtesy), &sealed))
-                        .map_err(failed)?,
-                );
-                spawn(priority, "archive-write", move |courtesy| store(container, looking(&chunks, courtesy).map(Ok), &abandoned))
-                    .map_err(failed)?
+                pipeline.encryptor =
+                    Some(spawn(priority, "encrypt", move || encrypt(Encryptor::new(&key), blocks.iter(), &sealed)).map_err(failed)?);
+                spawn(priority, "archive-write", move || store(container, chunks.iter().map(Ok), &abandoned)).map_err(failed)?
             }
         });
         let work = if codec == Codec::Plain {
@@ -147,9 +139,7 @@ impl Pipeline {
             for _ in 0..threads {
                 let mut compressor = Compressor::new(codec).map_err(failed)?;
                 let (work, memory, abandoned) = (work.clone(), memory.clone(), Arc::clone(&pipeline.abandoned));
-                let thread = spawn(priority, "compress", move |courtesy| {
-                    compress(&mut compressor, looking(&work, courtesy), &memory, &abandoned);
-                });
+                let thread = spawn(priority, "compress", move || compress(&mut compressor, work.iter(), &memory, &abandoned));
                 pipeline.compressors.push(thread.map_err(failed)?);
             }
             Some(inlet)
@@ -244,21 +234,13 @@ fn hand<T>(to: &Sender<T>, mut value: T, told_to_stop: impl Fn() -> bool) -> Res
     }
 }
 
-/// A thread of that priority, which has to look now and then what it gets.
-fn spawn<T: Send + 'static>(
-    priority: Priority,
-    name: &str,
-    body: impl FnOnce(&mut Courtesy) -> T + Send + 'static,
-) -> io::Result<JoinHandle<T>> {
+/// A thread of that priority.
+fn spawn<T: Send + 'static>(priority: Priority, name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
     Builder::new().name(name.to_owned()).spawn(move || {
         priority.take_on();
-        body(&mut Courtesy::begin(priority))
+        let _courtesy = Courtesy::begin(priority);
+        body()
     })
-}
-
-/// All that comes, with such a look at each.
-fn looking<T>(come: &Receiver<T>, courtesy: &mut Courtesy) -> impl Iterator<Item = T> {
-    come.iter().inspect(move |_| courtesy.look())
 }
 
 fn compress(compressor: &mut Compressor, work: impl Iterator<Item = Work>, memory: &Pool, abandoned: &AtomicBool) {

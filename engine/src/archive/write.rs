@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    direct::DirectFile,
+    direct::{DirectFile, Requests},
     image::ImageSink,
     keys::{DataKey, Stretched},
     priority::Priority,
@@ -103,7 +103,11 @@ impl ArchiveWriter {
             std::io::ErrorKind::AlreadyExists => Error::TargetExists { path: path.to_owned() },
             _ => Error::io(path, source),
         })?;
-        let container = Container::begin(DirectFile::new(file), payload_entry).map_err(|source| Error::io(path, source))?;
+        let requests = match options.priority {
+            Priority::Low => Requests::Small,
+            Priority::Normal => Requests::Large,
+        };
+        let container = Container::begin(DirectFile::new(file, requests), payload_entry).map_err(|source| Error::io(path, source))?;
         let payload_key = encryption.as_ref().map(|(key, _)| key.payload_key());
         let pipeline = Pipeline::start(path, container, codec, options.form, payload_key, options.priority)?;
         let memory = Pool::new();

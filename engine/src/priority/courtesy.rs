@@ -1,24 +1,28 @@
-//! A thread of the idle class that notices when it gets nothing done, and leaves the class then. Not which threads these are.
+//! Threads of the idle class, and the warden that takes one out of it when it gets nothing done. Not which threads these are.
 
 use std::{
     fs,
     marker::PhantomData,
-    sync::OnceLock,
-    thread,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::{self, Builder},
     time::{Duration, Instant},
 };
 
-use super::{Priority, become_idle, leave_idle, nice};
+use rustix::{process::Pid, thread::gettid};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadId, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+    thread_schedule_policy,
+};
 
-/// How often a thread looks what it got.
+use super::{Priority, nice};
+
+/// How often the warden looks what each thread got.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How far the calling thread gives way: to everybody, as long as it gets on. It is again as it was before when this is dropped.
+/// The calling thread gives way to everybody, as long as it gets on. It is again as it was before when this is dropped.
 pub(crate) struct Courtesy {
-    /// Of a thread of the idle class.
-    share: Option<Share>,
-    /// What it is outside that class.
-    nice: i32,
+    is_member: bool,
     /// It is about the thread that made it.
     _stays: PhantomData<*const ()>,
 }
@@ -26,47 +30,135 @@ pub(crate) struct Courtesy {
 impl Courtesy {
     /// None at all where somebody waits for the work, or where the class cannot be left again.
     pub(crate) fn begin(priority: Priority) -> Self {
-        let idle = priority == Priority::Low && can_be_left();
-        let nice = nice();
-        Self { share: Share::now().filter(|_| idle && become_idle()), nice, _stays: PhantomData }
+        let wanted = priority == Priority::Low && can_be_left() && !is_idle();
+        Self { is_member: wanted && Members::join(), _stays: PhantomData }
     }
 
-    /// To be called now and then, at least a few times a second.
-    pub(crate) fn look(&mut self) {
-        if self.share.as_ref().is_some_and(|share| share.at.elapsed() >= LOOK_EVERY) {
-            self.heed(Share::now());
-        }
+    /// Of a thread that began in the class because the one that started it was there: only then is it looked after.
+    pub(crate) fn inherited() -> Self {
+        Self { is_member: is_idle() && can_be_left() && Members::join(), _stays: PhantomData }
     }
 
-    fn heed(&mut self, now: Option<Share>) {
-        let Some(before) = &self.share else { return };
-        if now.as_ref().is_none_or(|now| now.since(before).is_starved()) {
-            self.end();
-        } else {
-            self.share = now;
-        }
-    }
-
-    fn end(&mut self) {
-        if self.share.take().is_some() && !leave_idle(self.nice) {
-            tracing::warn!("a thread stays in the idle scheduling class");
-        }
+    /// Whether the thread is looked after, and so came into the class.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_member
     }
 }
 
 impl Drop for Courtesy {
     fn drop(&mut self) {
-        self.end();
+        if self.is_member {
+            Members::leave();
+        }
     }
+}
+
+/// All threads of the class that can leave it.
+#[derive(Default)]
+struct Members {
+    all: Vec<Member>,
+    has_warden: bool,
+}
+
+/// A thread that runs: it leaves before it ends, and the warden deals with it under the same lock.
+struct Member {
+    thread: ThreadId,
+    number: Pid,
+    /// What it is outside the class.
+    nice: i32,
+    /// None: it was taken out of the class.
+    share: Option<Share>,
+}
+
+static MEMBERS: Mutex<Members> = Mutex::new(Members { all: Vec::new(), has_warden: false });
+
+impl Members {
+    fn lock() -> MutexGuard<'static, Self> {
+        MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the calling thread into the class, if somebody can look after it there.
+    fn join() -> bool {
+        let number = gettid();
+        let mut members = Self::lock();
+        let Some(share) = Share::of(number) else { return false };
+        // Before that: the warden must not be of the class.
+        if !members.has_warden {
+            members.has_warden = !is_idle() && Builder::new().name("courtesy".to_owned()).spawn(watch).is_ok();
+        }
+        if !members.has_warden || !become_idle() {
+            return false;
+        }
+        members.all.push(Member { thread: thread_native_id(), number, nice: nice(), share: Some(share) });
+        true
+    }
+
+    fn leave() {
+        let number = gettid();
+        let mut members = Self::lock();
+        let Some(at) = members.all.iter().position(|member| member.number == number) else { return };
+        members.all.swap_remove(at).lift();
+    }
+}
+
+impl Member {
+    fn heed(&mut self, now: Option<Share>) {
+        let Some(before) = &self.share else { return };
+        if now.as_ref().is_none_or(|now| now.since(before).is_starved()) {
+            self.lift();
+        } else {
+            self.share = now;
+        }
+    }
+
+    /// Makes it an ordinary thread again.
+    fn lift(&mut self) {
+        if self.share.take().is_some() && !leave_idle(self.thread, self.number, self.nice) {
+            tracing::warn!("a thread stays in the idle scheduling class");
+        }
+    }
+}
+
+/// The warden: it goes with the last member.
+fn watch() {
+    loop {
+        thread::sleep(LOOK_EVERY);
+        let mut members = Members::lock();
+        if members.all.is_empty() {
+            members.has_warden = false;
+            return;
+        }
+        for member in &mut members.all {
+            member.heed(Share::of(member.number));
+        }
+    }
+}
+
+fn is_idle() -> bool {
+    matches!(thread_schedule_policy(), Ok(ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle)))
+}
+
+/// Puts the calling thread into the idle class: it runs where no other thread wants the core. False where there is no such class.
+pub(super) fn become_idle() -> bool {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok()
+}
+
+/// False where it may not.
+fn leave_idle(thread: ThreadId, number: Pid, nice: i32) -> bool {
+    let other = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+    set_thread_priority_and_policy(thread, ThreadPriority::Min, other).is_ok()
+        && rustix::process::setpriority_process(Some(number), nice).is_ok()
 }
 
 /// Whether a thread may leave the idle class: with `CAP_SYS_NICE`, or within `RLIMIT_NICE` (sched(7)). Tried once, with one that nobody needs.
 fn can_be_left() -> bool {
     static TRIED: OnceLock<bool> = OnceLock::new();
-    *TRIED.get_or_init(|| thread::spawn(|| become_idle() && leave_idle(0)).join().unwrap_or(false))
+    let try_it = || become_idle() && leave_idle(thread_native_id(), gettid(), 0);
+    *TRIED.get_or_init(|| thread::spawn(try_it).join().unwrap_or(false))
 }
 
-/// What the calling thread got of the processors until a moment.
+/// What a thread got of the processors until a moment.
 #[derive(Debug, Clone)]
 struct Share {
     at: Instant,
@@ -84,8 +176,9 @@ struct Got {
 
 impl Share {
     /// None where the kernel does not tell (`CONFIG_SCHED_INFO`).
-    fn now() -> Option<Self> {
-        let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    fn of(number: Pid) -> Option<Self> {
+        let path: PathBuf = ["/proc/self/task", &number.as_raw_nonzero().to_string(), "schedstat"].iter().collect();
+        let text = fs::read_to_string(path).ok()?;
         let mut numbers = text.split_whitespace().map(|number| number.parse().ok().map(Duration::from_nanos));
         Some(Self { at: Instant::now(), ran: numbers.next()??, waited: numbers.next()?? })
     }
@@ -111,10 +204,6 @@ impl Got {
 mod tests {
     use super::*;
 
-    fn is_idle() -> bool {
-        format!("{:?}", thread_priority::thread_schedule_policy()).contains("Idle")
-    }
-
     #[test]
     fn a_thread_is_starved_that_wants_to_run_and_cannot() {
         let got =
@@ -129,14 +218,25 @@ mod tests {
     fn afterwards_a_thread_is_as_it_was() {
         thread::spawn(|| {
             let before = nice();
-            let mut courtesy = Courtesy::begin(Priority::Low);
-            assert_eq!(is_idle(), courtesy.share.is_some());
-            courtesy.look();
+            let courtesy = Courtesy::begin(Priority::Low);
+            // On a machine that is very busy the warden may have been there already.
+            assert!(courtesy.is_kept() || !is_idle());
+            if courtesy.is_kept() {
+                let started = thread::spawn(|| {
+                    let began_idle = is_idle();
+                    let is_kept = Courtesy::inherited().is_kept();
+                    (began_idle, is_kept, is_idle())
+                });
+                let (began_idle, is_kept, still_idle) = started.join().unwrap();
+                assert_eq!(began_idle, is_kept, "one that it starts is looked after, too");
+                assert!(!still_idle);
+                assert!(!is_idle() || !Courtesy::begin(Priority::Low).is_kept(), "nobody twice");
+            }
             drop(courtesy);
             assert!(!is_idle());
             assert_eq!(nice(), before);
-            drop(Courtesy::begin(Priority::Normal));
-            assert_eq!(nice(), before);
+            drop((Courtesy::begin(Priority::Normal), Courtesy::inherited()));
+            assert_eq!((nice(), is_idle()), (before, false));
         })
         .join()
         .unwrap();
@@ -154,13 +254,13 @@ mod tests {
                     (Instant::now() + Duration::from_millis(at_ms), Duration::from_millis(ran), Duration::from_millis(waited));
                 Some(Share { at, ran, waited })
             };
-            let mut courtesy = Courtesy { share: share(0, 0, 0), nice: 3, _stays: PhantomData };
-            courtesy.heed(share(200, 150, 50));
+            let mut member = Member { thread: thread_native_id(), number: gettid(), nice: 3, share: share(0, 0, 0) };
+            member.heed(share(200, 150, 50));
             assert!(is_idle(), "it gets on");
-            courtesy.heed(share(400, 151, 248));
+            member.heed(share(400, 151, 248));
             assert!(!is_idle());
             assert_eq!(nice(), 3);
-            courtesy.heed(share(600, 300, 300));
+            member.heed(share(600, 300, 300));
         })
         .join()
         .unwrap();

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Error, Monitor, Result,
     archive::Archive,
-    direct::{CHUNK_BYTES, DirectFile, DirectReader},
+    direct::{DirectFile, DirectReader, Requests},
     image::hex,
     proof::create_private,
 };
@@ -25,11 +25,11 @@ pub(super) fn write_and_read_back(archive: &Archive, path: &Path, step: Step, mo
     let fault = |error| Error::io(path, error);
     let file = create_private(path)?;
     reserve(&file, archive.metadata().original_size).map_err(fault)?;
-    let behind = DirectReader::new(&file, 0).map_err(fault)?;
+    let behind = DirectReader::new(&file, 0, Requests::Large).map_err(fault)?;
     let (lengths, known) = unbounded();
     let (written, hash) = thread::scope(|scope| {
         let hash = scope.spawn(move || hash_behind(behind, &known));
-        let mut sink = Announced { file: DirectFile::new(file), lengths, told_bytes: 0 };
+        let mut sink = Announced { file: DirectFile::new(file, Requests::Large), lengths, told_bytes: 0 };
         let extracted = archive.extract_unhashed(&mut sink, path, step, monitor);
         // The channel ends with the sink: what is in the file by then is all.
         let written = extracted.and_then(|()| sink.into_durable().map_err(fault));
@@ -94,7 +94,7 @@ fn hash_behind(mut file: DirectReader, lengths: &Receiver<u64>) -> io::Result<St
     let (mut read_bytes, mut there_bytes) = (0_u64, 0_u64);
     loop {
         // Whole chunks only, until the file has its end.
-        while there_bytes < read_bytes + CHUNK_BYTES as u64 {
+        while there_bytes < read_bytes + Requests::Large.bytes() as u64 {
             there_bytes = lengths.recv().unwrap_or(u64::MAX);
         }
         let count = match file.fill_buf() {

@@ -13,7 +13,7 @@ use super::{
     scratch::open_image,
     watch,
 };
-use crate::{Error, Monitor, Result};
+use crate::{Error, Monitor, Result, priority::alike};
 
 /// What was found in an image. Faults of the image are in here; only what kept us from looking is an error of [`inspect_image`].
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> 
     let look = Look { path, size_bytes, monitor, too_long: &too_long };
     // Neither needs the other, and each reads the whole file.
     let (soundness, contents) = thread::scope(|scope| {
-        let contents = scope.spawn(|| look.at(|connection| contents(connection, path, monitor)));
+        let contents = scope.spawn(alike(|| look.at(|connection| contents(connection, path, monitor))));
         (look.at(|connection| soundness(connection, path)), contents.join())
     });
     let contents = contents.map_err(|_| Error::Internal("a thread that looks into an image panicked".to_owned()))?;

@@ -6,7 +6,10 @@ use super::{
     super::{codec::Codec, container::Container, pipeline::Pipeline, pool::Pool},
     *,
 };
-use crate::{direct::DirectFile, priority::Priority};
+use crate::{
+    direct::{DirectFile, Requests},
+    priority::Priority,
+};
 
 #[test]
 fn levels_out_of_range_are_refused_before_a_file_is_made() {
@@ -93,7 +96,7 @@ fn a_file_that_fails_midway_stops_everything() {
     {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let file = fs::File::from(std::os::fd::OwnedFd::from(writer));
-        let container = Container::begin(DirectFile::new(file), "database.sqlite").unwrap();
+        let container = Container::begin(DirectFile::new(file, Requests::Small), "database.sqlite").unwrap();
         let mut pipeline =
             Pipeline::start(Path::new("/disk/a.zip"), container, codec, keepstone_model::metadata::Form::Sqlite, key, Priority::Normal)
                 .unwrap();
