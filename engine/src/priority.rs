@@ -43,6 +43,21 @@ impl Priority {
     }
 }
 
+impl Priority {
+    /// Ends the calling thread's time slice. The kernel lets a thread that never waits keep its core for that long, some milliseconds, beside
+    /// others of ours even if it is of the idle class; to be called every half a millisecond or so.
+    pub(crate) fn give_way(self) {
+        if self == Self::Low {
+            thread::yield_now();
+        }
+    }
+}
+
+/// All that comes, with way given at each.
+pub(crate) fn giving_way<T>(priority: Priority, come: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    come.inspect(move |_| priority.give_way())
+}
+
 /// Whether as many threads as there are cores wanted to run over the last minute. A backup of before counts, too; so some more than one core each.
 fn is_busy(load: f64, cores: usize) -> bool {
     load > cores as f64 * 1.5

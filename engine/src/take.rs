@@ -120,6 +120,7 @@ impl ImageSink for Courteous<'_> {
     }
 
     fn write(&mut self, pages: &[u8]) -> Result<()> {
+        self.priority.give_way();
         self.sink.write(pages)
     }
 }

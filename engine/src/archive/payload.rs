@@ -28,7 +28,7 @@ use crate::{
     direct::{DirectReader, Requests},
     image::hex,
     keys::Key,
-    priority::alike,
+    priority::{Priority, alike, giving_way},
 };
 
 /// Where the payload stands in the file, and what it must be.
@@ -119,6 +119,7 @@ fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Lent>) -> StoredPayload
         if blocks.send(block).is_err() {
             return stored;
         }
+        Priority::Low.give_way();
     }
 }
 
@@ -245,13 +246,15 @@ impl Stored<'_> {
             let reader = scope.spawn(alike(move || read_ahead(stored, &ahead)));
             let mut stored = Ahead::new(blocks);
             let (written, blocks) = bounded::<Block>(AHEAD);
-            let writer = scope.spawn(alike(move || blocks.iter().try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush())));
+            let writer = scope.spawn(alike(move || {
+                giving_way(Priority::Low, blocks.iter()).try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush())
+            }));
             let (mut receivers, mut hashers) = (vec![written], Vec::new());
             if hashed == Hashed::StoredAndImage {
                 let (backup, blocks) = bounded::<Block>(AHEAD);
-                let backup_hash = scope.spawn(alike(move || hashes::backup_hash(blocks.iter())));
+                let backup_hash = scope.spawn(alike(move || hashes::backup_hash(giving_way(Priority::Low, blocks.iter()))));
                 let (restore, blocks) = bounded::<Block>(AHEAD);
-                let restore_hash = scope.spawn(alike(move || hashes::restore_hash(self.form, blocks.iter())));
+                let restore_hash = scope.spawn(alike(move || hashes::restore_hash(self.form, giving_way(Priority::Low, blocks.iter()))));
                 receivers.extend([backup, restore]);
                 hashers.extend([backup_hash, restore_hash]);
             }
@@ -312,6 +315,7 @@ impl Stored<'_> {
                         block.truncate(read);
                         done_bytes += read as u64;
                         each(Arc::new(block))?;
+                        Priority::Low.give_way();
                     }
                 }
             }

@@ -30,7 +30,7 @@ use crate::{
     direct::DirectFile,
     image::hex,
     keys::Key,
-    priority::{Courtesy, Priority},
+    priority::{Courtesy, Priority, giving_way},
     sqlite::told_to_stop,
 };
 
@@ -116,18 +116,26 @@ impl Pipeline {
             encryptor: None,
         };
         let (backup_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.backup_hasher = Some(spawn(priority, "backup-hash", move || hashes::backup_hash(blocks.iter())).map_err(failed)?);
+        pipeline.backup_hasher =
+            Some(spawn(priority, "backup-hash", move || hashes::backup_hash(giving_way(priority, blocks.iter()))).map_err(failed)?);
         let (restore_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.restore_hasher = Some(spawn(priority, "restore-hash", move || hashes::restore_hash(form, blocks.iter())).map_err(failed)?);
+        pipeline.restore_hasher =
+            Some(spawn(priority, "restore-hash", move || hashes::restore_hash(form, giving_way(priority, blocks.iter()))).map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
         pipeline.writer = Some(match key {
-            None => spawn(priority, "archive-write", move || store(container, blocks.iter().map(bytes_of), &abandoned)).map_err(failed)?,
+            None => {
+                spawn(priority, "archive-write", move || store(container, giving_way(priority, blocks.iter()).map(bytes_of), &abandoned))
+                    .map_err(failed)?
+            }
             Some(key) => {
                 let (sealed, chunks) = bounded(QUEUE);
-                pipeline.encryptor =
-                    Some(spawn(priority, "encrypt", move || encrypt(Encryptor::new(&key), blocks.iter(), &sealed)).map_err(failed)?);
-                spawn(priority, "archive-write", move || store(container, chunks.iter().map(Ok), &abandoned)).map_err(failed)?
+                pipeline.encryptor = Some(
+                    spawn(priority, "encrypt", move || encrypt(Encryptor::new(&key), giving_way(priority, blocks.iter()), &sealed))
+                        .map_err(failed)?,
+                );
+                spawn(priority, "archive-write", move || store(container, giving_way(priority, chunks.iter()).map(Ok), &abandoned))
+                    .map_err(failed)?
             }
         });
         let work = if codec == Codec::Plain {
@@ -139,7 +147,8 @@ impl Pipeline {
             for _ in 0..threads {
                 let mut compressor = Compressor::new(codec).map_err(failed)?;
                 let (work, memory, abandoned) = (work.clone(), memory.clone(), Arc::clone(&pipeline.abandoned));
-                let thread = spawn(priority, "compress", move || compress(&mut compressor, work.iter(), &memory, &abandoned));
+                let thread =
+                    spawn(priority, "compress", move || compress(&mut compressor, giving_way(priority, work.iter()), &memory, &abandoned));
                 pipeline.compressors.push(thread.map_err(failed)?);
             }
             Some(inlet)

@@ -1,7 +1,12 @@
 //! Looking into an image file that nobody else has open: integrity, foreign keys, tables and counts. It may come from anywhere, so it is
 //! opened with every defence.
 
-use std::{collections::BTreeMap, path::Path, thread, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use keepstone_model::metadata::Table;
 use rusqlite::{Connection, limits::Limit};
@@ -13,7 +18,10 @@ use super::{
     scratch::open_image,
     watch,
 };
-use crate::{Error, Monitor, Result, priority::alike};
+use crate::{
+    Error, Monitor, Result,
+    priority::{Priority, alike},
+};
 
 /// What was found in an image. Faults of the image are in here; only what kept us from looking is an error of [`inspect_image`].
 #[derive(Debug, Clone)]
@@ -76,12 +84,28 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn at<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let connection = open_image(self.path)?;
+        let mut connection = open_image(self.path)?;
+        give_way_now_and_then(&mut connection).map_err(fault::at(self.path))?;
         // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
         let longest = i32::try_from(self.size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(self.path))?;
         watch::watched(&connection, self.monitor, self.too_long, || work(&connection))
     }
+}
+
+/// SQLite has no other place for that.
+fn give_way_now_and_then(connection: &mut Connection) -> rusqlite::Result<()> {
+    const STEPS: i32 = 256;
+    const EVERY: Duration = Duration::from_micros(200);
+    let mut given = Instant::now();
+    let step = move || {
+        if given.elapsed() >= EVERY {
+            Priority::Low.give_way();
+            given = Instant::now();
+        }
+        false
+    };
+    connection.progress_handler(STEPS, Some(step))
 }
 
 /// Whether its pages and indexes are as they should be.
