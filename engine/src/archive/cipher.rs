@@ -31,10 +31,11 @@ impl Encryptor {
     }
 
     /// Gives every chunk that is complete to `each`.
-    pub(super) fn push(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn push(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.chunk.len() == CHUNK_BYTES {
                 each(self.seal(false)?)?;
+                self.chunk.clear();
             }
             let (now, later) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.chunk.len()));
             self.chunk.extend_from_slice(now);
@@ -44,15 +45,14 @@ impl Encryptor {
     }
 
     /// The last chunk.
-    pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
-        self.seal(true)
+    pub(super) fn finish(mut self, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        each(self.seal(true)?)
     }
 
-    fn seal(&mut self, last: bool) -> io::Result<Vec<u8>> {
-        let mut chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(STORED_CHUNK_BYTES));
-        self.stream.encrypt(self.position, last, &mut chunk).map_err(|_| io::Error::other("a chunk could not be encrypted"))?;
+    fn seal(&mut self, last: bool) -> io::Result<&[u8]> {
+        self.stream.encrypt(self.position, last, &mut self.chunk).map_err(|_| io::Error::other("a chunk could not be encrypted"))?;
         self.position = self.position.checked_add(1).ok_or_else(|| io::Error::other("the payload has too many chunks"))?;
-        Ok(chunk)
+        Ok(&self.chunk)
     }
 }
 
@@ -123,14 +123,14 @@ mod tests {
 
     fn encrypted(plain: &[u8], key: &Key, piece: usize) -> Vec<u8> {
         let (mut encryptor, mut stored) = (Encryptor::new(key), Vec::new());
+        let mut each = |chunk: &[u8]| {
+            stored.extend_from_slice(chunk);
+            Ok(())
+        };
         for piece in plain.chunks(piece) {
-            let mut each = |chunk| {
-                stored.extend(chunk);
-                Ok(())
-            };
             encryptor.push(piece, &mut each).unwrap();
         }
-        stored.extend(encryptor.finish().unwrap());
+        encryptor.finish(&mut each).unwrap();
         stored
     }
 

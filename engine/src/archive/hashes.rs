@@ -11,14 +11,21 @@ use crate::image::{RestoreHasher, hex};
 /// A piece of an image, shared by those who hash, compress and write it.
 pub(super) type Block = Arc<Lent>;
 
-pub(super) fn backup_hash(blocks: impl Iterator<Item = Block>) -> String {
-    let mut hasher = Sha256::new();
-    blocks.for_each(|block| hasher.update(block.as_slice()));
-    hex(&hasher.finalize())
+/// `backup_hash` and `restore_hash`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hashes {
+    pub(super) backup: String,
+    pub(super) restore: String,
 }
 
-pub(super) fn restore_hash(form: Form, blocks: impl Iterator<Item = Block>) -> String {
-    let mut hasher = RestoreHasher::of(form);
-    blocks.for_each(|block| hasher.update(&block));
-    hasher.finish()
+impl Hashes {
+    /// Each block by one after the other: the second finds it in the cache.
+    pub(super) fn of(form: Form, blocks: impl Iterator<Item = Block>) -> Self {
+        let (mut backup, mut restore) = (Sha256::new(), RestoreHasher::of(form));
+        for block in blocks {
+            backup.update(block.as_slice());
+            restore.update(&block);
+        }
+        Self { backup: hex(&backup.finalize()), restore: restore.finish() }
+    }
 }

@@ -20,7 +20,7 @@ use super::{
     BLOCK_BYTES,
     cipher::Decryptor,
     codec,
-    hashes::{self, Block},
+    hashes::{Block, Hashes},
     pool::{Lent, Pool},
 };
 use crate::{
@@ -241,7 +241,7 @@ impl Stored<'_> {
     ) -> Result<()> {
         let stored = StoredPayload::new(self.file, self.place, hashed).map_err(|fault| Error::io(self.path, fault))?;
         let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
-            // Both disks and the two hashes run beside the decoder: each takes about as long as it does.
+            // Both disks and the hashes run beside the decoder: each takes about as long as it does.
             let (ahead, blocks) = bounded(AHEAD);
             let reader = scope.spawn(alike(move || read_ahead(stored, &ahead)));
             let mut stored = Ahead::new(blocks);
@@ -249,14 +249,11 @@ impl Stored<'_> {
             let writer = scope.spawn(alike(move || {
                 giving_way(Priority::Low, blocks.iter()).try_for_each(|block| sink.write_all(&block)).and_then(|()| sink.flush())
             }));
-            let (mut receivers, mut hashers) = (vec![written], Vec::new());
+            let (mut receivers, mut hasher) = (vec![written], None);
             if hashed == Hashed::StoredAndImage {
-                let (backup, blocks) = bounded::<Block>(AHEAD);
-                let backup_hash = scope.spawn(alike(move || hashes::backup_hash(giving_way(Priority::Low, blocks.iter()))));
-                let (restore, blocks) = bounded::<Block>(AHEAD);
-                let restore_hash = scope.spawn(alike(move || hashes::restore_hash(self.form, giving_way(Priority::Low, blocks.iter()))));
-                receivers.extend([backup, restore]);
-                hashers.extend([backup_hash, restore_hash]);
+                let (hash, blocks) = bounded::<Block>(AHEAD);
+                receivers.push(hash);
+                hasher = Some(scope.spawn(alike(move || Hashes::of(self.form, giving_way(Priority::Low, blocks.iter())))));
             }
             let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
                 let taken = receivers.iter().all(|to| to.send(Arc::clone(&block)).is_ok());
@@ -266,7 +263,7 @@ impl Stored<'_> {
             let used_bytes = stored.used_bytes;
             // Nobody asks any more, and no more comes: the threads end.
             drop((stored, receivers));
-            let hashes = hashers.into_iter().map(ScopedJoinHandle::join).collect::<std::thread::Result<Vec<_>>>();
+            let hashes = hasher.map(ScopedJoinHandle::join).transpose();
             (decoded, used_bytes, (reader.join(), writer.join(), hashes))
         });
         let (Ok(mut stored), Ok(written), Ok(hashes)) = joined else {
@@ -279,11 +276,11 @@ impl Stored<'_> {
         }
         decoded?;
         stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
-        if let [backup_hash, restore_hash] = hashes.as_slice() {
-            if *backup_hash != self.metadata.backup_hash {
+        if let Some(Hashes { backup, restore }) = hashes {
+            if backup != self.metadata.backup_hash {
                 return Err(self.corrupt("the image is not the one that was backed up (backup_hash)"));
             }
-            if *restore_hash != self.metadata.restore_hash {
+            if restore != self.metadata.restore_hash {
                 return Err(self.corrupt("the image does not fit its restore_hash"));
             }
         }

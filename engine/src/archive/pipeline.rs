@@ -1,5 +1,5 @@
-//! The threads between an image and its archive: two hash the plain blocks, some compress them, one encrypts the results in order if that is
-//! wished, one writes them. Not what an archive is, nor when it ends.
+//! The threads between an image and its archive: one hashes the plain blocks, some compress them, one takes the results in order, encrypts them
+//! if that is wished, and writes them. Not what an archive is, nor when it ends.
 //!
 //! Every queue is bounded, so a slow disk holds up the caller instead of filling memory: at most [`QUEUE`] blocks stand between the two ends.
 
@@ -22,7 +22,7 @@ use super::{
     cipher::Encryptor,
     codec::{Codec, Compressor},
     container::Container,
-    hashes::{self, Block},
+    hashes::{Block, Hashes},
     pool::{Lent, Pool},
 };
 use crate::{
@@ -61,8 +61,7 @@ pub(super) struct Payload {
     pub(super) container: Container<DirectFile>,
     pub(super) size_bytes: u64,
     pub(super) stored_hash: String,
-    pub(super) backup_hash: String,
-    pub(super) restore_hash: String,
+    pub(super) image: Hashes,
 }
 
 struct Stored {
@@ -79,16 +78,13 @@ pub(super) struct Pipeline {
     /// None once the threads were told that no more comes.
     inlets: Option<Inlets>,
     writer: Option<JoinHandle<io::Result<Stored>>>,
-    backup_hasher: Option<JoinHandle<String>>,
-    restore_hasher: Option<JoinHandle<String>>,
+    hasher: Option<JoinHandle<Hashes>>,
     compressors: Vec<JoinHandle<()>>,
-    encryptor: Option<JoinHandle<io::Result<()>>>,
 }
 
 #[derive(Debug)]
 struct Inlets {
-    backup_hash: Sender<Block>,
-    restore_hash: Sender<Block>,
+    hash: Sender<Block>,
     order: Sender<Next>,
     /// None where nothing is compressed.
     work: Option<Sender<Work>>,
@@ -105,39 +101,18 @@ impl Pipeline {
         priority: Priority,
     ) -> Result<Self> {
         let failed = |source| Error::io(path, source);
-        let mut pipeline = Self {
-            path: path.to_owned(),
-            abandoned: Arc::default(),
-            inlets: None,
-            writer: None,
-            backup_hasher: None,
-            restore_hasher: None,
-            compressors: Vec::new(),
-            encryptor: None,
-        };
-        let (backup_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.backup_hasher =
-            Some(spawn(priority, "backup-hash", move || hashes::backup_hash(giving_way(priority, blocks.iter()))).map_err(failed)?);
-        let (restore_hash, blocks) = bounded::<Block>(QUEUE);
-        pipeline.restore_hasher =
-            Some(spawn(priority, "restore-hash", move || hashes::restore_hash(form, giving_way(priority, blocks.iter()))).map_err(failed)?);
+        let mut pipeline =
+            Self { path: path.to_owned(), abandoned: Arc::default(), inlets: None, writer: None, hasher: None, compressors: Vec::new() };
+        let (hash, blocks) = bounded::<Block>(QUEUE);
+        let hasher = spawn(priority, "image-hash", move || Hashes::of(form, giving_way(priority, blocks.iter())));
+        pipeline.hasher = Some(hasher.map_err(failed)?);
         let (order, blocks) = bounded(QUEUE);
         let abandoned = Arc::clone(&pipeline.abandoned);
-        pipeline.writer = Some(match key {
-            None => {
-                spawn(priority, "archive-write", move || store(container, giving_way(priority, blocks.iter()).map(bytes_of), &abandoned))
-                    .map_err(failed)?
-            }
-            Some(key) => {
-                let (sealed, chunks) = bounded(QUEUE);
-                pipeline.encryptor = Some(
-                    spawn(priority, "encrypt", move || encrypt(Encryptor::new(&key), giving_way(priority, blocks.iter()), &sealed))
-                        .map_err(failed)?,
-                );
-                spawn(priority, "archive-write", move || store(container, giving_way(priority, chunks.iter()).map(Ok), &abandoned))
-                    .map_err(failed)?
-            }
+        let encryptor = key.as_ref().map(Encryptor::new);
+        let writer = spawn(priority, "archive-write", move || {
+            Outlet { container, hasher: Sha256::new(), size_bytes: 0 }.store(encryptor, giving_way(priority, blocks.iter()), &abandoned)
         });
+        pipeline.writer = Some(writer.map_err(failed)?);
         let work = if codec == Codec::Plain {
             None
         } else {
@@ -153,7 +128,7 @@ impl Pipeline {
             }
             Some(inlet)
         };
-        pipeline.inlets = Some(Inlets { backup_hash, restore_hash, order, work });
+        pipeline.inlets = Some(Inlets { hash, order, work });
         Ok(pipeline)
     }
 
@@ -182,21 +157,12 @@ impl Pipeline {
         self.inlets = None;
         let gone = || Error::Internal("a thread of the archive writer panicked".to_owned());
         let stored = self.writer.take().map(JoinHandle::join);
-        let backup_hash = self.backup_hasher.take().map(JoinHandle::join);
-        let restore_hash = self.restore_hasher.take().map(JoinHandle::join);
-        let encrypted = self.encryptor.take().map(JoinHandle::join);
+        let hashes = self.hasher.take().map(JoinHandle::join);
         let compressed = self.compressors.drain(..).map(JoinHandle::join).fold(Ok(()), Result::and);
         let stored = stored.ok_or_else(gone)?.map_err(|_| gone())?.map_err(|source| Error::io(&self.path, source))?;
-        // After the writer's fault: that one ends the encryption early.
-        encrypted.transpose().map_err(|_| gone())?.transpose().map_err(|source| Error::io(&self.path, source))?;
         compressed.map_err(|_| gone())?;
-        Ok(Payload {
-            container: stored.container,
-            size_bytes: stored.size_bytes,
-            stored_hash: stored.hash,
-            backup_hash: backup_hash.ok_or_else(gone)?.map_err(|_| gone())?,
-            restore_hash: restore_hash.ok_or_else(gone)?.map_err(|_| gone())?,
-        })
+        let image = hashes.ok_or_else(gone)?.map_err(|_| gone())?;
+        Ok(Payload { container: stored.container, size_bytes: stored.size_bytes, stored_hash: stored.hash, image })
     }
 }
 
@@ -218,8 +184,7 @@ impl Inlets {
             }
         };
         hand(&self.order, next, told_to_stop)?;
-        hand(&self.backup_hash, Arc::clone(&block), told_to_stop)?;
-        hand(&self.restore_hash, block, told_to_stop)
+        hand(&self.hash, block, told_to_stop)
     }
 }
 
@@ -285,32 +250,39 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// Encrypts what comes, in order. If the writer is gone nobody waits for the rest; it says why.
-fn encrypt(mut encryptor: Encryptor, blocks: impl Iterator<Item = Next>, sealed: &Sender<Vec<u8>>) -> io::Result<()> {
-    let mut send = |chunk| sealed.send(chunk).map_err(|_| io::Error::other("the writer ended early"));
-    for next in blocks {
-        encryptor.push(bytes_of(next)?.as_ref(), &mut send)?;
-    }
-    send(encryptor.finish()?)
+/// Where the stored bytes go, in order.
+struct Outlet {
+    container: Container<DirectFile>,
+    hasher: Sha256,
+    size_bytes: u64,
 }
 
-/// Writes the bytes in order. Ends with the file's first fault; its queue is closed by that, which the caller meets at the next block.
-fn store<B: AsRef<[u8]>>(
-    mut container: Container<DirectFile>,
-    stored: impl Iterator<Item = io::Result<B>>,
-    abandoned: &AtomicBool,
-) -> io::Result<Stored> {
-    let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
-    for bytes in stored {
-        let bytes = bytes?;
-        if abandoned.load(Ordering::Relaxed) {
-            return Err(io::Error::other("given up"));
+impl Outlet {
+    /// Ends with the file's first fault; the queue is closed by that, which the caller meets at the next block.
+    fn store(mut self, encryptor: Option<Encryptor>, blocks: impl Iterator<Item = Next>, abandoned: &AtomicBool) -> io::Result<Stored> {
+        let mut encryptor = encryptor;
+        for next in blocks {
+            let bytes = bytes_of(next)?;
+            if abandoned.load(Ordering::Relaxed) {
+                return Err(io::Error::other("given up"));
+            }
+            match &mut encryptor {
+                None => self.put(bytes.as_ref())?,
+                Some(encryptor) => encryptor.push(bytes.as_ref(), &mut |chunk| self.put(chunk))?,
+            }
         }
-        container.write(bytes.as_ref())?;
-        hasher.update(bytes.as_ref());
-        size_bytes += bytes.as_ref().len() as u64;
+        if let Some(encryptor) = encryptor {
+            encryptor.finish(&mut |chunk| self.put(chunk))?;
+        }
+        Ok(Stored { container: self.container, size_bytes: self.size_bytes, hash: hex(&self.hasher.finalize()) })
     }
-    Ok(Stored { container, size_bytes, hash: hex(&hasher.finalize()) })
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.container.write(bytes)?;
+        self.hasher.update(bytes);
+        self.size_bytes += bytes.len() as u64;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -144,8 +144,8 @@ impl ArchiveWriter {
         let facts = PayloadFacts {
             original_size_bytes: received,
             compressed_size_bytes: payload.size_bytes,
-            backup_hash: payload.backup_hash,
-            restore_hash: payload.restore_hash,
+            backup_hash: payload.image.backup,
+            restore_hash: payload.image.restore,
             payload_hash: payload.stored_hash,
         };
         let metadata = metadata(&facts);

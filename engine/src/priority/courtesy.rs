@@ -3,6 +3,7 @@
 use std::{
     fs,
     marker::PhantomData,
+    num::NonZero,
     path::PathBuf,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     thread::{self, Builder},
@@ -28,20 +29,15 @@ pub(crate) struct Courtesy {
 }
 
 impl Courtesy {
-    /// None at all where somebody waits for the work, or where the class cannot be left again.
+    /// None at all where somebody waits for the work, where the class cannot be left again, or where others want every core already.
     pub(crate) fn begin(priority: Priority) -> Self {
-        let wanted = priority == Priority::Low && can_be_left() && !is_idle();
+        let wanted = priority == Priority::Low && can_be_left() && !is_idle() && !is_busy();
         Self { is_member: wanted && Members::join(), _stays: PhantomData }
     }
 
     /// Of a thread that began in the class because the one that started it was there: only then is it looked after.
     pub(crate) fn inherited() -> Self {
         Self { is_member: is_idle() && can_be_left() && Members::join(), _stays: PhantomData }
-    }
-
-    /// Whether the thread is looked after, and so came into the class.
-    pub(super) fn is_kept(&self) -> bool {
-        self.is_member
     }
 }
 
@@ -139,7 +135,7 @@ fn is_idle() -> bool {
 }
 
 /// Puts the calling thread into the idle class: it runs where no other thread wants the core. False where there is no such class.
-pub(super) fn become_idle() -> bool {
+fn become_idle() -> bool {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok()
 }
@@ -156,6 +152,33 @@ fn can_be_left() -> bool {
     static TRIED: OnceLock<bool> = OnceLock::new();
     let try_it = || become_idle() && leave_idle(thread_native_id(), gettid(), 0);
     *TRIED.get_or_init(|| thread::spawn(try_it).join().unwrap_or(false))
+}
+
+/// How long it holds what was found out about the machine.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// Whether others than this thread want every core just now, as often as it is looked. The load average would count a backup of a minute before.
+fn is_busy() -> bool {
+    const LOOKS: usize = 4;
+    static FOUND: Mutex<Option<(Instant, bool)>> = Mutex::new(None);
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, busy)) = found.filter(|(at, _)| at.elapsed() < BUSY_FOR) {
+        return busy;
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let busy = (0..LOOKS).all(|look| {
+        if look > 0 {
+            thread::sleep(Duration::from_micros(500));
+        }
+        fs::read_to_string("/proc/loadavg").ok().and_then(|text| running(&text)).is_some_and(|running| running > cores)
+    });
+    *found = Some((Instant::now(), busy));
+    busy
+}
+
+/// The threads that run or want to, the one that reads this among them (`proc_loadavg(5)`).
+fn running(loadavg: &str) -> Option<usize> {
+    loadavg.split_whitespace().nth(3)?.split('/').next()?.parse().ok()
 }
 
 /// What a thread got of the processors until a moment.
@@ -215,22 +238,29 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_tells_how_many_threads_run() {
+        assert_eq!(running("0.72 2.91 2.98 2/112 2041\n"), Some(2));
+        assert_eq!(running(""), None);
+        assert!(running(&fs::read_to_string("/proc/loadavg").unwrap()).unwrap() > 0);
+    }
+
+    #[test]
     fn afterwards_a_thread_is_as_it_was() {
         thread::spawn(|| {
             let before = nice();
             let courtesy = Courtesy::begin(Priority::Low);
             // On a machine that is very busy the warden may have been there already.
-            assert!(courtesy.is_kept() || !is_idle());
-            if courtesy.is_kept() {
+            assert!(courtesy.is_member || !is_idle());
+            if courtesy.is_member {
                 let started = thread::spawn(|| {
                     let began_idle = is_idle();
-                    let is_kept = Courtesy::inherited().is_kept();
+                    let is_kept = Courtesy::inherited().is_member;
                     (began_idle, is_kept, is_idle())
                 });
                 let (began_idle, is_kept, still_idle) = started.join().unwrap();
                 assert_eq!(began_idle, is_kept, "one that it starts is looked after, too");
                 assert!(!still_idle);
-                assert!(!is_idle() || !Courtesy::begin(Priority::Low).is_kept(), "nobody twice");
+                assert!(!is_idle() || !Courtesy::begin(Priority::Low).is_member, "nobody twice");
             }
             drop(courtesy);
             assert!(!is_idle());

@@ -181,7 +181,7 @@ impl Inside for Opened<'_> {
     fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
         let (copy, file) = Scratch::create(self.folder, &format!("keepstone-{:08x}.sqlite", random()))?;
         let copy = self.copy.insert(copy);
-        let mut sink = BufWriter::with_capacity(1 << 20, file);
+        let mut sink = BufWriter::with_capacity(1 << 17, file);
         extract(&mut sink, copy.path())?;
         sink.flush().map_err(|error| Error::io(copy.path(), error))
     }
