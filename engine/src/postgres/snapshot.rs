@@ -277,8 +277,16 @@ fn judge(streamed: Result<Streamed>, ended: Result<(), String>, server: &str) ->
 
 /// The fault that a child's words amount to.
 pub(super) fn of_child(detail: String, server: &str) -> Fault {
-    let lost =
-        ["server closed the connection", "terminating connection", "could not receive data", "no connection to the server", "SSL SYSCALL"];
+    // The last two: a tool that connects once more, to a server that is on its way down or up.
+    let lost = [
+        "server closed the connection",
+        "terminating connection",
+        "could not receive data",
+        "no connection to the server",
+        "SSL SYSCALL",
+        "the database system is ",
+        "Connection refused",
+    ];
     if lost.iter().any(|words| detail.contains(words)) {
         Fault::Lost { server: server.to_owned(), detail }
     } else {
