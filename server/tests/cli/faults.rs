@@ -230,3 +230,28 @@ fn a_damaged_catalog_is_rebuilt() {
     nothing_is_lost(&host, &id);
     host.create(&["shop"]);
 }
+
+#[test]
+fn a_backup_that_could_not_be_checked_alarms_until_it_is() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 3));
+    host.ok(&["db", "add", "shop.db"]);
+    let (good, unchecked) = (host.create(&["shop"]), host.create(&["shop"]));
+    assert_eq!(host.run(&["status"]).exit, 0);
+    // As where there was no room for the scratch copy.
+    let catalog = Connection::open(host.path("keepstone-data/catalog.sqlite")).unwrap();
+    let (passed, not_run) =
+        (r#""sqlite_integrity_check","result":"passed""#, r#""sqlite_integrity_check","result":"could_not_run","detail":"no space""#);
+    let spoilt =
+        "UPDATE backups SET good = 0, verdict = 'unproven', proof = replace(proof, ?2, ?3) WHERE id = ?1 AND proof LIKE '%' || ?2 || '%'";
+    assert_eq!(catalog.execute(spoilt, (&unchecked, passed, not_run)).unwrap(), 1);
+    drop(catalog);
+    host.fails(&["status"], "unproven", 1);
+    let status = &host.json(&["status"]).1["results"][0];
+    assert_eq!((&status["state"], &status["concerns"][0]["backup"]), (&"unproven".into(), &unchecked.as_str().into()), "{status}");
+    assert!(host.run(&["doctor"]).stdout.contains("could not be checked"));
+    // The older good one is the newest that counts.
+    assert!(host.results(&["show", "latest"])[0]["id"] == good.as_str());
+    host.ok(&["verify", &unchecked]);
+    assert_eq!(host.run(&["status"]).exit, 0);
+}
