@@ -1,0 +1,125 @@
+//! How databases stand: what their rows on a page, and an alarm, say.
+
+use jiff::Timestamp;
+use keepstone_model::{
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state},
+    id::{BackupId, DatabaseId},
+    schedule::OBJECTIVE_SLACK_SECS,
+};
+
+use super::{database, databases};
+use crate::{
+    Result, Vault,
+    catalog::ScheduleRow,
+    cleanup::{self, CleanupStatus},
+    scheduler::Timing,
+};
+
+/// The largest gap between backups that a database without a schedule is allowed.
+const GAP_WITHOUT_SCHEDULE_SECS: u64 = 24 * 3600;
+
+/// One database with what its row on a page says.
+#[derive(Debug, Clone)]
+pub struct DatabaseStatus {
+    pub database: Database,
+    pub state: DatabaseState,
+    /// Why it is not safe and what to do, the most urgent first.
+    pub concerns: Vec<Concern>,
+    /// What the last look at the live database found, if it was not well.
+    pub checkup: Option<Checkup>,
+    /// The effective objective.
+    pub objective_secs: u64,
+    pub newest_good_at: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub next_run_at: Option<Timestamp>,
+    /// Complete backups, and their archives' bytes.
+    pub backup_count: u64,
+    pub archive_size_bytes: u64,
+    /// Backups that no known password opens.
+    pub lost_count: u64,
+    /// The newest backup after the newest good one whose checks could not run.
+    pub unchecked: Option<BackupId>,
+    /// The size of the database when it was last backed up.
+    pub size_bytes: Option<u64>,
+    pub cleanup: CleanupStatus,
+}
+
+impl DatabaseStatus {
+    /// Why there is no good backup, where nothing went wrong: a few words, e.g. "no backup yet".
+    pub fn lacks(&self) -> Option<&'static str> {
+        match (self.newest_good_at, self.backup_count, self.size_bytes) {
+            (Some(_), ..) => None,
+            (None, 0, _) => Some("no backup yet"),
+            // A size is that of a whole one.
+            (None, _, None) => Some("no whole backup yet, only partial ones"),
+            (None, ..) => Some("no backup was proven yet"),
+        }
+    }
+}
+
+/// Every database with its state, the worst first.
+pub fn statuses(vault: &Vault, now: Timestamp) -> Result<Vec<DatabaseStatus>> {
+    let mut all = databases(vault)?.into_iter().map(|database| status_of(vault, database, now)).collect::<Result<Vec<_>>>()?;
+    all.sort_by(|a, b| (a.state, &a.database.id).cmp(&(b.state, &b.database.id)));
+    Ok(all)
+}
+
+pub fn status(vault: &Vault, id: &DatabaseId, now: Timestamp) -> Result<DatabaseStatus> {
+    status_of(vault, database(vault, id)?, now)
+}
+
+fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<DatabaseStatus> {
+    let stats = vault.catalog().backup_stats(&database.id)?;
+    let schedules = vault.catalog().schedules(Some(&database.id))?;
+    let objective_secs = database.objective_secs.unwrap_or_else(|| objective_by_schedules(&schedules, now));
+    let checkup = vault.catalog().checkup(&database.id)?;
+    let damage = checkup.as_ref().and_then(Checkup::damage).map(str::to_owned);
+    let facts = DatabaseFacts {
+        paused: database.paused,
+        running: vault.catalog().creates_now(&database.id)?,
+        newest_good_at: stats.newest_good_at,
+        any_complete: stats.complete_count > 0,
+        last_run_failed: stats.last_run_failed,
+        newest_suspect: stats.suspect.is_some(),
+        unchecked: stats.unchecked.is_some(),
+        damaged: damage.is_some(),
+        objective_secs,
+    };
+    let situation = Situation {
+        database: &database.id,
+        facts,
+        damage: damage.as_deref(),
+        suspect: stats.suspect.as_ref(),
+        unchecked: stats.unchecked.as_ref(),
+        last_error: stats.last_error.as_deref(),
+        lost_count: stats.lost_count,
+    };
+    Ok(DatabaseStatus {
+        cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
+        state: database_state(&facts, now),
+        concerns: concerns(&situation, now),
+        checkup,
+        objective_secs,
+        newest_good_at: stats.newest_good_at,
+        last_error: stats.last_error,
+        next_run_at: schedules
+            .iter()
+            .filter(|row| !database.paused && !row.schedule.paused)
+            .filter_map(|row| row.standing.next_run_at)
+            .min(),
+        backup_count: stats.complete_count,
+        archive_size_bytes: stats.archive_size_bytes,
+        lost_count: stats.lost_count,
+        unchecked: stats.unchecked.map(|backup| backup.id),
+        size_bytes: stats.size_bytes,
+        database,
+    })
+}
+
+/// The longest gap of the schedule that runs most often, and some slack: a monthly schedule beside a daily one does not make a week without a
+/// backup all right.
+fn objective_by_schedules(schedules: &[ScheduleRow], now: Timestamp) -> u64 {
+    let active = schedules.iter().filter(|row| !row.schedule.paused);
+    let gaps = active.filter_map(|row| Timing::of(&row.schedule).ok()?.longest_gap_secs(now));
+    gaps.min().unwrap_or(GAP_WITHOUT_SCHEDULE_SECS) + OBJECTIVE_SLACK_SECS
+}
