@@ -2,7 +2,7 @@
 # (KEEPSTONE_CACHE, default ~/.cache/keepstone) and what cargo, npm and apt install.
 
 # What a person says on the line: make run DB=/path/app.db DATA=… LISTEN=… ARGS=…
-export DB DATA LISTEN ARGS MINUTES KILLS SEED LARGE
+export DB DATA LISTEN ARGS MINUTES KILLS SEED LARGE ALL
 # Where make was called from, for a relative DB (make -C …).
 export FROM := $(CURDIR)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # make torture: every campaign of reliability in large, for about MINUTES (default 20) minutes, ending with a table of figures. Exit 0 only if
-# nothing was found. LARGE=no leaves out the database of more than 4 GiB, which writes 20 GB to TMPDIR. What a small run of the tests does with a few cases is done here with as many as fit into the time.
+# nothing was found. LARGE=no leaves out the database of more than 4 GiB, which writes 20 GB to TMPDIR; ALL=yes plays every planned
+# kill, fault and power cut, however long it takes (about two hours). What a small run of the tests does with a few cases is done here with as many as fit into the time.
 source "$(dirname "$0")/common.sh"
 minutes=${MINUTES:-20}
 kills=${KILLS:-$((minutes * 50))}
@@ -10,9 +11,7 @@ logs=$TARGET/torture-logs
 mkdir -p "$logs"
 rm -f "$logs"/*
 
-command -v strace >/dev/null && command -v sqlite3 >/dev/null ||
-  { say "strace and sqlite3 (seconds)"; apt_install strace sqlite3; } ||
-  die "strace and sqlite3 are needed: install them (Debian: apt install strace sqlite3), then run this again"
+scripts/setup-tools.sh
 
 say "Building (cold 6 minutes)"
 native=(-p keepstone-model -p keepstone-engine -p keepstone-app -p keepstone-server --features keepstone-app/ssr)
@@ -70,7 +69,7 @@ campaign() {
 cd server
 # Kills of the real binary run beside the rest: they are to hit at moments that nothing but chance chose.
 (KEEPSTONE_KILLS=$((kills / 2)) nice "$kill" --nocapture > "$logs/kills.log" 2>&1) & killing=$!
-campaign faults "$(share 21)" "$torture" every_file_system_call
+campaign faults "$([ "${ALL:-no}" = yes ] && echo 86400 || share 40)" "$torture" every_file_system_call
 campaign damage "$(share 8)" "$torture" every_flipped_byte
 campaign live-damage "$(share 4)" "$torture" a_damaged_archive
 campaign balance "$(share 7)" "$torture" every_backup_beside

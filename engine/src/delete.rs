@@ -243,7 +243,7 @@ pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, f
 /// Removes one out of the trash. Gives back the bytes; none if someone reads it.
 fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     let path = vault.trash_path(&backup.id);
-    let _lease = match guard::try_flock(&path) {
+    let lease = match guard::try_flock(&path) {
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Ok(None),
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
@@ -251,8 +251,11 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     };
     let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
     // The archive first: a process that dies after it leaves a row without an archive in either place, which `mend` takes for gone. The
-    // row first would leave an archive that nobody ever removes.
+    // row first would leave an archive that nobody ever removes; and so would a power cut that gives back a name whose row is gone.
     remove(&path)?;
+    if lease.is_some() {
+        durable::sync_dir(&vault.trash_dir())?;
+    }
     vault.catalog().mark_gone(&backup.id)?;
     remove(&vault.notes_path(&backup.id))?;
     Ok(Some(size))

@@ -161,7 +161,8 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn sync_dir(path: &Path) -> Result<()> {
+/// Makes the names in a folder durable, and that names are gone.
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| Error::io(path, source))
 }
 

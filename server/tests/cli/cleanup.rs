@@ -137,7 +137,7 @@ fn a_cleanup_has_a_schedule_of_its_own() {
 fn a_cleanup_killed_at_any_step_loses_nothing() {
     let traced = std::process::Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(std::process::Stdio::null()).status();
     if !traced.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: strace is not installed, or may not trace here");
+        crate::skip::skipped("strace is not installed, or may not trace here");
         return;
     }
     let host = vault(5);

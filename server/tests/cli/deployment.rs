@@ -98,7 +98,7 @@ fn a_unit_is_one_that_systemd_takes() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!said.contains("keepstone.service"), "{said}");
         }
-        Err(error) => eprintln!("skipped: systemd-analyze: {error}"),
+        Err(error) => crate::skip::skipped(format_args!("systemd-analyze: {error}")),
     }
     let install = |more: &[&str]| host.run(&[&["service", "install", "--into", ".", "--user", "daemon"], more].concat());
     fs::remove_file(&path).unwrap();

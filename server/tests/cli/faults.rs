@@ -158,7 +158,7 @@ fn a_full_disk_is_no_space_and_nothing_is_lost() {
     let told = match command.output() {
         Ok(output) if output.status.code() != Some(77) && !String::from_utf8_lossy(&output.stderr).contains("unshare:") => output,
         refused => {
-            eprintln!("skipped: this machine lets nobody mount a small disk ({refused:?})");
+            crate::skip::skipped(format_args!("this machine lets nobody mount a small disk ({refused:?})"));
             return;
         }
     };

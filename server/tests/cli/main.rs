@@ -30,6 +30,9 @@ mod serve;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;
+
+#[path = "../support/skip.rs"]
+mod skip;
 mod tls;
 mod tokens;
 mod users;

@@ -246,7 +246,7 @@ fn emergency(mut bare: Machine, blocks: &mut std::vec::IntoIter<Block>, before: 
         bare.follow(&block);
         assert_eq!(content(&bare.path("home/again-too.db")), before);
     } else {
-        eprintln!("skipped: there is no python3 with cryptography on this machine");
+        crate::skip::skipped("there is no python3 with cryptography on this machine");
     }
 
     let block = next(blocks, heading, "with a PostgreSQL archive");

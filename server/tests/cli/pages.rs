@@ -18,7 +18,7 @@ fn script(page: &str) -> String {
 #[test]
 fn the_calls_of_the_api_page_do_what_it_says() {
     if ["curl", "jq", "bash"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
-        eprintln!("skipped: the examples need bash, curl and jq");
+        crate::skip::skipped("the examples need bash, curl and jq");
         return;
     }
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md")).unwrap();

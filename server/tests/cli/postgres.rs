@@ -201,7 +201,7 @@ fn a_machine_without_client_tools_says_so() {
             assert!(document["error"]["hint"].as_str().unwrap().contains("postgresql-client"), "{document}");
             assert!(!host.path("keepstone-data").exists(), "no vault is made for it");
         }
-        refused => eprintln!("skipped: no mount namespace on this machine: {refused:?}"),
+        refused => crate::skip::skipped(format_args!("no mount namespace on this machine: {refused:?}")),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::support::{Host, shop};
 #[test]
 fn its_example_passes_against_a_server() {
     if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no python3 on this machine");
+        crate::skip::skipped("there is no python3 on this machine");
         return;
     }
     let host = Host::new();

@@ -187,7 +187,7 @@ fn traced() -> bool {
     if there.is_ok_and(|status| status.success()) {
         return true;
     }
-    eprintln!("skipped: strace is not installed, or may not trace here");
+    crate::skip::skipped("strace is not installed, or may not trace here");
     false
 }
 

@@ -152,7 +152,7 @@ fn faketime() -> Option<PathBuf> {
         ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime"];
     let found = folders.iter().map(|folder| PathBuf::from(folder).join("libfaketime.so.1")).find(|path| path.exists());
     if found.is_none() {
-        eprintln!("skipped: libfaketime is not installed (scripts/setup-faketime.sh)");
+        crate::skip::skipped("libfaketime is not installed (scripts/setup-faketime.sh)");
     }
     found
 }
@@ -319,7 +319,7 @@ fn a_job_that_hangs_is_cut_off_and_keeps_no_other() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
     } else {
-        eprintln!("skipped: strace is not installed, or may not trace here");
+        crate::skip::skipped("strace is not installed, or may not trace here");
     }
 }
 

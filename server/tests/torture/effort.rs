@@ -37,22 +37,33 @@ impl Effort {
         self.time.is_some_and(|time| self.began.elapsed() >= time)
     }
 
-    /// Which cases of a campaign are run: so many, spread over all of them; in large all, in an order that leaves none out for ever where
-    /// the time does not suffice.
+    /// Which cases of a campaign are run: so many, spread over all of them, others by another seed; in large all, in an order that leaves none out for
+    /// ever where the time does not suffice.
     pub(crate) fn choose<T>(&self, mut all: Vec<T>, small: usize) -> Vec<T> {
         if self.is_large() {
             shuffle(&mut all, seed());
             return all;
         }
         let every = all.len().div_ceil(small.max(1)).max(1);
-        all.into_iter().step_by(every).collect()
+        let first = usize::try_from(steady_seed() % every as u64).unwrap();
+        all.into_iter().skip(first).step_by(every).collect()
     }
+}
+
+/// `KEEPSTONE_TORTURE_ONLY`: of a campaign only what is described with these words, all of it.
+pub(crate) fn only() -> Option<String> {
+    std::env::var("KEEPSTONE_TORTURE_ONLY").ok().filter(|words| !words.is_empty())
 }
 
 /// Different at every run, and told, so that a run can be repeated by `KEEPSTONE_TORTURE_SEED`.
 pub(crate) fn seed() -> u64 {
     let given = std::env::var("KEEPSTONE_TORTURE_SEED").ok().and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+/// The same at every run that was not given one: what passed once passes again until the code changes.
+pub(crate) fn steady_seed() -> u64 {
+    std::env::var("KEEPSTONE_TORTURE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// A small generator of numbers, the same for the same seed (`SplitMix64`).

@@ -6,14 +6,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/skip.rs"]
+mod skip;
+
 mod actions;
 mod damage;
+mod disk;
 mod effort;
+mod facts;
 mod faults;
 mod large;
 mod malformed;
 mod money;
+mod oracle;
 mod power;
 mod scene;
+mod seam;
 mod space;
-mod trace;

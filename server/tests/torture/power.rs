@@ -1,219 +1,102 @@
-//! Power cuts, by a model of what a disk keeps: of a file what was synced, of a folder the names that stood in it when it was synced. The calls
-//! of a real run are played into it, and at every point it is asked what a cut would leave.
+//! Power cuts: after every call that changes the disk of a real run of every verb, what a cut would leave there is made by the model, started from,
+//! and must be the old state or the new; the new, once the verb has said so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{
+    disk::{Cut, Disk, plant},
+    effort::{Effort, figures, only, steady_seed},
+    oracle::{self, End},
+    scene::Scene,
+    seam::Event,
+};
 
-use crate::{effort::figures, scene::Scene, support::Host};
-
-/// What was written to a file, counted, and how much of that a sync has reached.
-#[derive(Debug, Clone, Copy, Default)]
-struct Content {
-    written: usize,
-    synced: usize,
+/// A moment of a run, and what a cut leaves in it.
+struct Point<'a> {
+    events: &'a [Event],
+    cut: Cut,
+    end: End,
 }
 
-#[derive(Debug, Default)]
-struct Disk {
-    files: Vec<Content>,
-    /// Names as the system has them now, and as they would be after a cut.
-    names: BTreeMap<String, usize>,
-    kept: BTreeMap<String, usize>,
-    /// Folders that were made here and whose own name is not on the disk yet.
-    new_folders: BTreeSet<String>,
-    /// Begun syncs: what they will have reached.
-    pending: BTreeMap<(String, String), usize>,
-    points: u64,
-    findings: Vec<String>,
-}
-
-fn folder_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// The quoted and the bracketed arguments of a call.
-fn quoted(line: &str) -> Vec<String> {
-    line.split('"').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-fn bracketed(line: &str) -> Option<&str> {
-    line.split_once('<')?.1.split_once('>').map(|(path, _)| path)
-}
-
-impl Disk {
-    fn file(&mut self, path: &str) -> usize {
-        if let Some(&file) = self.names.get(path) {
-            return file;
-        }
-        // It was there before the run: on the disk, whole, by its name.
-        self.files.push(Content::default());
-        let file = self.files.len() - 1;
-        self.names.insert(path.to_owned(), file);
-        self.kept.insert(path.to_owned(), file);
-        file
-    }
-
-    /// A whole path, from the folder that a relative one was meant in.
-    fn absolute(line: &str, path: &str) -> String {
-        if path.starts_with('/') {
-            return path.to_owned();
-        }
-        format!("{}/{}", bracketed(line).unwrap_or_default(), path.trim_start_matches("./"))
-    }
-
-    fn play(&mut self, line: &str, host: &str) {
-        let Some((thread, rest)) = line.split_once(' ') else { return };
-        let rest = rest.trim_start();
-        if let Some(resumed) = rest.strip_prefix("<... ") {
-            let name = resumed.split(' ').next().unwrap_or_default().to_owned();
-            self.finish_sync(thread, &name, line);
-            return;
-        }
-        let Some((name, _)) = rest.split_once('(') else { return };
-        if !line.contains(host) || line.contains(" = -1 ") {
-            return;
-        }
-        let paths = quoted(rest);
-        match name {
-            "openat" if rest.contains("O_CREAT") => {
-                let path = Self::absolute(rest, &paths[0]);
-                if rest.contains("O_EXCL") {
-                    self.files.push(Content::default());
-                    self.names.insert(path, self.files.len() - 1);
-                } else {
-                    self.file(&path);
-                }
-            }
-            "write" | "pwrite64" | "ftruncate" | "fallocate" => {
-                if let Some(path) = bracketed(rest).map(str::to_owned) {
-                    let file = self.file(&path);
-                    self.files[file].written += 1;
-                }
-            }
-            // One that another thread came between may have found the folder there: what it gave is not in this line.
-            "mkdir" | "mkdirat" if rest.contains("<unfinished") => {}
-            "mkdir" | "mkdirat" => drop(self.new_folders.insert(Self::absolute(rest, &paths[0]))),
-            "rename" | "renameat" | "renameat2" => self.rename(&Self::absolute(rest, &paths[0]), &Self::absolute(rest, &paths[1])),
-            "unlink" | "unlinkat" => drop(self.names.remove(&Self::absolute(rest, &paths[0]))),
-            "fsync" | "fdatasync" => {
-                let Some(path) = bracketed(rest).map(str::to_owned) else { return };
-                let reached = self.names.get(&path).map_or(usize::MAX, |&file| self.files[file].written);
-                self.pending.insert((thread.to_owned(), name.to_owned()), reached);
-                self.pending.insert((thread.to_owned(), format!("{name} of {path}")), 0);
-                if !rest.contains("<unfinished") {
-                    self.finish_sync(thread, name, line);
-                }
-            }
-            _ => {}
-        }
-        self.points += 1;
-    }
-
-    fn finish_sync(&mut self, thread: &str, name: &str, line: &str) {
-        if !name.contains("sync") || line.contains(" = -1 ") {
-            return;
-        }
-        let Some(reached) = self.pending.remove(&(thread.to_owned(), name.to_owned())) else { return };
-        let prefix = format!("{name} of ");
-        let Some(key) = self.pending.keys().find(|(of, what)| of == thread && what.starts_with(&prefix)).cloned() else { return };
-        self.pending.remove(&key);
-        let path = key.1[prefix.len()..].to_owned();
-        if let Some(&file) = self.names.get(&path) {
-            self.files[file].synced = self.files[file].synced.max(reached);
-            return;
-        }
-        // A folder: the names in it are kept as they are now, and so are the folders that were made in it.
-        self.kept.retain(|name, _| folder_of(name) != path);
-        let here: Vec<_> =
-            self.names.iter().filter(|(name, _)| folder_of(name) == path).map(|(name, file)| (name.clone(), *file)).collect();
-        self.kept.extend(here);
-        self.new_folders.retain(|folder| folder_of(folder) != path);
-    }
-
-    /// A name that people go by is given only to what is on the disk, whole: after a cut it may be there already.
-    fn rename(&mut self, from: &str, to: &str) {
-        let file = self.file(from);
-        let content = self.files[file];
-        let matters = ["zip", "json", "toml", "sqlite"].iter().any(|ending| to.rsplit_once('.').is_some_and(|(_, end)| end == *ending));
-        if matters && !to.ends_with("latest.zip") && content.synced < content.written {
-            self.findings.push(format!("{to} got its name before it was on the disk"));
-        }
-        self.names.remove(from);
-        self.names.insert(to.to_owned(), file);
-    }
-
-    /// What must be on the disk once the verb said that it was done.
-    fn is_kept(&self, path: &str) -> Result<(), String> {
-        let Some(&file) = self.names.get(path) else { return Err(format!("{path} is not there")) };
-        let content = self.files[file];
-        if content.synced < content.written {
-            return Err(format!("{path} was told of and {} writes of it could be lost", content.written - content.synced));
-        }
-        if self.kept.get(path) != Some(&file) {
-            return Err(format!("the name of {path} could be lost"));
-        }
-        match self.new_folders.iter().find(|folder| path.starts_with(&format!("{folder}/"))) {
-            Some(folder) => Err(format!("the folder {folder} could be lost")),
-            None => Ok(()),
-        }
+impl Point<'_> {
+    fn describe(&self, scene: &Scene<'_>) -> String {
+        let call = &self.events[self.events.len() - 1].call;
+        format!("{} power cut {:?} after {} {} {}", scene.name, self.cut, call.name, call.kind, call.number)
     }
 }
 
-/// Plays a run, and asks at the moment when it told its result.
-fn play(log: &[String], host: &str) -> Disk {
-    let mut disk = Disk::default();
-    let mut told = false;
-    for line in log {
-        if !told && line.contains(" write(1<") {
-            told = true;
-            // SQLite's own files too: what the catalog was told must be in its log, and on the disk.
-            let ours = |path: &str| {
-                let kept_elsewhere =
-                    path.contains("live.sqlite") || path.ends_with("-shm") || path.contains("/logs/") || path.ends_with("/reserve");
-                path.contains(host)
-                    && !kept_elsewhere
-                    && !path.contains("/.staging/")
-                    && !path.contains(".lock")
-                    && !path.ends_with("latest.zip")
-            };
-            let written: Vec<String> = disk
-                .names
-                .iter()
-                .filter(|(path, file)| disk.files[**file].written > 0 && ours(path))
-                .map(|(path, _)| path.clone())
-                .collect();
-            for path in written {
-                if let Err(finding) = disk.is_kept(&path) {
-                    disk.findings.push(finding);
-                }
-            }
+/// Every moment at which cuts can leave something else than before it: the least changes with what is synced, the names with each of them.
+fn points(events: &[Event]) -> Vec<Point<'_>> {
+    let told = events.iter().rposition(Event::is_output).expect("it said something");
+    let mut points = Vec::new();
+    for (number, event) in events.iter().enumerate().filter(|(_, event)| event.changes()) {
+        let mut cuts = vec![Cut::Any(steady_seed().wrapping_add(number as u64))];
+        if event.is_sync() || number == told {
+            cuts.push(Cut::Least);
         }
-        disk.play(line, host);
+        if !event.call.name.contains("write") {
+            cuts.push(Cut::Names);
+        }
+        let end = if number >= told { End::Done } else { End::Unknown };
+        points.extend(cuts.into_iter().map(|cut| Point { events: &events[..=number], cut, end }));
     }
-    assert!(told, "the run told nothing");
-    disk
+    points
 }
 
-/// Plays the run of every scene.
-pub(crate) fn campaign(scenes: &[Scene<'_>], host: &Host) -> Vec<String> {
-    let folder = host.path("").display().to_string();
-    let folder = folder.trim_end_matches('/');
-    let mut points = 0;
-    let mut found = Vec::new();
-    for scene in scenes {
-        let disk = play(&scene.dry.log, folder);
-        // The model sees what is missing: without its syncs the same run would lose what it told of.
-        let unsynced: Vec<_> = scene.dry.log.iter().filter(|line| !line.contains("sync(")).cloned().collect();
-        assert!(
-            scene.name.starts_with("recovery") || !play(&unsynced, folder).findings.is_empty(),
-            "{}: the model sees nothing",
-            scene.name
-        );
-        points += disk.points;
-        found.extend(disk.findings.into_iter().map(|finding| format!("{}: {finding}", scene.name)));
+fn findings(scene: &Scene<'_>, point: &Point<'_>) -> Vec<String> {
+    let root = scene.host().path("").display().to_string();
+    let mut disk = Disk::of(scene.template(), root.trim_end_matches('/'));
+    for event in point.events {
+        disk.play(event, &scene.dry.data);
     }
-    for finding in &found {
-        eprintln!("FINDING {finding}");
+    scene.clear();
+    plant(&disk.after(point.cut));
+    let mut findings = Vec::new();
+    oracle::look_at_what_is_there(scene, point.end, scene.dry.told().as_ref(), &mut findings);
+    findings
+}
+
+pub(crate) fn campaign(scenes: &[Scene<'_>]) -> Vec<String> {
+    let effort = Effort::begin_part(4);
+    let all: Vec<_> = scenes.iter().flat_map(|scene| points(scene.events()).into_iter().map(move |point| (scene, point))).collect();
+    let planned = all.len() as u64;
+    let chosen = match only() {
+        Some(words) => all.into_iter().filter(|(scene, point)| point.describe(scene).contains(&words)).collect(),
+        None => effort.choose(all, 32),
+    };
+    let (mut runs, mut found) = (0, Vec::new());
+    for (scene, point) in chosen {
+        if effort.is_over() {
+            break;
+        }
+        runs += 1;
+        for finding in findings(scene, &point) {
+            let finding = format!("{}: {finding}", point.describe(scene));
+            eprintln!("FINDING {finding}");
+            found.push(finding);
+        }
     }
-    figures("power cuts (model)", &[("runs", scenes.len() as u64), ("points", points), ("findings", found.len() as u64)]);
+    figures("power cuts (model)", &[("planned", planned), ("runs", runs), ("findings", found.len() as u64)]);
+    if only().is_none() {
+        see_what_is_wrong(scenes);
+    }
     found
+}
+
+/// The same runs without their syncs, and moves between folders with the wrong folder synced first: the model must object.
+fn see_what_is_wrong(scenes: &[Scene<'_>]) {
+    for scene in scenes.iter().filter(|scene| ["create (WAL)", "delete", "put back", "undo"].contains(&scene.name)) {
+        let unsynced: Vec<Event> = scene.events().iter().filter(|event| !event.is_sync()).cloned().collect();
+        let last = points(&unsynced).into_iter().find(|point| point.cut == Cut::Least && point.end == End::Done).unwrap();
+        assert!(!findings(scene, &last).is_empty(), "{}: without a sync nothing was lost", scene.name);
+    }
+    for scene in scenes.iter().filter(|scene| ["delete", "put back"].contains(&scene.name)) {
+        let mut swapped = scene.events().to_vec();
+        let moved = swapped.iter().position(|event| event.call.name.starts_with("rename") && event.call.kind.ends_with("*.zip")).unwrap();
+        let mut syncs = (moved..swapped.len()).filter(|at| swapped[*at].is_sync());
+        let (target, source) = (syncs.next().unwrap(), syncs.next().unwrap());
+        assert!(swapped[moved].second.starts_with(&swapped[target].path) && swapped[moved].path.starts_with(&swapped[source].path));
+        swapped.swap(target, source);
+        let between = Point { events: &swapped[..=target], cut: Cut::Least, end: End::Unknown };
+        let lost = findings(scene, &between);
+        assert!(!lost.is_empty(), "{}: the folder that a file leaves was synced first, and nothing was lost", scene.name);
+    }
 }

@@ -69,7 +69,7 @@ fn on_a_full_disk_what_needs_no_room_goes_on_and_people_can_make_some() {
     host.furnish(&mut command);
     command.env("K", KEEPSTONE).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
-        eprintln!("SKIPPED: there is no unshare here");
+        crate::skip::skipped("there is no unshare here");
         return;
     };
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -77,7 +77,7 @@ fn on_a_full_disk_what_needs_no_room_goes_on_and_people_can_make_some() {
     let Some(address) = address else {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).contains("unshare:"), "{output:?}");
-        eprintln!("SKIPPED: this machine lets nobody mount a small disk");
+        crate::skip::skipped("this machine lets nobody mount a small disk");
         return;
     };
     let (status, session) = sign_in(&address);

@@ -35,7 +35,7 @@ pub(crate) fn server() -> Option<&'static Server> {
     let server = SERVER.get_or_init(start).as_ref();
     if server.is_none() {
         // Not a failure: everything else must work without it.
-        let _ = writeln!(std::io::stderr(), "skipped: there is no PostgreSQL on this machine (scripts/setup-postgres.sh installs it)");
+        let _ = writeln!(std::io::stderr(), "\nSKIPPED: there is no PostgreSQL on this machine (scripts/setup-postgres.sh installs it)");
     }
     server
 }
