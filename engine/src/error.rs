@@ -186,6 +186,8 @@ pub enum Error {
     // The machine
     #[error("no space left in {}", .path.display())]
     NoSpace { path: PathBuf },
+    #[error("too little space in {}: {} stay free on the disk of the live database", .path.display(), keepstone_model::human::bytes(*.floor_bytes))]
+    DiskFloor { path: PathBuf, floor_bytes: u64 },
     #[error("{}: {source}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("SQLite: {0}")]
@@ -272,6 +274,7 @@ impl Error {
             Self::UndoRefused { .. } => "undo_refused",
             Self::Postgres(fault) => fault.code(),
             Self::NoSpace { .. } => "no_space",
+            Self::DiskFloor { .. } => "disk_floor",
             Self::Io { .. } => "io_error",
             Self::Sqlite(_) => "sqlite_error",
             Self::Internal(_) => "internal_error",
@@ -323,7 +326,7 @@ impl Error {
                 _ => Kind::Refused,
             },
             Self::Postgres(fault) => fault.kind(),
-            Self::NoSpace { .. } => Kind::NoSpace,
+            Self::NoSpace { .. } | Self::DiskFloor { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
             | Self::BackupsFolder { .. }
@@ -448,6 +451,9 @@ impl Error {
                 "Look at the plan with `keepstone cleanup --dry-run`, then confirm it with `keepstone cleanup --yes`, or change the policy."
             }
             Self::NotSuspect { .. } => "There is nothing to acknowledge; `keepstone list` shows which backups are suspect.",
+            Self::DiskFloor { .. } => {
+                "Free some space there, or keep the backups on another disk (BACKUP_DIR); nothing was left behind, and the application has room."
+            }
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
             Self::Postgres(fault) => return fault.hint(),

@@ -99,6 +99,7 @@ pub mod driver;
 pub mod durable;
 pub mod error;
 pub mod export;
+mod floor;
 mod guard;
 pub mod image;
 pub mod import;

@@ -23,12 +23,13 @@ use crate::{
     archive::{Archive, ArchiveWriter, PayloadFacts, WriteOptions},
     catalog::Number,
     databases, durable,
+    floor::{Floor, prove_above},
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
     keys::{self, Stretched},
     notes::{self, Notes},
     priority::{Courtesy, Priority, at_low_priority},
-    proof::{Depth, prove},
+    proof::Depth,
 };
 
 /// What a backup is to be.
@@ -111,16 +112,22 @@ struct Courteous<'a> {
     sink: &'a mut dyn ImageSink,
     priority: Priority,
     courtesy: Option<Courtesy>,
+    /// Of the disk that is the application's, too.
+    floor: Option<&'a Floor>,
+    /// An archive that is not compressed is as large as the database: that can be told before.
+    as_large: bool,
 }
 
 impl ImageSink for Courteous<'_> {
     fn begin(&mut self, size_bytes: u64) -> Result<()> {
         self.courtesy = Some(Courtesy::begin(self.priority));
+        self.floor.map_or(Ok(()), |floor| floor.look(if self.as_large { size_bytes } else { 0 }))?;
         self.sink.begin(size_bytes)
     }
 
     fn write(&mut self, pages: &[u8]) -> Result<()> {
         self.priority.give_way();
+        self.floor.map_or(Ok(()), |floor| floor.look(0))?;
         self.sink.write(pages)
     }
 }
@@ -140,12 +147,16 @@ fn write_and_publish(
     // The safety backup is made while writers wait for the restore.
     let priority = if options.kind == Kind::Safety { Priority::Normal } else { Priority::Low };
     let write = WriteOptions { form: options.form, compression: options.compression, level: options.level, priority };
+    let floor = Floor::between(options.database, &running.staging)?;
     let mut writer = match &options.encrypt {
         None => ArchiveWriter::create(staged, &write)?,
         Some(with) => ArchiveWriter::create_encrypted(staged, &write, slice::from_ref(with))?,
     };
     let facts = match options.form {
-        Form::Sqlite => source(&mut Courteous { sink: &mut writer, priority, courtesy: None })?,
+        Form::Sqlite => {
+            let as_large = options.compression == Compression::None;
+            source(&mut Courteous { sink: &mut writer, priority, courtesy: None, floor: floor.as_ref(), as_large })?
+        }
         // Other processes make these: they would stay in the class for ever.
         Form::Dump | Form::Sql => source(&mut writer)?,
     };
@@ -181,7 +192,7 @@ fn write_and_publish(
             }
             let step = if options.kind == Kind::Safety { Step::SafetyBackup } else { Step::Prove };
             let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
-            let check = || prove(staged, &passwords, scratch, depth, step, monitor);
+            let check = || prove_above(floor.as_ref(), staged, &passwords, scratch, depth, step, monitor);
             let (_, proof) = if priority == Priority::Low { at_low_priority(check)? } else { check()? };
             // Damage weighs more than a loss, which may well come of it.
             let known = suspect.as_ref().is_some_and(|(_, cause)| *cause == SuspectCause::Damage);

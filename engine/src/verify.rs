@@ -17,6 +17,7 @@ use crate::{
     activity::{self, NewEvent},
     archive::Archive,
     backups, create, databases, driver,
+    floor::{Floor, prove_above},
     jobs::{JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     notes,
@@ -81,7 +82,9 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     };
     monitor.step(Step::Verify);
     let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
-    let (_, mut proof) = at_low_priority(|| prove(&path, &passwords, scratch, Depth::Opened, Step::Verify, monitor))?;
+    let floor = Floor::between(&databases::database(vault, &backup.database)?, scratch)?;
+    let check = || prove_above(floor.as_ref(), &path, &passwords, scratch, Depth::Opened, Step::Verify, monitor);
+    let (_, mut proof) = at_low_priority(check)?;
     if options.test_restore && !proof.failed() {
         let database = databases::database(vault, &backup.database)?;
         let archive = vault.open_archive(&path)?;

@@ -269,7 +269,12 @@ fn engine_name(engine: Engine) -> &'static str {
 fn ends_all(error: &Error) -> bool {
     matches!(
         error,
-        Error::CancelledHere | Error::Cancelled { .. } | Error::NoSpace { .. } | Error::Catalog(_) | Error::CatalogDamaged { .. }
+        Error::CancelledHere
+            | Error::Cancelled { .. }
+            | Error::NoSpace { .. }
+            | Error::DiskFloor { .. }
+            | Error::Catalog(_)
+            | Error::CatalogDamaged { .. }
     )
 }
 

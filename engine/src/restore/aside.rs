@@ -243,7 +243,10 @@ fn new_folder(vault: &Vault, database: &DatabaseId, at: Timestamp) -> Result<Pat
     loop {
         let folder = root.join(named.strftime("%Y%m%dT%H%M%SZ").to_string());
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => return Ok(folder),
+            Ok(()) => {
+                fs::File::open(&root).and_then(|root| root.sync_all()).map_err(|error| Error::io(&root, error))?;
+                return Ok(folder);
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 named = named.checked_add(SignedDuration::from_secs(1)).map_err(|error| Error::Internal(error.to_string()))?;
             }

@@ -25,6 +25,7 @@ use crate::{
     Error, Result, Vault, backups,
     catalog::JobRow,
     databases, driver, durable,
+    floor::{Disks, Floor, Need, floor_bytes, is_one_disk, needed},
     sqlite::{
         self,
         holders::open_elsewhere,
@@ -34,8 +35,6 @@ use crate::{
 
 /// Of the 255 bytes that file systems allow, less what a temporary name adds.
 const LONGEST_NAME: usize = 220;
-/// Left free on the disk of the live database.
-const LIVE_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes a second that a replace writes and compares, at least, on the slowest disk that is still usable: for the estimate of the wait.
 const WORST_RATE_BYTES_PER_S: u64 = 100_000_000;
 
@@ -83,7 +82,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         }
     }
     let goal = match &options.target {
-        Target::NewFile { path } => plan_new_file(vault, Path::new(path), metadata)?,
+        Target::NewFile { path } => plan_new_file(vault, &database, Path::new(path), metadata)?,
         target => driver::of(database.engine).plan(vault, &database, Some(metadata), target, options.safety_backup, &mut warnings)?,
     };
     if goal.space_free_bytes < goal.space_needed_bytes {
@@ -233,7 +232,7 @@ pub(crate) const NO_BINDING: Binding = Binding {
     last_restore: None,
 };
 
-fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal> {
+fn plan_new_file(vault: &Vault, database: &Database, path: &Path, metadata: &Metadata) -> Result<Goal> {
     check_new_file(path)?;
     let restored = vault.restored_dir();
     let in_restored =
@@ -242,12 +241,13 @@ fn plan_new_file(vault: &Vault, path: &Path, metadata: &Metadata) -> Result<Goal
         let reason = "it lies inside the vault".to_owned();
         return Err(Error::TargetUnusable { path: path.to_owned(), reason });
     }
-    let existing = path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    // A stick may be filled to the last byte; the application's disk may not.
+    let margin = if Floor::between(database, existing(path))?.is_some() { floor_bytes(database) } else { 0 };
     Ok(Goal {
         live: None,
         holders: Vec::new(),
-        space_needed_bytes: metadata.original_size,
-        space_free_bytes: durable::free_bytes(existing)?,
+        space_needed_bytes: metadata.original_size.saturating_add(margin),
+        space_free_bytes: durable::free_bytes(existing(path))?,
         writers_wait_ms: None,
         sessions: None,
         put_back: None,
@@ -289,7 +289,6 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let path = sqlite::location::path_of(&database.location)?;
     let last_restore = last_restore(vault, &database.id)?;
     let size = metadata.original_size;
-    let free = durable::free_bytes(vault.backups_dir())?;
     let state = match live_state(&path, sqlite::BUSY_WAIT) {
         Ok(state) => state,
         Err(error) if cannot_be_opened(&error) => {
@@ -304,11 +303,12 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
                     holders.join(", ")
                 ));
             }
+            let space = space_of_files(vault, database, &path, size)?;
             return Ok(Goal {
                 live: Some(BTreeMap::new()),
                 holders,
-                space_needed_bytes: size.saturating_mul(2),
-                space_free_bytes: free,
+                space_needed_bytes: space.needed_bytes,
+                space_free_bytes: space.free_bytes,
                 writers_wait_ms: None,
                 sessions: None,
                 put_back: None,
@@ -324,21 +324,40 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
         ));
     }
     let live_bytes = state.page_count.saturating_mul(u64::from(state.page_size));
-    // A replacement writes at most the whole image into the live log or journal: the application's disk is never filled.
-    let beside = path.parent().unwrap_or(Path::new("/"));
-    let (live_free, live_needed) = (durable::free_bytes(beside)?, size.saturating_add(LIVE_MARGIN_BYTES));
-    let enough_for_live = live_free >= live_needed;
+    // The plain image in the backups folder, once more if it is rewritten to another page size, and the safety backup at its worst.
+    let images = if state.page_size == metadata.source.page_size { size } else { size.saturating_mul(2) };
+    let space = space(vault, database, &path, images.saturating_add(live_bytes), size)?;
     Ok(Goal {
         holders: Vec::new(),
         writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
-        // The plain image in the backups folder, and the safety backup at its worst; or what the live disk lacks, if it is that.
-        space_needed_bytes: if enough_for_live { size.saturating_add(live_bytes) } else { live_needed },
-        space_free_bytes: if enough_for_live { free } else { live_free },
+        space_needed_bytes: space.needed_bytes,
+        space_free_bytes: space.free_bytes,
         sessions: None,
         put_back: None,
         binding: binding_of(&state, last_restore),
         live: Some(state.schema),
     })
+}
+
+/// What a replacement needs where. Beside the live database it writes at most the whole image, into the log or journal or as a file, and leaves the
+/// application its floor.
+fn space(vault: &Vault, database: &Database, live: &Path, in_vault_bytes: u64, beside_live_bytes: u64) -> Result<Need> {
+    let folder = existing(live);
+    let disks = if is_one_disk(folder, vault.backups_dir()) { Disks::One } else { Disks::Two };
+    let in_vault = Need { needed_bytes: in_vault_bytes, free_bytes: durable::free_bytes(vault.backups_dir())? };
+    let beside = Need { needed_bytes: beside_live_bytes.saturating_add(floor_bytes(database)), free_bytes: durable::free_bytes(folder)? };
+    Ok(needed(disks, in_vault, beside))
+}
+
+/// The same of what is replaced as files: on another disk what was there is kept as a copy.
+fn space_of_files(vault: &Vault, database: &Database, live: &Path, size: u64) -> Result<Need> {
+    let kept = if is_one_disk(existing(live), vault.backups_dir()) { 0 } else { sqlite::unopenable::set_bytes(live) };
+    space(vault, database, live, size.saturating_add(kept), size)
+}
+
+/// The nearest folder above a path that is there.
+fn existing(path: &Path) -> &Path {
+    path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"))
 }
 
 fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {

@@ -22,13 +22,11 @@ use crate::{
     Error, Monitor, Result, Vault,
     backups::{self, BackupFilter},
     checkup, durable,
+    floor::{Floor, floor_bytes},
     jobs::{self, JobMonitor, JobRequest, Running},
     sqlite,
     verify::VerifyOptions,
 };
-
-/// Left free on the disk of the live database.
-const LIVE_MARGIN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Recovers a database from its newest good backup, as a job. `confirm` is asked under the database's lock, when everything that can fail for reasons
 /// of ours is done, and just before anything moves.
@@ -76,10 +74,14 @@ fn act(
     let live = sqlite::location::path_of(&database.location)?;
     let _lock = running.lock_database(&database.id)?;
     monitor.step(Step::Verify);
+    if let (Some(floor), Some(newest)) = (Floor::between(database, &running.staging)?, good.first()) {
+        // The image in the vault, and the file that takes the database's place.
+        floor.look(newest.original_size_bytes.saturating_mul(2))?;
+    }
     let (backup, metadata, image) = first_that_opens(running, good, monitor)?;
     running.concerns(&backup.id)?;
     let folder = live.parent().unwrap_or(Path::new("/"));
-    if durable::free_bytes(folder)? < metadata.original_size.saturating_add(LIVE_MARGIN_BYTES) {
+    if durable::free_bytes(folder)? < metadata.original_size.saturating_add(floor_bytes(database)) {
         return Err(Error::NoSpace { path: folder.to_owned() });
     }
     let mut report = RestoreReport {

@@ -27,7 +27,8 @@ pub(super) fn spool(
     let floor_bytes = if on_one_disk(path, options.spool_dir) { options.limits.free_bytes() } else { 0 };
     let needed_bytes = geometry.size_bytes().saturating_add(floor_bytes);
     if free_bytes(options.spool_dir).is_some_and(|free| free < needed_bytes) {
-        return Err(Error::NoSpace { path: options.spool_dir.to_owned() });
+        let path = options.spool_dir.to_owned();
+        return Err(if floor_bytes > 0 { Error::DiskFloor { path, floor_bytes } } else { Error::NoSpace { path } });
     }
     let (spool, mut file) = Scratch::create(options.spool_dir, "snapshot.spool")?;
     match method {

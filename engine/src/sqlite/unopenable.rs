@@ -54,6 +54,11 @@ pub(crate) fn remove_incoming(live: &Path) -> Result<()> {
     remove(&beside(live, INCOMING))
 }
 
+/// How large the files of a database are.
+pub(crate) fn set_bytes(live: &Path) -> u64 {
+    SIDES.iter().filter_map(|side| fs::metadata(beside(live, side)).ok()).map(|found| found.len()).sum()
+}
+
 const INCOMING: &str = ".keepstone-incoming";
 
 fn present(live: &Path) -> Result<Option<fs::Metadata>> {

@@ -10,6 +10,7 @@ mod encryption;
 mod expect;
 mod export;
 mod faults;
+mod floor;
 mod import;
 mod json;
 

@@ -208,7 +208,7 @@ fn a_snapshot_that_is_held_too_long_gives_itself_up() {
     assert!(matches!(&error, Error::SnapshotTooLong { reason, .. } if reason.contains("nearly full")), "{error}");
     snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Collected::default(), &Silent).unwrap();
     writer.execute_batch("PRAGMA journal_mode=DELETE").unwrap();
-    assert_eq!(code(snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Slow, &Silent)), "no_space");
+    assert_eq!(code(snapshot(&place.db(), &SnapshotOptions { limits, ..options }, &mut Slow, &Silent)), "disk_floor");
 }
 
 /// A slow disk for the archive, and an application that commits all the while; it does not wait for anything.
