@@ -1,6 +1,6 @@
 //! The command line, by its contract: the real binary on temporary vaults and real databases.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at once, and says when it skips")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at once, and says what it measured")]
 
 mod busy;
 mod cleanup;

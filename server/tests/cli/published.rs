@@ -60,6 +60,6 @@ fn an_archive_is_never_without_its_pin_and_its_doubt() {
         }
         assert!(kills >= 6 && kept > 0, "{kills} kills, {kept} kept");
     } else {
-        eprintln!("SKIPPED: strace is not installed, or may not trace here (Debian: apt install strace)");
+        crate::skip::skipped("strace is not installed, or may not trace here (Debian: apt install strace)");
     }
 }
