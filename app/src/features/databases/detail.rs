@@ -17,7 +17,7 @@ use crate::{
     live::use_changes,
     ui::{
         AgeMeter, Alert, AlertKind, ConfirmDialog, DefinitionList, EmptyState, Fact, Facts, Field, FormError, Icon, Loaded, PageHeader,
-        Panel, Size, StateBadge, SubmitButton, When, crumb, fault_of, field_fault,
+        Panel, Said, Size, StateBadge, SubmitButton, When, crumb, fault_of, field_fault,
         here::may,
         schedule_table::{ScheduleRow, ScheduleTable, moment_or_dash},
         strip::{DayMark, Strip},
@@ -68,7 +68,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         };
         view! {
             <Alert kind=kind title=title>
-                <p>{concern}</p>
+                <p><Said sentence=concern/></p>
                 {look}
             </Alert>
         }

@@ -12,7 +12,7 @@ use crate::words::{jobs as words, shared};
 use crate::{
     live::{use_changes, use_live},
     ui::{
-        Ago, Alert, AlertKind, DefinitionList, Fact, Facts, FormError, Icon, JobBadge, Loaded, PageHeader, Panel, SubmitButton, When,
+        Ago, Alert, AlertKind, DefinitionList, Fact, Facts, FormError, Icon, JobBadge, Loaded, PageHeader, Panel, Said, SubmitButton, When,
         crumb, fault_of,
     },
 };
@@ -88,7 +88,7 @@ fn outcome(job: &JobDetail) -> AnyView {
         .backup
         .clone()
         .map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>{words::see_backup()}</a> });
-    let hint = job.hint.clone().map(|hint| view! { <p>{hint}</p> });
+    let hint = job.hint.clone().map(|hint| view! { <p><Said sentence=hint/></p> });
     let title = verb_title(row.verb, row.database.as_deref());
     let again = again(job);
     let trash =

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::facts::{Hero, OverviewRow};
 use crate::live::use_live;
 use crate::ui::{
-    AgeMeter, Icon, Panel, StateBadge, When,
+    AgeMeter, Icon, Panel, Said, StateBadge, When,
     badge::tone_of,
     here::may,
     strip::{Days, Strip},
@@ -42,7 +42,7 @@ pub fn HeroBox(hero: Hero, key: String) -> impl IntoView {
             <span class="hero-mark" aria-hidden="true">{mark}</span>
             <div class="hero-body">
                 <h2 id="hero-title">{hero.title}</h2>
-                <p>{hero.text}</p>
+                <p><Said sentence=hero.text/></p>
             </div>
             {actions}
         </section>
@@ -123,7 +123,7 @@ fn item(row: OverviewRow, days: Days) -> AnyView {
             <h3 class="risk-name"><a href=href>{row.id.to_string()}</a></h3>
             <div class="risk-age"><AgeMeter age=row.age/></div>
             <div class="risk-next">{next}</div>
-            {error.map(|error| view! { <p class="risk-error error-text">{error}</p> })}
+            {error.map(|error| view! { <p class="risk-error error-text"><Said sentence=error/></p> })}
             <div class="risk-strip"><Strip database=row.id.to_string() days=days marks=row.marks/></div>
         </li>
     }
