@@ -163,6 +163,9 @@ pub struct RestorePlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AfterRestore {
+    /// False: something kept it from being looked at; what was written equals the backup all the same.
+    #[serde(default = "yes")]
+    pub looked: bool,
     /// SQLite finds it sound.
     pub sound: bool,
     /// What was checked, or what was found, e.g. "integrity check: ok".
@@ -173,9 +176,17 @@ pub struct AfterRestore {
     pub differing: Vec<(String, u64, u64)>,
 }
 
+/// What was looked at before it could be said that it was not.
+fn yes() -> bool {
+    true
+}
+
 impl AfterRestore {
     /// e.g. "integrity check: ok; 1 200 rows, as many as in the backup".
     pub fn words(&self) -> String {
+        if !self.looked {
+            return self.integrity.clone();
+        }
         let rows = human::count(self.rows);
         let counts = if self.differing.is_empty() && self.rows == self.backup_rows {
             format!("{rows} rows, as in the backup")

@@ -241,6 +241,7 @@ impl Building<'_> {
             return Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: differing.join("; ") });
         }
         Ok(AfterRestore {
+            looked: true,
             sound: true,
             integrity: "restored without an error".to_owned(),
             rows: counts.values().sum(),

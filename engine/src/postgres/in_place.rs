@@ -306,6 +306,7 @@ fn prove(connection: &mut Connection, metadata: &Metadata) -> Result<AfterRestor
         return Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: differing.join("; ") });
     }
     Ok(AfterRestore {
+        looked: true,
         sound: true,
         integrity: "restored in place without an error".to_owned(),
         rows: counts.values().sum(),

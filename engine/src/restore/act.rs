@@ -357,6 +357,7 @@ pub(super) fn look_after(live: &Path, metadata: &Metadata, monitor: &dyn Monitor
             let count = |counts: &BTreeMap<String, u64>, name: &String| counts.get(name).copied().unwrap_or(0);
             let pairs = names.into_iter().map(|name| (name.clone(), count(&found.counts, name), count(backup, name)));
             AfterRestore {
+                looked: true,
                 sound: found.damage.is_none(),
                 integrity: format!("{}: {}", found.check, found.damage.as_deref().unwrap_or("ok")),
                 rows: found.counts.values().sum(),
@@ -365,6 +366,7 @@ pub(super) fn look_after(live: &Path, metadata: &Metadata, monitor: &dyn Monitor
             }
         }
         Err(error) => AfterRestore {
+            looked: false,
             sound: false,
             integrity: format!("it could not be looked at: {error}"),
             rows: 0,

@@ -215,7 +215,9 @@ pub(crate) fn told(
         }
         if let Some(after) = &report.after {
             cx.out.note(format_args!("Looked at afterwards: {}.", after.words()));
-            if !after.sound {
+            if !after.looked {
+                cx.out.note("What was written equals the backup; `keepstone doctor` looks at it again.");
+            } else if !after.sound {
                 return Err(Fault::Here {
                     code: "restored_unsound",
                     message: format!("{} was restored, and is not sound: {}", report.path.display(), after.integrity),

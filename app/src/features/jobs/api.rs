@@ -112,7 +112,7 @@ pub async fn show(id: String) -> Result<JobDetail, AppError> {
         safety_backup: found.safety_backup.as_ref().map(ToString::to_string),
         kept: found.kept.as_ref().map(|kept| (kept.name.clone(), kept.until.map(|until| Moment::new(until, now, &zone)))),
         put_back: found.kept.is_some() && found.after.is_none() && job.state == JobState::Done,
-        unsound: found.after.as_ref().filter(|after| !after.sound).map(|after| sentence(&after.integrity)),
+        unsound: found.after.as_ref().filter(|after| after.looked && !after.sound).map(|after| sentence(&after.integrity)),
         may_operate: person.role >= Role::Operator,
         log: log_in_zone(found.log, job.started_at, &zone),
     })
