@@ -37,11 +37,9 @@ pub(crate) fn findings(scene: &Scene<'_>, traced: &Traced) -> Vec<String> {
     let done = traced.told().is_some_and(|document| document["ok"] == true);
     // What a folder's failed fsync was to keep is done; and who cannot write to standard output has done what there is no way to say.
     let unsure = |event: &Event| event.struck && (event.is_output() || event.is_sync() && Path::new(&event.path).is_dir());
-    // A restore that is done and could not be looked at afterwards fails, and says what it did and what it could not look at.
-    let reported = traced.told().is_some_and(|document| document["results"][0]["after"].is_object());
     let end = match done {
         true => End::Done,
-        false if reported || traced.killed || traced.events.iter().any(unsure) => End::Unknown,
+        false if traced.killed || traced.events.iter().any(unsure) => End::Unknown,
         false => End::Failed,
     };
     look_at_what_is_there(scene, end, traced.told().as_ref(), &mut findings);
