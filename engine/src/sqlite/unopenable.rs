@@ -9,7 +9,7 @@
 //!    it is not the old state, but the only one between that destroys neither. Most such databases have no side files, and skip this.
 //! 3. Old and new main file change names in one step (`RENAME_EXCHANGE`, or a rename over the old one, which has its other name).
 //!
-//! Whoever dies before 3 is followed by [`give_back`], which undoes 1 and 2; after 3 it is done. `restore/aside.rs` has the note that says so.
+//! Whoever dies before 3 is followed by `give_back`, which undoes 1 and 2; after 3 it is done. `restore/aside.rs` has the note that says so.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
