@@ -16,7 +16,7 @@ use thread_priority::{
     thread_schedule_policy,
 };
 
-use super::{Priority, nice};
+use super::{NICE, Priority, nice};
 
 /// How often the warden looks what each thread got.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -60,7 +60,7 @@ struct Members {
 struct Member {
     thread: ThreadId,
     number: Pid,
-    /// What it is outside the class.
+    /// What it was before: in the class it has none.
     nice: i32,
     /// None: it was taken out of the class.
     share: Option<Share>,
@@ -75,7 +75,7 @@ impl Members {
 
     /// Takes the calling thread into the class, if somebody can look after it there.
     fn join() -> bool {
-        let number = gettid();
+        let (number, nice) = (gettid(), nice());
         let mut members = Self::lock();
         let Some(share) = Share::of(number) else { return false };
         // Before that: the warden must not be of the class.
@@ -85,7 +85,7 @@ impl Members {
         if !members.has_warden || !become_idle() {
             return false;
         }
-        members.all.push(Member { thread: thread_native_id(), number, nice: nice(), share: Some(share) });
+        members.all.push(Member { thread: thread_native_id(), number, nice, share: Some(share) });
         true
     }
 
@@ -93,7 +93,7 @@ impl Members {
         let number = gettid();
         let mut members = Self::lock();
         let Some(at) = members.all.iter().position(|member| member.number == number) else { return };
-        members.all.swap_remove(at).lift();
+        members.all.swap_remove(at).restore();
     }
 }
 
@@ -101,15 +101,20 @@ impl Member {
     fn heed(&mut self, now: Option<Share>) {
         let Some(before) = &self.share else { return };
         if now.as_ref().is_none_or(|now| now.since(before).is_starved()) {
-            self.lift();
+            self.share = None;
+            self.lift(self.nice.max(NICE));
         } else {
             self.share = now;
         }
     }
 
-    /// Makes it an ordinary thread again.
-    fn lift(&mut self) {
-        if self.share.take().is_some() && !leave_idle(self.thread, self.number, self.nice) {
+    /// Makes it again what it was.
+    fn restore(&self) {
+        self.lift(self.nice);
+    }
+
+    fn lift(&self, nice: i32) {
+        if !leave_idle(self.thread, self.number, nice) {
             tracing::warn!("a thread stays in the idle scheduling class");
         }
     }
@@ -289,8 +294,10 @@ mod tests {
             assert!(is_idle(), "it gets on");
             member.heed(share(400, 151, 248));
             assert!(!is_idle());
-            assert_eq!(nice(), 3);
+            assert_eq!(nice(), NICE);
             member.heed(share(600, 300, 300));
+            member.restore();
+            assert_eq!(nice(), 3);
         })
         .join()
         .unwrap();
