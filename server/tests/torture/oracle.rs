@@ -38,7 +38,9 @@ pub(crate) fn findings(scene: &Scene<'_>, traced: &Traced) -> Vec<String> {
     // What a folder's failed fsync was to keep is done; and who cannot write to standard output has done what there is no way to say.
     let unsure = |event: &Event| event.struck && (event.is_output() || event.is_sync() && Path::new(&event.path).is_dir());
     // Unknown means no: an archive of which it cannot be told whether it is read stays for the next cleanup.
-    let unasked = |event: &Event| event.struck && event.call.name == "flock" && event.path.ends_with(".zip");
+    let unasked = |event: &Event| {
+        event.struck && event.call.name == "flock" && Path::new(&event.path).extension().is_some_and(|ending| ending == "zip")
+    };
     let end = match done {
         true if scene.name == "cleanup" && traced.events.iter().any(unasked) => End::Unknown,
         true => End::Done,
