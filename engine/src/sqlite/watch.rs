@@ -14,7 +14,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::pace::millis;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Monitor, Result, priority::alike};
 
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 const PERSIST_EVERY: Duration = Duration::from_millis(5);
@@ -32,7 +32,8 @@ pub(super) fn watched<T>(
     let _waiting = Stoppable::enter(Arc::clone(&stop));
     let (done, over) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        let watcher = scope.spawn(move || {
+        // The work waits for its end: it must get on where the work does.
+        let watcher = scope.spawn(alike(move || {
             let mut fault = None;
             loop {
                 let pause = if fault.is_some() { PERSIST_EVERY } else { LOOK_EVERY };
@@ -49,7 +50,7 @@ pub(super) fn watched<T>(
                     handle.interrupt();
                 }
             }
-        });
+        }));
         let result = work();
         drop(done);
         let fault = watcher.join().map_err(|_| Error::Internal("the watcher of a SQLite operation panicked".to_owned()))?;
