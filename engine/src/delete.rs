@@ -24,6 +24,10 @@ use crate::{
     notes::{self, Tombstone},
 };
 
+mod mend;
+
+pub(crate) use mend::mend;
+
 /// How long a deleted backup can be put back.
 pub const TRASH_LIFETIME_SECS: i64 = 24 * 3600;
 
@@ -109,7 +113,7 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
         let tombstone = Tombstone { trashed_at: now, until, by: actor.to_owned(), cleanup: cleanup.is_some() };
         notes::set_tombstone(vault, id, Some(tombstone))?;
         // 2. The archive. If the process dies here the next start finds it in the trash, and its row follows.
-        durable::publish(&archive, &vault.trash_path(id))?;
+        durable::relocate(&archive, &vault.trash_path(id))?;
     }
     // 3. The row and the event, in one transaction.
     let message = cleanup.map_or_else(|| format!("deleted {id}"), |why| format!("cleanup removed {id}: {why}"));
@@ -135,7 +139,7 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
         if vault.catalog().is_gone(id)? || !in_trash.exists() {
             return Err(Error::ArchiveMissing { id: id.to_string(), path: in_trash });
         }
-        durable::publish(&in_trash, &archive)?;
+        durable::relocate(&in_trash, &archive)?;
     }
     // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
     let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
@@ -304,70 +308,6 @@ fn is_last_hope(vault: &Vault, backup: &Backup) -> Result<bool> {
     }
     let of_database = vault.catalog().backups_of(&backup.database)?;
     Ok(!of_database.iter().any(|other| other.is_good() && other.kind != Kind::Safety && vault.archive_path(&other.id).is_file()))
-}
-
-/// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
-/// while another process is at the trash. What cannot be mended is logged and left to a later start; only a damaged catalog is a fault.
-pub(crate) fn mend(vault: &Vault) -> Result<()> {
-    let folder = vault.trash_dir();
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    let Some(_guard) = guard::try_lock_dir(&folder)? else { return Ok(()) };
-    let one = |id: &BackupId, mended: Result<()>| match mended {
-        Err(error @ Error::CatalogDamaged { .. }) => Err(error),
-        Err(error) => {
-            tracing::warn!(%id, %error, code = error.code(), "an interrupted deletion could not be mended");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
-    };
-    for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?.flatten() {
-        let name = entry.file_name();
-        if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) {
-            one(&id, finish_delete(vault, &id))?;
-        }
-    }
-    for backup in vault.catalog().backups_in_state(BackupState::Trashed)? {
-        one(&backup.id, finish_put_back(vault, &backup))?;
-    }
-    Ok(())
-}
-
-/// An archive in the trash is a deleted one.
-fn finish_delete(vault: &Vault, id: &BackupId) -> Result<()> {
-    let Some(backup) = vault.catalog().get_backup(id)? else { return Ok(()) };
-    if backup.state == BackupState::Trashed {
-        return Ok(());
-    }
-    // Notes that cannot be read do not say who it was: then that is not known, and the time begins now.
-    let tombstone = notes::tombstone(vault, id).unwrap_or_else(|error| {
-        tracing::warn!(%id, %error, "the notes of a deleted backup could not be read");
-        None
-    });
-    let now = Timestamp::now();
-    let (by, until) = tombstone.map_or_else(|| ("unknown".to_owned(), None), |t| (t.by, Some((t.trashed_at, t.until))));
-    let lifetime = SignedDuration::from_secs(TRASH_LIFETIME_SECS);
-    let (trashed_at, until) = until.unwrap_or((now, now.saturating_add(lifetime).unwrap_or(now)));
-    let message = format!("deleted {id}; the deletion was interrupted and is finished now");
-    let event = event("backup.deleted", &by, &backup, message);
-    vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, trashed_at, until))?;
-    databases::update_latest_link(vault, &backup.database)
-}
-
-/// A row of the trash whose archive is in its folder was put back; one whose archive is in neither place is gone.
-fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
-    let there = |path: &Path| std::fs::exists(path).map_err(|e| Error::io(path, e));
-    if there(&vault.trash_path(&backup.id))? {
-        return Ok(());
-    }
-    if !there(&vault.archive_path(&backup.id))? {
-        return vault.catalog().mark_gone(&backup.id);
-    }
-    let message = format!("took {} back; that was interrupted and is finished now", backup.id);
-    let event = event("backup.put_back", "unknown", backup, message);
-    vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
-    databases::update_latest_link(vault, &backup.database)
 }
 
 fn trashed(backup: &mut Backup, at: Timestamp, until: Timestamp) {

@@ -1,9 +1,9 @@
 //! What outlives a crash: publishing, small files, folders and locks. Knows nothing of what the files hold.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, Metadata, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -34,6 +34,31 @@ pub fn replace(staged: &Path, target: &Path) -> Result<()> {
     std::fs::rename(staged, target).map_err(|source| Error::io(target, source))?;
     sync_dir(parent(target))?;
     if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
+}
+
+/// Moves a file that must not be lost to another folder, without replacing (`TargetExists`). Not by one rename, of which a disk may keep the half
+/// that takes the old name away: first the new name is on disk, then the old one goes. Durable on return.
+///
+/// If it fails before the old name goes, the new one is taken back. If the process or the machine dies on the way, the file is under one name or
+/// the other or both; a later call finishes a move of which both are there. Where links are not known it is [`publish`].
+pub(crate) fn relocate(from: &Path, to: &Path) -> Result<()> {
+    match rustix::fs::link(from, to) {
+        Ok(()) => {}
+        Err(Errno::EXIST) if is_one_file(from, to) => {}
+        Err(Errno::EXIST) => return Err(Error::TargetExists { path: to.to_owned() }),
+        // FAT and some network file systems; files of somebody else; as many links as there may be.
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => return publish(from, to),
+        Err(errno) => return Err(Error::io(from, errno.into())),
+    }
+    let moved = sync_parent(to).and_then(|()| std::fs::remove_file(from).map_err(|source| Error::io(from, source)));
+    if let Err(error) = moved {
+        // While the old name is there: the file itself must stay.
+        if is_one_file(from, to) {
+            drop(std::fs::remove_file(to));
+        }
+        return Err(error);
+    }
+    sync_parent(from)
 }
 
 /// A link refuses an existing name too. Only once the new name is on disk may the old one go.
@@ -144,12 +169,43 @@ pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>> {
         // A holder may remove its lock file: a lock on a file without a name keeps nobody out, so the one that has the name is what counts.
         let held = file.metadata().map_err(failed)?;
         match std::fs::metadata(path) {
-            Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => return Ok(Some(Lock { _file: file })),
+            Ok(named) if identity(&named) == identity(&held) => return Ok(Some(Lock { _file: file })),
             Ok(_) => {}
             Err(source) if source.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(failed(source)),
         }
     }
+}
+
+fn identity(meta: &Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
+}
+
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| std::fs::symlink_metadata(path).map(|meta| identity(&meta));
+    matches!((of(one), of(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether two files hold the same bytes; at once, where both names are of one file.
+pub(crate) fn hold_the_same(one: &Path, other: &Path) -> Result<bool> {
+    let open = |path: &Path| File::open(path).and_then(|file| Ok((file.metadata()?, file))).map_err(|source| Error::io(path, source));
+    let ((one_meta, one_file), (other_meta, other_file)) = (open(one)?, open(other)?);
+    if identity(&one_meta) == identity(&other_meta) {
+        return Ok(true);
+    }
+    if one_meta.len() != other_meta.len() {
+        return Ok(false);
+    }
+    let (mut one_block, mut other_block) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    for at in (0..one_meta.len()).step_by(1 << 16) {
+        let length = usize::try_from((one_meta.len() - at).min(1 << 16)).unwrap_or(1 << 16);
+        one_file.read_exact_at(&mut one_block[..length], at).map_err(|source| Error::io(one, source))?;
+        other_file.read_exact_at(&mut other_block[..length], at).map_err(|source| Error::io(other, source))?;
+        if one_block[..length] != other_block[..length] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The folder that a path's name stands in.
@@ -164,6 +220,11 @@ fn parent(path: &Path) -> &Path {
 /// Makes the names in a folder durable, and that names are gone.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| Error::io(path, source))
+}
+
+/// The same for the folder that a path's name stands in.
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    sync_dir(parent(path))
 }
 
 /// Which file a temporary one was to become, by the name that [`temporary_beside`] gave it.

@@ -246,6 +246,32 @@ fn nothing_in_the_trash_is_written_over_or_touched_that_is_not_ours() {
 }
 
 #[test]
+fn an_archive_that_a_power_cut_left_under_both_names_is_in_the_trash_alone() {
+    let (f, [one, two, three]) = three();
+    let both = |backup: &Backup, in_folder: &str| fs::write(f.vault.archive_path(&backup.id), in_folder).unwrap();
+    // Before the row, after it, and one that is not the same.
+    delete(&f.vault, &one.id, "alice").unwrap();
+    f.vault.catalog().put_backup(&one).unwrap();
+    both(&one, "archive");
+    delete(&f.vault, &two.id, "alice").unwrap();
+    both(&two, "archive");
+    fs::write(f.vault.trash_path(&three.id), "arch1ve").unwrap();
+    let next = open(&f.dir);
+    assert_eq!([&one, &two, &three].map(|b| state(&next, b)), [BackupState::Trashed, BackupState::Trashed, BackupState::Complete]);
+    assert_eq!([&one, &two, &three].map(|b| f.vault.archive_path(&b.id).exists()), [false, false, true]);
+    assert_eq!([&one, &two, &three].map(|b| f.vault.trash_path(&b.id).exists()), [true, true, true]);
+    drop(next);
+    // Who reads it keeps it until a later start.
+    both(&two, "archive");
+    let lease = crate::guard::try_flock(&f.vault.archive_path(&two.id)).unwrap().unwrap();
+    drop(open(&f.dir));
+    assert!(f.vault.archive_path(&two.id).exists());
+    drop(lease);
+    drop(open(&f.dir));
+    assert!(!f.vault.archive_path(&two.id).exists() && f.vault.trash_path(&two.id).exists());
+}
+
+#[test]
 fn what_cannot_be_mended_does_not_keep_the_vault_shut() {
     let (f, [one, _, three]) = three();
     // A delete that died after the rename, and then its notes were damaged; and a row whose archive cannot be looked for.

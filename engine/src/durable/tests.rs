@@ -41,6 +41,26 @@ fn linking_never_replaces_either() {
 }
 
 #[test]
+fn what_is_moved_is_always_somewhere_and_replaces_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    make_dir(&here).unwrap();
+    make_dir(&there).unwrap();
+    let (from, to) = (here.join("a.zip"), there.join("a.zip"));
+    fs::write(&from, b"archive").unwrap();
+    relocate(&from, &to).unwrap();
+    assert_eq!((fs::read(&to).unwrap(), from.exists()), (b"archive".to_vec(), false));
+    // One that was cut off goes on; another file of that name stays.
+    fs::hard_link(&to, &from).unwrap();
+    relocate(&from, &to).unwrap();
+    assert!(to.exists() && !from.exists());
+    fs::write(&from, b"another").unwrap();
+    assert!(matches!(relocate(&from, &to), Err(Error::TargetExists { path }) if path == to));
+    assert_eq!((fs::read(&to).unwrap(), fs::read(&from).unwrap()), (b"archive".to_vec(), b"another".to_vec()));
+    assert!(matches!(relocate(&here.join("gone.zip"), &there.join("b.zip")), Err(Error::Io { .. })));
+}
+
+#[test]
 fn a_small_file_is_replaced_whole_and_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.notes.json");

@@ -37,10 +37,8 @@ pub(crate) fn findings(scene: &Scene<'_>, traced: &Traced) -> Vec<String> {
     let done = traced.told().is_some_and(|document| document["ok"] == true);
     // What a folder's failed fsync was to keep is done; and who cannot write to standard output has done what there is no way to say.
     let unsure = |event: &Event| event.struck && (event.is_output() || event.is_sync() && Path::new(&event.path).is_dir());
-    // Unknown means no: an archive of which it cannot be told whether it is read stays for the next cleanup.
-    let unasked = |event: &Event| {
-        event.struck && event.call.name == "flock" && Path::new(&event.path).extension().is_some_and(|ending| ending == "zip")
-    };
+    // Unknown means no: an archive that cannot be read, or of which it cannot be told whether somebody reads it, stays for the next cleanup.
+    let unasked = |event: &Event| event.struck && Path::new(&event.path).extension().is_some_and(|ending| ending == "zip");
     let end = match done {
         true if scene.name == "cleanup" && traced.events.iter().any(unasked) => End::Unknown,
         true => End::Done,
