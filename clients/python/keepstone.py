@@ -97,23 +97,25 @@ class Keepstone:
         return {"verified": backup["good"], "errors": errors, "backup": backup}
 
     def restore_backup(self, backup_id="latest", confirm=False, verify_first=True, create_safety_backup=True, path=None,
-                       database=None, wait=True):
+                       database=None, wait=True, although_open=False):
         """Restores over the live database, whose applications stay connected; with `path` into a new file instead, in the
-        vault's `restored` folder or beside the live database. Over the live one `confirm=True` is asked for."""
+        vault's `restored` folder or beside the live database. Over the live one `confirm=True` is asked for. `although_open=True` replaces
+        a database that cannot be opened although another process (`holders` of its plan) has it open."""
         backup_id = self._id(backup_id, database)
         if path is None and not confirm:
             raise KeepstoneError(0, "not_confirmed", "Restore not confirmed.", "Use confirm=True: it replaces the live database.")
         wish = {"into": "replace", "safety_backup": create_safety_backup} if path is None else {"into": "new_file", "path": path}
         planned = self.request("POST", "/backups/%s/restore/plan" % _quoted(backup_id), wish)
-        body = {"plan": planned["id"], "confirm": planned["plan"]["database"], "verify": verify_first}
+        body = {"plan": planned["id"], "confirm": planned["plan"]["database"], "verify": verify_first,
+                "although_open": although_open}
         job = self.request("POST", "/backups/%s/restore" % _quoted(backup_id), body, key=planned["id"])
         return self.wait(job) if wait else job
 
-    def undo_restore(self, job_id, wait=True):
-        """Brings back what a restore replaced."""
+    def undo_restore(self, job_id, wait=True, although_open=False):
+        """Brings back what a restore replaced. `although_open` as for `restore_backup`."""
         job_id = _quoted(job_id)
         planned = self.request("POST", "/jobs/%s/undo/plan" % job_id)
-        body = {"plan": planned["id"], "confirm": planned["plan"]["database"]}
+        body = {"plan": planned["id"], "confirm": planned["plan"]["database"], "although_open": although_open}
         job = self.request("POST", "/jobs/%s/undo" % job_id, body, key=planned["id"])
         return self.wait(job) if wait else job
 

@@ -1,6 +1,7 @@
 // What a restore refuses, what it does once, and what stays as it was.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { open as openFile, readFile } from "node:fs/promises";
 import { badge, begins, done, expect, hydrated, open, test, type Keepstone } from "../fixtures.ts";
 
 const hash = async (path: string) => createHash("sha256").update(await readFile(path)).digest("hex");
@@ -167,4 +168,70 @@ test("a restore goes on when its page is left", async ({ admin, keepstone, sqlit
   await expect.poll(() => sqlite.orders(keepstone.path("shop.db"))).toBe(2000);
   await open(admin, `/jobs/${job}`);
   await done(admin);
+});
+
+/** Spoils the first page of a database, so that SQLite opens it no more, while another process has it open. */
+async function spoiltAndHeld(path: string): Promise<{ stop: () => void }> {
+  const file = await openFile(path, "r+");
+  await file.write(Buffer.alloc(100, 0x55), 0, 100, 0);
+  const holder = spawn("sleep", ["600"], { stdio: [file.fd, "ignore", "ignore"] });
+  await file.close();
+  return { stop: () => holder.kill("SIGKILL") };
+}
+
+test("a database that cannot be opened is replaced under a process that has it open only if a person says so", async ({ admin, keepstone, sqlite }) => {
+  const shop = keepstone.path("shop.db");
+  const backup = await keepstone.backUp("shop");
+  const [{ job: restore }] = await keepstone.ok("restore", backup, "--replace", "--yes");
+  await sqlite.execute(shop, "PRAGMA wal_checkpoint(TRUNCATE)");
+  const jobs = async (verb: string) => (await keepstone.ok("job", "list")).filter(job => job.verb === verb).length;
+  const box = admin.getByRole("checkbox", { name: /^Replace it although process \d+ \(sleep\) has it open/ });
+  const holders = [await spoiltAndHeld(shop)];
+  try {
+    const spoilt = await hash(shop);
+    await open(admin, `/backups/${backup}/restore?into=replace`);
+    await expect(admin.getByText(/cannot be opened .*is not a SQLite database/)).toBeVisible();
+    await expect(admin.getByText(/\(sleep\) has it open: stop that application first/)).toBeVisible();
+    await expect(admin.getByText("none can be made of what cannot be opened", { exact: false })).toBeVisible();
+    await expect(admin.getByText("You will lose", { exact: false })).toHaveCount(0);
+    await admin.getByRole("link", { name: "Go on to confirm" }).click();
+    await admin.getByLabel("Type shop to replace it").fill("shop");
+    await admin.getByRole("button", { name: "Replace shop" }).click();
+    await expect(box, "the form waits for the box").toBeFocused();
+    expect([await jobs("restore"), await hash(shop)]).toEqual([1, spoilt]);
+    // Who sends the form all the same gets a job that says who has it open, and changes nothing.
+    const plan = await admin.locator('input[name="plan"]').inputValue();
+    const sent = await admin.request.post("/fn/restore/start", {
+      form: { plan, typed: "shop" }, headers: { Origin: keepstone.url, Accept: "text/html", Referer: admin.url() }, maxRedirects: 0,
+    });
+    await open(admin, new URL(sent.headers().location!, keepstone.url).pathname);
+    await expect(badge(admin, "Failed")).toBeVisible({ timeout: 20_000 });
+    await expect(admin.getByText(/open elsewhere: process \d+ \(sleep\)/).first()).toBeVisible();
+    expect(await hash(shop)).toBe(spoilt);
+
+    await open(admin, `/backups/${backup}/restore?into=replace`);
+    await admin.getByRole("link", { name: "Go on to confirm" }).click();
+    await admin.getByLabel("Type shop to replace it").fill("shop");
+    await box.check();
+    await begins(admin, () => admin.getByRole("button", { name: "Replace shop" }).click());
+    await done(admin);
+    await expect(admin.getByText(/what was there is kept in .*corrupted/).first()).toBeVisible();
+    expect(await sqlite.orders(shop)).toBe(2000);
+
+    // The undo of the first restore asks the same.
+    await sqlite.execute(shop, "DELETE FROM orders WHERE id > 5; PRAGMA wal_checkpoint(TRUNCATE)");
+    holders.push(await spoiltAndHeld(shop));
+    await open(admin, `/jobs/${restore}/undo`);
+    await expect(admin.getByText("this cannot be undone", { exact: false }).first()).toBeVisible();
+    const undo = admin.getByRole("button", { name: "Undo: back to the state before" });
+    await undo.click();
+    await expect(box).toBeFocused();
+    expect(await jobs("undo")).toBe(0);
+    await box.check();
+    await begins(admin, () => undo.click());
+    await done(admin);
+    expect(await sqlite.orders(shop)).toBe(2000);
+  } finally {
+    holders.forEach(holder => holder.stop());
+  }
 });

@@ -81,6 +81,26 @@ pub enum WhileOpen {
     Accepted,
 }
 
+/// What becomes of the state that a restore leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum StateBefore {
+    /// It stays the live one: the restore writes elsewhere.
+    #[default]
+    Untouched,
+    /// A safety backup is made of exactly the moment before; an undo restores it.
+    SafetyBackup,
+    /// The database cannot be opened, so there is nothing to back up: its files are kept whole in its `corrupted` folder, and no undo brings them back.
+    KeptAside,
+    /// There is nothing where the database should be.
+    Absent,
+    /// The server keeps the database under another name; an undo puts it back.
+    KeptOnServer,
+    /// A person asked for no safety backup: it cannot be brought back.
+    Lost,
+}
+
 /// What happens to one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -126,7 +146,11 @@ pub struct RestorePlan {
     pub backup_taken_at: Timestamp,
     pub planned_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Whether a safety backup is made, or a server keeps the database that makes way: what an undo needs.
     pub safety_backup: bool,
+    /// What becomes of the state before.
+    #[serde(default)]
+    pub before: StateBefore,
     pub tables: Vec<TableImpact>,
     /// Bytes that the target will have.
     pub size_bytes: u64,

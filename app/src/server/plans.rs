@@ -81,6 +81,7 @@ mod tests {
             planned_at: at,
             expires_at,
             safety_backup: true,
+            before: keepstone_model::restore::StateBefore::SafetyBackup,
             tables: Vec::new(),
             size_bytes: 0,
             space_needed_bytes: 0,

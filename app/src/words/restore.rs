@@ -65,6 +65,9 @@ words! {
             rows => format!("{} rows fewer than now, and rows that were changed since go back to what they were.", count(rows)),
         }
     }
+    comes_back(age: Shown) { en: "The database comes back as it was; what changed in the last {age} is not in the backup" }
+    comes_back_aside { en: "SQLite cannot open what is there. What can still be read of it is in the files that are kept aside." }
+    comes_back_absent { en: "Nothing is there now." }
     writes_over { en: "Writes over" }
     takes_place { en: "Takes the place of" }
     writes_file { en: "Writes the new file" }
@@ -82,6 +85,8 @@ words! {
     safety_kept { en: "yes: of exactly the moment before, so that it can be undone" }
     safety_on_server { en: "the database before stays on the server for a day, so that it can be undone" }
     safety_none { en: "no: this cannot be undone" }
+    safety_aside { en: "none can be made of what cannot be opened: its files are kept whole, in the corrupted folder of its backups; no undo brings them back" }
+    safety_absent { en: "none: nothing is there" }
     planned { en: "Planned" }
     planned_until { en: ", to be confirmed until " }
     no_table_changes { en: "No table changes its number of rows or its columns." }
@@ -123,6 +128,8 @@ words! {
     undo_title(database: Shown) { en: "Undo the restore of {database}" }
     undo_kept_on_server { en: "What is there now stays on the server for a day, so that this can be undone as well." }
     undo_kept { en: "The present state is kept in a safety backup of its own, so that this can be undone as well." }
+    undo_kept_aside { en: "What is there cannot be opened, so there is no safety backup of it: its files are kept whole, and this cannot be undone." }
+    undo_absent { en: "Nothing is there now, so there is nothing to keep, and this cannot be undone." }
     undo_lead_server { en: "Back to the database that the restore kept on the server" }
     undo_lead_before { en: "Back to the state before, kept in " }
     the_restore { en: "The restore" }

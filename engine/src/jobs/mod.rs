@@ -166,11 +166,16 @@ pub struct JobDetail {
     pub log: Vec<String>,
     /// For a restore that is done and can be undone.
     pub can_undo: bool,
-    /// For a restore: the file it wrote and its safety backup.
+    /// For a restore: the file or database it wrote.
     pub restored_path: Option<String>,
+    /// Whether that is the live database.
+    pub replaced: bool,
+    /// The backup of the state before.
     pub safety_backup: Option<BackupId>,
     /// What a server kept in its stead.
     pub kept: Option<KeptDatabase>,
+    /// Where the files of a database are that could not be opened.
+    pub kept_aside: Option<String>,
     /// The live database right after a restore.
     pub after: Option<AfterRestore>,
 }
@@ -184,7 +189,9 @@ pub fn job(vault: &Vault, id: &JobId) -> Result<JobDetail> {
         log: log.into_iter().map(|(at, line)| format!("{} {line}", at.strftime("%H:%M:%S"))).collect(),
         can_undo: matches!(row.job.verb, Verb::Restore | Verb::Undo) && restore::undo_refusal(vault, &row)?.is_none(),
         restored_path: report.as_ref().map(|report| report.path.display().to_string()),
+        replaced: report.as_ref().is_some_and(|report| report.replaced),
         after: report.as_ref().and_then(|report| report.after.clone()),
+        kept_aside: report.as_ref().and_then(|report| report.kept_aside.as_ref()).map(|folder| folder.display().to_string()),
         kept: report.as_ref().and_then(|report| report.kept.clone()),
         safety_backup: report.and_then(|report| report.safety_backup),
         job: row.job,

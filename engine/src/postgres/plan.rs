@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, Result, Vault,
-    restore::{Goal, NO_BINDING, PutBack, last_restore},
+    restore::{Goal, NO_BINDING, PutBack, Standing, last_restore},
 };
 
 /// A database that can be connected to while another is made or renamed.
@@ -136,6 +136,7 @@ pub(super) fn plan(
 pub(super) fn nothing_known(binding: Binding) -> Goal {
     Goal {
         live: None,
+        standing: Standing::Database,
         holders: Vec::new(),
         space_needed_bytes: 0,
         space_free_bytes: 0,
@@ -153,7 +154,8 @@ fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_bac
     let last_restore = last_restore(vault, &database.id)?;
     if oid(&mut connection, &location.database)?.is_none() {
         warnings.push(format!("There is no database \"{}\" on the server now: the backup is put in its place.", location.database));
-        return Ok(Goal { live: Some(std::collections::BTreeMap::new()), ..nothing_known(Binding { last_restore, ..NO_BINDING }) });
+        let live = Some(std::collections::BTreeMap::new());
+        return Ok(Goal { live, standing: Standing::NoDatabase, ..nothing_known(Binding { last_restore, ..NO_BINDING }) });
     }
     may_swap(&mut connection, &location.database)?;
     let state = live::state(&location, &environment)?;

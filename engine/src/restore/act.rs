@@ -17,7 +17,7 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, Kind},
     job::Step,
     metadata::{Compression, Form, Metadata},
-    restore::{AfterRestore, RestorePlan, RowsSince, Target, WhileOpen},
+    restore::{AfterRestore, RestorePlan, RowsSince, StateBefore, Target, WhileOpen},
 };
 
 use super::{
@@ -62,7 +62,10 @@ pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, mon
 fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
     let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
-    if let (true, Some(kept)) = (report.replaced, &report.kept) {
+    if matches!(report.before, StateBefore::KeptAside | StateBefore::Absent) {
+        let kept = report.kept_aside.as_ref().map(|folder| format!("; what was there is kept in {}", folder.display())).unwrap_or_default();
+        format!("put in the live database's place in {time}{after}{kept}")
+    } else if let (true, Some(kept)) = (report.replaced, &report.kept) {
         let (exchanged, name) = (human::duration_ms(report.held_ms), &kept.name);
         let what = if report.after.is_some() {
             "restored and put in the live database's place"
@@ -108,6 +111,7 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
         }
     };
     report.job = Some(running.id());
+    report.before = plan.before;
     report.rows_since_plan = rows_since_plan;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
@@ -228,7 +232,7 @@ pub(crate) fn replace_sqlite(
     if aside::as_files(plan) {
         let attempt = Attempt::new(By::Person, running, (plan.backup.clone(), plan.backup_taken_at), "a person replaces it", actor);
         let confirm = || still_to_be_replaced(plan, &live);
-        let attempt = aside::replace(running, (&live, &image.0), attempt, &report, &confirm, monitor)?;
+        let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, &confirm, monitor)?;
         monitor.step(Step::Check);
         report.after = Some(look_after(&live, &metadata, monitor));
         attempt.end()?;

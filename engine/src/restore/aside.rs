@@ -26,7 +26,7 @@ use crate::{
     jobs::{JobRequest, Running, to_json},
     sqlite::{
         open::identity,
-        unopenable::{give_back, remove_incoming, replace_unopenable},
+        unopenable::{give_back, is_any_there, remove_incoming, replace_unopenable},
     },
 };
 
@@ -115,13 +115,13 @@ impl Attempt {
     }
 }
 
-/// Puts the image in the database's place and keeps what was there. `confirm` is asked just before anything of the database is touched. The note is
+/// Puts the image in the database's place and keeps what was there, which the report then says. `confirm` is asked just before anything of the database is touched. The note is
 /// still open when this returns; on a fault there is none.
 pub(super) fn replace(
     running: &Running<'_>,
     (live, image): (&Path, &Path),
     attempt: Attempt,
-    report: &RestoreReport,
+    report: &mut RestoreReport,
     confirm: &dyn Fn() -> Result<()>,
     monitor: &dyn Monitor,
 ) -> Result<Attempt> {
@@ -137,7 +137,8 @@ pub(super) fn replace(
         attempt.identity = identity(live).ok();
         attempt.incoming = Some(incoming.to_owned());
         write(&attempt)?;
-        running.note(&to_json(report)?)
+        report.kept_aside = is_any_there(live).then(|| folder.clone());
+        running.note(&to_json(&*report)?)
     };
     let replaced = replace_unopenable(live, image, &folder, &mut noted);
     if let Err(error) = replaced {
@@ -145,7 +146,9 @@ pub(super) fn replace(
         attempt.forget(live)?;
         return Err(error);
     }
-    monitor.log(&format!("what was there is kept in {}", folder.display()));
+    if let Some(kept) = &report.kept_aside {
+        monitor.log(&format!("what was there is kept in {}", kept.display()));
+    }
     Ok(attempt)
 }
 

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use keepstone_model::{
     database::Engine,
     id::{BackupId, JobId},
-    restore::{AfterRestore, RestorePlan, RowsSince, Target},
+    restore::{AfterRestore, RestorePlan, RowsSince, StateBefore, Target},
 };
 use serde::{Deserialize, Serialize};
 
 pub use act::restore_file;
 pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
-pub(crate) use plan::{Goal, NO_BINDING, PutBack, last_restore, plan_replace_sqlite, replacing_report};
+pub(crate) use plan::{Goal, NO_BINDING, PutBack, Standing, last_restore, plan_replace_sqlite, replacing_report};
 pub use plan::{although_open, choose_way, plan_restore, recount};
 pub use undo::{plan_undo, undo};
 pub(crate) use undo::{run_undo, undo_refusal};
@@ -73,6 +73,12 @@ pub struct RestoreReport {
     /// The database that was in its place, where the server keeps it under another name: what undo puts back.
     #[serde(default)]
     pub kept: Option<KeptDatabase>,
+    /// What became of the state before.
+    #[serde(default)]
+    pub before: StateBefore,
+    /// The folder in which the files of a database that could not be opened are kept whole.
+    #[serde(default)]
+    pub kept_aside: Option<PathBuf>,
 }
 
 impl RestoreReport {
@@ -92,6 +98,8 @@ impl RestoreReport {
             rows_since_plan: Vec::new(),
             after: None,
             kept: None,
+            before: StateBefore::Untouched,
+            kept_aside: None,
         }
     }
 }

@@ -15,8 +15,8 @@ use keepstone_model::{
     id::DatabaseId,
     metadata::{Metadata, Table},
     restore::{
-        Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, TableImpact, Target, WhileOpen,
-        rows_since, table_impacts,
+        Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, StateBefore, TableImpact, Target,
+        WhileOpen, rows_since, table_impacts,
     },
 };
 
@@ -89,8 +89,8 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
         warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
     }
-    let replaces = options.target.is_live();
-    if replaces && !options.safety_backup {
+    let before = goal.before(options);
+    if before == StateBefore::Lost {
         warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
     }
     let now = Timestamp::now();
@@ -101,7 +101,9 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         backup_taken_at: metadata.created_at,
         planned_at: now,
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
-        safety_backup: replaces && options.safety_backup,
+        // Of what is replaced as files none is made. A server may have a database again by then, and keeps it.
+        safety_backup: options.target.is_live() && options.safety_backup && !matches!(goal.standing, Standing::Files | Standing::NoFile),
+        before,
         tables: goal.live.map(|live| impacts(&live, metadata, &options.target)).unwrap_or_default(),
         size_bytes: size_after(metadata, &options.target),
         space_needed_bytes: goal.space_needed_bytes,
@@ -183,6 +185,7 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
         planned_at: now,
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).unwrap_or(now),
         safety_backup: true,
+        before: StateBefore::KeptOnServer,
         tables: goal.live.zip(goal.put_back.as_ref()).map(|(live, old)| table_impacts(&live, &old.tables)).unwrap_or_default(),
         size_bytes: goal.put_back.as_ref().map_or(0, |old| old.size_bytes),
         space_needed_bytes: goal.space_needed_bytes,
@@ -203,6 +206,7 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
 #[derive(Debug)]
 pub(crate) struct Goal {
     pub(crate) live: Option<BTreeMap<String, Table>>,
+    pub(crate) standing: Standing,
     /// Who has it open though it cannot be opened.
     pub(crate) holders: Vec<String>,
     /// Both 0 where that cannot be told.
@@ -214,6 +218,34 @@ pub(crate) struct Goal {
     /// What is put back where no backup is restored.
     pub(crate) put_back: Option<PutBack>,
     pub(crate) binding: Binding,
+}
+
+/// What stands in the place of the live database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A database that opens; or the restore has nothing to do with it.
+    Database,
+    /// Files that SQLite cannot open: they are replaced as files.
+    Files,
+    /// No file at all.
+    NoFile,
+    /// The server has no database of this name.
+    NoDatabase,
+}
+
+impl Goal {
+    fn before(&self, options: &PlanOptions) -> StateBefore {
+        match (&options.target, self.standing) {
+            (Target::NewFile { .. } | Target::NewDatabase { .. }, _) => StateBefore::Untouched,
+            (_, Standing::Files) => StateBefore::KeptAside,
+            (_, Standing::NoFile | Standing::NoDatabase) => StateBefore::Absent,
+            _ if !options.safety_backup => StateBefore::Lost,
+            (Target::PutBack { .. }, Standing::Database) => StateBefore::KeptOnServer,
+            // Sessions that end are a server's: it keeps the one that makes way.
+            (Target::Replace, Standing::Database) if self.sessions.is_some() => StateBefore::KeptOnServer,
+            (Target::Replace | Target::InPlace, Standing::Database) => StateBefore::SafetyBackup,
+        }
+    }
 }
 
 /// A database that a server kept.
@@ -245,6 +277,7 @@ fn plan_new_file(vault: &Vault, database: &Database, path: &Path, metadata: &Met
     let margin = if Floor::between(database, existing(path))?.is_some() { floor_bytes(database) } else { 0 };
     Ok(Goal {
         live: None,
+        standing: Standing::Database,
         holders: Vec::new(),
         space_needed_bytes: metadata.original_size.saturating_add(margin),
         space_free_bytes: durable::free_bytes(existing(path))?,
@@ -292,10 +325,8 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let state = match live_state(&path, sqlite::BUSY_WAIT) {
         Ok(state) => state,
         Err(error) if cannot_be_opened(&error) => {
-            warnings.push(format!(
-                "The live database cannot be opened ({error}): what is there is kept aside whole, and the backup put in its place."
-            ));
-            warnings.push("There is nothing to make a safety backup of; the files that are moved aside stand in for it.".to_owned());
+            let standing = if sqlite::unopenable::is_any_there(&path) { Standing::Files } else { Standing::NoFile };
+            warnings.push(format!("The live database cannot be opened ({error}): the backup is put in its place."));
             let holders = open_elsewhere(&path);
             if !holders.is_empty() {
                 warnings.push(format!(
@@ -306,6 +337,7 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
             let space = space_of_files(vault, database, &path, size)?;
             return Ok(Goal {
                 live: Some(BTreeMap::new()),
+                standing,
                 holders,
                 space_needed_bytes: space.needed_bytes,
                 space_free_bytes: space.free_bytes,
@@ -328,6 +360,7 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let images = if state.page_size == metadata.source.page_size { size } else { size.saturating_mul(2) };
     let space = space(vault, database, &path, images.saturating_add(live_bytes), size)?;
     Ok(Goal {
+        standing: Standing::Database,
         holders: Vec::new(),
         writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
         space_needed_bytes: space.needed_bytes,

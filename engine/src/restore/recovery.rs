@@ -10,7 +10,7 @@ use keepstone_model::{
     id::{DatabaseId, JobId, Kind},
     job::Step,
     metadata::Metadata,
-    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, Target, WhileOpen},
+    restore::{Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RestorePlan, StateBefore, Target, WhileOpen},
 };
 
 use super::{
@@ -89,10 +89,11 @@ fn act(
         pages_written: metadata.source.page_count,
         size_bytes: metadata.original_size,
         hash_equal: true,
+        before: StateBefore::KeptAside,
         ..RestoreReport::of(backup.id.clone(), live.clone())
     };
     let attempt = Attempt::new(By::Doctor, running, (backup.id.clone(), backup.created_at), finding, actor);
-    let attempt = aside::replace(running, (&live, &image.0), attempt, &report, confirm, monitor)?;
+    let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, confirm, monitor)?;
     monitor.step(Step::Check);
     report.after = Some(look_after(&live, &metadata, monitor));
     let recovered = finish(vault, &database.id, &attempt)?;
@@ -150,6 +151,7 @@ fn plan(backup: &Backup, database: &Database, finding: &str) -> Result<RestorePl
         planned_at: now,
         expires_at: now.checked_add(SignedDuration::from_secs(PLAN_LIFETIME_SECS)).map_err(|e| Error::Internal(e.to_string()))?,
         safety_backup: false,
+        before: StateBefore::KeptAside,
         tables: Vec::new(),
         size_bytes: backup.original_size_bytes,
         space_needed_bytes: backup.original_size_bytes,

@@ -83,6 +83,12 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
     if !report.replaced {
         return Ok(Some(format!("restore {id} made a new file and left the live database as it was: remove {}", report.path.display())));
     }
+    if let Some(folder) = &report.kept_aside {
+        let kept = folder.display();
+        return Ok(Some(format!(
+            "restore {id} replaced a database that could not be opened: there is no backup of it, and its files are in {kept}"
+        )));
+    }
     if report.safety_backup.is_none() && report.kept.is_none() {
         return Ok(Some(format!("restore {id} made no safety backup")));
     }

@@ -54,6 +54,11 @@ pub(crate) fn remove_incoming(live: &Path) -> Result<()> {
     remove(&beside(live, INCOMING))
 }
 
+/// Whether there is a file of a database, its own or one beside it.
+pub(crate) fn is_any_there(live: &Path) -> bool {
+    SIDES.iter().any(|side| beside(live, side).symlink_metadata().is_ok())
+}
+
 /// How large the files of a database are.
 pub(crate) fn set_bytes(live: &Path) -> u64 {
     SIDES.iter().filter_map(|side| fs::metadata(beside(live, side)).ok()).map(|found| found.len()).sum()

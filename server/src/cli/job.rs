@@ -140,6 +140,7 @@ fn show(vault: &Vault, id: &JobId, cx: &Context) -> Result<(), Fault> {
     optional("outcome", job.outcome.clone());
     optional("restored into", detail.restored_path.clone());
     optional("kept on the server", detail.kept.as_ref().map(|kept| kept.name.clone()));
+    optional("kept aside in", detail.kept_aside.clone());
     optional("safety backup", detail.safety_backup.as_ref().map(ToString::to_string));
     if let Some(error) = &job.error {
         optional("error", Some(format!("{} ({})", error.message, error.code)));

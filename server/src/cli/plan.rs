@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use keepstone_engine::model::{
     human,
-    restore::{RestorePlan, TableImpact, Target},
+    restore::{RestorePlan, StateBefore, TableImpact, Target},
 };
 
 use super::{
@@ -34,13 +34,23 @@ pub(crate) fn print(plan: &RestorePlan, live: Option<&str>, cx: &Context) {
     cx.out.line("");
     if matches!(plan.target, Target::Replace | Target::InPlace) {
         let age = human::duration_ms(u64::try_from(Timestamp::now().duration_since(plan.backup_taken_at).as_millis()).unwrap_or(0));
-        cx.out.line(format_args!("You will lose what changed since then ({age}):"));
+        if matches!(plan.before, StateBefore::KeptAside | StateBefore::Absent) {
+            cx.out.line(format_args!("It will be as it was then; what changed since ({age}) is not in the backup:"));
+        } else {
+            cx.out.line(format_args!("You will lose what changed since then ({age}):"));
+        }
         impact(&plan.tables, cx);
         cx.out.line("");
-        cx.out.line(match (plan.safety_backup, plan.sessions) {
-            (true, None) => "Safety backup: yes, of the moment before; an undo brings that back.",
-            (true, Some(_)) => "The database that makes way is kept on the server; an undo puts it back.",
-            (false, _) => "Safety backup: NO. What is there now cannot be brought back.",
+        cx.out.line(match plan.before {
+            StateBefore::Untouched => "The live database stays as it is.",
+            StateBefore::SafetyBackup => "Safety backup: yes, of the moment before; an undo brings that back.",
+            StateBefore::KeptOnServer => "The database that makes way is kept on the server; an undo puts it back.",
+            StateBefore::KeptAside => {
+                "Safety backup: none can be made of what cannot be opened. Its files are kept whole, in the corrupted folder of its backups; \
+                 no undo brings them back."
+            }
+            StateBefore::Absent => "Safety backup: none, as nothing is there.",
+            StateBefore::Lost => "Safety backup: NO. What is there now cannot be brought back.",
         });
         if let Some(wait) = plan.writers_wait_ms {
             cx.out.line(format_args!("Writers will wait about {}; applications stay connected.", human::duration_ms(wait)));
@@ -96,24 +106,26 @@ fn is_alike(one: &TableImpact) -> bool {
     one.live_rows.is_some() && one.live_rows == one.backup_rows && one.schema_changes.is_empty()
 }
 
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", human::count(count)) }
+}
+
 fn change(one: &TableImpact) -> Cell {
     let mut words: Vec<String> = Vec::new();
     let mut tone = Tone::Plain;
     match (one.live_rows, one.backup_rows) {
-        (Some(_), None) => {
-            words.push("the table will be gone".to_owned());
-            tone = Tone::Bad;
-        }
-        (None, _) => words.push("the table will come back".to_owned()),
+        // That it comes back or will be gone is one of the changes below.
+        (Some(_), None) => tone = Tone::Bad,
+        (None, _) => {}
         (Some(now), Some(then)) if now > then => {
-            words.push(format!("{} rows fewer", human::count(now - then)));
+            words.push(format!("{} fewer", rows(now - then)));
             tone = Tone::Warn;
         }
-        (Some(now), Some(then)) if then > now => words.push(format!("{} rows more", human::count(then - now))),
+        (Some(now), Some(then)) if then > now => words.push(format!("{} more", rows(then - now))),
         _ => words.push("as many rows".to_owned()),
     }
     if !one.schema_changes.is_empty() {
-        tone = Tone::Warn;
+        tone = if tone == Tone::Bad { tone } else { Tone::Warn };
         words.extend(one.schema_changes.iter().cloned());
     }
     Cell::toned(words.join("; "), tone)

@@ -12,7 +12,7 @@ use keepstone_engine::{
         database::Engine,
         human,
         job::Verb,
-        restore::{Loading, Ownership, RESTORE_JOBS_MAX, Target},
+        restore::{Loading, Ownership, RESTORE_JOBS_MAX, StateBefore, Target},
     },
     postgres,
     restore::{self, PlanOptions, RestoreOptions, RestoreReport},
@@ -179,6 +179,7 @@ pub(crate) fn told(
     result["hash_equal"] = json!(report.hash_equal);
     result["after"] = json!(report.after);
     result["kept"] = json!(report.kept);
+    result["kept_aside"] = json!(report.kept_aside);
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
@@ -197,7 +198,10 @@ pub(crate) fn told(
             let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
             cx.out.note(format_args!("Since the plan {} went from {planned} to {rows} rows.", printable(&since.table)));
         }
-        if report.kept.is_none() {
+        let as_files = matches!(report.before, StateBefore::KeptAside | StateBefore::Absent);
+        if as_files {
+            // Nobody waited, and no pages were compared.
+        } else if report.kept.is_none() {
             let pages =
                 if report.hash_equal { format!("{} pages were written; ", human::count(report.pages_written)) } else { String::new() };
             cx.out.note(format_args!("{pages}writers waited {}.", human::duration_ms(report.held_ms)));
@@ -210,6 +214,10 @@ pub(crate) fn told(
         }
         match (&report.safety_backup, &report.job) {
             _ if report.kept.is_some() => {}
+            _ if as_files => match &report.kept_aside {
+                Some(folder) => cx.out.note(format_args!("What was there is kept whole in {}.", folder.display())),
+                None => cx.out.note("Nothing was there before."),
+            },
             (Some(safety), Some(job)) => cx.out.note(format_args!("Back to the state before ({safety}): keepstone undo {job}")),
             _ => cx.out.note("There is no safety backup, so this cannot be undone."),
         }

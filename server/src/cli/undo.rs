@@ -19,6 +19,9 @@ pub(crate) struct Undo {
     /// The job of the restore
     #[arg(value_name = "RESTORE")]
     restore: String,
+    /// Of a database that cannot be opened: replace it although another process has it open, which goes on writing to the old files
+    #[arg(long)]
+    although_open: bool,
     #[command(flatten)]
     yes: Yes,
 }
@@ -27,6 +30,7 @@ pub(crate) fn run(args: &Undo, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let job: JobId = args.restore.parse().map_err(|_| Error::UnknownJob { id: args.restore.clone() })?;
     let plan = restore::plan_undo(&vault, &job)?;
+    let plan = if args.although_open { restore::although_open(plan) } else { plan };
     let live = databases::database(&vault, &plan.database)?.location;
     let result = json!({ "ok": false, "undoes": job, "plan": plan });
     if !args.yes.yes || !cx.out.quiet {

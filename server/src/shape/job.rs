@@ -37,6 +37,8 @@ pub(crate) struct JobDetail {
     pub(crate) safety_backup: Option<BackupId>,
     /// How the database that was there before is called now, where a server keeps it.
     pub(crate) kept: Option<String>,
+    /// Where the files of the database are that was there before and could not be opened.
+    pub(crate) kept_aside: Option<String>,
     /// The live database right after a restore.
     pub(crate) after: Option<AfterRestore>,
 }
@@ -50,6 +52,7 @@ impl From<&jobs::JobDetail> for JobDetail {
             restored_path: detail.restored_path.clone(),
             safety_backup: detail.safety_backup.clone(),
             kept: detail.kept.as_ref().map(|kept| kept.name.clone()),
+            kept_aside: detail.kept_aside.clone(),
             after: detail.after.clone(),
         }
     }

@@ -398,16 +398,54 @@ fn nobody_loses_what_an_application_goes_on_writing() {
     let mut holder = Command::new("sleep").arg("600").stdin(OpenOptions::new().read(true).open(&file).unwrap()).spawn().unwrap();
     let plan = host.results(&["restore", "latest", "--replace", "--dry-run"])[0]["plan"].clone();
     assert!(plan["holders"][0].as_str().unwrap().ends_with("(sleep)"), "{plan}");
+    assert_eq!((plan["before"].as_str(), plan["safety_backup"].as_bool()), (Some("kept_aside"), Some(false)), "{plan}");
     let shown = host.ok(&["restore", "latest", "--replace", "--dry-run"]);
+    assert!(shown.contains("Safety backup: none can be made") && !shown.contains("You will lose"), "{shown}");
     assert!(shown.contains("(sleep) has it open: stop that application first."), "{shown}");
     let fault = refused(&host, &["restore", "latest", "--replace", "--yes"], "open_elsewhere", 5);
     assert!(fault["hint"].as_str().unwrap().contains("--although-open"), "{fault}");
     assert_eq!((fs::read(&file).unwrap(), kept(&host).len()), (old.clone(), 0), "nothing was changed");
-    host.ok(&["restore", "latest", "--replace", "--yes", "--although-open"]);
+    let restored = host.results(&["restore", "latest", "--replace", "--yes", "--although-open"])[0].clone();
+    content(&file);
+    let folder = kept(&host)[0].clone();
+    assert_eq!(fs::read(folder.join("shop.db")).unwrap(), old);
+    assert_eq!((restored["kept_aside"].as_str(), restored["safety_backup"].as_str()), (folder.to_str(), None), "{restored}");
+    let job = restored["job"].as_str().unwrap();
+    let fault = refused(&host, &["undo", job, "--yes"], "undo_refused", 7);
+    assert!(fault["message"].as_str().unwrap().contains(folder.to_str().unwrap()), "{fault}");
     holder.kill().unwrap();
     holder.wait().unwrap();
-    content(&file);
-    assert_eq!(fs::read(kept(&host)[0].join("shop.db")).unwrap(), old);
+}
+
+#[test]
+fn an_undo_replaces_what_cannot_be_opened_as_a_restore_does() {
+    let (host, id) = protected();
+    let file = host.path("shop.db");
+    settled(Connection::open(&file).unwrap());
+    let before = content(&file);
+    let restored = host.results(&["restore", &id, "--replace", "--yes"])[0].clone();
+    let job = restored["job"].as_str().unwrap();
+    settled(Connection::open(&file).unwrap());
+    overwrite_small(&file);
+    let old = fs::read(&file).unwrap();
+    let mut holder = Command::new("sleep").arg("600").stdin(OpenOptions::new().read(true).open(&file).unwrap()).spawn().unwrap();
+    let fault = refused(&host, &["undo", job, "--yes"], "open_elsewhere", 5);
+    assert!(fault["hint"].as_str().unwrap().contains("--although-open"), "{fault}");
+    assert_eq!((fs::read(&file).unwrap(), kept(&host).len()), (old.clone(), 0), "nothing was changed");
+    let told = host.run(&["undo", job, "--yes", "--although-open"]);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(told.exit, 0, "{told:?}");
+    assert!(told.stdout.contains("Safety backup: none can be made"), "{told:?}");
+    assert!(told.stderr.contains("What was there is kept whole in ") && !told.stderr.contains("writers waited"), "{told:?}");
+    assert_eq!((content(&file), fs::read(kept(&host)[0].join("shop.db")).unwrap()), (before, old));
+
+    // Where nothing is, nothing is kept.
+    fs::remove_file(&file).unwrap();
+    let plan = host.results(&["restore", &id, "--replace", "--dry-run"])[0]["plan"].clone();
+    assert_eq!((plan["before"].as_str(), plan["safety_backup"].as_bool()), (Some("absent"), Some(false)), "{plan}");
+    let told = host.run(&["restore", &id, "--replace", "--yes"]);
+    assert!(told.exit == 0 && told.stderr.contains("Nothing was there before."), "{told:?}");
 }
 
 #[test]

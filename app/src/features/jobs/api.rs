@@ -60,8 +60,8 @@ pub struct JobDetail {
     pub finished: Option<Moment>,
     pub log: Vec<String>,
     pub can_undo: bool,
-    /// For a restore that wrote a file: which.
-    pub restored_path: Option<String>,
+    /// For a restore into a new file or a new database: which.
+    pub new_path: Option<String>,
     pub safety_backup: Option<String>,
     /// For a restore in a live database's place on a server: how the one before is called now, and until when it is kept.
     pub kept: Option<(String, Option<Moment>)>,
@@ -108,7 +108,7 @@ pub async fn show(id: String) -> Result<JobDetail, AppError> {
         started: job.started_at.map(|at| Moment::new(at, now, &zone)),
         finished: job.finished_at.map(|at| Moment::new(at, now, &zone)),
         can_undo: found.can_undo,
-        restored_path: found.restored_path.clone(),
+        new_path: found.restored_path.clone().filter(|_| !found.replaced),
         safety_backup: found.safety_backup.as_ref().map(ToString::to_string),
         kept: found.kept.as_ref().map(|kept| (kept.name.clone(), kept.until.map(|until| Moment::new(until, now, &zone)))),
         put_back: found.kept.is_some() && found.after.is_none() && job.state == JobState::Done,

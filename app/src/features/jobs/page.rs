@@ -162,7 +162,7 @@ fn again(job: &JobDetail) -> AnyView {
 fn restored(job: &JobDetail) -> AnyView {
     let row = &job.row;
     let said = row.said.clone();
-    let path = job.restored_path.clone().filter(|_| job.safety_backup.is_none());
+    let path = job.new_path.clone();
     let what = if path.as_ref().is_some_and(|path| path.contains("://")) { words::new_database() } else { words::new_file() };
     let path = path.map(|path| view! { <p>{what}<code class="path">{path}</code></p> });
     let kept = job.kept.clone().map(|(name, until)| {

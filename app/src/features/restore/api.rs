@@ -1,5 +1,6 @@
 //! The server functions of restore and undo, and what they return.
 
+use keepstone_model::restore::StateBefore;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,8 @@ pub struct PlanView {
     pub replaces: bool,
     /// The file it will write.
     pub path: String,
-    pub safety_backup: bool,
+    /// What becomes of the state before.
+    pub before: StateBefore,
     /// e.g. `11 h 4 min`: how long ago the backup was taken.
     pub age: String,
     pub tables: Vec<ImpactLine>,
@@ -185,17 +187,18 @@ pub async fn undo_plan(job: String) -> Result<UndoView, AppError> {
     facts::undo_view(facts::job_id(&job)?, &person.name).await
 }
 
-/// Brings back the state before a restore, and leads to the job that does.
+/// Brings back the state before a restore, and leads to the job that does. `although_open` as for a restore.
 #[server(prefix = "/fn", endpoint = "restore/undo")]
-pub async fn undo(job: String, plan: String) -> Result<(), AppError> {
+pub async fn undo(job: String, plan: String, #[server(default)] although_open: String) -> Result<(), AppError> {
     let person = person_with(Role::Operator)?;
-    let restore = facts::job_id(&job)?;
+    let of = facts::job_id(&job)?;
     let undo = match PLANS.find(&plan, &person.name, Timestamp::now()) {
         Found::Confirmed(undo) => undo,
         Found::Gone => return Err(facts::look_again()),
         Found::Open(found) => {
             let key = form_key(&person.name, &plan)?;
-            let request = JobRequest::Undo(UndoOptions { restore, plan: *found, actor: person.name });
+            let plan = if although_open == "on" { restore::although_open(*found) } else { *found };
+            let request = JobRequest::Undo(UndoOptions { restore: of, plan, actor: person.name });
             blocking(move |vault| jobs::submit(vault, &request, key.as_deref())).await?
         }
     };

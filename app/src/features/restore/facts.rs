@@ -151,7 +151,7 @@ fn plan_view(name: String, plan: &RestorePlan, live_path: &str) -> PlanView {
             Target::NewDatabase { location } => location.clone(),
             Target::Replace | Target::InPlace | Target::PutBack { .. } => live_path.to_owned(),
         },
-        safety_backup: plan.safety_backup,
+        before: plan.before,
         age: local::duration_ms(age_ms),
         rows_lost: tables.iter().map(|table| table.rows_lost).sum(),
         tables,

@@ -1,5 +1,6 @@
 //! What a plan will do, table by table, with its space, its time and its warnings; the same for a restore and for an undo.
 
+use keepstone_model::restore::StateBefore;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
@@ -34,10 +35,12 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
     });
     let wait = plan.writers_wait.clone().map(|wait| view! { <Fact term=words::writers_wait()>{words::writers_wait_for(&wait)}</Fact> });
     let safety = plan.replaces.then(|| {
-        let text = match (plan.safety_backup, plan.server) {
-            (true, false) => words::safety_kept(),
-            (true, true) => words::safety_on_server(),
-            (false, _) => words::safety_none(),
+        let text = match plan.before {
+            StateBefore::SafetyBackup | StateBefore::Untouched => words::safety_kept(),
+            StateBefore::KeptOnServer => words::safety_on_server(),
+            StateBefore::KeptAside => words::safety_aside(),
+            StateBefore::Absent => words::safety_absent(),
+            StateBefore::Lost => words::safety_none(),
         };
         view! { <Fact term=words::safety_backup()>{text}</Fact> }
     });
@@ -97,7 +100,7 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
             view! { <li><code>{table.clone()}</code>{counts}</li> }
         })
         .collect();
-    let lost = if plan.safety_backup { words::lost_and_kept() } else { words::lost() };
+    let lost = if plan.before == StateBefore::SafetyBackup { words::lost_and_kept() } else { words::lost() };
     view! {
         <Alert kind=AlertKind::Warning title=words::written_since()>
             <p>{words::counted_before()}<When moment=planned/>{lost}</p>
@@ -113,6 +116,15 @@ fn headline(plan: &PlanView) -> AnyView {
         return view! {
             <Alert kind=AlertKind::Info title=words::headline_new()>
                 <p>{what}</p>
+            </Alert>
+        }
+        .into_any();
+    }
+    if matches!(plan.before, StateBefore::KeptAside | StateBefore::Absent) {
+        let text = if plan.before == StateBefore::Absent { words::comes_back_absent() } else { words::comes_back_aside() };
+        return view! {
+            <Alert kind=AlertKind::Warning title=words::comes_back(&plan.age)>
+                <p>{text}</p>
             </Alert>
         }
         .into_any();
@@ -170,6 +182,19 @@ fn table_row(line: ImpactLine) -> impl IntoView {
             <td data-label=words::rows_lost() class="number">{lost}</td>
         </tr>
     }
+}
+
+/// The box for a database that somebody has open although SQLite cannot open it.
+pub(super) fn although_open(plan: &PlanView) -> Option<AnyView> {
+    (!plan.holders.is_empty()).then(|| {
+        view! {
+            <label class="check">
+                <input type="checkbox" name="although_open" value="on" required=true/>
+                <span>{words::although_open(&plan.holders.join(", "))}</span>
+            </label>
+        }
+        .into_any()
+    })
 }
 
 /// The way on from a refused confirmation: a fresh password is given, or a new plan looked at; then back to `here`.

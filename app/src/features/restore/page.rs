@@ -8,7 +8,7 @@ use leptos_router::{
 
 use super::{
     api::{self, PlanView, RestoreView, Start},
-    impact::{impact, recounted, stepper, way_on},
+    impact::{although_open, impact, recounted, stepper, way_on},
     ways,
 };
 use crate::words::{restore as words, shared};
@@ -220,14 +220,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
             <Field label=words::type_name(&database) name="typed" mono=true required=true autocomplete="off" error=field_fault(value, "typed")/>
         }
     });
-    let open = (!plan.holders.is_empty()).then(|| {
-        view! {
-            <label class="check">
-                <input type="checkbox" name="although_open" value="on" required=true/>
-                <span>{words::although_open(&plan.holders.join(", "))}</span>
-            </label>
-        }
-    });
+    let open = although_open(plan);
     let (label, tone) = match (plan.replaces, plan.server) {
         (true, _) => (words::replace(&database), "danger"),
         (false, true) => (words::restore_database().to_owned(), "primary"),

@@ -1,11 +1,12 @@
 //! The page of an undo: what bringing back the state before a restore would do, and its confirmation.
 
+use keepstone_model::restore::StateBefore;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
     api::{self, Undo, UndoView},
-    impact::{impact, way_on},
+    impact::{although_open, impact, way_on},
 };
 use crate::words::{restore as words, shared};
 use crate::{
@@ -26,7 +27,12 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
     let code = move || value().and_then(Result::err).map(|error: AppError| error.code);
     let job = view.job.clone();
     let server = view.plan.server;
-    let kept = if server { words::undo_kept_on_server() } else { words::undo_kept() };
+    let kept = match view.plan.before {
+        StateBefore::KeptOnServer => words::undo_kept_on_server(),
+        StateBefore::KeptAside => words::undo_kept_aside(),
+        StateBefore::Absent => words::undo_absent(),
+        StateBefore::SafetyBackup | StateBefore::Untouched | StateBefore::Lost => words::undo_kept(),
+    };
     let lead = if server {
         view! { {words::undo_lead_server()} }.into_any()
     } else {
@@ -50,6 +56,7 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
             <ActionForm action=undo attr:class="form">
                 <input type="hidden" name="job" value=job.clone()/>
                 <input type="hidden" name="plan" value=view.plan.plan.clone()/>
+                {although_open(&view.plan)}
                 <div class="form-actions">
                     <SubmitButton label=words::undo_do() tone="danger" icon="undo" pending=undo.pending()/>
                     <a class="button quiet" href=format!("/jobs/{job}")>{shared::cancel()}</a>
