@@ -1,5 +1,5 @@
 // A database's settings are changed on its page, by a form that needs no script.
-import { expect, test } from "../fixtures.ts";
+import { expect, open, test } from "../fixtures.ts";
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
@@ -36,6 +36,38 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+test("the limits of snapshots are set, refused beside their field, and shown", async ({ admin, keepstone, sqlite, watch }) => {
+  watch.expected(/databases\/edit/, /status of 422/);
+  await keepstone.protect(await sqlite.shop());
+  const stored = async () => (await keepstone.ok("db", "show", "shop"))[0].snapshot;
+  const fields = ["Longest hold of a snapshot", "Largest growth of the -wal file during a snapshot", "What a snapshot leaves free on the database's disk"];
+  const settings = async (...values: string[]) => {
+    await open(admin, "/databases/shop");
+    await admin.getByText("Change the settings of shop").click();
+    for (const [field, value] of fields.map((field, i) => [field, values[i]])) await admin.getByLabel(field).fill(value);
+    await admin.getByRole("button", { name: "Save the settings" }).click();
+  };
+  const before = await stored();
+  for (const [at, value, message] of [[0, "soon", /duration/], [0, "1s", /10 s to 30 days/], [1, "much", /size/], [2, "1MB", /16 MiB to 1 PiB/]] as const) {
+    await settings(...fields.map((_, field) => (field === at ? value : "")));
+    const box = admin.getByLabel(fields[at]);
+    await expect(box).toHaveAttribute("aria-invalid", "true");
+    await expect(box).toHaveAccessibleDescription(message);
+    await expect(box, "what was typed stays").toHaveValue(value);
+  }
+  expect(await stored()).toEqual(before);
+
+  await settings("4h", "40GB", "5GB");
+  await expect(admin.getByText(/held up to 4\sh; -wal growth up to 40\.0\sGB; 5\.0\sGB kept free/)).toBeVisible();
+  await open(admin, "/databases/shop");
+  await admin.getByText("Change the settings of shop").click();
+  for (const [field, value] of [[fields[0], "4h"], [fields[1], "40GB"], [fields[2], "5GB"]]) await expect(admin.getByLabel(field)).toHaveValue(value);
+  // Empty is by its size again.
+  await settings("", "", "");
+  await expect(admin.getByText(/held up to 30\smin, longer by its size/)).toBeVisible();
+  expect(await stored()).toEqual(before);
+});
 
 test("backups are filtered by what they are worth", async ({ admin, keepstone, sqlite }) => {
   await keepstone.protect(await sqlite.shop());

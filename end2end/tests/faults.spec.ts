@@ -1,6 +1,7 @@
 // What a person sees when something is wrong with what they gave.
+import { execFile } from "node:child_process";
 import { chmod, writeFile } from "node:fs/promises";
-import { expect, open, test } from "../fixtures.ts";
+import { badge, begins, BINARY, done, expect, open, test, type Keepstone } from "../fixtures.ts";
 
 test("a path that is no database says what is wrong with it, beside its field", async ({ admin, keepstone, watch }) => {
   watch.expected(/databases\/add/, /status of 4\d\d/);
@@ -46,6 +47,48 @@ test("a database that goes away fails the backup in words, and the old backups s
   await expect(admin.getByText(/At risk|Failed/).first()).toBeVisible();
   expect((await keepstone.cli("verify", good)).code).toBe(0);
   expect((await keepstone.cli("status")).code).toBe(1);
+});
+
+/** A create whose process may write no file larger than this; gives back its exit code. */
+function createWithin(keepstone: Keepstone, database: string, kibibytes: number): Promise<number> {
+  const script = `ulimit -f ${kibibytes}; trap '' XFSZ; exec "$0" --data "$1" create "$2"`;
+  return new Promise(done => execFile("bash", ["-c", script, BINARY, keepstone.data, database], { env: { PATH: process.env.PATH } }, error =>
+    done(typeof error?.code === "number" ? error.code : 0)));
+}
+
+test("a backup that could not be checked alarms wherever its database is shown, until it is", async ({ admin, keepstone, sqlite }) => {
+  const shop = await sqlite.shop("shop.db", 100);
+  // Eight megabytes that are packed into a few kilobytes: there is room for the archive, and none for the copy that it is checked in.
+  await sqlite.execute(shop, `CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    SELECT i, hex(zeroblob(200)) AS body FROM n`);
+  await keepstone.protect(shop);
+  const good = await keepstone.backUp("shop");
+  expect(await createWithin(keepstone, "shop", 6144)).toBe(1);
+  const unproven = (await keepstone.ok("list", "shop")).find(backup => backup.id !== good).id;
+
+  await open(admin, "/");
+  const hero = admin.getByRole("region", { name: "The newest backup of shop is unproven" });
+  await expect(hero).toContainText(/could not be checked: .*File too large/);
+  await expect(admin.locator("main")).not.toContainText("is protected");
+  await open(admin, "/databases");
+  await expect(badge(admin, "Unproven")).toBeVisible();
+  await open(admin, "/databases/shop");
+  await expect(badge(admin, "Unproven")).toBeVisible();
+  await expect(admin.getByText(/The newest backup could not be checked/)).toBeVisible();
+  await open(admin, "/activity?result=failed");
+  await expect(admin.getByText("backup.unchecked")).toBeVisible();
+
+  await open(admin, "/");
+  await hero.getByRole("link", { name: /backup/ }).first().click();
+  await expect(admin).toHaveURL(new RegExp(`/backups/${unproven}`));
+  await expect(badge(admin, "Unproven")).toBeVisible();
+  await expect(admin.getByText(/could not run/i).first()).toBeVisible();
+  await begins(admin, () => admin.getByRole("button", { name: "Verify" }).click());
+  await done(admin);
+  await open(admin, "/");
+  await expect(admin.getByRole("heading", { name: "shop is protected" })).toBeVisible();
+  await open(admin, "/databases/shop");
+  await expect(admin.getByText(/could not be checked/)).toHaveCount(0);
 });
 
 test("a file that may not be read is refused with its own code", async ({ keepstone, sqlite }) => {

@@ -93,9 +93,9 @@ words! {
     snapshot_hold { en: "Longest hold of a snapshot" }
     snapshot_hold_help { en: "e.g. 2h: while pages are read, the -wal file of a database in WAL mode cannot be taken back. Empty: 30 min, longer for a large database" }
     snapshot_wal { en: "Largest growth of the -wal file during a snapshot" }
-    snapshot_wal_help { en: "e.g. 20GB. Empty: 4 GiB, or the size of the database" }
+    snapshot_wal_help { en: "e.g. 20GB. Empty: 4.3 GB, or the size of the database" }
     snapshot_free { en: "What a snapshot leaves free on the database's disk" }
-    snapshot_free_help { en: "e.g. 1GB. Empty: 64 MiB" }
+    snapshot_free_help { en: "e.g. 1GB. Empty: 67 MB" }
     settings_save { en: "Save the settings" }
     encrypt { en: "Encrypt its backups, with the password that the vault or its environment has" }
     encrypt_managed(by: Shown) { en: "Encrypt its backups: set by the {by}, and changed only there" }
