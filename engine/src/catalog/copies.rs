@@ -4,11 +4,12 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use jiff::{SignedDuration, Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, types::ValueRef};
 use sha2::{Digest, Sha256};
 
 use super::{Catalog, Stop, check_whole, connect, make_private, remove_all, rounded, schema};
@@ -102,6 +103,8 @@ impl Catalog {
         for copy in copies.iter().rev() {
             match Self::take_over(path, copy) {
                 Ok((catalog, taken)) => return Ok((catalog, Some(taken), unreadable)),
+                // Another copy would fare no better, and is older.
+                Err(error) if is_of_the_disk(&error, path) => return Err(error),
                 Err(error) => unreadable.push(format!("{}: {error}", copy.path.display())),
             }
             remove_all(path)?;
@@ -111,8 +114,8 @@ impl Catalog {
 
     fn take_over(path: &Path, copy: &CatalogCopy) -> Result<(Self, TakenOver)> {
         make_private(path)?;
-        fs::copy(&copy.path, path).map_err(|error| Error::io(&copy.path, error))?;
-        connect(path).map_err(Stop::from).and_then(|c| check_copy(&c)).map_err(|stop| stop.into_error(&copy.path))?;
+        lay_down(&copy.path, path)?;
+        connect(path).map_err(Stop::from).and_then(|c| check_copy(&c)).map_err(|stop| stop.into_error(path))?;
         let catalog = Self::open_by(path, schema::Before::Forgotten)?;
         let (users, tokens, events) = catalog.write(|tx| {
             tx.execute_batch(
@@ -124,6 +127,29 @@ impl Catalog {
         })?;
         Ok((catalog, TakenOver { at: copy.at, users, tokens, events }))
     }
+}
+
+/// Whether the new catalog could not be written, which is no fault of what it is made from.
+fn is_of_the_disk(error: &Error, path: &Path) -> bool {
+    match error {
+        Error::Io { path: at, .. } | Error::NoSpace { path: at } => at == path,
+        Error::Catalog(error) => error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure),
+        _ => false,
+    }
+}
+
+/// The bytes of one file into another, durably: by its first checkpoint SQLite syncs them too, and does not tell when that fails.
+fn lay_down(from: &Path, path: &Path) -> Result<()> {
+    let mut copy = fs::File::open(from).map_err(|error| Error::io(from, error))?;
+    let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|error| Error::io(path, error))?;
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match copy.read(&mut block).map_err(|error| Error::io(from, error))? {
+            0 => break,
+            length => file.write_all(&block[..length]).map_err(|error| Error::io(path, error))?,
+        }
+    }
+    file.sync_all().map_err(|error| Error::io(path, error))
 }
 
 /// An empty file passes every check of SQLite's: a copy says what it is.

@@ -235,7 +235,7 @@ pub(crate) fn replace_sqlite(
         let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, &confirm, monitor)?;
         monitor.step(Step::Check);
         report.after = Some(look_after(&live, &metadata, monitor));
-        attempt.end()?;
+        attempt.end();
         aside::prune(vault, &database.id);
         mended(vault, &database.id, report.after.as_ref());
         return Ok(report);

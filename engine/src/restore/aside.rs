@@ -110,8 +110,11 @@ impl Attempt {
         Ok(())
     }
 
-    pub(crate) fn end(&self) -> Result<()> {
-        write(&Self { ended_at: Some(rounded(Timestamp::now())), ..self.clone() })
+    /// The new database has its name whatever becomes of the note: an open one is ended by whoever looks at it next.
+    pub(crate) fn end(&self) {
+        if let Err(error) = write(&Self { ended_at: Some(rounded(Timestamp::now())), ..self.clone() }) {
+            tracing::warn!(note = %self.folder.join(NOTE).display(), %error, "the end of a replacement could not be written down");
+        }
     }
 }
 
@@ -193,7 +196,7 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
         Some(attempt) if is_done => {
             // That a recovery ended is alarmed, too: doctor's next look does that.
             if attempt.by == By::Person && attempt.is_open() {
-                attempt.end()?;
+                attempt.end();
             }
             format!(
                 "the process ended just after the backup was put in the database's place; what was there is kept in {}",

@@ -57,7 +57,7 @@ pub(crate) fn finish(vault: &Vault, database: &DatabaseId, attempt: &Attempt) ->
     let recovered = Recovered { backup: attempt.backup.clone(), taken_at: attempt.taken_at, kept: attempt.folder.display().to_string() };
     // The alarm first: an attempt that has ended is looked at by nobody.
     checkup::recovered(vault, database, &attempt.actor, attempt.job.clone(), &attempt.finding, recovered.clone())?;
-    attempt.end()?;
+    attempt.end();
     Ok(recovered)
 }
 

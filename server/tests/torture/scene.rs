@@ -111,7 +111,7 @@ impl Stage {
                 encrypt(host);
                 words(&["restore", &host.create(&["books"]), "--replace", "--yes"])
             }),
-            Scene::new(self, "key change", Failed::Unchanged, |host| {
+            Scene::new(self, "key change", Failed::StepByStep, |host| {
                 encrypt(host);
                 host.create(&["books"]);
                 fs::write(host.path("second.txt"), format!("{}\n", PASSWORDS[1])).unwrap();
