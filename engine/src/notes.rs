@@ -297,6 +297,10 @@ pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Note
         }
         Seal::Plain | Seal::Locked(_) => notes.clone(),
     };
-    write_file(&path, &file)?;
+    // What was seen and decided is to be kept on a full disk, too.
+    match write_file(&path, &file) {
+        Err(Error::NoSpace { .. }) if vault.make_room() => write_file(&path, &file)?,
+        written => written?,
+    }
     Ok(notes)
 }

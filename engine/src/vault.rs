@@ -161,7 +161,7 @@ impl Vault {
         &self.live
     }
 
-    /// Gives the reserve up for a change in the backups folder, if that is on the same file system. Whether there is more room now.
+    /// Gives up a piece of the reserve for a change in the backups folder, if that is on the same file system. Whether there is more room now.
     pub(crate) fn make_room(&self) -> bool {
         let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
         device(&self.data) == device(&self.backups) && give_up_reserve(&self.catalog_path())
@@ -196,13 +196,19 @@ fn later(what: &str, mended: Result<()>) -> Result<()> {
 
 /// Opens a file of the vault, on a full disk with the room of the reserve: a person who comes to make room must get in.
 fn with_room<T>(catalog: &Path, open: impl Fn() -> Result<T>) -> Result<T> {
-    match open() {
-        Err(error) if durable::free_bytes(catalog).is_ok_and(|free| free < FULL_BYTES) && give_up_reserve(catalog) => {
-            tracing::warn!(%error, "the vault is opened once more with the room of the reserve");
-            open()
+    loop {
+        match open() {
+            Err(error) if is_for_room(&error, catalog) && give_up_reserve(catalog) => {
+                tracing::warn!(%error, "the vault is opened once more with room of the reserve");
+            }
+            outcome => return outcome,
         }
-        outcome => outcome,
     }
+}
+
+fn is_for_room(error: &Error, catalog: &Path) -> bool {
+    let is_full = || durable::free_bytes(catalog).is_ok_and(|free| free < FULL_BYTES);
+    matches!(error, Error::NoSpace { .. }) || (matches!(error, Error::Io { .. } | Error::Catalog(_)) && is_full())
 }
 
 fn read_marker(data: &Path) -> Result<Marker> {

@@ -117,7 +117,7 @@ impl Catalog {
         act(&lock(&self.reader)).map_err(|stop| stop.into_error(&self.path))
     }
 
-    /// All of `act` is durable when this returns, or nothing of it happened. On a full disk the reserve is given up and it is done once more:
+    /// All of `act` is durable when this returns, or nothing of it happened. On a full disk of the reserve is given up what it needs:
     /// what a person does to make room must not fail for want of room.
     fn write<T>(&self, act: impl Fn(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
         self.write_as(News::Told, act)
@@ -135,9 +135,11 @@ impl Catalog {
             tx.commit()?;
             Ok(out)
         };
-        match all().map_err(|stop: Stop| stop.into_error(&self.path)) {
-            Err(Error::NoSpace { .. }) if reserve::give_up(&self.path) => all().map_err(|stop: Stop| stop.into_error(&self.path)),
-            outcome => outcome,
+        loop {
+            match all().map_err(|stop: Stop| stop.into_error(&self.path)) {
+                Err(Error::NoSpace { .. }) if reserve::give_up(&self.path) => {}
+                outcome => return outcome,
+            }
         }
     }
 }

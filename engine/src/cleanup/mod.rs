@@ -85,11 +85,6 @@ pub struct CleanupReport {
 
 /// Removes what the policy does not keep, into the trash. When this returns, each removal is durable.
 pub fn cleanup(vault: &Vault, options: &CleanupOptions, monitor: &dyn Monitor) -> Result<CleanupReport> {
-    let request = JobRequest::Cleanup(options.clone());
-    // On a full disk the reserve gives the room to begin the job that makes room.
-    let running = match Running::begin(vault, &request) {
-        Err(crate::Error::NoSpace { .. }) if vault.make_room() => Running::begin(vault, &request)?,
-        begun => begun?,
-    };
+    let running = Running::begin(vault, &JobRequest::Cleanup(options.clone()))?;
     run(&running, options, monitor)
 }

@@ -95,8 +95,16 @@ impl std::fmt::Debug for Running<'_> {
 }
 
 impl<'v> Running<'v> {
-    /// Makes a job of one's own and starts it at once; busy if another job runs on the same database.
+    /// Makes a job of one's own and starts it at once; busy if another job runs on the same database. On a full disk the reserve gives the room for
+    /// it: it may be the one that makes room, or one that needs none.
     pub(crate) fn begin(vault: &'v Vault, request: &JobRequest) -> Result<Self> {
+        match Self::begin_once(vault, request) {
+            Err(Error::NoSpace { .. }) if vault.make_room() => Self::begin_once(vault, request),
+            begun => begun,
+        }
+    }
+
+    fn begin_once(vault: &'v Vault, request: &JobRequest) -> Result<Self> {
         let now = Timestamp::now();
         let job = Job { state: JobState::Running, started_at: Some(now), ..super::new_job(vault, request, now)? };
         let claim = claim_lock(vault)?;

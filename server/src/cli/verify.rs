@@ -128,6 +128,9 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
         None
     };
     let mut result = words::backup_json(backup);
+    // What was found now, which may say less than what is kept of an earlier run: the verdict goes by that.
+    result["proof"] = json!(report.proof);
+    result["level"] = json!(report.proof.level());
     result["ok"] = json!(fault.is_none());
     result["job"] = json!(report.job);
     result["error"] = json!(fault.as_ref().map(Fault::json));

@@ -111,12 +111,17 @@ fn on_a_full_disk_the_reserve_makes_room() {
     let pages = |tx: &Connection, most: i64| tx.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
     let fill = |tx: &Connection, key: &str| tx.execute("INSERT INTO meta VALUES (?1, hex(zeroblob(1000000)))", [key]);
     let tries = std::cell::Cell::new(0);
-    // SQLite's own limit stands for the disk's: full at the first try, wider at the second.
-    let outcome = f.vault.catalog().write(|tx| {
-        pages(tx, if tries.replace(tries.get() + 1) == 0 { 1 } else { 1 << 20 })?;
-        Ok(fill(tx, "one")?)
-    });
-    assert_eq!((outcome.unwrap(), tries.get()), (1, 2));
+    // SQLite's own limit stands for the disk's: full at the first tries, wider at the last.
+    let write = |key: &str, full: u32| {
+        tries.set(0);
+        f.vault.catalog().write(|tx| {
+            pages(tx, if tries.replace(tries.get() + 1) < full { 1 } else { 1 << 20 })?;
+            Ok(fill(tx, key)?)
+        })
+    };
+    assert_eq!((write("one", 1).unwrap(), tries.get()), (1, 2));
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 15 << 20, "no more is given up than is needed");
+    assert_eq!((write("all of it", 15).unwrap(), tries.get()), (1, 16));
     assert!(!reserve.exists());
     // There is none left: the fault is told, and nothing is half done.
     let outcome = f.vault.catalog().write(|tx| {
@@ -127,7 +132,10 @@ fn on_a_full_disk_the_reserve_makes_room() {
     assert!(matches!(outcome, Err(Error::NoSpace { .. })), "{outcome:?}");
     let left: i64 =
         f.vault.catalog().read(|c| Ok(c.query_row("SELECT count(*) FROM meta WHERE key <> 'revision'", [], |row| row.get(0))?)).unwrap();
-    assert_eq!(left, 1);
+    assert_eq!(left, 2);
     testing::open(&f.dir);
-    assert!(reserve.exists(), "set aside again once there is room");
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 16 << 20, "set aside again once there is room");
+    assert_eq!(write("one more", 1).unwrap(), 1);
+    testing::open(&f.dir);
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 16 << 20, "made whole again");
 }
