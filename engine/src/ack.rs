@@ -8,7 +8,7 @@ use keepstone_model::{
     validate,
 };
 
-use crate::{Error, Result, Vault, activity::NewEvent, backups, catalog::rounded, databases, delete, notes};
+use crate::{Error, Result, Vault, activity::NewEvent, backups, catalog::rounded, databases, delete, error::Mended, notes};
 
 #[derive(Debug, Clone)]
 pub struct AckOptions {
@@ -80,7 +80,8 @@ fn acknowledge_one(vault: &Vault, backup: &Backup, options: &AckOptions) -> Resu
         job: None,
         message: format!("acknowledged {id}{why}: {what}"),
     };
-    vault.catalog().change_backup_and_record(id, &event, now, |backup| backup.acknowledged = Some(word.clone())).map(drop)
+    let written = vault.catalog().change_backup_and_record(id, &event, now, |backup| backup.acknowledged = Some(word.clone()));
+    written.map(drop).map_err(Error::after(format!("the notes of {id} have it"), Mended::ByRepeating))
 }
 
 #[cfg(test)]

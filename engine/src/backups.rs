@@ -11,7 +11,7 @@ use keepstone_model::{
     validate,
 };
 
-use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, delete, notes};
+use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, delete, error::Mended, notes};
 
 /// Which backups a list is of. Newest first; trashed ones only when their state is asked for.
 #[derive(Debug, Clone, Default)]
@@ -179,7 +179,7 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         job: None,
         message,
     };
-    vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), |backup| {
+    let write = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), |backup| {
         if let Some(description) = &description {
             backup.description.clone_from(description);
         }
@@ -187,5 +187,6 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
             backup.tags.clone_from(tags);
         }
         backup.pinned = options.pinned.unwrap_or(backup.pinned);
-    })
+    });
+    write.map_err(Error::after(format!("the notes of {id} have it"), Mended::ByRepeating))
 }

@@ -19,7 +19,9 @@ use crate::{
     activity::{self, EventFilter, NewEvent},
     backups::{self, BackupFilter},
     catalog::rounded,
-    databases, durable, guard,
+    databases, durable,
+    error::Mended,
+    guard,
     guard::Guard,
     notes::{self, Tombstone},
 };
@@ -118,11 +120,13 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
     // 3. The row and the event, in one transaction.
     let message = cleanup.map_or_else(|| format!("deleted {id}"), |why| format!("cleanup removed {id}: {why}"));
     let event = event("backup.deleted", actor, &backup, message);
-    let backup = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until))?;
+    let written = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until));
+    let done = || Error::after(format!("{id} was {}", if lease.is_some() { "moved to the trash" } else { "deleted" }), Mended::AtNextStart);
+    let backup = if lease.is_some() { written.map_err(done())? } else { written? };
     if lease.is_none() {
-        vault.catalog().mark_gone(id)?;
+        vault.catalog().mark_gone(id).map_err(done())?;
     }
-    databases::update_latest_link(vault, &backup.database)?;
+    databases::update_latest_link(vault, &backup.database).map_err(done())?;
     Ok(DeleteReport { backup, until })
 }
 
@@ -143,10 +147,11 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     }
     // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
     let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
-    let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again)?;
+    let back = || Error::after(format!("{id} was taken back from the trash"), Mended::AtNextStart);
+    let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again).map_err(back())?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
-    notes::set_tombstone(vault, id, None)?;
-    databases::update_latest_link(vault, &backup.database)?;
+    notes::set_tombstone(vault, id, None).map_err(back())?;
+    databases::update_latest_link(vault, &backup.database).map_err(back())?;
     Ok(backup)
 }
 
@@ -250,6 +255,10 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     let lease = match guard::try_flock(&path) {
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Ok(None),
+        // It was taken back, and only its row says otherwise: that follows, and nothing of it is removed.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound && vault.archive_path(&backup.id).exists() => {
+            return mend::finish_put_back(vault, backup).map(|()| None);
+        }
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };

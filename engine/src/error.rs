@@ -36,6 +36,15 @@ impl Kind {
     }
 }
 
+/// How what was done and not written down comes to be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mended {
+    /// Where the archive lies is what counts, and the next start goes by it.
+    AtNextStart,
+    /// The notes beside the archive have it; saying it again brings the catalog in line.
+    ByRepeating,
+}
+
 /// A fault, with the thing it is about. Messages are lower case, name the object, and have no full stop.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -179,6 +188,10 @@ pub enum Error {
     #[error("{reason}")]
     UndoRefused { reason: String },
 
+    /// The act is done and stays done; what follows from it could not be written down.
+    #[error("{done}, and that could not be written down: {cause}")]
+    NotNoted { done: String, mended: Mended, cause: Box<Self> },
+
     // PostgreSQL
     #[error(transparent)]
     Postgres(Box<Fault>),
@@ -204,6 +217,11 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace { path },
             _ => Self::Io { path, source },
         }
+    }
+
+    /// For what fails after the act: it is done all the same.
+    pub(crate) fn after(done: String, mended: Mended) -> impl FnOnce(Self) -> Self {
+        move |cause| Self::NotNoted { done, mended, cause: Box::new(cause) }
     }
 
     /// The stable name of this fault, e.g. `source_missing`.
@@ -272,6 +290,7 @@ impl Error {
             Self::JobHung { .. } => "job_hung",
             Self::RestoreMismatch { .. } => "restore_mismatch",
             Self::UndoRefused { .. } => "undo_refused",
+            Self::NotNoted { .. } => "not_noted",
             Self::Postgres(fault) => fault.code(),
             Self::NoSpace { .. } => "no_space",
             Self::DiskFloor { .. } => "disk_floor",
@@ -326,6 +345,7 @@ impl Error {
                 _ => Kind::Refused,
             },
             Self::Postgres(fault) => fault.kind(),
+            Self::NotNoted { cause, .. } => cause.kind(),
             Self::NoSpace { .. } | Self::DiskFloor { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
@@ -456,6 +476,12 @@ impl Error {
             }
             Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
+            Self::NotNoted { mended: Mended::AtNextStart, .. } => {
+                "It stays done and is not to be repeated: the next start of Keepstone, or its next command, writes it down."
+            }
+            Self::NotNoted { mended: Mended::ByRepeating, .. } => {
+                "Mend what it names, then say it once more: lists and cleanups go by it only then."
+            }
             Self::Postgres(fault) => return fault.hint(),
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),
             _ => return None,

@@ -66,6 +66,11 @@ pub fn age_secs(secs: i64) -> String {
     }
 }
 
+/// e.g. `1 row`, `2 000 rows`.
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// A count with thin groups of three, e.g. `2 000 000` (narrow no-break spaces).
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -23,6 +23,11 @@ impl From<Error> for AppError {
 /// What may be said of a fault to whoever called, and all of it to the log. None: its text may hold SQL or anything else.
 pub fn message(fault: &Error) -> Option<String> {
     let code = fault.code();
+    if let Error::NotNoted { done, cause, .. } = fault
+        && message(cause).is_none()
+    {
+        return Some(sentence(&format!("{done}, and that could not be written down")));
+    }
     if matches!(fault, Error::Catalog(_) | Error::Sqlite(_) | Error::Internal(_)) {
         tracing::error!(code, error = %fault, "a verb failed");
         return None;

@@ -80,7 +80,7 @@ fn has_left_its_folder(vault: &Vault, id: &BackupId) -> Result<bool> {
 }
 
 /// A row of the trash whose archive is in its folder was put back; one whose archive is in neither place is gone.
-fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
+pub(super) fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
     let there = |path: &Path| std::fs::exists(path).map_err(|e| Error::io(path, e));
     if there(&vault.trash_path(&backup.id))? {
         return Ok(());

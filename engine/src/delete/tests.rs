@@ -310,3 +310,60 @@ fn a_link_that_cannot_be_made_is_no_fault() {
     fs::remove_dir_all(f.vault.database_dir(&three.database)).unwrap();
     crate::databases::update_latest_link(&f.vault, &three.database).unwrap();
 }
+
+/// From here on the catalog takes no event, as one on a failing disk does.
+fn fail_events(f: &Fixture) {
+    let catalog = rusqlite::Connection::open(f.vault.data_dir().join("catalog.sqlite")).unwrap();
+    catalog.execute_batch("CREATE TRIGGER fail BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk failed'); END").unwrap();
+}
+
+fn work_again(f: &Fixture) {
+    rusqlite::Connection::open(f.vault.data_dir().join("catalog.sqlite")).unwrap().execute_batch("DROP TRIGGER fail").unwrap();
+}
+
+#[test]
+fn what_was_done_and_could_not_be_noted_says_both_and_the_next_start_notes_it() {
+    let (f, [one, two, _]) = three();
+    delete(&f.vault, &one.id, "alice").unwrap();
+    fail_events(&f);
+    let fault = delete(&f.vault, &two.id, "alice").unwrap_err();
+    let said = format!("{} was moved to the trash, and that could not be written down: catalog: the disk failed", two.id);
+    assert_eq!((fault.code(), fault.to_string()), ("not_noted", said));
+    assert!(fault.hint().unwrap().contains("the next start of Keepstone"));
+    let fault = put_back(&f.vault, &one.id, "alice").unwrap_err();
+    let said = format!("{} was taken back from the trash, and that could not be written down: catalog: the disk failed", one.id);
+    assert_eq!((fault.code(), fault.kind(), fault.to_string()), ("not_noted", crate::error::Kind::Failed, said));
+    assert!(f.vault.archive_path(&one.id).exists() && f.vault.trash_path(&two.id).exists());
+    work_again(&f);
+    let next = open(&f.dir);
+    assert_eq!([&one, &two].map(|b| state(&next, b)), [BackupState::Complete, BackupState::Trashed]);
+}
+
+#[test]
+fn what_was_taken_back_and_not_noted_is_not_emptied() {
+    let (f, [one, two, _]) = three();
+    for backup in [&one, &two] {
+        delete(&f.vault, &backup.id, "alice").unwrap();
+    }
+    notes::update(&f.vault, &one.id, |notes| notes.description = Some("the last of its kind".to_owned())).unwrap();
+    fail_events(&f);
+    put_back(&f.vault, &one.id, "alice").unwrap_err();
+    work_again(&f);
+    // By the same process, which made no start in between.
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap().0, 1);
+    assert_eq!((state(&f.vault, &one), f.vault.archive_path(&one.id).exists()), (BackupState::Complete, true));
+    assert_eq!(notes::read(&f.vault, &one.id).unwrap().description.as_deref(), Some("the last of its kind"));
+}
+
+#[test]
+fn a_pin_that_only_the_notes_have_is_to_be_said_again() {
+    let (f, [one, ..]) = three();
+    let pin = EditBackupOptions { pinned: Some(true), actor: "alice".to_owned(), ..EditBackupOptions::default() };
+    fail_events(&f);
+    let fault = backups::edit(&f.vault, &one.id, &pin).unwrap_err();
+    assert_eq!(fault.to_string(), format!("the notes of {} have it, and that could not be written down: catalog: the disk failed", one.id));
+    assert!(fault.hint().unwrap().contains("say it once more"), "{fault}");
+    assert_eq!((notes::read(&f.vault, &one.id).unwrap().pinned, backups::backup(&f.vault, &one.id).unwrap().pinned), (true, false));
+    work_again(&f);
+    assert!(backups::edit(&f.vault, &one.id, &pin).unwrap().pinned);
+}

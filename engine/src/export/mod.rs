@@ -117,7 +117,7 @@ pub fn export(vault: &Vault, options: &ExportOptions, target: &Path, monitor: &d
     let form = Form::of(options, &target)?;
     let name = target.file_name().ok_or_else(|| Error::TargetUnusable { path: target.clone(), reason: "it names no file".to_owned() })?;
     let temporary = target.with_file_name(format!(".{}.{:08x}.tmp", name.to_string_lossy(), crate::jobs::random()));
-    let written = (|| {
+    let written: Result<ExportReport> = (|| {
         let mut file = BufWriter::with_capacity(1 << 20, create_private(&temporary)?);
         let mut report = run(vault, options, form, &mut file, &target, monitor)?;
         let file = file.into_inner().map_err(|error| Error::io(&target, error.into_error()))?;
@@ -131,10 +131,17 @@ pub fn export(vault: &Vault, options: &ExportOptions, target: &Path, monitor: &d
     {
         tracing::warn!(path = %temporary.display(), %error, "an unfinished export could not be removed");
     }
-    record(vault, options, written)
+    let mut report = written?;
+    if let Err(error) = record(vault, options, &report) {
+        // The file is what was asked for, and it is there: that it is not in the activity log is told, and stands in the program's own log.
+        tracing::error!(path = %target.display(), actor = options.actor, %error, "an export could not be written into the activity log");
+        report.warnings.push(format!("The activity log could not take this export down: {error}."));
+    }
+    Ok(report)
 }
 
-/// Exports into a stream, e.g. a download. What the stream got is only to be trusted once this returned `Ok`.
+/// Exports into a stream, e.g. a download. What the stream got is only to be trusted once this returned `Ok`; one that the activity log could not
+/// take down ends in that fault, since whoever took it is not at this machine.
 pub fn export_stream(vault: &Vault, options: &ExportOptions, sink: &mut dyn Write, monitor: &dyn Monitor) -> Result<ExportReport> {
     let form = Form::of(options, Path::new(""))?;
     let written = match &options.source {
@@ -142,7 +149,9 @@ pub fn export_stream(vault: &Vault, options: &ExportOptions, sink: &mut dyn Writ
         // A live database is not kept open for as long as the other end takes to read.
         ExportSource::Database(_) => spooled(vault, options, form, sink, monitor),
     };
-    record(vault, options, written)
+    let report = written?;
+    record(vault, options, &report)?;
+    Ok(report)
 }
 
 /// Exports into a file of its own first.
@@ -161,8 +170,7 @@ fn spooled(vault: &Vault, options: &ExportOptions, form: Form, sink: &mut dyn Wr
 }
 
 /// Whoever takes data out of the vault is in the activity log, with what they took; a failure only where it got that far.
-fn record(vault: &Vault, options: &ExportOptions, written: Result<ExportReport>) -> Result<ExportReport> {
-    let report = written?;
+fn record(vault: &Vault, options: &ExportOptions, report: &ExportReport) -> Result<()> {
     let what = match &options.source {
         ExportSource::Database(id) => id.to_string(),
         ExportSource::Backup(id) => id.to_string(),
@@ -173,7 +181,7 @@ fn record(vault: &Vault, options: &ExportOptions, written: Result<ExportReport>)
         (false, 1) => "1 column that looks sensitive left out".to_owned(),
         (false, count) => format!("{count} columns that look sensitive left out"),
     };
-    let (rows, tables) = (human::count(report.row_count()), report.tables.len());
+    let (rows, tables) = (human::plural(report.row_count(), "row", "rows"), human::plural(report.tables.len() as u64, "table", "tables"));
     let event = NewEvent {
         actor: &options.actor,
         action: "data.exported",
@@ -181,10 +189,9 @@ fn record(vault: &Vault, options: &ExportOptions, written: Result<ExportReport>)
         database: Some(options.source.database()),
         backup: if let ExportSource::Backup(id) = &options.source { Some(id.clone()) } else { None },
         job: None,
-        message: format!("exported {what} as {}: {rows} rows of {tables} tables, {sensitive}", options.format),
+        message: format!("exported {what} as {}: {rows} of {tables}, {sensitive}", options.format),
     };
-    activity::record(vault, &event)?;
-    Ok(report)
+    activity::record(vault, &event).map(drop)
 }
 
 /// How the bytes are packed.

@@ -354,3 +354,27 @@ fn a_cancelled_or_broken_export_leaves_no_file() {
     }
     assert!(fs::read_dir(f.dir.path()).unwrap().flatten().all(|entry| !entry.file_name().to_string_lossy().contains("out.zip")));
 }
+
+#[test]
+fn an_export_into_a_file_that_the_activity_log_cannot_take_down_says_so_and_a_stream_fails() {
+    let fixture = testing::vault();
+    let (vault, dir) = (&fixture.vault, fixture.dir.path());
+    let live = dir.join("shop.db");
+    Connection::open(&live).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)").unwrap();
+    let options = AddDatabaseOptions { location: live.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+    let database = add_database(vault, &options).unwrap().id;
+    let catalog = Connection::open(vault.data_dir().join("catalog.sqlite")).unwrap();
+    catalog.execute_batch("CREATE TRIGGER fail BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk failed'); END").unwrap();
+    let options = ExportOptions {
+        source: ExportSource::Database(database),
+        format: ExportFormat::Json,
+        tables: Vec::new(),
+        include_sensitive: false,
+        actor: "alice".to_owned(),
+    };
+    let target = dir.join("out.zip");
+    let report = export(vault, &options, &target, &Silent).unwrap();
+    assert_eq!(report.warnings, ["The activity log could not take this export down: catalog: the disk failed."]);
+    assert!(target.exists());
+    assert_eq!(export_stream(vault, &options, &mut io::sink(), &Silent).unwrap_err().code(), "catalog_error");
+}

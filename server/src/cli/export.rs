@@ -110,9 +110,9 @@ fn told(report: &ExportReport, options: &ExportOptions, cx: &Context) {
     cx.out.outcome(
         &path,
         format_args!(
-            "✔ exported {} rows of {} tables into {path}: {}, {}",
-            human::count(report.row_count()),
-            report.tables.len(),
+            "✔ exported {} of {} into {path}: {}, {}",
+            human::plural(report.row_count(), "row", "rows"),
+            human::plural(report.tables.len() as u64, "table", "tables"),
             human::bytes(report.size_bytes),
             human::duration_ms(report.elapsed_ms)
         ),

@@ -106,10 +106,6 @@ fn is_alike(one: &TableImpact) -> bool {
     one.live_rows.is_some() && one.live_rows == one.backup_rows && one.schema_changes.is_empty()
 }
 
-fn rows(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", human::count(count)) }
-}
-
 fn change(one: &TableImpact) -> Cell {
     let mut words: Vec<String> = Vec::new();
     let mut tone = Tone::Plain;
@@ -118,10 +114,10 @@ fn change(one: &TableImpact) -> Cell {
         (Some(_), None) => tone = Tone::Bad,
         (None, _) => {}
         (Some(now), Some(then)) if now > then => {
-            words.push(format!("{} fewer", rows(now - then)));
+            words.push(format!("{} fewer", human::plural(now - then, "row", "rows")));
             tone = Tone::Warn;
         }
-        (Some(now), Some(then)) if then > now => words.push(format!("{} more", rows(then - now))),
+        (Some(now), Some(then)) if then > now => words.push(format!("{} more", human::plural(then - now, "row", "rows"))),
         _ => words.push("as many rows".to_owned()),
     }
     if !one.schema_changes.is_empty() {
