@@ -91,8 +91,9 @@ pub(super) fn replace_by(
         live.begin_read(options.busy_wait)?;
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path));
         pages::rollback(&live.connection);
-        // The commit must be durable when it returns.
-        let durable = || live.connection.execute_batch("PRAGMA main.synchronous=FULL").map_err(fault::at(path));
+        // The commit must be durable when it returns: with less than this the disk may give back the journal that it removed, and the next to open
+        // the database takes the restore back.
+        let durable = || live.connection.execute_batch("PRAGMA main.synchronous=EXTRA").map_err(fault::at(path));
         watch::waiting(options.busy_wait, durable)?;
         Ok(geometry?.page_size)
     })?;

@@ -67,9 +67,11 @@ fn faults(scene: &Scene<'_>) -> Vec<(Call, Harm)> {
             add(first, Harm::Short(Lasting::Once));
             add(last, Harm::Short(Lasting::Everywhere));
         }
+        // Each of these waits.
+        let lasts = first.call.name == "fcntl" && first.call.kind.ends_with("-shm");
         let mut seen = vec![first.site];
         for (number, event) in calls.iter().enumerate().skip(1) {
-            if !seen.contains(&event.site) || number + 1 == calls.len() {
+            if !seen.contains(&event.site) && !lasts || number + 1 == calls.len() {
                 seen.push(event.site);
                 add(event, Harm::Fail(possible[(turn + number) % possible.len()], Lasting::Once));
             }
