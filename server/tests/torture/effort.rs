@@ -50,6 +50,14 @@ impl Effort {
     }
 }
 
+/// `KEEPSTONE_TORTURE_SHARE`, as `1/2`: where so many processes play a campaign side by side, the cases of this one.
+pub(crate) fn share<T>(cases: Vec<T>) -> Vec<T> {
+    let share = std::env::var("KEEPSTONE_TORTURE_SHARE").unwrap_or_default();
+    let number = |text: &str| text.parse::<usize>().ok().filter(|number| *number > 0);
+    let Some((which, of)) = share.split_once('/').and_then(|(which, of)| Some((number(which)?, number(of)?))) else { return cases };
+    cases.into_iter().skip(which - 1).step_by(of).collect()
+}
+
 /// `KEEPSTONE_TORTURE_ONLY`: of a campaign only what is described with these words, all of it.
 pub(crate) fn only() -> Option<String> {
     std::env::var("KEEPSTONE_TORTURE_ONLY").ok().filter(|words| !words.is_empty())

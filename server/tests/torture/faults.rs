@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    effort::{Effort, figures, only, steady_seed},
+    effort::{Effort, figures, only, share, steady_seed},
     oracle, power,
     scene::{Scene, Stage},
     seam::{self, Call, Errno, Event, Harm, Lasting, Notes},
@@ -99,7 +99,7 @@ fn campaign(name: &str, scenes: &[Scene<'_>], small: usize, plan: impl Fn(&Scene
     };
     let (mut runs, mut fired) = (0, 0);
     let mut found = Vec::new();
-    for case in chosen {
+    for case in share(chosen) {
         if effort.is_over() {
             break;
         }

@@ -3,7 +3,7 @@
 
 use crate::{
     disk::{Cut, Disk, plant},
-    effort::{Effort, figures, only, steady_seed},
+    effort::{Effort, figures, only, share, steady_seed},
     oracle::{self, End},
     scene::Scene,
     seam::Event,
@@ -63,7 +63,7 @@ pub(crate) fn campaign(scenes: &[Scene<'_>]) -> Vec<String> {
         None => effort.choose(all, 32),
     };
     let (mut runs, mut found) = (0, Vec::new());
-    for (scene, point) in chosen {
+    for (scene, point) in share(chosen) {
         if effort.is_over() {
             break;
         }
