@@ -72,6 +72,7 @@ cd server
 campaign faults "$([ "${ALL:-no}" = yes ] && echo 86400 || share 40)" "$torture" every_file_system_call
 campaign damage "$(share 8)" "$torture" every_flipped_byte
 campaign live-damage "$(share 4)" "$torture" a_damaged_archive
+campaign passwords "$(share 1)" "$torture" a_wrong_password
 campaign balance "$(share 7)" "$torture" every_backup_beside
 campaign no-gap "$(share 4)" "$torture" no_commit_is_lost
 campaign actions "$(share 10)" "$torture" any_acts

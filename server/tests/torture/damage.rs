@@ -1,17 +1,23 @@
-//! Damage: every byte of every archive of the museum changed, and every cut of it. All of it is found, and found before a target is touched.
+//! Damage: every byte of every archive of the museum changed, and every cut of it. All of it is found, by what checks the stored bytes and by what
+//! unlocks and unpacks them.
 
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
-use keepstone_engine::{Silent, archive::Archive, model::job::Step};
+use keepstone_engine::{
+    Silent,
+    archive::Archive,
+    keys::{Password, Passwords},
+    model::job::Step,
+};
 
 use crate::{
     effort::{Effort, figures},
     scene::in_memory,
-    support::{Host, content, shop},
 };
 
 fn museum() -> Vec<PathBuf> {
@@ -29,23 +35,34 @@ enum Damage {
     Cut(u64),
 }
 
+/// As `testdata/archives/README.md` tells. Stretched once for each salt.
+static MUSEUM: LazyLock<Passwords> = LazyLock::new(|| Passwords::of([Password::new("Museumsschlüssel: offen für alle, für immer")]));
+
 /// Whether the archive is taken for whole, by all that reads the stored bytes.
 fn is_believed(path: &Path) -> bool {
     let Ok(archive) = Archive::open(path) else { return false };
     archive.check_payload(Step::Verify, &Silent).is_ok()
 }
 
+/// Whether it gives something back to who knows the password, when nobody looked at the stored bytes before.
+fn gives_back(path: &Path) -> bool {
+    let Ok(archive) = Archive::open_with(path, &MUSEUM) else { return false };
+    archive.extract(&mut std::io::sink(), path, Step::Write, &Silent).is_ok()
+}
+
 #[test]
 fn every_flipped_byte_and_every_cut_of_the_museum_is_found() {
     let effort = Effort::begin();
     let (host, archives) = (in_memory(), museum());
-    let mut all = Vec::new();
+    let (mut all, mut opened) = (Vec::new(), 0);
     for (number, path) in archives.iter().enumerate() {
         let copy = host.path(&format!("{number}.zip"));
         fs::copy(path, &copy).unwrap();
         let length = fs::metadata(&copy).unwrap().len();
         // A variant that this version only knows of is refused whatever is in it.
         if is_believed(&copy) {
+            assert!(gives_back(&copy), "{}", path.display());
+            opened += 1;
             all.extend((0..length).map(|at| (copy.clone(), Damage::Flip(at, 1 << (at % 8)))));
             all.extend((0..length).map(|at| (copy.clone(), Damage::Flip(at, 0xff))));
             all.extend((0..length).map(|at| (copy.clone(), Damage::Cut(at))));
@@ -53,7 +70,7 @@ fn every_flipped_byte_and_every_cut_of_the_museum_is_found() {
     }
     assert!(all.len() > 100_000);
     let (planned, mut flips, mut cuts, mut missed) = (all.len() as u64, 0, 0, Vec::new());
-    for (path, damage) in effort.choose(all, 3000) {
+    for (path, damage) in effort.choose(all, 1200) {
         if effort.is_over() {
             break;
         }
@@ -64,7 +81,7 @@ fn every_flipped_byte_and_every_cut_of_the_museum_is_found() {
                 file.read_exact_at(&mut byte, at).unwrap();
                 file.write_all_at(&[byte[0] ^ bits], at).unwrap();
                 flips += 1;
-                let believed = is_believed(&path);
+                let believed = is_believed(&path) || gives_back(&path);
                 file.write_all_at(&byte, at).unwrap();
                 believed
             }
@@ -72,7 +89,7 @@ fn every_flipped_byte_and_every_cut_of_the_museum_is_found() {
                 let whole = fs::read(&path).unwrap();
                 file.set_len(length).unwrap();
                 cuts += 1;
-                let believed = is_believed(&path);
+                let believed = is_believed(&path) || gives_back(&path);
                 fs::write(&path, whole).unwrap();
                 believed
             }
@@ -81,39 +98,6 @@ fn every_flipped_byte_and_every_cut_of_the_museum_is_found() {
             missed.push(format!("{} {damage:?}", path.display()));
         }
     }
-    let exhibits = archives.len() as u64;
-    figures("damage", &[("archives", exhibits), ("planned", planned), ("flips", flips), ("cuts", cuts), ("missed", missed.len() as u64)]);
+    figures("damage", &[("archives", opened), ("planned", planned), ("flips", flips), ("cuts", cuts), ("missed", missed.len() as u64)]);
     assert!(missed.is_empty(), "{missed:?}");
-}
-
-/// By the real binary, onto a live database: the file is the same byte for byte after each refusal.
-#[test]
-fn a_damaged_archive_touches_no_target() {
-    let effort = Effort::begin();
-    let host = Host::new();
-    drop(shop(&host.path("shop.db"), 40));
-    host.ok(&["db", "add", "shop.db"]);
-    let id = host.create(&["shop", "--compress=none"]);
-    let archive = host.path(&format!("keepstone-data/backups/shop/manual/{id}.zip"));
-    let (sound, live) = (fs::read(&archive).unwrap(), fs::read(host.path("shop.db")).unwrap());
-    let mut tried = 0;
-    for at in effort.choose((0..sound.len()).collect(), 4) {
-        if effort.is_over() {
-            break;
-        }
-        let mut bytes = sound.clone();
-        bytes[at] ^= 1 << (at % 8);
-        fs::write(&archive, bytes).unwrap();
-        let (exit, document) = host.json(&["restore", &id, "--replace", "--yes", "--no-verify"]);
-        assert_eq!(exit, 4, "byte {at}: {document}");
-        assert!(fs::read(host.path("shop.db")).unwrap() == live, "byte {at}: the live database was touched");
-        let (exit, document) = host.json(&["restore", "--path", archive.to_str().unwrap(), "--to", "new.sqlite"]);
-        assert_eq!(exit, 4, "byte {at}: {document}");
-        assert!(!host.path("new.sqlite").exists());
-        tried += 1;
-    }
-    fs::write(&archive, &sound).unwrap();
-    host.ok(&["restore", &id, "--replace", "--yes"]);
-    content(&host.path("shop.db"));
-    figures("damage against a live database", &[("archives", tried), ("touched", 0)]);
 }

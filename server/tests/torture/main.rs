@@ -23,3 +23,4 @@ mod power;
 mod scene;
 mod seam;
 mod space;
+mod targets;
