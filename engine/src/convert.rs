@@ -6,9 +6,7 @@
 //! again or deleted, and nothing that was good before is less so.
 
 use std::{
-    fs,
     io::{BufWriter, Write},
-    path::PathBuf,
     time::Instant,
 };
 
@@ -28,11 +26,12 @@ use crate::{
     backups::{self, EditBackupOptions},
     databases, delete, durable,
     image::{ImageFacts, ImageSink, hex, stream_file},
-    jobs::{JobMonitor, JobRequest, Running, ignore_missing},
+    jobs::{JobMonitor, JobRequest, Running},
     keys,
     proof::{Depth, create_private},
     sqlite::{pace::millis, snapshot::stream_image},
     take::{Past, TakeOptions, take},
+    temporary::Temporary,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +110,8 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     if durable::free_bytes(&running.staging)? < metadata.original_size.saturating_mul(2) {
         return Err(Error::NoSpace { path: running.staging.clone() });
     }
-    let image = Image(running.staging.join("convert.image"));
+    // Of an encrypted archive it is as secret as the database: it goes at once.
+    let image = Temporary(running.staging.join("convert.image"));
     let mut plain = BufWriter::with_capacity(1 << 20, create_private(&image.0)?);
     // Every hash is compared on the way.
     archive.extract(&mut plain, &image.0, Step::Snapshot, monitor)?;
@@ -245,17 +245,6 @@ impl ImageSink for Equal<'_> {
     fn write(&mut self, pages: &[u8]) -> Result<()> {
         self.hasher.update(pages);
         self.sink.write(pages)
-    }
-}
-
-/// The plain image in staging. Of an encrypted archive it is as secret as the database: it goes at once.
-struct Image(PathBuf);
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0).or_else(ignore_missing) {
-            tracing::warn!(path = %self.0.display(), %error, "an unpacked image could not be removed");
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! steps; `mend` then brings the row in line with the archive's place. The steps of one change never cross another's: all hold the lock of
 //! the trash, so that of the last two good backups of a database not both are deleted at once, each trusting in the other.
 
-use std::{io::ErrorKind, path::Path};
+use std::io::ErrorKind;
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
@@ -265,12 +265,12 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
     // The archive first: a process that dies after it leaves a row without an archive in either place, which `mend` takes for gone. The
     // row first would leave an archive that nobody ever removes; and so would a power cut that gives back a name whose row is gone.
-    remove(&path)?;
+    durable::remove(&path)?;
     if lease.is_some() {
         durable::sync_dir(&vault.trash_dir())?;
     }
     vault.catalog().mark_gone(&backup.id)?;
-    remove(&vault.notes_path(&backup.id))?;
+    durable::remove(&vault.notes_path(&backup.id))?;
     Ok(Some(size))
 }
 
@@ -351,13 +351,6 @@ fn event<'a>(action: &'a str, actor: &'a str, backup: &Backup, message: String) 
         backup: Some(backup.id.clone()),
         job: None,
         message,
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, error)),
-        _ => Ok(()),
     }
 }
 

@@ -110,6 +110,14 @@ pub(crate) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
+/// Removes a file. One that is not there is gone already. Durable once its folder is synced.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::io(path, source)),
+        _ => Ok(()),
+    }
+}
+
 /// A new file that only this user may read; `TargetExists` if there is one of that name.
 pub fn create_private(path: &Path) -> Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| match source.kind() {

@@ -121,6 +121,7 @@ pub mod schedules;
 pub mod sqlite;
 pub mod storage;
 mod take;
+mod temporary;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;

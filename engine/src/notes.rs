@@ -269,7 +269,7 @@ pub(crate) fn begin(vault: &Vault, notes: &Notes, staged: &Path) -> Result<()> {
 /// Removes the notes of a backup that never got its archive.
 pub(crate) fn forget(vault: &Vault, id: &BackupId) -> Result<()> {
     let path = vault.notes_path(id);
-    std::fs::remove_file(&path).or_else(crate::jobs::ignore_missing).map_err(|error| Error::io(&path, error))
+    durable::remove(&path)
 }
 
 /// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other. Beside an

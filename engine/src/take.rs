@@ -386,7 +386,7 @@ pub(crate) fn doubt(metadata: &Metadata, notes: Option<&Notes>) -> (Option<Strin
 }
 
 fn discard(staged: &Path) {
-    if let Err(error) = std::fs::remove_file(staged).or_else(crate::jobs::ignore_missing) {
+    if let Err(error) = durable::remove(staged) {
         tracing::warn!(path = %staged.display(), %error, "a staged archive could not be removed; the next start does it");
     }
 }

@@ -28,7 +28,7 @@ mod users;
 mod watch;
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
@@ -53,7 +53,7 @@ pub(crate) use users::SessionsAfter;
 pub use users::User;
 pub use watch::{Change, Watch};
 
-use crate::{Error, Result, durable, jobs::ignore_missing, vault::FULL_BYTES};
+use crate::{Error, Result, durable, vault::FULL_BYTES};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -235,7 +235,7 @@ fn check_whole(connection: &Connection) -> Result<(), Stop> {
 pub(crate) fn remove_all(database: &Path) -> Result<()> {
     SIDES.iter().try_for_each(|suffix| {
         let path = crate::vault::beside(database, suffix);
-        fs::remove_file(&path).or_else(ignore_missing).map_err(|error| Error::io(&path, error))
+        durable::remove(&path)
     })
 }
 

@@ -1,5 +1,7 @@
 //! What a conversion keeps, what it refuses, and what a kill in its middle leaves.
 
+use std::fs;
+
 use std::path::PathBuf;
 
 use keepstone_model::{

@@ -8,7 +8,7 @@ use keepstone_model::{
     id::BackupId,
 };
 
-use super::{TRASH_LIFETIME_SECS, complete_again, event, remove, trashed};
+use super::{TRASH_LIFETIME_SECS, complete_again, event, trashed};
 use crate::{Error, Result, Vault, databases, durable, guard, notes};
 
 /// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
@@ -74,7 +74,7 @@ fn has_left_its_folder(vault: &Vault, id: &BackupId) -> Result<bool> {
         tracing::warn!(%id, "one archive of this name is in the trash and another in its folder: both stay as they are");
         return Ok(false);
     }
-    remove(&archive)?;
+    durable::remove(&archive)?;
     durable::sync_parent(&archive)?;
     Ok(true)
 }

@@ -127,7 +127,7 @@ pub fn export(vault: &Vault, options: &ExportOptions, target: &Path, monitor: &d
         Ok(report)
     })();
     if written.is_err()
-        && let Err(error) = std::fs::remove_file(&temporary).or_else(crate::jobs::ignore_missing)
+        && let Err(error) = durable::remove(&temporary)
     {
         tracing::warn!(path = %temporary.display(), %error, "an unfinished export could not be removed");
     }

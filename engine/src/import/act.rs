@@ -1,11 +1,7 @@
 //! Carrying an import out, file by file: unpacked into staging, checked, compared with what is there, taken. One that is refused stops no
 //! other; a full disk and a person's cancel stop all.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use keepstone_model::{
     backup::{BackupState, Encryption},
@@ -24,11 +20,12 @@ use super::{ImportOptions, ImportReport, ImportedFile, Outcome, Password, find::
 use crate::{
     Error, Monitor, Result, Vault, backups, databases,
     image::ImageFacts,
-    jobs::{JobMonitor, Running, ignore_missing, to_json},
+    jobs::{JobMonitor, Running, to_json},
     keys, postgres,
     proof::Depth,
     sqlite::{pace::millis, snapshot::stream_image},
     take::{Past, TakeOptions, take},
+    temporary::Temporary,
 };
 
 /// The tag of what came out of an encryption that does not show who wrote it.
@@ -153,7 +150,7 @@ impl Importing<'_> {
             return Ok(Outcome::Present { id: known });
         }
         self.monitor.step(Step::Verify);
-        let image = Image(self.running.staging.join("import.sqlite"));
+        let image = Temporary(self.running.staging.join("import.sqlite"));
         let sidecar = found.file.sidecar.as_ref();
         // Those of the vault are tried, too: a predecessor's password may well be today's.
         let known = self.running.vault.keys().passwords();
@@ -284,20 +281,5 @@ fn exit_of(code: &str) -> u8 {
         "other_application" | "other_engine" | "not_a_backup" => 0,
         "empty" | "damaged" => 4,
         _ => 7,
-    }
-}
-
-/// An image in staging, gone before the next one is made.
-struct Image(PathBuf);
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
-                tracing::warn!(path = %path.display(), %error, "an unpacked import could not be removed");
-            }
-        }
     }
 }

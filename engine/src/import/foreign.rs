@@ -21,11 +21,7 @@ use super::{
     find::{Untouchable, find},
     unpack::unpack,
 };
-use crate::{
-    Error, Monitor, Result, durable,
-    jobs::{ignore_missing, random},
-    sqlite::pace::millis,
-};
+use crate::{Error, Monitor, Result, durable, jobs::random, sqlite::pace::millis, temporary::Temporary};
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -151,19 +147,4 @@ pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monit
         proof: Proof { checked_at: Timestamp::now(), checks },
         notes: unpacked.notes,
     })
-}
-
-/// Gone when this is, unless it was given another name.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            if let Err(error) = std::fs::remove_file(&path).or_else(ignore_missing) {
-                tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed");
-            }
-        }
-    }
 }

@@ -12,7 +12,7 @@ use keepstone_model::{
 
 use super::{
     JobFilter, JobRequest, STOPPED_KEY, has_archive,
-    running::{claim_lock, ignore_missing, record_end, remove_staging},
+    running::{claim_lock, record_end, remove_staging},
 };
 use crate::{
     Error, Result, Vault,
@@ -189,7 +189,7 @@ fn remove_temporary(staging: &Path, job: &JobId) -> Result<()> {
     let Ok(path) = fs::read_to_string(staging.join(TEMPORARY)) else { return Ok(()) };
     let path = Path::new(&path);
     if path.file_name().is_some_and(|name| name.to_string_lossy().contains(job.as_str())) {
-        fs::remove_file(path).or_else(ignore_missing).map_err(|error| Error::io(path, error))?;
+        durable::remove(path)?;
     }
     Ok(())
 }

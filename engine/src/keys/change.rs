@@ -32,7 +32,6 @@ use crate::{
     delete,
     durable::{self, Lock, LockMode},
     guard,
-    jobs::ignore_missing,
 };
 
 /// What a change of password is to do.
@@ -87,7 +86,7 @@ pub(crate) fn remove_leftovers(vault: &Vault, _lock: &Lock) -> Result<()> {
     for entry in fs::read_dir(&folder).map_err(|error| Error::io(&folder, error))?.flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|end| end == "zip") {
-            fs::remove_file(&path).or_else(ignore_missing).map_err(|error| Error::io(&path, error))?;
+            durable::remove(&path)?;
         }
     }
     Ok(())
@@ -193,7 +192,7 @@ fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Password
         Ok(size_bytes)
     });
     if written.is_err() {
-        fs::remove_file(&staged).or_else(ignore_missing).map_err(|error| Error::io(&staged, error))?;
+        durable::remove(&staged)?;
     }
     let size_bytes = written?;
     settle_row(vault, &backup.id, size_bytes)?;

@@ -1,12 +1,6 @@
 //! A new database made of a backup: under a name of its own until it is whole and its rows were counted.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path, time::Duration};
 
 use keepstone_model::{
     job::Step,
@@ -30,8 +24,9 @@ use crate::{
     Error, Monitor, Result,
     archive::Archive,
     durable,
-    jobs::{Running, ignore_missing},
+    jobs::Running,
     proof::{create_private, differing_counts},
+    temporary::Temporary,
 };
 
 /// How often a wait looks whether to stop.
@@ -185,12 +180,12 @@ impl Building<'_> {
     }
 
     /// The plain dump in staging, for several readers at once. Of an encrypted archive it is as secret as the database: it goes at the end.
-    fn unpack(&self, monitor: &dyn Monitor) -> Result<Scratch> {
+    fn unpack(&self, monitor: &dyn Monitor) -> Result<Temporary> {
         let (folder, archive) = (&self.running.staging, self.archive);
         if durable::free_bytes(folder)? < archive.metadata().original_size {
             return Err(Error::NoSpace { path: folder.clone() });
         }
-        let scratch = Scratch(folder.join(format!("dump.{:08x}", crate::jobs::random())));
+        let scratch = Temporary(folder.join(format!("dump.{:08x}", crate::jobs::random())));
         let mut file = create_private(&scratch.0)?;
         archive.extract(&mut file, &scratch.0, Step::Write, monitor)?;
         Ok(scratch)
@@ -212,7 +207,7 @@ impl Building<'_> {
     }
 
     /// What `pg_restore` is to make, where that is not all of it.
-    fn list(&self, monitor: &dyn Monitor) -> Result<Option<Scratch>> {
+    fn list(&self, monitor: &dyn Monitor) -> Result<Option<Temporary>> {
         let left_out = self.archive.metadata().left_out.as_ref();
         let Some(open) = left_out.map(|left_out| &left_out.references).filter(|open| !open.is_empty()) else { return Ok(None) };
         let entries = inspect::entries(self.archive, monitor)?;
@@ -220,7 +215,7 @@ impl Building<'_> {
         let kept: Vec<String> = entries.iter().filter(|entry| !is_open(entry)).map(|entry| format!("{};\n", entry.number)).collect();
         let path = self.running.staging.join(format!("list.{:08x}", crate::jobs::random()));
         fs::write(&path, kept.concat()).map_err(|error| Error::io(&path, error))?;
-        Ok(Some(Scratch(path)))
+        Ok(Some(Temporary(path)))
     }
 
     /// The rows of the new database against the backup's; then statistics, without which its first queries are slow.
@@ -257,17 +252,6 @@ fn wait(child: &mut Child, monitor: &dyn Monitor) {
         std::thread::sleep(LISTEN_EVERY);
         if monitor.cancelled() {
             child.stop();
-        }
-    }
-}
-
-/// A file for `pg_restore`, gone with this.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0).or_else(ignore_missing) {
-            tracing::warn!(path = %self.0.display(), %error, "a scratch file of a restore could not be removed; the next start does it");
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{fault::Fault, location::Location, settings::write_pass_file, tools::Client};
-use crate::{Error, Result, jobs::ignore_missing};
+use crate::{Error, Result, durable};
 
 /// How much of what a child says is kept: its last lines.
 const LINES_KEPT: usize = 200;
@@ -141,7 +141,7 @@ impl Drop for Child {
 
 fn remove(file: Option<&Path>) {
     if let Some(file) = file
-        && let Err(error) = fs::remove_file(file).or_else(ignore_missing)
+        && let Err(error) = durable::remove(file)
     {
         tracing::warn!(path = %file.display(), %error, "a password file could not be removed; the next start does it");
     }

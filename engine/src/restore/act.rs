@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,7 +29,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
     backups, checkup, databases, driver, durable,
-    jobs::{JobMonitor, Running, TEMPORARY, ignore_missing, random, to_json},
+    jobs::{JobMonitor, Running, TEMPORARY, random, to_json},
     keys::{self, Passwords, Stretched},
     notes,
     proof::{Depth, create_private, prove, verdict},
@@ -42,6 +41,7 @@ use crate::{
         replace::{PresentState, ReplaceOptions, replace},
     },
     take::{TakeOptions, take},
+    temporary::Temporary,
 };
 
 pub(crate) fn run(running: &Running<'_>, options: &RestoreOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
@@ -428,21 +428,6 @@ pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, mon
         Damage::Told => {
             monitor.log(&format!("the backup is of a damaged database, and is restored as it is: {found}"));
             Ok(())
-        }
-    }
-}
-
-/// A file that is gone when this is, unless it was given another name.
-pub(super) struct Temporary(pub(super) PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            if let Err(error) = fs::remove_file(&path).or_else(ignore_missing) {
-                tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed; the next start does it");
-            }
         }
     }
 }

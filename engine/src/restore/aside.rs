@@ -105,7 +105,7 @@ impl Attempt {
         {
             tracing::warn!(path = %live.display(), kept = %self.folder.display(), reason, "files of a database stay where they were kept");
         }
-        remove(&self.folder.join(NOTE))?;
+        durable::remove(&self.folder.join(NOTE))?;
         let _ = fs::remove_dir(&self.folder); // what else is in it stays
         Ok(())
     }
@@ -306,12 +306,5 @@ pub(crate) fn prune(vault: &Vault, database: &DatabaseId) {
     });
     if let Err(error) = pruned {
         tracing::warn!(%database, %error, "old damaged files could not be removed");
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, error)),
-        _ => Ok(()),
     }
 }

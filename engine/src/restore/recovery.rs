@@ -15,7 +15,7 @@ use keepstone_model::{
 
 use super::{
     RestoreOptions, RestoreReport,
-    act::{Damage, Temporary, check_image, conclude, extract, look_after},
+    act::{Damage, check_image, conclude, extract, look_after},
     aside::{self, Attempt, By},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     floor::{Floor, floor_bytes},
     jobs::{self, JobMonitor, JobRequest, Running},
     sqlite,
+    temporary::Temporary,
     verify::VerifyOptions,
 };
 

@@ -25,7 +25,7 @@ use rustix::{
 use sha2::{Digest, Sha256};
 
 use super::{holders::SIDES, open::identity, scratch::beside};
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 
 /// Puts a copy of the image in the database's place, with the owner and mode of the old file; where there is none, with the owner of its folder and
 /// for that user only. The whole set (the database, -wal, -shm, -journal) is kept in `aside_dir`, durably.
@@ -46,12 +46,12 @@ pub fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, confirm: 
         .and_then(|()| put_in_place(&mut incoming, live, old.as_deref()))
         .map_err(|cause| put_back(live, aside_dir, old.as_deref(), cause))?;
     // The new database has its name: whatever this says, putting the old files beside it would be worse.
-    sync_folder(folder)
+    durable::sync_dir(folder)
 }
 
 /// Removes the image that a killed replacement left beside the database, or the second name of the old one: both are elsewhere, too.
 pub(crate) fn remove_incoming(live: &Path) -> Result<()> {
-    remove(&beside(live, INCOMING))
+    durable::remove(&beside(live, INCOMING))
 }
 
 /// Whether there is a file of a database, its own or one beside it.
@@ -92,7 +92,7 @@ impl Incoming {
     fn copy(image: &Path, live: &Path, folder: &Path, old: Option<&fs::Metadata>) -> Result<Self> {
         let path = beside(live, INCOMING);
         // What a killed restore left under our own name; the database's lock keeps a living one out.
-        remove(&path)?;
+        durable::remove(&path)?;
         let incoming = Self { path, holds: Holds::Ours };
         let at = |error| Error::io(&incoming.path, error);
         let mut source = File::open(image).map_err(|error| Error::io(image, error))?;
@@ -124,7 +124,7 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         if self.holds == Holds::Ours
-            && let Err(error) = remove(&self.path)
+            && let Err(error) = durable::remove(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "an image that was not used could not be removed");
         }
@@ -168,12 +168,12 @@ fn keep(live: &Path, aside_dir: &Path) -> Result<Vec<(PathBuf, String)>> {
                 set.push((from, what));
             }
         }
-        sync_folder(aside_dir)
+        durable::sync_dir(aside_dir)
     };
     let outcome = keep_all();
     if outcome.is_err() {
         for path in &made {
-            if let Err(error) = remove(path) {
+            if let Err(error) = durable::remove(path) {
                 tracing::warn!(path = %path.display(), %error, "a copy of a file that was not moved could not be removed");
             }
         }
@@ -194,7 +194,7 @@ fn keep_file(from: &Path, to: &Path) -> Result<()> {
 /// A copy has its name only when it is whole and durable.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let part = beside(to, ".part");
-    remove(&part)?;
+    durable::remove(&part)?;
     let copied = (|| -> io::Result<()> {
         let mut original = File::open(from)?;
         let meta = original.metadata()?;
@@ -209,7 +209,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         file.sync_all()
     })();
     copied.map_err(|error| Error::io(&part, error)).and_then(|()| rename_without_replacing(&part, to)).inspect_err(|_| {
-        let _ = remove(&part); // the fault before is what there is to tell
+        let _ = durable::remove(&part); // the fault before is what there is to tell
     })
 }
 
@@ -218,11 +218,11 @@ fn take_sides_away(live: &Path, folder: &Path, set: &[(PathBuf, String)]) -> Res
     let kept: Vec<_> = set.iter().filter(|(path, _)| path != live).collect();
     for (side, what) in &kept {
         if identity(side).ok().as_ref() == Some(what) {
-            remove(side)?;
+            durable::remove(side)?;
         }
     }
     if !kept.is_empty() {
-        sync_folder(folder)?;
+        durable::sync_dir(folder)?;
     }
     if SIDES[1..].iter().any(|side| beside(live, side).exists()) { Err(used_meanwhile()) } else { Ok(()) }
 }
@@ -275,7 +275,7 @@ pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&str>) -> std
     let place = |side| kept(live, aside_dir, side).map_err(|error| error.to_string());
     let is_kept = |path: &Path| fs::exists(path).map_err(|error| error.to_string());
     for side in SIDES {
-        remove(&beside(&place(side)?, ".part")).map_err(|error| error.to_string())?;
+        durable::remove(&beside(&place(side)?, ".part")).map_err(|error| error.to_string())?;
     }
     let Some(old) = old else {
         // There was no main file: a journal that is alone belongs to nothing that is here, or that comes here meanwhile.
@@ -296,22 +296,16 @@ pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&str>) -> std
         }
         if !is_kept(&at)? {
             move_file(&kept, &at).map_err(|error| error.to_string())?;
-        } else if is_same(&at, &kept).map_err(|error| error.to_string())? {
-            remove(&kept).map_err(|error| error.to_string())?;
+        } else if durable::hold_the_same(&at, &kept).map_err(|error| error.to_string())? {
+            durable::remove(&kept).map_err(|error| error.to_string())?;
         } else {
             return Err(format!("another {} is there by now", at.display()));
         }
     }
-    live.parent().map_or(Ok(()), sync_folder).and_then(|()| remove(&place("").map_err(Error::Internal)?)).map_err(|error| error.to_string())
-}
-
-/// Whether two names are of one file, or of files with the same bytes.
-fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
-    let (one_is, other_is) = (fs::metadata(one)?, fs::metadata(other)?);
-    if (one_is.dev(), one_is.ino()) == (other_is.dev(), other_is.ino()) {
-        return Ok(true);
-    }
-    Ok(one_is.len() == other_is.len() && digest(&mut File::open(one)?, None)? == digest(&mut File::open(other)?, None)?)
+    live.parent()
+        .map_or(Ok(()), durable::sync_dir)
+        .and_then(|()| durable::remove(&place("").map_err(Error::Internal)?))
+        .map_err(|error| error.to_string())
 }
 
 /// By rename, or over to another file system by a synced copy of which the original is the last to go.
@@ -319,8 +313,8 @@ fn move_file(from: &Path, to: &Path) -> Result<()> {
     match rename_without_replacing(from, to) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {
             copy(from, to)?;
-            sync_folder(to.parent().unwrap_or(to))?;
-            remove(from)
+            durable::sync_dir(to.parent().unwrap_or(to))?;
+            durable::remove(from)
         }
         other => other,
     }
@@ -335,16 +329,5 @@ fn rename_without_replacing(from: &Path, to: &Path) -> Result<()> {
             fs::hard_link(from, to).and_then(|()| fs::remove_file(from)).map_err(|error| Error::io(to, error))
         }
         Err(errno) => Err(Error::io(from, errno.into())),
-    }
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, error))
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, error)),
-        _ => Ok(()),
     }
 }
