@@ -195,6 +195,8 @@ test("a database that cannot be opened is replaced under a process that has it o
     await expect(admin.getByText("none can be made of what cannot be opened", { exact: false })).toBeVisible();
     await expect(admin.getByText("You will lose", { exact: false })).toHaveCount(0);
     await admin.getByRole("link", { name: "Go on to confirm" }).click();
+    await expect(admin.getByText("the files that are there are kept aside, whole", { exact: false })).toBeVisible();
+    await expect(admin.getByRole("main")).not.toContainText("the safety backup");
     await admin.getByLabel("Type shop to replace it").fill("shop");
     await admin.getByRole("button", { name: "Replace shop" }).click();
     await expect(box, "the form waits for the box").toBeFocused();
@@ -207,6 +209,7 @@ test("a database that cannot be opened is replaced under a process that has it o
     await open(admin, new URL(sent.headers().location!, keepstone.url).pathname);
     await expect(badge(admin, "Failed")).toBeVisible({ timeout: 20_000 });
     await expect(admin.getByText(/open elsewhere: process \d+ \(sleep\)/).first()).toBeVisible();
+    await expect(admin.getByText(/nothing was changed/i)).toHaveCount(1);
     expect(await hash(shop)).toBe(spoilt);
 
     await open(admin, `/backups/${backup}/restore?into=replace`);

@@ -36,6 +36,27 @@ impl Kind {
     }
 }
 
+/// Who is at a database that stayed locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockedBy {
+    /// It was not looked for.
+    Unknown,
+    /// e.g. "process 4711 (shop)".
+    Processes(String),
+    /// SQLite could not lock it all the time, and the system knows of no other's lock: to SQLite a lock call that fails is a lock of somebody.
+    Nobody,
+}
+
+impl std::fmt::Display for LockedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str(" by another process"),
+            Self::Processes(who) => write!(f, " by {who}"),
+            Self::Nobody => f.write_str(" or cannot be locked: no other process that can be seen from here has a lock on it"),
+        }
+    }
+}
+
 /// How what was done and not written down comes to be written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mended {
@@ -59,8 +80,8 @@ pub enum Error {
     SourceFormat { path: PathBuf },
     #[error("no permission to read {}", .path.display())]
     SourceUnreadable { path: PathBuf },
-    #[error("{} is locked by another process", .path.display())]
-    SourceBusy { path: PathBuf, waited_ms: u64 },
+    #[error("{} is locked{by}", .path.display())]
+    SourceBusy { path: PathBuf, waited_ms: u64, by: LockedBy },
     #[error("{} is in WAL mode in a folder that cannot be written, without its -shm file", .path.display())]
     SourceReadOnlyWal { path: PathBuf },
     #[error("{} was left in the middle of a transaction, and this user may not roll it back", .path.display())]
@@ -391,6 +412,10 @@ impl Error {
             Self::SourceFormat { .. } => "A newer SQLite made it, or its header is damaged: look at it with the application's own SQLite.",
             Self::NotADatabase { .. } => "Give the path of the database file itself; an encrypted database needs its own tool.",
             Self::SourceUnreadable { .. } => "Run keepstone as the application's user, or let this user read the file and its folder.",
+            Self::SourceBusy { by: LockedBy::Nobody, .. } => {
+                "If no other job of Keepstone is at it, a process of another container or machine has a lock on it, or its file system cannot lock \
+                 files (a network disk without a lock service, a disk that fails): the system's log says so."
+            }
             Self::SourceBusy { .. } => "Something holds a lock on it: end that transaction, then try again.",
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
             Self::SourceHotJournal { .. } => "Run keepstone as the application's user, or start the application once.",
@@ -447,8 +472,8 @@ impl Error {
             Self::KeysBusy => "Wait until it is done, then try again.",
             Self::DatabaseBusy { .. } => "Wait for that job, or cancel it with `keepstone job cancel`.",
             Self::OpenElsewhere { .. } => {
-                "Stop that application, then restore again; nothing was changed. It would go on writing to the files that are kept aside. \
-                 `--although-open` replaces them all the same."
+                "Stop that application, then try again; nothing was changed. It would go on writing to the files that are kept aside. \
+                 `--although-open`, on the page a box of the plan, replaces them all the same."
             }
             Self::TargetExists { .. } => "Name a file that does not exist; only --replace writes over a live database.",
             Self::NotImportable { code: "other_engine", .. } => {

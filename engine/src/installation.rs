@@ -19,7 +19,7 @@ use crate::{
     catalog::copies,
     databases::{self, DatabaseStatus},
     driver, durable,
-    error::Kind as FaultKind,
+    error::{Kind as FaultKind, LockedBy},
     jobs::{self, JobFilter},
     layout,
 };
@@ -282,12 +282,14 @@ fn database(vault: &Vault, database: &Database, found: &mut Findings) {
     let id = &database.id;
     match driver::of(database.engine).probe(vault, database, std::time::Duration::from_secs(2)) {
         Ok(what) => found.well("database", format!("{id} opens: {what}")),
-        Err(error @ Error::SourceBusy { .. }) => {
+        Err(error @ Error::SourceBusy { by: LockedBy::Unknown | LockedBy::Processes(_), .. }) => {
             found.add("database", Severity::Warning, format!("{id}: {error}"), "It is in use just now; ask again.", 1);
         }
         Err(error) => {
             let corrupt = error.kind() == FaultKind::Corrupt;
-            let remedy = if corrupt { format!("`keepstone doctor {id} --recover`") } else { error.hint().unwrap_or_default() };
+            let other =
+                || error.hint().unwrap_or_else(|| "Look into the system's log: the disk or its file system may say more.".to_owned());
+            let remedy = if corrupt { format!("`keepstone doctor {id} --recover`") } else { other() };
             found.add("database", Severity::Failed, format!("{id}: {error}"), remedy, error.kind().exit_code());
         }
     }

@@ -37,6 +37,7 @@ words! {
     started { en: "Started" }
     finished { en: "Finished" }
     log_empty { en: "Nothing yet." }
+    log_none { en: "Nothing was logged." }
     log_label { en: "Log of the job" }
 
     // Its steps.

@@ -36,6 +36,7 @@ words! {
     replace_live(database: Shown) { en: "Replace the live database {database}" }
     replace_server_how { en: "A new database is made and proven beside it; then sessions are ended and both change names at once." }
     replace_file_how { en: "Through SQLite: applications keep their connections and need no restart; writers wait for a moment." }
+    replace_aside_how { en: "SQLite cannot open it now, so the backup takes its place as a file: stop its applications first." }
     in_place(database: Shown) { en: "Restore into {database} itself" }
     in_place_how { en: "For a server without room for a second one: one transaction, while writers wait. What the backup does not hold stays." }
     ways { en: "How it is loaded, and whose it will be" }
@@ -66,8 +67,9 @@ words! {
         }
     }
     comes_back(age: Shown) { en: "The database comes back as it was; what changed in the last {age} is not in the backup" }
-    comes_back_aside { en: "SQLite cannot open what is there. What can still be read of it is in the files that are kept aside." }
+    comes_back_aside { en: "What can still be read of what is there now is in the files that are kept aside." }
     comes_back_absent { en: "Nothing is there now." }
+    tables_gone(tables: u64) { en: plural(tables, "1 table that is there now will be gone.", "{} tables that are there now will be gone.") }
     writes_over { en: "Writes over" }
     takes_place { en: "Takes the place of" }
     writes_file { en: "Writes the new file" }
@@ -98,12 +100,15 @@ words! {
     rows_lost { en: "Lost" }
     go_on { en: "Go on?" }
     go_on_means { en: "Nothing has been changed yet. The next step counts once more what was written meanwhile, and asks for the database's name." }
+    go_on_means_aside { en: "Nothing has been changed yet. The next step looks once more at what is there, and asks for the database's name." }
     go_on_do { en: "Go on to confirm" }
 
     // Step 3: the confirmation.
     counted_again { en: "Counted again: no table has another number of rows than in the plan" }
     counted_before { en: "Planned " }
     counted_after { en: ". Rows that were changed in place are not counted; the safety backup holds them, too." }
+    counted_after_lost { en: ". Rows that were changed in place are not counted, and are lost as well." }
+    looked_again { en: "Looked again: there is still nothing that opens" }
     written_since { en: "Applications have written since the plan" }
     since_counts(rows: u64, planned: u64) { en: format!(": {}, {} in the plan", plural(rows, "1 row", "{} rows"), count(planned)) }
     lost_and_kept { en: ". This is lost as well, and kept in the safety backup:" }
@@ -115,6 +120,9 @@ words! {
     restore_database { en: "Restore into the new database" }
     restore_file { en: "Restore into the new file" }
     course_replace { en: "The backup is checked fully, then the safety backup is made, then everything is written in one transaction: all of it, or nothing." }
+    course_no_safety { en: "The backup is checked fully, then everything is written in one transaction: all of it, or nothing. There is no safety backup." }
+    course_aside { en: "The backup is checked fully; then the files that are there are kept aside, whole, and the backup takes their place in one step." }
+    course_absent { en: "The backup is checked fully; then it is put in the empty place in one step." }
     course_replace_server { en: "The backup is checked fully and restored beside the live database; only when that is whole are sessions ended and the names changed, both at once." }
     course_database { en: "The backup is checked fully, then restored and counted. The database appears under its name only when it is whole." }
     course_file { en: "The backup is written, read back from the disk and compared. The file appears under its name only when it is whole." }

@@ -84,9 +84,9 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
         return Ok(Some(format!("restore {id} made a new file and left the live database as it was: remove {}", report.path.display())));
     }
     if let Some(folder) = &report.kept_aside {
-        let kept = folder.display();
+        let kept = folder.file_name().unwrap_or_default().to_string_lossy();
         return Ok(Some(format!(
-            "restore {id} replaced a database that could not be opened: there is no backup of it, and its files are in {kept}"
+            "restore {id} replaced a database that could not be opened: there is no backup of it; its files are kept in corrupted/{kept} beside its backups"
         )));
     }
     if report.safety_backup.is_none() && report.kept.is_none() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::ffi;
 
-use crate::Error;
+use crate::{Error, error::LockedBy};
 
 /// Turns SQLite's errors at a path into the engine's faults.
 pub(super) fn at(path: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
@@ -18,7 +18,7 @@ fn translate(path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_owned();
     let extended = extended_code(&error);
     match extended & 0xff {
-        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => Error::SourceBusy { path, waited_ms: 0 },
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => Error::SourceBusy { path, waited_ms: 0, by: LockedBy::Unknown },
         ffi::SQLITE_NOTADB => Error::NotADatabase { path },
         ffi::SQLITE_CORRUPT => Error::SourceCorrupt { path, detail: detail(&error) },
         ffi::SQLITE_IOERR if is_damage(&error) => Error::SourceCorrupt { path, detail: detail(&error) },

@@ -2,7 +2,7 @@
 //! Nothing of the database is opened for it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
     os::unix::fs::MetadataExt,
@@ -12,6 +12,7 @@ use std::{
 use rustix::fs::{major, minor};
 
 use super::scratch::beside;
+use crate::error::LockedBy;
 
 pub(super) const SIDES: [&str; 4] = ["", "-wal", "-journal", "-shm"];
 
@@ -32,6 +33,19 @@ pub(crate) fn open_elsewhere(path: &Path) -> Vec<String> {
     }
     found.remove(&std::process::id());
     found.into_iter().map(|(pid, how)| format!("{}{how}", named(pid))).collect()
+}
+
+/// Who has a lock on one of the database's files.
+pub(super) fn locked_by(path: &Path) -> LockedBy {
+    let files: Vec<(u64, u64)> = SIDES.iter().filter_map(|side| identity(&beside(path, side))).collect();
+    // A system that does not list locks says nothing about them.
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return LockedBy::Unknown };
+    // What this process holds is mostly what it got before it had to wait.
+    let others: BTreeSet<u32> = lock_holders(&locks, &files).into_iter().filter(|pid| *pid != std::process::id()).collect();
+    if others.is_empty() {
+        return LockedBy::Nobody;
+    }
+    LockedBy::Processes(others.into_iter().map(named).collect::<Vec<_>>().join(", "))
 }
 
 /// `device`, `inode`: what a file is, whatever its name.

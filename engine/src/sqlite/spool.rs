@@ -69,7 +69,7 @@ pub(super) fn copy_by_backup_api(connection: &Connection, path: &Path, spool: &S
                     return Err(Error::CancelledHere);
                 }
             }
-            _ => return Err(Error::SourceBusy { path: path.to_owned(), waited_ms: 0 }),
+            _ => return Err(super::watch::busy(path, std::time::Duration::ZERO)),
         }
     }
 }

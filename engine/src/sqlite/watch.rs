@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +14,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::pace::millis;
+use super::{holders, pace::millis};
 use crate::{Error, Monitor, Result, priority::alike};
 
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -106,9 +107,14 @@ pub(super) fn waiting<T>(at_most: Duration, work: impl FnOnce() -> Result<T>) ->
     let began = Instant::now();
     wait_for_locks(at_most);
     work().map_err(|error| match error {
-        Error::SourceBusy { path, .. } => Error::SourceBusy { path, waited_ms: millis(began.elapsed()) },
+        Error::SourceBusy { path, .. } => busy(&path, began.elapsed()),
         other => other,
     })
+}
+
+/// The fault of a lock that was waited for in vain, with who has it.
+pub(super) fn busy(path: &Path, waited: Duration) -> Error {
+    Error::SourceBusy { path: path.to_owned(), waited_ms: millis(waited), by: holders::locked_by(path) }
 }
 
 /// From here on, all waits for locks on this thread together may take so long.

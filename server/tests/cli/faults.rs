@@ -95,6 +95,8 @@ fn a_locked_source_is_busy() {
     application.execute_batch("PRAGMA journal_mode = delete; BEGIN EXCLUSIVE; DELETE FROM orders").unwrap();
     let (exit, document) = host.json(&["create", "shop"]);
     assert_eq!((exit, document["error"]["code"].as_str()), (5, Some("source_busy")), "{document}");
+    let who = format!("is locked by process {} (", std::process::id());
+    assert!(document["error"]["message"].as_str().unwrap().contains(&who), "{document}");
     application.execute_batch("ROLLBACK").unwrap();
     nothing_is_lost(&host, &id);
     host.ok(&["create", "shop"]);

@@ -109,6 +109,12 @@ fn outcome(job: &JobDetail) -> AnyView {
         }
         JobState::Failed => {
             let unchanged = match row.verb {
+                // Not twice.
+                Verb::Restore | Verb::Undo
+                    if job.hint.as_deref().is_some_and(|hint| hint.to_lowercase().contains("nothing was changed")) =>
+                {
+                    ""
+                }
                 Verb::Restore | Verb::Undo => words::nothing_changed(),
                 Verb::Create => words::failed_create(),
                 Verb::Import => words::failed_import(),
@@ -229,7 +235,11 @@ fn facts(job: &JobDetail) -> AnyView {
 }
 
 fn log(job: &JobDetail) -> AnyView {
-    let text = if job.log.is_empty() { words::log_empty().to_owned() } else { job.log.join("\n") };
+    let text = if job.log.is_empty() {
+        if job.row.state.is_over() { words::log_none() } else { words::log_empty() }.to_owned()
+    } else {
+        job.log.join("\n")
+    };
     view! {
         <Panel title=shared::log()>
             <pre class="log" tabindex="0" aria-label=words::log_label()>{text}</pre>

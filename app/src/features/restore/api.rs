@@ -54,6 +54,13 @@ pub struct PlanView {
     pub recounted: Option<Vec<SinceLine>>,
 }
 
+impl PlanView {
+    /// Nothing there opens: there is nothing to count, and nothing that a safety backup could be made of.
+    pub fn is_as_files(&self) -> bool {
+        matches!(self.before, StateBefore::KeptAside | StateBefore::Absent)
+    }
+}
+
 /// A table that holds another number of rows than when the plan was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SinceLine {

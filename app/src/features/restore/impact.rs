@@ -44,7 +44,8 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
         };
         view! { <Fact term=words::safety_backup()>{text}</Fact> }
     });
-    let tables = tables(plan);
+    // Beside the live database nothing is compared with it.
+    let tables = plan.replaces.then(|| tables(plan));
     let target = match (plan.replaces, plan.server) {
         (true, false) => words::writes_over(),
         (true, true) => words::takes_place(),
@@ -85,10 +86,20 @@ pub(super) fn impact(plan: &PlanView) -> AnyView {
 /// What the one who is about to confirm has to know beside the plan: what was written since it was made.
 pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
     let planned = plan.planned.clone();
+    if plan.is_as_files() {
+        return view! {
+            <Alert kind=AlertKind::Info title=words::looked_again()>
+                <p>{words::counted_before()}<When moment=planned/>{"."}</p>
+            </Alert>
+        }
+        .into_any();
+    }
+    let kept = plan.before == StateBefore::SafetyBackup;
     if since.is_empty() {
+        let uncounted = if kept { words::counted_after() } else { words::counted_after_lost() };
         return view! {
             <Alert kind=AlertKind::Info title=words::counted_again()>
-                <p>{words::counted_before()}<When moment=planned/>{words::counted_after()}</p>
+                <p>{words::counted_before()}<When moment=planned/>{uncounted}</p>
             </Alert>
         }
         .into_any();
@@ -100,7 +111,7 @@ pub(super) fn recounted(plan: &PlanView, since: &[SinceLine]) -> AnyView {
             view! { <li><code>{table.clone()}</code>{counts}</li> }
         })
         .collect();
-    let lost = if plan.before == StateBefore::SafetyBackup { words::lost_and_kept() } else { words::lost() };
+    let lost = if kept { words::lost_and_kept() } else { words::lost() };
     view! {
         <Alert kind=AlertKind::Warning title=words::written_since()>
             <p>{words::counted_before()}<When moment=planned/>{lost}</p>
@@ -120,7 +131,7 @@ fn headline(plan: &PlanView) -> AnyView {
         }
         .into_any();
     }
-    if matches!(plan.before, StateBefore::KeptAside | StateBefore::Absent) {
+    if plan.is_as_files() {
         let text = if plan.before == StateBefore::Absent { words::comes_back_absent() } else { words::comes_back_aside() };
         return view! {
             <Alert kind=AlertKind::Warning title=words::comes_back(&plan.age)>
@@ -130,9 +141,12 @@ fn headline(plan: &PlanView) -> AnyView {
         .into_any();
     }
     let lost = words::rows_fewer(plan.rows_lost);
+    let gone = plan.tables.iter().filter(|line| line.after_rows.is_none()).count();
+    let gone = (gone > 0).then(|| view! { <p>{words::tables_gone(gone as u64)}</p> });
     view! {
         <Alert kind=AlertKind::Warning title=words::you_lose(&plan.age)>
             <p>{lost}</p>
+            {gone}
         </Alert>
     }
     .into_any()

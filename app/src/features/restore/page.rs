@@ -1,5 +1,6 @@
 //! The page of a restore: into what, what that does, and the confirmation. Its address holds every choice, so it works without JavaScript.
 
+use keepstone_model::restore::StateBefore;
 use leptos::prelude::*;
 use leptos_router::{
     hooks::{use_params_map, use_query_map},
@@ -127,9 +128,10 @@ fn go_on(view: &RestoreView, plan: &PlanView, choice: &Choice) -> AnyView {
         return ().into_any();
     }
     let (href, cancel) = (address(view, choice, &plan.plan), format!("/backups/{}", view.backup));
+    let means = if plan.is_as_files() { words::go_on_means_aside() } else { words::go_on_means() };
     view! {
         <Panel title=words::go_on()>
-            <p>{words::go_on_means()}</p>
+            <p>{means}</p>
             <div class="form-actions">
                 <a class="button primary" href=href>{words::go_on_do()}</a>
                 <a class="button quiet" href=cancel>{shared::cancel()}</a>
@@ -146,7 +148,11 @@ fn choose(view: &RestoreView, [into, path, safety, loading, owners, _]: &Choice)
     let action = format!("/backups/{}/restore", view.backup);
     let cancel = format!("/backups/{}", view.backup);
     let (off, show_class) = (safety == "off", if into.is_empty() { "button primary" } else { "button" });
-    let how = if view.server { words::replace_server_how() } else { words::replace_file_how() };
+    let how = match &view.plan {
+        _ if view.server => words::replace_server_how(),
+        Some(plan) if plan.is_as_files() => words::replace_aside_how(),
+        _ => words::replace_file_how(),
+    };
     let (into_new, new, new_label, placeholder) = if view.server {
         let placeholder = words::new_database_default();
         ("database", words::new_database(), words::new_database_name(), placeholder)
@@ -226,18 +232,24 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
         (false, true) => (words::restore_database().to_owned(), "primary"),
         (false, false) => (words::restore_file().to_owned(), "primary"),
     };
-    let text = match (plan.replaces, plan.server) {
-        (true, false) => words::course_replace(),
-        (true, true) => words::course_replace_server(),
-        (false, true) => words::course_database(),
-        (false, false) => words::course_file(),
+    let text = match (plan.before, plan.server) {
+        (StateBefore::Untouched, true) => words::course_database(),
+        (StateBefore::Untouched, false) => words::course_file(),
+        (_, true) => words::course_replace_server(),
+        (StateBefore::KeptAside, false) => words::course_aside(),
+        (StateBefore::Absent, false) => words::course_absent(),
+        (StateBefore::Lost, false) => words::course_no_safety(),
+        (StateBefore::SafetyBackup | StateBefore::KeptOnServer, false) => words::course_replace(),
     };
     let here = use_here();
     let place = (plan.replaces && here.environment.is_some())
         .then(|| view! { <p><EnvironmentBadge/>" "{words::where_it_replaces(&view.database, &here.host)}</p> });
     let name = plan.plan.clone();
     let enough = plan.space_free_bytes >= plan.space_needed_bytes;
-    let to_plan = plan.recounted.as_ref().map(|_| view! { <a class="button quiet" href=back.clone()>{words::back_to_plan()}</a> });
+    let (href, way_back) = match plan.recounted {
+        Some(_) => (back.clone(), words::back_to_plan()),
+        None => (format!("/backups/{}", view.backup), shared::cancel()),
+    };
     let form = enough.then(|| {
         view! {
             <ActionForm action=start attr:class="form">
@@ -246,7 +258,7 @@ fn confirm(view: &RestoreView, plan: &PlanView, start: ServerAction<Start>, choi
                 {open}
                 <div class="form-actions">
                     <SubmitButton label=label tone=tone icon="restore" pending=start.pending()/>
-                    {to_plan}
+                    <a class="button quiet" href=href>{way_back}</a>
                 </div>
             </ActionForm>
         }

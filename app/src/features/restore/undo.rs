@@ -46,22 +46,30 @@ fn show(view: UndoView, undo: ServerAction<Undo>) -> AnyView {
     };
     let crumbs =
         vec![crumb(shared::backups(), "/backups"), crumb(shared::jobs(), "/jobs"), crumb(words::the_restore(), format!("/jobs/{job}"))];
+    let enough = view.plan.space_free_bytes >= view.plan.space_needed_bytes;
+    let (plan, open, cancel) = (view.plan.plan.clone(), although_open(&view.plan), format!("/jobs/{job}"));
+    let again = format!("/jobs/{job}/undo");
+    let form = enough.then(|| {
+        view! {
+            <ActionForm action=undo attr:class="form">
+                <input type="hidden" name="job" value=job/>
+                <input type="hidden" name="plan" value=plan/>
+                {open}
+                <div class="form-actions">
+                    <SubmitButton label=words::undo_do() tone="danger" icon="undo" pending=undo.pending()/>
+                    <a class="button quiet" href=cancel>{shared::cancel()}</a>
+                </div>
+            </ActionForm>
+        }
+    });
     view! {
         <PageHeader title=words::undo_title(&view.database) breadcrumbs=crumbs lead=lead/>
         {impact(&view.plan)}
         <Panel title=words::confirm()>
             <p>{kept}</p>
             <FormError error=fault_of(value)/>
-            {way_on(code, format!("/jobs/{job}/undo"))}
-            <ActionForm action=undo attr:class="form">
-                <input type="hidden" name="job" value=job.clone()/>
-                <input type="hidden" name="plan" value=view.plan.plan.clone()/>
-                {although_open(&view.plan)}
-                <div class="form-actions">
-                    <SubmitButton label=words::undo_do() tone="danger" icon="undo" pending=undo.pending()/>
-                    <a class="button quiet" href=format!("/jobs/{job}")>{shared::cancel()}</a>
-                </div>
-            </ActionForm>
+            {way_on(code, again)}
+            {form}
         </Panel>
     }
     .into_any()

@@ -76,7 +76,7 @@ fn write(
                 pace.advance(pages * page_bytes(source)?)?;
             }
             _ if !watch::patience_exhausted() => std::thread::sleep(std::time::Duration::from_millis(2)),
-            _ => return Err(Error::SourceBusy { path: path.to_owned(), waited_ms: millis(options.busy_wait) }),
+            _ => return Err(watch::busy(path, options.busy_wait)),
         }
     }
 }

@@ -171,7 +171,7 @@ impl Writer<'_> {
         .map_err(fault::at(&self.live.path))?;
         if watch::patience_exhausted() {
             // SQLite would go on in memory; a reader that stays would have it take in the whole image.
-            return Err(Error::SourceBusy { path: self.live.path.clone(), waited_ms: millis(self.options.busy_wait) });
+            return Err(watch::busy(&self.live.path, self.options.busy_wait));
         }
         Ok(())
     }
