@@ -251,14 +251,14 @@ pub(crate) fn empty_for_space(vault: &Vault, short: &dyn Fn() -> Result<bool>, f
 
 /// Removes one out of the trash. Gives back the bytes; none if someone reads it.
 fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
-    let path = vault.trash_path(&backup.id);
+    let (path, in_folder) = (vault.trash_path(&backup.id), vault.archive_path(&backup.id));
+    // It was taken back, or was being: nothing of it is removed.
+    if std::fs::exists(&in_folder).map_err(|error| Error::io(&in_folder, error))? {
+        return mend::take_back(vault, backup).map(|()| None);
+    }
     let lease = match guard::try_flock(&path) {
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Ok(None),
-        // It was taken back, and only its row says otherwise: that follows, and nothing of it is removed.
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound && vault.archive_path(&backup.id).exists() => {
-            return mend::finish_put_back(vault, backup).map(|()| None);
-        }
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };

@@ -39,10 +39,14 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
     Ok(())
 }
 
-/// An archive in the trash is a deleted one.
+/// An archive in the trash is a deleted one; but one that lies in its folder too, and whose row says that it was deleted long ago, was being taken
+/// back: then its name in the trash goes, and the row follows.
 fn finish_delete(vault: &Vault, id: &BackupId) -> Result<()> {
     let Some(backup) = vault.catalog().get_backup(id)? else { return Ok(()) };
-    if !has_left_its_folder(vault, id)? || backup.state == BackupState::Trashed {
+    if backup.state == BackupState::Trashed {
+        return give_up_other(id, &vault.archive_path(id), &vault.trash_path(id)).map(drop);
+    }
+    if !give_up_other(id, &vault.trash_path(id), &vault.archive_path(id))? {
         return Ok(());
     }
     // Notes that cannot be read do not say who it was: then that is not known, and the time begins now.
@@ -60,27 +64,36 @@ fn finish_delete(vault: &Vault, id: &BackupId) -> Result<()> {
     databases::update_latest_link(vault, &backup.database)
 }
 
-/// Whether an archive of the trash lies there alone. A move that was cut off, or whose folders the disk kept apart, leaves it under both names: then
-/// the one in its folder goes, durably, unless someone reads it now, or it is not the same to the last byte, and nobody knows which is right.
-fn has_left_its_folder(vault: &Vault, id: &BackupId) -> Result<bool> {
-    let (in_trash, archive) = (vault.trash_path(id), vault.archive_path(id));
-    let _lease = match guard::try_flock(&archive) {
+/// A move that was cut off, or whose folders the disk kept apart, leaves an archive under both names: the `other` goes then, durably. Whether it is
+/// not there afterwards: it stays while someone reads it, without the one that is to stay, and if it is not the same to the last byte, for then
+/// nobody knows which is right.
+fn give_up_other(id: &BackupId, stays: &Path, other: &Path) -> Result<bool> {
+    let _lease = match guard::try_flock(other) {
         Ok(Some(lease)) => lease,
         Ok(None) => return Ok(false),
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     };
-    if !durable::hold_the_same(&in_trash, &archive)? {
+    if !std::fs::exists(stays).map_err(|error| Error::io(stays, error))? {
+        return Ok(false);
+    }
+    if !durable::hold_the_same(stays, other)? {
         tracing::warn!(%id, "one archive of this name is in the trash and another in its folder: both stay as they are");
         return Ok(false);
     }
-    durable::remove(&archive)?;
-    durable::sync_parent(&archive)?;
+    durable::remove(other)?;
+    durable::sync_parent(other)?;
     Ok(true)
 }
 
+/// What is to be removed from the trash for good, and lies in its folder: it was being taken back, and that is finished instead.
+pub(super) fn take_back(vault: &Vault, backup: &Backup) -> Result<()> {
+    finish_delete(vault, &backup.id)?;
+    finish_put_back(vault, backup)
+}
+
 /// A row of the trash whose archive is in its folder was put back; one whose archive is in neither place is gone.
-pub(super) fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
+fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
     let there = |path: &Path| std::fs::exists(path).map_err(|e| Error::io(path, e));
     if there(&vault.trash_path(&backup.id))? {
         return Ok(());

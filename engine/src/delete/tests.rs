@@ -246,10 +246,11 @@ fn nothing_in_the_trash_is_written_over_or_touched_that_is_not_ours() {
 }
 
 #[test]
-fn an_archive_that_a_power_cut_left_under_both_names_is_in_the_trash_alone() {
+fn an_archive_that_lies_under_both_names_keeps_the_one_that_was_wished_for() {
     let (f, [one, two, three]) = three();
     let both = |backup: &Backup, in_folder: &str| fs::write(f.vault.archive_path(&backup.id), in_folder).unwrap();
-    // Before the row, after it, and one that is not the same.
+    let lie = |backup: &Backup| [f.vault.archive_path(&backup.id).exists(), f.vault.trash_path(&backup.id).exists()];
+    // A deletion before its row, a put-back before its row, and one of which nobody knows which is right.
     delete(&f.vault, &one.id, "alice").unwrap();
     f.vault.catalog().put_backup(&one).unwrap();
     both(&one, "archive");
@@ -257,18 +258,28 @@ fn an_archive_that_a_power_cut_left_under_both_names_is_in_the_trash_alone() {
     both(&two, "archive");
     fs::write(f.vault.trash_path(&three.id), "arch1ve").unwrap();
     let next = open(&f.dir);
-    assert_eq!([&one, &two, &three].map(|b| state(&next, b)), [BackupState::Trashed, BackupState::Trashed, BackupState::Complete]);
-    assert_eq!([&one, &two, &three].map(|b| f.vault.archive_path(&b.id).exists()), [false, false, true]);
-    assert_eq!([&one, &two, &three].map(|b| f.vault.trash_path(&b.id).exists()), [true, true, true]);
+    assert_eq!([&one, &two, &three].map(|b| state(&next, b)), [BackupState::Trashed, BackupState::Complete, BackupState::Complete]);
+    assert_eq!([&one, &two, &three].map(lie), [[false, true], [true, false], [true, true]]);
     drop(next);
-    // Who reads it keeps it until a later start.
+    // Who reads it keeps both until a later start.
+    delete(&f.vault, &two.id, "alice").unwrap();
     both(&two, "archive");
-    let lease = crate::guard::try_flock(&f.vault.archive_path(&two.id)).unwrap().unwrap();
+    let lease = crate::guard::try_flock(&f.vault.trash_path(&two.id)).unwrap().unwrap();
     drop(open(&f.dir));
-    assert!(f.vault.archive_path(&two.id).exists());
+    assert_eq!(lie(&two), [true, true]);
     drop(lease);
     drop(open(&f.dir));
-    assert!(!f.vault.archive_path(&two.id).exists() && f.vault.trash_path(&two.id).exists());
+    assert_eq!(lie(&two), [true, false]);
+}
+
+#[test]
+fn emptying_takes_nothing_that_is_being_taken_back() {
+    let (f, [one, ..]) = three();
+    delete(&f.vault, &one.id, "alice").unwrap();
+    fs::hard_link(f.vault.trash_path(&one.id), f.vault.archive_path(&one.id)).unwrap();
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (0, 0));
+    assert_eq!(state(&f.vault, &one), BackupState::Complete);
+    assert!(f.vault.archive_path(&one.id).exists() && f.vault.notes_path(&one.id).exists() && !f.vault.trash_path(&one.id).exists());
 }
 
 #[test]

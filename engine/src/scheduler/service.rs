@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     catalog::{ScheduleRow, Standing, rounded},
-    cleanup, create, databases,
+    cleanup, create, databases, delete,
     jobs::{self, random},
     keys,
     recheck::{self, RecheckOptions},
@@ -264,7 +264,7 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
     while !stop.is_set() {
         if mended.elapsed() >= MEND {
             mended = Instant::now();
-            if let Err(error) = jobs::recover(vault) {
+            if let Err(error) = delete::mend(vault).and_then(|()| jobs::recover(vault)) {
                 tracing::error!(%error, "what a dead process left could not be mended");
             }
             if let Err(error) = keys::find_lost(vault) {
