@@ -86,7 +86,7 @@ pub enum Error {
     SourceReadOnlyWal { path: PathBuf },
     #[error("{} was left in the middle of a transaction, and this user may not roll it back", .path.display())]
     SourceHotJournal { path: PathBuf },
-    #[error("{} belongs to another user, and its -wal and -shm would be made by this one", .path.display())]
+    #[error("{} belongs to another user, and the files that SQLite makes beside it would be this one's", .path.display())]
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String, setting: &'static str },

@@ -266,6 +266,10 @@ pub(crate) const NO_BINDING: Binding = Binding {
 
 fn plan_new_file(vault: &Vault, database: &Database, path: &Path, metadata: &Metadata) -> Result<Goal> {
     check_new_file(path)?;
+    if let Some(taken) = database_at(vault, path)? {
+        let reason = format!("it is the place of the database {taken}: restore over it with --replace, which looks who has it open");
+        return Err(Error::TargetUnusable { path: path.to_owned(), reason });
+    }
     let restored = vault.restored_dir();
     let in_restored =
         path.parent() == Some(&restored) || path.parent().is_some_and(|parent| parent.exists() && lies_inside(parent, &restored));
@@ -286,6 +290,13 @@ fn plan_new_file(vault: &Vault, database: &Database, path: &Path, metadata: &Met
         put_back: None,
         binding: NO_BINDING,
     })
+}
+
+/// The database whose live file a path names, whether that is there or not.
+fn database_at(vault: &Vault, path: &Path) -> Result<Option<DatabaseId>> {
+    let named = sqlite::location::path_of(&path.to_string_lossy())?;
+    let lies_there = |database: &Database| matches!(driver::of(database.engine).file(database), Ok(Some(live)) if live == named);
+    Ok(databases::databases(vault)?.into_iter().find(lies_there).map(|database| database.id))
 }
 
 /// A new file must not exist, nor any of the files that SQLite would take as belonging to it.
@@ -353,6 +364,13 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
         warnings.push(format!(
             "The page size differs ({} bytes, in the backup {}): the backup is rewritten to the live one first, which takes longer.",
             state.page_size, metadata.source.page_size
+        ));
+    }
+    if state.encoding != metadata.source.encoding {
+        warnings.push(format!(
+            "The text encoding differs ({}, in the backup {}): applications that stay connected meet an error at every statement until they connect \
+             again. Restart them after the restore.",
+            state.encoding, metadata.source.encoding
         ));
     }
     let live_bytes = state.page_count.saturating_mul(u64::from(state.page_size));

@@ -143,3 +143,28 @@ fn a_plan_of_some_tables_is_never_carried_out_as_one_of_all() {
     assert_eq!(place.restore(some, &Silent).unwrap_err().code(), "unsupported");
     assert!(!place.live.exists());
 }
+
+#[test]
+fn a_new_file_is_not_made_in_the_place_of_a_database() {
+    let place = lost();
+    let elsewhere = place.live.with_file_name("link");
+    std::os::unix::fs::symlink(place.live.parent().unwrap(), &elsewhere).unwrap();
+    for path in [place.live.clone(), elsewhere.join("shop.db")] {
+        let target = Target::NewFile { path: path.display().to_string() };
+        let options = PlanOptions { backup: place.backup.clone(), target, safety_backup: true };
+        let error = plan_restore(&place.vault, &options).unwrap_err();
+        assert_eq!(error.code(), "target_unusable", "{error}");
+        assert!(error.to_string().contains("--replace"), "{error}");
+    }
+}
+
+#[test]
+fn another_text_encoding_is_told_of() {
+    let place = lost();
+    Connection::open(&place.live).unwrap().execute_batch("PRAGMA encoding='UTF-16le'; CREATE TABLE t (a)").unwrap();
+    let plan = place.plan();
+    assert!(plan.warnings.iter().any(|warning| warning.contains("UTF-16le, in the backup UTF-8")), "{:?}", plan.warnings);
+    fs::remove_file(&place.live).unwrap();
+    Connection::open(&place.live).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    assert!(!place.plan().warnings.iter().any(|warning| warning.contains("encoding")));
+}

@@ -23,6 +23,8 @@ pub struct LiveState {
     pub page_size: u32,
     pub page_count: u64,
     pub journal_mode: String,
+    /// `UTF-8`, `UTF-16le`, `UTF-16be`.
+    pub encoding: String,
     /// Tables that damage keeps from being read are left out: what is restored over may well be damaged.
     pub schema: BTreeMap<String, Table>,
 }
@@ -39,6 +41,7 @@ pub fn live_state(path: &Path, busy_wait: Duration) -> Result<LiveState> {
             page_size: geometry.page_size,
             page_count: geometry.page_count,
             journal_mode: geometry.journal_mode,
+            encoding: geometry.encoding,
             schema: Content::read(&live.connection, path, &Silent)?.tables,
         };
         pages::rollback(&live.connection);

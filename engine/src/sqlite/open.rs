@@ -84,6 +84,9 @@ impl Live {
             return Err(Error::SourceUnreadable { path: path.to_owned() });
         }
         side_files_do_no_harm(path, found.uid())?;
+        if access == Access::Write {
+            journal_does_no_harm(path, &found)?;
+        }
         // Read-write even for reading: a WAL database needs it for its locks, a hot journal for its rollback. Where this user may only
         // read, SQLite falls back to that by itself.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -177,6 +180,23 @@ fn side_files_do_no_harm(path: &Path, owner_uid: u32) -> Result<()> {
         return Err(if folder_closed { Error::SourceReadOnlyWal { path } } else { Error::SourceForeignOwner { path, owner_uid } });
     }
     Ok(())
+}
+
+/// A process that dies while it writes leaves a journal that whoever comes next has to roll back, and one that is of another user, whom the
+/// application is not, locks it out ("unable to open database file"). SQLite gives the journal that root makes to the owner of the database, and any
+/// journal the mode of the database: in a folder that hands its group on, that may be enough.
+fn journal_does_no_harm(path: &Path, found: &fs::Metadata) -> Result<()> {
+    const HANDS_GROUP_ON: u32 = 0o2000;
+    const GROUP_MAY: u32 = 0o060;
+    let user = rustix::process::geteuid();
+    if user.is_root() || user.as_raw() == found.uid() || is_wal_file(path) {
+        return Ok(());
+    }
+    let shared = path
+        .parent()
+        .and_then(|folder| fs::metadata(folder).ok())
+        .is_some_and(|folder| folder.mode() & HANDS_GROUP_ON != 0 && folder.gid() == found.gid() && found.mode() & GROUP_MAY == GROUP_MAY);
+    if shared { Ok(()) } else { Err(Error::SourceForeignOwner { path: path.to_owned(), owner_uid: found.uid() }) }
 }
 
 /// Whether the header says WAL, asked without making any file. Unknown means yes. The header of an existing database only ever changes this

@@ -109,6 +109,10 @@ pub(super) fn begin_read(connection: &Connection, path: &Path) -> Result<Option<
     match begin() {
         Ok(()) => Ok(None),
         Err(error) if fault::is_damage(&error) && !is_not_a_database(&error) => {
+            // A disk that could not read once, SQLite takes for damage as well. What is damaged is so again.
+            if begin().is_ok() {
+                return Ok(None);
+            }
             tolerate_damage(connection).map_err(fault::at(path))?;
             begin().map_err(fault::at(path))?;
             Ok(Some(fault::detail(&error)))

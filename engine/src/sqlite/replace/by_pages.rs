@@ -1,7 +1,7 @@
 //! The usual way in: only the pages that differ are written, through `sqlite_dbpage`, and read back before the commit.
 //! <https://www.sqlite.org/dbpage.html>
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepstone_model::job::Step;
 use rusqlite::{params, types::Null};
@@ -15,12 +15,15 @@ use crate::{
         open::Live,
         pace::{Pace, millis},
         pages::{self, AutoVacuum, Geometry, Method},
+        scratch::beside,
         watch,
     },
 };
 
 /// The page that holds SQLite's lock bytes on some systems; nothing is ever stored in it.
 const LOCK_BYTE: u64 = 1 << 30;
+/// How long readers and writers are waited for to make the log small again. Writers wait no longer than that for us.
+const LOG_WAIT: Duration = Duration::from_millis(250);
 
 pub(super) fn replace(
     live: &Live,
@@ -30,25 +33,44 @@ pub(super) fn replace(
     monitor: &dyn Monitor,
 ) -> Result<ReplaceReport> {
     let mut began = Instant::now();
+    let log_before = log_bytes(live);
     let result = live.watched(monitor, &watch::unlimited, || {
         let geometry = begin_write(live, options, incoming)?;
         began = Instant::now();
         before_write(&mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began })?;
         let pages_written = Writer { live, incoming, geometry: &geometry, options, monitor }.write()?;
         commit(live)?;
-        Ok((pages_written, geometry.is_wal()))
+        Ok(pages_written)
     });
     let held_ms = millis(began.elapsed());
     // Whatever went wrong: nothing of it stays. Closing the connection would do the same, and so does the next opener if we die here.
     pages::rollback(&live.connection);
-    let (pages_written, is_wal) = result?;
-    if is_wal {
-        // Writers go on already; this only spares the application's next commit the work.
-        if let Err(error) = live.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::debug!(%error, "the checkpoint after a restore is left to the application");
-        }
-    }
+    shrink_log(live, log_before);
+    let pages_written = result?;
     Ok(ReplaceReport { pages_written, page_count: incoming.page_count(), held_ms, method: "dbpage" })
+}
+
+fn log_bytes(live: &Live) -> u64 {
+    std::fs::metadata(beside(&live.path, "-wal")).map_or(0, |log| log.len())
+}
+
+/// Takes out of the application's log what a restore wrote into it, also one that was taken back: it would stay that large for as long as the
+/// application is connected. Writers go on already. Only the last moment of it needs them out of the way, and is not waited for long.
+fn shrink_log(live: &Live, log_before: u64) {
+    if log_bytes(live) <= log_before {
+        return;
+    }
+    let checkpoint = |mode: &str| {
+        let busy = live.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0));
+        busy.map_err(fault::at(&live.path))
+    };
+    match checkpoint("PASSIVE").and_then(|_| watch::waiting(LOG_WAIT, || checkpoint("TRUNCATE"))) {
+        Ok(0) => {}
+        Ok(_) => {
+            tracing::info!(path = %live.path.display(), "somebody reads the log: it is left to the application to make it small again");
+        }
+        Err(error) => tracing::warn!(path = %live.path.display(), %error, "the checkpoint after a restore is left to the application"),
+    }
 }
 
 struct Writer<'a> {

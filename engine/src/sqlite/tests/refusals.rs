@@ -3,7 +3,10 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use super::*;
-use crate::sqlite::{live::live_state, open::probe};
+use crate::sqlite::{
+    live::live_state,
+    open::{Access, Live, probe},
+};
 
 const WAIT: Duration = Duration::from_millis(150);
 
@@ -124,6 +127,26 @@ fn another_user_is_refused_before_any_harm() {
     let writer = place.sql("PRAGMA journal_mode=WAL; DELETE FROM plain WHERE id > 600");
     as_nobody(|| assert_eq!(place.take().unwrap().1.schema["plain"].row_count, 600));
     writer.execute_batch("DELETE FROM plain").unwrap();
+}
+
+#[test]
+fn who_could_lock_the_application_out_with_a_journal_does_not_write() {
+    let place = Place::new();
+    mode(place.folder.path(), 0o755);
+    let app = place.db().parent().unwrap().to_owned();
+    mode(&app, 0o777);
+    drop(place.sql(ZOO));
+    let write = || Live::open(&place.db(), Access::Write).map(drop);
+    // The other user is of root's group here.
+    mode(&place.db(), 0o660);
+    as_nobody(|| assert_eq!(code(write()), "source_foreign_owner"));
+    // A folder that gives its group to what is made in it, and a group that may write.
+    mode(&app, 0o2777);
+    as_nobody(|| assert_eq!(code(write()), "ok"));
+    chown(place.db(), None, Some(1)).unwrap();
+    mode(&place.db(), 0o666);
+    as_nobody(|| assert_eq!(code(write()), "source_foreign_owner"));
+    assert_eq!(code(write()), "ok");
 }
 
 /// Comes while root holds the files that it made, and must find that it can write.

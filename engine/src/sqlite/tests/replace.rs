@@ -287,6 +287,35 @@ fn whatever_goes_wrong_changes_nothing() {
 }
 
 #[test]
+fn the_applications_log_is_no_larger_afterwards_than_it_was() {
+    let place = Place::new();
+    let filled = "CREATE TABLE t(id INTEGER PRIMARY KEY, x);
+        INSERT INTO t(x) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<8000) SELECT randomblob(900) FROM n";
+    let writer = place.sql(&format!("PRAGMA journal_mode=WAL; {filled}"));
+    let (image, _) = place.take().unwrap();
+    writer.execute_batch("UPDATE t SET x=randomblob(900); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t(x) VALUES (1)").unwrap();
+    let log = || fs::metadata(beside(&place.db(), "-wal")).unwrap().len();
+    let before = log();
+    // Taken back after all was written, which is more than SQLite keeps in memory; then done.
+    let mut damage = |_: &mut dyn PresentState| {
+        let file = fs::OpenOptions::new().write(true).open(place.folder.path().join("image.sqlite")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0x5a; 40], image.len() as u64 / 2).unwrap();
+        Ok(())
+    };
+    assert_eq!(code(Replacement::of(&image).run(&place, &image, &mut damage, &Silent)), "restore_mismatch");
+    assert!(log() <= before, "{} bytes, of {before}", log());
+    assert_eq!(one::<i64>(&writer, "SELECT count(*) FROM t"), 8001);
+    Replacement::of(&image).run(&place, &image, &mut nothing_before, &Silent).unwrap();
+    assert!(log() <= before, "{} bytes, of {before}", log());
+    // Who reads keeps the log, and the restore does not wait for it.
+    writer.execute_batch("UPDATE t SET x=randomblob(900); BEGIN; SELECT count(*) FROM t").unwrap();
+    let began = Instant::now();
+    Replacement::of(&image).run(&place, &image, &mut nothing_before, &Silent).unwrap();
+    assert!(log() > before && began.elapsed() < Duration::from_secs(20));
+    assert_eq!(one::<i64>(&writer, "SELECT count(*) FROM t"), 8000, "its moment is what it was");
+}
+
+#[test]
 fn a_database_that_is_in_use_is_busy_after_the_wait() {
     for mode in ["WAL", "DELETE"] {
         let place = Place::new();
