@@ -91,7 +91,7 @@ cd ..
 
 printf '\nSeed %s, %d minutes\n\n' "$KEEPSTONE_TORTURE_SEED" $(((SECONDS - started) / 60))
 grep -h '^FIGURES' "$logs"/*.log | sed 's/^FIGURES //' | awk -F ': ' '{printf "%-34s %s\n", $1, $2}'
-grep -hE '^(create|restore): [0-9]+ of' "$logs/kills.log" | awk -F ': ' '{printf "%-34s %s\n", "real kills of " $1, $2}'
+grep -hE '^[a-z]+: [0-9]+ of' "$logs/kills.log" | awk -F ': ' '{printf "%-34s %s\n", "real kills of " $1, $2}'
 grep -h '^SKIPPED' "$logs"/*.log | sort -u || true
 printf '\n%d campaigns, %d failed\n' "$campaigns" "$failed"
 [ "$failed" = 0 ]

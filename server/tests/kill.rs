@@ -102,6 +102,11 @@ fn a_killed_create_leaves_the_source_whole_and_no_half_archive() {
     assert!(interrupted > 0, "no kill hit the middle");
     assert!(content(&file) == before, "the source changed");
     let complete = host.results(&["list", "--state", "complete"]);
+    for job in host.results(&["job", "list", "--state", "abandoned"]) {
+        let kept = complete.iter().any(|backup| backup["job"] == job["id"]);
+        let told = job["error"]["message"].as_str().unwrap();
+        assert_eq!(told.contains("the backup was kept"), kept, "{told}");
+    }
     let archives = fs::read_dir(host.path("keepstone-data/backups/shop/manual")).unwrap().flatten();
     let archives = archives.filter(|entry| entry.path().extension().is_some_and(|end| end == "zip")).count();
     assert_eq!(archives, complete.len(), "archives in the folder and in the list");
@@ -189,6 +194,104 @@ fn a_killed_restore_leaves_the_old_or_the_new() {
     // The database is as usable as before.
     host.ok(&args);
     assert!(content(&file) == old);
+}
+
+#[test]
+fn a_killed_delete_or_put_back_leaves_the_archive_in_one_place() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 200));
+    host.ok(&["db", "add", "shop.db"]);
+    let id = host.create(&["shop"]);
+    host.create(&["shop"]);
+    let (delete, put_back) = (["delete", &id, "--yes"], ["trash", "put-back", &id]);
+    let (mut deletes, mut backs) = (Aim::by(|| drop(host.ok(&delete))), Aim::by(|| drop(host.ok(&put_back))));
+    let kills = kills().div_ceil(2);
+    let (mut kills_that_hit, mut moved) = (0, 0);
+    let mut is_trashed = false;
+    while kills_that_hit < kills && deletes.round + backs.round < 3 * kills {
+        let was_killed = if is_trashed { backs.kill(&host, &put_back) } else { deletes.kill(&host, &delete) };
+        kills_that_hit += u32::from(was_killed);
+        let states = next_start(&host);
+        let trashed = host.results(&["trash", "list"]).iter().any(|backup| backup["id"] == *id);
+        assert_eq!(states["complete"], 2 - usize::from(trashed), "in its place or in the trash");
+        let there = |path: String| host.path(&format!("keepstone-data/backups/{path}.zip")).exists();
+        assert_eq!((there(format!("shop/manual/{id}")), there(format!(".trash/{id}"))), (!trashed, trashed), "where it is said to be");
+        assert!(was_killed || trashed != is_trashed, "what was done is done");
+        moved += u32::from(was_killed && trashed != is_trashed);
+        is_trashed = trashed;
+    }
+    eprintln!("delete: {kills_that_hit} of {} kills hit it running, also putting back; {moved} had moved it", deletes.round + backs.round);
+    assert!(kills_that_hit == kills, "the kills came too late to show anything");
+    assert!(moved > 0 && moved < kills, "no kill hit the middle");
+    if is_trashed {
+        host.ok(&put_back);
+    }
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
+}
+
+#[test]
+fn a_killed_verify_takes_nothing_back() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), ORDERS / 4));
+    host.ok(&["db", "add", "shop.db"]);
+    let id = host.create(&["shop"]);
+    let args = ["verify", &id];
+    let mut aim = Aim::by(|| drop(host.ok(&args)));
+    let kills = kills().div_ceil(2);
+    let (mut kills_that_hit, mut told_of) = (0, 0);
+    while kills_that_hit < kills && aim.round < 3 * kills {
+        kills_that_hit += u32::from(aim.kill(&host, &args));
+        told_of += u32::from(host.run(&["status"]).stderr.contains("verify of shop was interrupted"));
+        next_start(&host);
+        let backup = &host.results(&["list"])[0];
+        assert_eq!((backup["id"].as_str(), backup["verdict"].as_str()), (Some(&*id), Some("good")), "{backup}");
+    }
+    eprintln!("verify: {kills_that_hit} of {} kills hit it running, {told_of} told of", aim.round);
+    assert!(kills_that_hit == kills, "the kills came too late to show anything");
+    assert!(told_of > 0, "no kill hit the middle");
+    host.ok(&args);
+    host.ok(&["activity", "verify"]);
+}
+
+/// A process dies, and so does the start that mends what it left, and that one's.
+#[test]
+fn a_killed_recovery_is_made_by_the_next_start() {
+    let host = Host::new();
+    let file = host.path("shop.db");
+    let application = shop(&file, ORDERS / 4);
+    host.ok(&["db", "add", "shop.db"]);
+    let id = host.create(&["shop"]);
+    let old = content(&file);
+    let (create, restore) = (["create", "shop"], ["restore", &id, "--replace", "--yes"]);
+    let (mut creates, mut restores) = (Aim::by(|| drop(host.ok(&create))), Aim::by(|| drop(host.ok(&restore))));
+    let mut starts = Aim::by(|| drop(host.ok(&["list"])));
+    let kills = kills().div_ceil(2);
+    let (mut kills_that_hit, mut rounds) = (0, 0);
+    while kills_that_hit < kills && starts.round < 6 * kills {
+        rounds += 1;
+        application.execute("UPDATE products SET price = price + 1", []).unwrap();
+        let new = content(&file);
+        let was_killed = if rounds % 2 == 0 { creates.kill(&host, &create) } else { restores.kill(&host, &restore) };
+        for _ in 0..2 {
+            kills_that_hit += u32::from(starts.kill(&host, &["list"]) && was_killed);
+        }
+        next_start(&host);
+        let now = content(&file);
+        assert!(now == old || now == new, "a mix of both, in round {rounds}");
+    }
+    eprintln!("recovery: {kills_that_hit} of {} kills hit it running", starts.round);
+    assert!(kills_that_hit >= kills, "the kills came too late to show anything");
+    let complete = host.results(&["list", "--state", "complete"]);
+    let mut archives = 0;
+    for kind in ["manual", "safety"] {
+        let files = fs::read_dir(host.path(&format!("keepstone-data/backups/shop/{kind}"))).unwrap().flatten();
+        archives += files.filter(|entry| entry.path().extension().is_some_and(|end| end == "zip")).count();
+    }
+    assert_eq!(archives, complete.len(), "archives in the folders and in the list");
+    drop(application);
+    host.ok(&["verify", "--all"]);
+    host.ok(&["activity", "verify"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Encryption},
+    backup::{Backup, BackupState, Encryption, Level, Proof},
     event::EventResult,
     id::{BackupId, JobId, Kind},
     job::{Job, JobError, JobState, Verb},
@@ -38,7 +38,7 @@ pub fn recover(vault: &Vault) -> Result<()> {
     for row in vault.catalog().list_jobs(&running)? {
         let id = row.job.id.clone();
         match bury_if_dead(vault, row) {
-            Ok(adopted) => unproven.extend(adopted),
+            Ok(of_it) => unproven.extend(of_it),
             Err(error) => tracing::error!(job = %id, %error, "a job that died could not be mended"),
         }
     }
@@ -49,7 +49,7 @@ pub fn recover(vault: &Vault) -> Result<()> {
             continue;
         }
         match settle(vault, &backup) {
-            Ok(adopted) => unproven.extend(adopted),
+            Ok(adopted) => unproven.extend(adopted.filter(is_unproven).map(|backup| backup.id)),
             Err(error) => tracing::error!(backup = %backup.id, %error, "the row of a backup could not be mended"),
         }
     }
@@ -83,11 +83,15 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     if !is_dead(&staging)? {
         return Ok(Vec::new());
     }
-    let mut adopted = Vec::new();
+    let (mut kept, mut unproven) = (0, Vec::new());
     for backup in vault.catalog().backups_of_job(&job.id)? {
-        if backup.state == BackupState::Running {
-            adopted.extend(settle(vault, &backup)?);
-        }
+        let there = match backup.state {
+            BackupState::Running => settle(vault, &backup)?,
+            BackupState::Complete => Some(backup),
+            _ => None,
+        };
+        kept += usize::from(there.is_some());
+        unproven.extend(there.filter(is_unproven).map(|backup| backup.id));
     }
     // Before its row ends: whoever dies in between leaves a row that is buried again.
     take_again(vault, &job, &request)?;
@@ -95,7 +99,7 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     job.finished_at = Some(Timestamp::now());
     let Settled { sentence: message, is_void } = match job.verb {
         Verb::Restore | Verb::Undo => restored(vault, &job, &request)?,
-        verb => Settled { sentence: died(verb, adopted.len()).to_owned(), is_void: false },
+        verb => Settled { sentence: died(verb, kept).to_owned(), is_void: false },
     };
     job.error = Some(JobError { code: "interrupted".to_owned(), message: message.clone(), hint: Some(hint(job.verb).to_owned()) });
     // Of what was not replaced there is nothing to undo.
@@ -105,12 +109,18 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     vault.live().forget(&job.id)?;
     remove_temporary(&staging, &job.id)?;
     remove_staging(&staging)?;
-    Ok(adopted)
+    Ok(unproven)
 }
 
-fn died(verb: Verb, adopted: usize) -> &'static str {
+/// Whether checks are still to be made: none was, or only those of the stored bytes, as of a safety backup while writers wait.
+fn is_unproven(backup: &Backup) -> bool {
+    let is_left = |proof: &Proof| !proof.failed() && proof.level() < Level::Opened && proof.not_run().is_none();
+    backup.proof.as_ref().is_none_or(is_left)
+}
+
+fn died(verb: Verb, kept: usize) -> &'static str {
     match verb {
-        Verb::Create if adopted > 0 => "the process ended just after the backup was published; the backup was kept",
+        Verb::Create if kept > 0 => "the process ended just after the backup was published; the backup was kept",
         Verb::Create => "the process ended before the backup was published; nothing of it was kept",
         Verb::Verify => "the process ended during the checks; the backup is as it was",
         Verb::Cleanup => "the process ended during the cleanup; what had not gone to the trash is where it was",
@@ -144,9 +154,9 @@ fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
     Ok(())
 }
 
-/// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the id back
-/// where the checks are still to be made.
-fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
+/// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the backup
+/// back if it was adopted.
+fn settle(vault: &Vault, backup: &Backup) -> Result<Option<Backup>> {
     let mut archive = match Archive::open(&vault.archive_path(&backup.id)) {
         Err(Error::ArchiveMissing { .. }) => {
             // They are written first.
@@ -170,7 +180,7 @@ fn settle(vault: &Vault, backup: &Backup) -> Result<Option<BackupId>> {
         Some(archive) => adopt(backup, archive, encryption, notes.as_ref()),
         None => backup.state = BackupState::Complete,
     })?;
-    Ok(settled.proof.is_none().then_some(settled.id))
+    Ok(Some(settled))
 }
 
 fn hint(verb: Verb) -> &'static str {

@@ -1,7 +1,7 @@
 //! What a killed process leaves, made by dropping a running job without its end: its lock is free then, as a dead process's is.
 
 use keepstone_model::{
-    backup::{BackupState, Verdict},
+    backup::{Backup, BackupState, Verdict},
     id::{BackupId, Kind},
     job::JobState,
 };
@@ -107,6 +107,33 @@ fn an_archive_published_just_before_the_end_is_adopted_and_checked() {
     assert_eq!(adopted.archive_size_bytes, made.backup.archive_size_bytes);
     run_next(&vault, &Silent).unwrap().expect("its verification is queued");
     assert_eq!(backups::backup(&vault, &row.id).unwrap().verdict(), Verdict::Good);
+}
+
+#[test]
+fn what_was_published_is_said_to_be_kept_and_what_was_checked_half_is_checked() {
+    let (folder, vault, database) = vault();
+    let made = create::create(&vault, &CreateOptions::new(database.clone(), "test"), &Silent).unwrap().backup;
+    let died_with = |vault: Vault, change: &dyn Fn(&mut Backup)| {
+        let (job_id, _) = dead_create(&vault, &database);
+        let mut row = Backup { job: Some(job_id.clone()), ..made.clone() };
+        change(&mut row);
+        vault.catalog().put_backup(&row).unwrap();
+        drop(vault);
+        let vault = open(&folder);
+        let told = job(&vault, &job_id).unwrap().job.error.unwrap().message;
+        assert!(told.contains("the backup was kept"), "{told}");
+        (backups::backup(&vault, &row.id).unwrap(), vault)
+    };
+    // Between the rename and the row, its proof in the notes; and between the row and the end of the job.
+    let (adopted, vault) = died_with(vault, &|row| (row.state, row.proof) = (BackupState::Running, None));
+    assert_eq!(adopted.verdict(), Verdict::Good);
+    let (_, vault) = died_with(vault, &|_| ());
+    assert!(run_next(&vault, &Silent).unwrap().is_none(), "it was checked");
+    // As a safety backup while writers wait: its stored bytes alone.
+    let (half, vault) = died_with(vault, &|row| row.proof.as_mut().unwrap().checks.truncate(4));
+    assert_eq!(half.verdict(), Verdict::Unproven);
+    run_next(&vault, &Silent).unwrap().expect("its verification is queued");
+    assert_eq!(backups::backup(&vault, &half.id).unwrap().verdict(), Verdict::Good);
 }
 
 #[test]
