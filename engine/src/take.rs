@@ -80,7 +80,10 @@ pub(crate) fn take(
     let begun = Timestamp::from_millisecond(begun.as_millisecond()).map_err(|error| Error::Internal(error.to_string()))?;
     let id = BackupId::compose(&options.database.id, options.kind, begun, random());
     let (actor, job) = (options.actor, running.id());
-    let number = if options.past.is_some() { Number::OfItsTime } else { Number::Next };
+    let number = match options.past {
+        Some(_) => Number::OfItsTime,
+        None => Number::Above(databases::highest_unknown(vault, options.database)?),
+    };
     let sequence = vault.catalog().begin_numbered(
         &id,
         number,

@@ -4,6 +4,8 @@ mod listing;
 mod record;
 mod stats;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
@@ -13,7 +15,7 @@ use keepstone_model::{
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Catalog, Stop};
+use super::{Catalog, Stop, row};
 use crate::{Error, Result, activity::NewEvent};
 
 pub(super) use record::{put, read};
@@ -33,7 +35,7 @@ impl Catalog {
         tags: &[String],
         job: &JobId,
     ) -> Result<i64> {
-        self.begin_numbered(id, Number::Next, database, kind, Coverage::Whole, created_at, created_by, description, tags, job)
+        self.begin_numbered(id, Number::Above(0), database, kind, Coverage::Whole, created_at, created_by, description, tags, job)
     }
 
     /// Takes a sequence of the database and writes a `running` row with it, in one transaction.
@@ -53,7 +55,7 @@ impl Catalog {
     ) -> Result<i64> {
         self.write(|tx| {
             let sequence = match number {
-                Number::Next => next_sequence(tx, database)?,
+                Number::Above(highest) => next_sequence(tx, database, highest)?,
                 Number::OfItsTime => sequence_of_time(tx, database, created_at)?,
             };
             let backup = Backup {
@@ -135,6 +137,14 @@ impl Catalog {
         self.select("WHERE database = ?1 AND NOT gone ORDER BY sequence DESC", database.as_str())
     }
 
+    /// The ids of all backups of a database that there ever were, as far as the catalog knows.
+    pub(crate) fn ids_of(&self, database: &DatabaseId) -> Result<HashSet<BackupId>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT id FROM backups WHERE database = ?1")?;
+            Ok(statement.query_map([database.as_str()], |row| row::id(row, "id"))?.collect::<Result<_, _>>()?)
+        })
+    }
+
     pub(crate) fn backups_of_job(&self, job: &JobId) -> Result<Vec<Backup>> {
         self.select("WHERE job = ?1 ORDER BY sequence DESC", job.as_str())
     }
@@ -189,14 +199,15 @@ impl Catalog {
 /// Which sequence a backup gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
-    Next,
+    /// The next one, above this and all that were ever given out.
+    Above(i64),
     /// Below every own one: it was made before, elsewhere.
     OfItsTime,
 }
 
-fn next_sequence(tx: &Transaction<'_>, database: &DatabaseId) -> Result<i64, Stop> {
-    let next = "UPDATE databases SET last_sequence = last_sequence + 1 WHERE id = ?1 RETURNING last_sequence";
-    let next = tx.query_row(next, [database.as_str()], |row| row.get(0)).optional()?;
+fn next_sequence(tx: &Transaction<'_>, database: &DatabaseId, highest: i64) -> Result<i64, Stop> {
+    let next = "UPDATE databases SET last_sequence = max(last_sequence, ?2) + 1 WHERE id = ?1 RETURNING last_sequence";
+    let next = tx.query_row(next, params![database.as_str(), highest], |row| row.get(0)).optional()?;
     Ok(next.ok_or_else(|| Error::UnknownDatabase { id: database.to_string() })?)
 }
 

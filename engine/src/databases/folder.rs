@@ -1,18 +1,18 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
-use std::{cmp::Reverse, collections::HashSet, fs, io::ErrorKind, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
     database::Database,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
-    import::sequence_of,
     schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::order::{self, Found};
 use crate::{
     Error, Result, Vault,
     archive::Archive,
@@ -213,7 +213,7 @@ pub(super) struct Adopted {
 pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
     let (mut found, mut unread) = (Vec::new(), Vec::new());
     let mut take = |id: &BackupId, path: &Path, state| match read_archive(vault, database, id, path, state) {
-        Ok(backup) => found.extend(backup),
+        Ok(archive) => found.extend(archive),
         Err(cause) => {
             tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
             unread.push(format!("{id}: {cause}"));
@@ -232,31 +232,10 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
             take(&id, &vault.trash_path(&id), BackupState::Trashed);
         }
     }
-    // Two archives of one number cannot both keep it; the catalog would refuse all. What is in its folder goes before what is in the trash
-    // (a converted one and the one that it was made of), then the later one by time.
-    found.sort_by_key(|backup| Reverse((backup.sequence, backup.state == BackupState::Complete, backup.created_at)));
-    settle_numbers(&mut found);
-    Ok(Adopted { backups: found, unread })
+    Ok(Adopted { backups: order::settle(found), unread })
 }
 
-/// Who lost its number to another (a catalog was set back, and gave it out again) goes to where imports of its time are: listed, restored and put
-/// back like any other, and never removed by a policy.
-fn settle_numbers(found: &mut [Backup]) {
-    let mut taken: HashSet<i64> = found.iter().map(|backup| backup.sequence).collect();
-    let mut before = None;
-    for backup in found {
-        if before.replace(backup.sequence) == Some(backup.sequence) {
-            let mut number = sequence_of(backup.created_at);
-            while !taken.insert(number) {
-                number += 1;
-            }
-            tracing::warn!(id = %backup.id, "another backup has its number: it is taken up before all that were made here");
-            backup.sequence = number;
-        }
-    }
-}
-
-fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
+pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -268,7 +247,7 @@ fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
 }
 
 /// None: it is another database's.
-fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Backup>> {
+fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Found>> {
     let mut archive = Archive::open(path)?;
     let encryption = keys::settle(vault, &mut archive)?;
     if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
@@ -279,7 +258,8 @@ fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, 
         tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
         Notes { pinned: true, ..Notes::empty(id) }
     });
-    Ok(Some(described(&archive, encryption, notes, state)))
+    let previous = archive.metadata().previous.as_ref().map(|previous| previous.id.clone());
+    Ok(Some(Found { backup: described(&archive, encryption, notes, state), previous }))
 }
 
 /// The row of a backup as its archive and notes tell it.

@@ -4,6 +4,7 @@ mod adding;
 mod editing;
 mod folder;
 mod latest;
+mod order;
 mod status;
 mod take_up;
 
@@ -15,6 +16,7 @@ pub use editing::{EditDatabaseOptions, edit_database};
 pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanup, set_retention, set_schedules};
 pub(crate) use folder::{any_folder_in, is_folder_of};
 pub(crate) use latest::update_latest_link;
+pub(crate) use order::highest_unknown;
 pub use status::{DatabaseStatus, status, statuses};
 pub(crate) use take_up::take_up_all;
 

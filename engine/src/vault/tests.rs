@@ -277,9 +277,9 @@ fn a_vault_of_which_only_the_backups_are_left_is_begun_anew() {
     }
 }
 
-/// An older binary was put back with the catalog that it can read: what was made meanwhile is not in it, and its number is given out again.
+/// An older binary was put back with the catalog that it can read, or a saved one: what was made meanwhile is not in it.
 #[test]
-fn a_backup_that_a_catalog_of_before_does_not_know_is_taken_up_beside_the_one_that_has_its_number() {
+fn after_a_catalog_of_before_the_newest_backup_is_the_newest() {
     use crate::{backups, databases};
     let dir = TempDir::new().unwrap();
     let vault = testing::open(&dir);
@@ -292,25 +292,42 @@ fn a_backup_that_a_catalog_of_before_does_not_know_is_taken_up_beside_the_one_th
         actor: "alice".to_owned(),
     };
     let shop = databases::add_database(&vault, &add).unwrap().id;
-    let create = |vault: &Vault| {
-        crate::create::create(vault, &crate::create::CreateOptions::new(shop.clone(), "alice"), &crate::Silent).unwrap().backup
-    };
-    let first = create(&vault);
     let options = VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    let create = || {
+        let vault = Vault::open(&options).unwrap();
+        crate::create::create(&vault, &crate::create::CreateOptions::new(shop.clone(), "alice"), &crate::Silent).unwrap().backup
+    };
     let (catalog, copy) = (options.data.join("catalog.sqlite"), dir.path().join("copy.sqlite"));
     drop(vault);
+    let first = create();
     fs::copy(&catalog, &copy).unwrap();
-    let meanwhile = create(&Vault::open(&options).unwrap());
-    fs::rename(&copy, &catalog).unwrap();
-    let after = create(&Vault::open(&options).unwrap());
-    assert_eq!(meanwhile.sequence, after.sequence);
+    let (second, third) = (create(), create());
+    let in_trash = crate::delete::delete(&Vault::open(&options).unwrap(), &second.id, "alice").unwrap().backup;
+    fs::copy(&copy, &catalog).unwrap();
+    let fourth = create();
+    assert_eq!(fourth.sequence, 4, "above all that lie in the folder and the trash");
 
-    assert_eq!(super::rebuild(&options, "alice").unwrap().backups, 3);
+    // And where it could not be seen: they lay elsewhere then.
+    fs::rename(&copy, &catalog).unwrap();
     let vault = Vault::open(&options).unwrap();
-    let taken_up = backups::backup(&vault, &meanwhile.id).unwrap();
-    assert!(taken_up.sequence < first.sequence && taken_up.is_good() && taken_up.is_imported(), "{taken_up:?}");
-    assert_eq!(backups::backup(&vault, &after.id).unwrap().sequence, after.sequence);
-    assert!(create_next(&vault, &shop) > after.sequence);
+    let away = [vault.archive_path(&third.id), vault.archive_path(&fourth.id), vault.trash_path(&second.id)];
+    drop(vault);
+    for path in &away {
+        fs::rename(path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let newest = create();
+    assert_eq!(newest.sequence, in_trash.sequence, "its number is given out again");
+    for path in &away {
+        fs::rename(dir.path().join(path.file_name().unwrap()), path).unwrap();
+    }
+    assert_eq!(super::rebuild(&options, "alice").unwrap().backups, 5);
+    let vault = Vault::open(&options).unwrap();
+    let order: Vec<_> = vault.catalog().backups_of(&shop).unwrap().into_iter().map(|backup| (backup.id, backup.sequence)).collect();
+    assert_eq!(order, [(newest.id.clone(), 5), (fourth.id, 4), (third.id, 3), (second.id, 2), (first.id, 1)]);
+    assert!(!backups::backup(&vault, &newest.id).unwrap().is_imported());
+    let link = fs::read_link(vault.latest_link(&shop)).unwrap();
+    assert_eq!(link.file_stem().unwrap().to_str(), Some(newest.id.as_str()));
+    assert!(create_next(&vault, &shop) > 5);
 }
 
 #[test]
