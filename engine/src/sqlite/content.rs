@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use keepstone_model::metadata::{Column, Table};
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::{Connection, limits::Limit, types::ValueRef};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -33,6 +33,8 @@ impl Content {
         provide_collations(connection).map_err(fault::at(path))?;
         let mut content = Self::default();
         let mut names = Vec::new();
+        // All at once: asked for each table by itself, ten thousand of them took minutes in which the transaction was held.
+        let trees = census.and_then(|census| Some((census, Trees::read(connection).ok()?)));
         let listed = each(connection, "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual')", |name| {
             names.push(name);
         });
@@ -41,7 +43,7 @@ impl Content {
             if name.len() >= 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"sqlite_") {
                 continue;
             }
-            match read_table(connection, &name, census) {
+            match read_table(connection, &name, trees.as_ref()) {
                 Ok(table) => drop(content.tables.insert(name, table)),
                 Err(error) if fault::is_sql(&error) => {
                     monitor.log(&format!("table {name} is not counted: {}", fault::detail(&error)));
@@ -71,27 +73,49 @@ impl Content {
     }
 }
 
-fn read_table(connection: &Connection, name: &str, census: Option<&Census>) -> rusqlite::Result<Table> {
+fn read_table(connection: &Connection, name: &str, counted: Option<&(&Census, Trees)>) -> rusqlite::Result<Table> {
     // Hidden columns (1) are arguments of virtual tables; generated ones (2, 3) are columns like others.
     let mut statement =
         connection.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
     let columns = statement
         .query_map([name], |row| Ok(Column { name: text(row.get_ref(0)?), declared_type: text(row.get_ref(1)?) }))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    if let Some(row_count) = census.and_then(|census| known_rows(connection, name, census)) {
+    if let Some(row_count) = counted.and_then(|(census, trees)| trees.rows(name, census)) {
         return Ok(Table { columns, row_count });
     }
     let row_count: i64 = connection.query_row(&format!("SELECT count(*) FROM main.{}", quoted(name)), [], |row| row.get(0))?;
     Ok(Table { columns, row_count: u64::try_from(row_count).unwrap_or(0) })
 }
 
-/// None for a virtual table, and for whatever is to be counted by SQLite itself, which also says what is wrong with it.
-fn known_rows(connection: &Connection, name: &str, census: &Census) -> Option<u64> {
-    let tree = "SELECT rootpage, wr FROM main.sqlite_schema, pragma_table_list(?1) AS listed
-        WHERE sqlite_schema.type='table' AND sqlite_schema.name=?1 AND listed.schema='main' AND listed.type='table'";
-    let mut found = connection.prepare_cached(tree).ok()?;
-    let (root, is_keyed): (u32, bool) = found.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
-    census.rows(root, if is_keyed { Keyed::ByKey } else { Keyed::ByRowid })
+/// Where the rows of each table lie: the number of its root page, and whether its key orders them.
+struct Trees(BTreeMap<String, (u32, Keyed)>);
+
+impl Trees {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut keyed = BTreeMap::new();
+        let listed = "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type='table'";
+        let mut statement = connection.prepare(listed)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            keyed.insert(text(row.get_ref(0)?), if row.get(1)? { Keyed::ByKey } else { Keyed::ByRowid });
+        }
+        let mut trees = BTreeMap::new();
+        let mut statement = connection.prepare("SELECT name, rootpage FROM main.sqlite_schema WHERE type='table'")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name = text(row.get_ref(0)?);
+            if let (Some(keyed), Ok(root)) = (keyed.remove(&name), row.get(1)) {
+                trees.insert(name, (root, keyed));
+            }
+        }
+        Ok(Self(trees))
+    }
+
+    /// None for a virtual table, and for whatever is to be counted by SQLite itself, which also says what is wrong with it.
+    fn rows(&self, name: &str, census: &Census) -> Option<u64> {
+        let (root, keyed) = self.0.get(name)?;
+        census.rows(*root, *keyed)
+    }
 }
 
 /// A name as SQL has it, whatever characters it holds.
@@ -205,12 +229,29 @@ const MIGRATIONS: [&str; 13] = [
     "SELECT max(version) FROM main.schema_migrations",
 ];
 
-/// The latest migration, as the tool's own table says it; none where no such table is known. Never a reason to fail a backup.
+/// No version of anything is longer.
+const LONGEST_VERSION: i32 = 100_000;
+
+/// The latest migration, as the tool's own table says it; none where no such table is known. Never a reason to fail a backup, and never one to run
+/// what somebody else wrote: a view of that name can take all memory, or never end.
 pub(super) fn migration_version(connection: &Connection) -> Option<String> {
-    MIGRATIONS.iter().find_map(|query| {
+    let before = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VERSION).ok()?;
+    let version = MIGRATIONS.iter().find_map(|query| {
+        let is_table = "SELECT 1 FROM main.sqlite_schema WHERE type='table' AND rootpage > 0 AND name=?1 COLLATE NOCASE";
+        if !connection.prepare_cached(is_table).and_then(|mut found| found.exists([table_of(query)])).ok()? {
+            return None;
+        }
         let value = connection.query_row(&format!("SELECT CAST(({query}) AS TEXT)"), [], |row| Ok(text(row.get_ref(0)?)));
         value.ok().filter(|value| !value.is_empty())
-    })
+    });
+    let restored = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, before);
+    restored.ok().and(version)
+}
+
+/// The table that one of these queries reads.
+fn table_of(query: &str) -> &str {
+    let name = query.split_once("main.").map_or("", |(_, rest)| rest);
+    name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(name)
 }
 
 /// Calls `take` with the first column of every row.
@@ -236,5 +277,37 @@ fn text(value: ValueRef<'_>) -> String {
 impl From<&Content> for std::result::Result<BTreeMap<String, Table>, String> {
     fn from(content: &Content) -> Self {
         content.suspect().map_or_else(|| Ok(content.tables.clone()), Err)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wrote_is_not_run_to_learn_a_version() {
+        let connection = Connection::open_in_memory().unwrap();
+        // One that takes a gigabyte, one that never ends, and one that is no version.
+        connection
+            .execute_batch(
+                "CREATE VIEW knex_migrations AS SELECT printf('%.*c', 900000000, 'x') AS name, 1 AS id;
+                 CREATE VIEW schema_migrations AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i AS version FROM n;
+                 CREATE TABLE seaql_migrations(version AS (hex(zeroblob(1000000))), x); INSERT INTO seaql_migrations VALUES (1);",
+            )
+            .unwrap();
+        assert_eq!(migration_version(&connection), None);
+        connection.execute_batch("CREATE TABLE SequelizeMeta(name); INSERT INTO SequelizeMeta VALUES ('007-orders')").unwrap();
+        assert_eq!(migration_version(&connection).as_deref(), Some("007-orders"));
+        connection.execute("INSERT INTO SequelizeMeta VALUES (zeroblob(1000000))", []).unwrap();
+        connection.query_row("SELECT length(hex(name)) FROM SequelizeMeta ORDER BY rowid DESC", [], |row| row.get::<_, i64>(0)).unwrap();
+    }
+
+    #[test]
+    fn every_query_names_its_table() {
+        for query in MIGRATIONS {
+            let table = table_of(query);
+            assert!(table.len() > 10 && query.contains(&format!("main.{table}")), "{query}: {table}");
+        }
     }
 }

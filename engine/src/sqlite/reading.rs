@@ -79,7 +79,7 @@ pub(crate) fn read_live<T>(
 
 enum Read<T> {
     Done(T),
-    Spooled(super::scratch::Scratch),
+    Spooled(super::spool::Spool),
 }
 
 /// Reads a file that nobody writes, with every defence.

@@ -167,7 +167,7 @@ impl PresentState for Present<'_> {
             Method::BackupApi => {
                 let (spool, _empty_file_for_sqlite_to_fill) = Scratch::create(self.options.scratch_dir, "restore.present")?;
                 copy_by_backup_api(&reader.connection, path, &spool)?;
-                taken.stream_spool(Step::SafetyBackup, spool.path(), sink, monitor)
+                taken.stream_spool(Step::SafetyBackup, (spool.path(), None), sink, monitor)
             }
         })?;
         facts.source.hold_ms = millis(self.began.elapsed());

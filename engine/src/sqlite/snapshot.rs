@@ -3,11 +3,12 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+use flate2::Crc;
 use keepstone_model::{human, job::Step, metadata::Source, snapshot::SnapshotPolicy};
 use rusqlite::Connection;
 
@@ -18,8 +19,8 @@ use super::{
     open::{Access, Live},
     pace::{Pace, millis},
     pages::{self, Geometry, Method},
-    scratch::{self, Scratch, beside},
-    spool::spool,
+    scratch::{self, beside},
+    spool::{Spool, spool},
 };
 use crate::{
     Error, Monitor, Result,
@@ -74,7 +75,7 @@ pub(super) fn snapshot_by(
             facts.source.hold_ms = held_ms;
             Ok(*facts)
         }
-        Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, spool.path(), sink, monitor),
+        Outcome::Spooled(taken, spool) => taken.stream_spool(Step::Snapshot, (spool.path(), spool.crc), sink, monitor),
     }
 }
 
@@ -88,14 +89,14 @@ pub(crate) fn stream_image(image: &Path, origin: &Path, sink: &mut dyn ImageSink
         })?
     };
     let taken = Taken { method: Method::available(), path: origin, geometry, damage: None, hold_ms: 0 };
-    let mut facts = taken.stream_spool(Step::Snapshot, image, sink, monitor)?;
+    let mut facts = taken.stream_spool(Step::Snapshot, (image, None), sink, monitor)?;
     "import".clone_into(&mut facts.source.method);
     Ok(facts)
 }
 
 enum Outcome<'a> {
     Streamed(Box<ImageFacts>),
-    Spooled(Taken<'a>, Scratch),
+    Spooled(Taken<'a>, Spool),
 }
 
 /// A moment of a database that is being taken.
@@ -123,20 +124,32 @@ impl Taken<'_> {
         self.facts(connection, &stream.census, monitor)
     }
 
-    /// The same from a spool, which nobody else knows.
-    pub(super) fn stream_spool(&self, step: Step, spool: &Path, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+    /// The same from a spool, which nobody else knows, and of which the checksum may be known.
+    pub(super) fn stream_spool(
+        &self,
+        step: Step,
+        (spool, crc): (&Path, Option<u32>),
+        sink: &mut dyn ImageSink,
+        monitor: &dyn Monitor,
+    ) -> Result<ImageFacts> {
         let fault = |error| Error::io(spool, error);
         let mut stream = self.begin(sink, monitor, step)?;
         let mut file = fs::File::open(spool).map_err(fault)?;
         let mut batch = vec![0; pages::BATCH_BYTES.max(self.geometry.page_size as usize)];
-        let mut left = self.geometry.size_bytes();
+        let (mut left, mut read) = (self.geometry.size_bytes(), Crc::new());
         while left > 0 {
             let want = usize::try_from(left).map_or(batch.len(), |left| left.min(batch.len()));
             file.read_exact(&mut batch[..want]).map_err(fault)?;
+            if crc.is_some() {
+                read.update(&batch[..want]);
+            }
             stream.pass_on(&batch[..want])?;
             left -= want as u64;
         }
         drop(file);
+        if crc.is_some_and(|crc| crc != read.sum()) {
+            return Err(Error::io(spool, io::Error::other("it reads back as something else than was written: do not trust this disk")));
+        }
         let census = stream.census;
         let connection = scratch::open_image(spool)?;
         super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
