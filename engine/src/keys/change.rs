@@ -29,7 +29,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    delete,
+    backups, delete,
     durable::{self, Lock, LockMode},
     guard,
 };
@@ -160,11 +160,7 @@ enum Outcome {
 }
 
 fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Passwords, monitor: &dyn Monitor) -> Result<Outcome> {
-    let Some(path) = path_of(vault, backup) else { return Ok(Outcome::Gone) };
-    let mut archive = match Archive::open(&path) {
-        Err(Error::ArchiveMissing { .. }) => return Ok(Outcome::Gone),
-        opened => opened?,
-    };
+    let Some((path, mut archive)) = open(vault, backup)? else { return Ok(Outcome::Gone) };
     let mut slots = archive.metadata().slots.clone();
     let opens = |slot: &_| DataKey::unwrap_from(slot, to).is_some();
     if slots.len() == 1 && slots.iter().all(|slot| slot.salt == to.salt && opens(slot)) {
@@ -197,6 +193,24 @@ fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Password
     let size_bytes = written?;
     settle_row(vault, &backup.id, size_bytes)?;
     Ok(Outcome::Changed)
+}
+
+/// The archive of a backup, and where it lies; none if it was deleted for good. One that is merely not there may come back, and is an error:
+/// only the password of before opens it then.
+fn open(vault: &Vault, backup: &Backup) -> Result<Option<(PathBuf, Archive)>> {
+    let Some(path) = path_of(vault, backup) else { return Ok(None) };
+    let missing = match Archive::open(&path) {
+        Err(error @ Error::ArchiveMissing { .. }) => error,
+        opened => return opened.map(|archive| Some((path, archive))),
+    };
+    if vault.catalog().is_gone(&backup.id)? {
+        return Ok(None);
+    }
+    // Into the trash, or out of it, since the list was read.
+    match path_of(vault, &backups::backup(vault, &backup.id)?) {
+        Some(now) if now != path => Archive::open(&now).map(|archive| Some((now, archive))),
+        _ => Err(missing),
+    }
 }
 
 fn settle_row(vault: &Vault, id: &BackupId, size_bytes: u64) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
     event::EventResult,
-    id::DatabaseId,
+    id::{BackupId, DatabaseId},
     metadata::Slot,
 };
 
@@ -49,36 +49,59 @@ pub(super) fn encrypted(vault: &Vault) -> Result<Vec<Backup>> {
     Ok(all)
 }
 
-/// The slots of all encrypted archives that can be read.
-pub(super) fn slots(vault: &Vault) -> Result<Vec<Found>> {
+/// The slots of all encrypted archives, as far as they can be read.
+#[derive(Default)]
+pub(super) struct Slots {
+    pub(super) found: Vec<Found>,
+    /// Archives that are away or cannot be read now: nobody can say which password opens them.
+    unread: Vec<BackupId>,
+}
+
+pub(super) fn slots(vault: &Vault) -> Result<Slots> {
     let (ring, passwords) = vault.keys().read();
-    let mut found = Vec::new();
+    let mut all = Slots::default();
     for backup in encrypted(vault)? {
         let Some(path) = path_of(vault, &backup) else { continue };
-        let Ok(archive) = Archive::open(&path) else { continue };
+        let Ok(archive) = Archive::open(&path) else {
+            all.unread.push(backup.id);
+            continue;
+        };
         let slots = archive.metadata().slots.clone();
         let told = slots.iter().any(|slot| ring.held.iter().any(|held| held.stretched.salt == slot.salt));
         let opened_by = if told { None } else { passwords.open(&slots)?.map(|opened| opened.password) };
-        found.push(Found { slots, opened_by });
+        all.found.push(Found { slots, opened_by });
     }
-    Ok(found)
+    Ok(all)
 }
 
-/// How many archives only this key opens.
-pub(super) fn opened_only_by(vault: &Vault, id: &str) -> Result<u64> {
+/// Why a key cannot be forgotten: archives that only it opens, or that may be such. None if nothing needs it.
+pub(super) fn needed_by(vault: &Vault, id: &str) -> Result<Option<String>> {
     let ring = Ring::read(&vault.keys().folder)?;
-    let Some(key) = ring.find(id) else { return Ok(0) };
+    let Some(key) = ring.find(id) else { return Ok(None) };
     let others = ring.held.iter().filter(|held| held.password != key.password);
     let others = Passwords::with_stretched(others.map(|held| (held.password.clone(), Some(Arc::clone(&held.stretched)))));
+    let Slots { found, unread } = slots(vault)?;
     let mut only = 0;
-    for archive in slots(vault)?.iter().filter(|archive| archive.is_opened_by(key)) {
+    for archive in found.iter().filter(|archive| archive.is_opened_by(key)) {
         // The same password with another derivation opens it, too.
         let again = ring.held.iter().any(|held| held.id() != id && archive.is_opened_by(held));
         if !again && others.open(&archive.slots)?.is_none() {
             only += 1;
         }
     }
-    Ok(only)
+    // The same password under another id goes on opening what is away.
+    let stays = ring.held.iter().any(|held| held.id() != id && held.password == key.password);
+    let unread = if stays { &[][..] } else { &unread[..] };
+    let mut reasons = Vec::new();
+    if only > 0 {
+        let archives = if only == 1 { "1 archive" } else { &format!("{only} archives") };
+        reasons.push(format!("no other known password opens {archives}"));
+    }
+    if let [first, rest @ ..] = unread {
+        let archives = if rest.is_empty() { format!("{first} is") } else { format!("{first} and {} more are", rest.len()) };
+        reasons.push(format!("{archives} away or cannot be read now, and may need it"));
+    }
+    Ok((!reasons.is_empty()).then(|| reasons.join("; ")))
 }
 
 /// Tries to unlock an archive that is being taken up; gives what its row says of encryption.

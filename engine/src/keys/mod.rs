@@ -172,16 +172,15 @@ fn hold(ring: &mut Ring, password: &Password, stretched: Arc<Stretched>, actor: 
     id
 }
 
-/// Forgets a password. Refused while it alone opens an archive, unless `lose` says that those may be lost.
+/// Forgets a password. Refused while it alone opens an archive, or while one is away that may need it, unless `lose` says that those may be
+/// lost.
 pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInfo> {
     let info = info(vault, id)?;
     if info.changing_to {
         return Err(Error::KeyNeeded { id: info.id, reason: "archives are being taken over to it".to_owned() });
     }
-    let only = lost::opened_only_by(vault, &info.id)?;
-    if only > 0 && !lose {
-        let archives = if only == 1 { "1 archive" } else { &format!("{only} archives") };
-        return Err(Error::KeyNeeded { id: info.id, reason: format!("no other known password opens {archives}") });
+    if let (Some(reason), false) = (lost::needed_by(vault, &info.id)?, lose) {
+        return Err(Error::KeyNeeded { id: info.id, reason });
     }
     vault.keys().edit(|ring| {
         ring.held.retain(|held| held.id() != info.id);
@@ -198,7 +197,7 @@ pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInf
 /// Every password that the vault knows, the oldest first. `KeysDamaged` if that cannot be told.
 pub fn list(vault: &Vault) -> Result<Vec<KeyInfo>> {
     let ring = Ring::read(&vault.keys().folder)?;
-    let slots = lost::slots(vault)?;
+    let slots = lost::slots(vault)?.found;
     Ok(ring.held.iter().map(|held| info_of(&ring, held, &slots)).collect())
 }
 

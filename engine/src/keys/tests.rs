@@ -1,5 +1,7 @@
 //! The keys of a vault: what is encrypted with which, what survives a change, a loss, a kill and a rebuilt catalog.
 
+mod away;
+
 use std::fs;
 
 use keepstone_model::{

@@ -59,7 +59,7 @@ enum KeyVerb {
         #[arg(long, value_name = "HOW", value_parser = kdf(), default_value = "scrypt")]
         kdf: Kdf,
     },
-    /// Forget a password; refused while it alone opens an archive
+    /// Forget a password; refused while it alone opens an archive, or one is away that may need it
     Remove {
         /// A key's id, or a unique beginning of it
         #[arg(value_name = "KEY")]
@@ -151,7 +151,11 @@ fn change(vault: &Vault, arg: &PasswordArg, kdf: Kdf, cx: &Context) -> Result<()
         return Err(Fault::Here {
             code: "change_unfinished",
             message: format!("{} archives were not taken over", report.left.iter().filter(|left| !left.lost).count()),
-            hint: Some("Say `keepstone key change` again; it goes on where it is. The old password opens them until then.".to_owned()),
+            hint: Some(
+                "Put archives that are away back, or delete backups that are gone for good. Then say `keepstone key change` again; it goes on \
+                 where it is. The old password opens them until then."
+                    .to_owned(),
+            ),
             exit: 5,
         });
     }

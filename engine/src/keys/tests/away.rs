@@ -1,0 +1,71 @@
+//! Archives that are not there, or cannot be read, when a password is changed or forgotten: they may come back, and need theirs.
+
+use super::*;
+
+impl Shop {
+    /// Takes an archive out of its folder, as a disk that is not mounted does; gives what puts it back.
+    fn away(&self, id: &BackupId) -> impl FnOnce() + use<> {
+        let (place, aside) = (self.vault.archive_path(id), self.dir.path().join(format!("{id}.aside")));
+        fs::rename(&place, &aside).unwrap();
+        move || fs::rename(&aside, &place).unwrap()
+    }
+
+    fn old_key(&self) -> String {
+        list(&self.vault).unwrap().into_iter().find(|key| !key.current).unwrap().id
+    }
+}
+
+#[test]
+fn an_archive_that_is_away_keeps_its_password_and_is_taken_over_when_it_is_back() {
+    let shop = encrypting();
+    let (one, two) = (shop.backup(), shop.backup());
+    let put_back = shop.away(&one);
+    let report = shop.change(Some(SECOND));
+    assert_eq!((report.changed, report.finished), (1, false), "{report:?}");
+    let left: Vec<_> = report.left.iter().map(|left| (&left.id, left.lost)).collect();
+    assert_eq!(left, [(&one, false)]);
+    let error = remove(&shop.vault, &shop.old_key(), false, "alice").unwrap_err();
+    assert!(error.code() == "key_needed" && error.to_string().contains(one.as_str()), "{error}");
+
+    put_back();
+    assert!(shop.vault.open_archive(&shop.vault.archive_path(&one)).is_ok());
+    let report = shop.change(None);
+    assert_eq!((report.changed, report.already, report.finished), (1, 1, true), "{report:?}");
+    assert!(shop.opens_with(&one, SECOND) && shop.opens_with(&two, SECOND));
+    remove(&shop.vault, &shop.old_key(), false, "alice").unwrap();
+}
+
+#[test]
+fn an_archive_that_is_gone_for_good_holds_nothing_once_it_is_deleted() {
+    let shop = encrypting();
+    let one = shop.backup();
+    shop.backup();
+    drop(shop.away(&one));
+    assert!(!shop.change(Some(SECOND)).finished);
+    delete::delete(&shop.vault, &one, "alice").unwrap();
+    assert!(shop.change(None).finished);
+    remove(&shop.vault, &shop.old_key(), false, "alice").unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_may_need_a_key_unless_its_password_stays_known() {
+    let shop = encrypting();
+    let id = shop.backup();
+    let place = shop.vault.archive_path(&id);
+    let whole = fs::read(&place).unwrap();
+    fs::write(&place, &whole[..whole.len() / 2]).unwrap();
+    let first = list(&shop.vault).unwrap().pop().unwrap().id;
+    add(&shop.vault, &Password::new(SECOND), CHEAP, true, "alice").unwrap();
+    assert_eq!(remove(&shop.vault, &first, false, "alice").unwrap_err().code(), "key_needed");
+    // Neither key, for nobody knows which.
+    let second = list(&shop.vault).unwrap().pop().unwrap().id;
+    assert_eq!(remove(&shop.vault, &second, false, "alice").unwrap_err().code(), "key_needed");
+    // The same password, stretched in another way, opens it as well.
+    add(&shop.vault, &Password::new(FIRST), Kdf::Pbkdf2 { iterations: 1001 }, false, "alice").unwrap();
+    remove(&shop.vault, &first, false, "alice").unwrap();
+    fs::write(&place, whole).unwrap();
+    assert!(shop.vault.open_archive(&place).is_ok());
+    // Who says that they may be lost is obeyed.
+    fs::remove_file(&place).unwrap();
+    remove(&shop.vault, &second, true, "alice").unwrap();
+}
