@@ -82,7 +82,19 @@ impl Catalog {
         Self::open_by(path, schema::Before::Kept)
     }
 
+    /// What SQLite calls damage may be a disk that could not read: looked at once more, and read through by other means, before anybody is told to
+    /// rebuild it.
     fn open_by(path: &Path, before: schema::Before) -> Result<Self> {
+        match Self::open_once(path, before) {
+            Err(Error::CatalogDamaged { .. }) => match Self::open_once(path, before) {
+                Err(damaged @ Error::CatalogDamaged { .. }) => Err(unreadable(path).unwrap_or(damaged)),
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    fn open_once(path: &Path, before: schema::Before) -> Result<Self> {
         let whole = |stop: Stop| stop.into_error(path);
         make_private(path)?;
         let mut writer = connect(path).map_err(|e| whole(e.into()))?;
@@ -229,6 +241,15 @@ fn check(connection: &Connection, path: &Path) -> Result<(), Stop> {
 fn check_whole(connection: &Connection) -> Result<(), Stop> {
     let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if finding == "ok" { Ok(()) } else { Err(Stop::Ours(Error::CatalogDamaged { detail: finding })) }
+}
+
+/// The fault of a catalog's disk, if one of its files cannot be read to its end.
+fn unreadable(path: &Path) -> Option<Error> {
+    SIDES.iter().find_map(|side| {
+        let file = crate::vault::beside(path, side);
+        let mut opened = std::fs::File::open(&file).ok()?;
+        std::io::copy(&mut opened, &mut std::io::sink()).err().map(|source| Error::io(&file, source))
+    })
 }
 
 /// Removes a catalog with its side files; what is not there is gone already.

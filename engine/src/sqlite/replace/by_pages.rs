@@ -37,7 +37,8 @@ pub(super) fn replace(
     let result = live.watched(monitor, &watch::unlimited, || {
         let geometry = begin_write(live, options, incoming)?;
         began = Instant::now();
-        before_write(&mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began })?;
+        let present = &mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began };
+        before_write(present).map_err(|error| not_to_be_read(live, error))?;
         let pages_written = Writer { live, incoming, geometry: &geometry, options, monitor }.write()?;
         commit(live)?;
         Ok(pages_written)
@@ -70,6 +71,18 @@ fn shrink_log(live: &Live, log_before: u64) {
             tracing::info!(path = %live.path.display(), "somebody reads the log: it is left to the application to make it small again");
         }
         Err(error) => tracing::warn!(path = %live.path.display(), %error, "the checkpoint after a restore is left to the application"),
+    }
+}
+
+/// Pages that cannot be read SQLite does not write over either, since it reads each first: what is left is another file in the place of this one.
+fn not_to_be_read(live: &Live, error: Error) -> Error {
+    match error {
+        Error::SourceCorrupt { path, detail } if path == live.path => {
+            let advice = "stop the application, move the file and what lies beside it (-wal, -shm, -journal) elsewhere, and restore again";
+            let reason = format!("not all of it can be read ({detail}), so SQLite cannot write over it: {advice}");
+            Error::TargetUnusable { path, reason }
+        }
+        other => other,
     }
 }
 
@@ -122,7 +135,8 @@ impl Writer<'_> {
             }
             next += (batch.len() / page_bytes) as u64;
             pace.advance(batch.len())
-        })?;
+        })
+        .map_err(|error| not_to_be_read(self.live, error))?;
         differing.extend(live_count + 1..=image_count);
         Ok(differing)
     }
