@@ -1,8 +1,8 @@
 //! Reading the pages of a database through SQLite, and what its header pragmas say. <https://www.sqlite.org/dbpage.html>
 
-use std::{path::Path, sync::OnceLock};
+use std::{io, path::Path, sync::OnceLock};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::fault;
 use crate::{Error, Result};
@@ -148,12 +148,20 @@ pub(super) fn stream(
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let short = |got: u64| Error::SourceCorrupt { path: path.to_owned(), detail: format!("{got} of {page_count} pages could be read") };
+    // A page is given as it is, whatever is in it: what SQLite calls malformed here is a page that the disk does not give.
+    let unread = |got: u64, error: rusqlite::Error| match error {
+        error if fault::is_damage(&error) => Error::io(
+            path,
+            io::Error::other(format!("the disk does not give page {} of {page_count} ({})", got + 1, fault::detail(&error))),
+        ),
+        error => fault::at(path)(error),
+    };
     let page_bytes = page_size as usize;
     let mut batch: Vec<u8> = Vec::with_capacity(BATCH_BYTES.max(page_bytes));
     let mut statement = connection.prepare("SELECT data FROM sqlite_dbpage").map_err(fault::at(path))?;
     let mut rows = statement.query([]).map_err(fault::at(path))?;
     for read in 0..page_count {
-        let Some(row) = rows.next().map_err(fault::at(path))? else { return Err(short(read)) };
+        let Some(row) = rows.next().map_err(|error| unread(read, error))? else { return Err(short(read)) };
         let page = row.get_ref(0).map_err(fault::at(path))?.as_blob().map_err(|_| short(read))?;
         if page.len() != page_bytes {
             return Err(short(read));

@@ -37,7 +37,7 @@ pub struct SnapshotOptions<'a> {
 }
 
 /// Streams one moment of a live database into `sink`; the source is as it was afterwards. Damage that leaves the pages readable makes the
-/// facts `suspect`; pages that cannot be read are `SourceCorrupt`.
+/// facts `suspect`; a page that the disk does not give is `Io`.
 pub fn snapshot(path: &Path, options: &SnapshotOptions<'_>, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
     snapshot_by(Method::available(), path, options, sink, monitor)
 }

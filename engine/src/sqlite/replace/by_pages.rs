@@ -1,7 +1,10 @@
 //! The usual way in: only the pages that differ are written, through `sqlite_dbpage`, and read back before the commit.
 //! <https://www.sqlite.org/dbpage.html>
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use keepstone_model::job::Step;
 use rusqlite::{params, types::Null};
@@ -77,13 +80,16 @@ fn shrink_log(live: &Live, log_before: u64) {
 /// Pages that cannot be read SQLite does not write over either, since it reads each first: what is left is another file in the place of this one.
 fn not_to_be_read(live: &Live, error: Error) -> Error {
     match error {
-        Error::SourceCorrupt { path, detail } if path == live.path => {
-            let advice = "stop the application, move the file and what lies beside it (-wal, -shm, -journal) elsewhere, and restore again";
-            let reason = format!("not all of it can be read ({detail}), so SQLite cannot write over it: {advice}");
-            Error::TargetUnusable { path, reason }
-        }
+        Error::SourceCorrupt { path, detail } if path == live.path => unusable(path, &detail),
+        Error::Io { path, source } if path == live.path => unusable(path, &source.to_string()),
         other => other,
     }
+}
+
+fn unusable(path: PathBuf, detail: &str) -> Error {
+    let advice = "stop the application, move the file and what lies beside it (-wal, -shm, -journal) elsewhere, and restore again";
+    let reason = format!("not all of it can be read ({detail}), so SQLite cannot write over it: {advice}");
+    Error::TargetUnusable { path, reason }
 }
 
 struct Writer<'a> {
