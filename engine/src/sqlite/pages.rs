@@ -150,7 +150,7 @@ pub(super) fn stream(
     let short = |got: u64| Error::SourceCorrupt { path: path.to_owned(), detail: format!("{got} of {page_count} pages could be read") };
     // A page is given as it is, whatever is in it: what SQLite calls malformed here is a page that the disk does not give.
     let unread = |got: u64, error: rusqlite::Error| match error {
-        error if fault::is_damage(&error) => Error::io(
+        error if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Error::io(
             path,
             io::Error::other(format!("the disk does not give page {} of {page_count} ({})", got + 1, fault::detail(&error))),
         ),
