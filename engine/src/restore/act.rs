@@ -232,7 +232,7 @@ pub(crate) fn replace_sqlite(
     if aside::as_files(plan) {
         let attempt = Attempt::new(By::Person, running, (plan.backup.clone(), plan.backup_taken_at), "a person replaces it", actor);
         let confirm = || still_to_be_replaced(plan, &live);
-        let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, &confirm, monitor)?;
+        let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, (plan.while_open, &confirm), monitor)?;
         monitor.step(Step::Check);
         report.after = Some(look_after(&live, &metadata, monitor));
         attempt.end();

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     id::{BackupId, DatabaseId, JobId},
     job::{Job, Step},
-    restore::{RestorePlan, Target},
+    restore::{RestorePlan, Target, WhileOpen},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,8 @@ use crate::{
     durable::{self, LockMode},
     jobs::{JobRequest, Running, to_json},
     sqlite::{
-        open::identity,
-        unopenable::{give_back, is_any_there, remove_incoming, replace_unopenable},
+        holders::open_elsewhere,
+        unopenable::{Course, Seen, give_back, is_any_there, replace_unopenable},
     },
 };
 
@@ -58,11 +58,15 @@ pub(crate) struct Attempt {
     pub(crate) job: JobId,
     pub(crate) actor: String,
     pub(crate) finding: String,
-    /// `device:inode` of the file that stood there; none where there was none.
-    identity: Option<String>,
-    /// The same of the file that takes its place.
+    /// The file that stood there; none where there was none.
     #[serde(default)]
-    incoming: Option<String>,
+    old: Option<Seen>,
+    /// The one that takes its place, once that is whole.
+    #[serde(default)]
+    new: Option<Seen>,
+    /// Where that one is until then, and the old one for a moment after.
+    #[serde(default)]
+    incoming: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) folder: PathBuf,
 }
@@ -78,7 +82,8 @@ impl Attempt {
             job: running.id(),
             actor: actor.to_owned(),
             finding: finding.to_owned(),
-            identity: None,
+            old: None,
+            new: None,
             incoming: None,
             folder: PathBuf::new(),
         }
@@ -90,24 +95,48 @@ impl Attempt {
 
     /// Whether the old file is where it was: then nothing was replaced.
     pub(crate) fn stands(&self, live: &Path) -> bool {
-        self.identity.is_some() && self.identity == identity(live).ok()
+        is_at(live, self.old.as_ref())
     }
 
     /// Whether the new file has its name.
     pub(crate) fn is_in_place(&self, live: &Path) -> bool {
-        self.incoming.is_some() && self.incoming == identity(live).ok()
+        is_at(live, self.new.as_ref())
     }
 
     /// Forgets an attempt that replaced nothing. What could not be put back stays in its folder.
     pub(crate) fn forget(&self, live: &Path) -> Result<()> {
         if self.stands(live)
-            && let Err(reason) = give_back(live, &self.folder, self.identity.as_deref())
+            && let Err(reason) = give_back(live, &self.folder, self.old.as_ref())
         {
             tracing::warn!(path = %live.display(), kept = %self.folder.display(), reason, "files of a database stay where they were kept");
         }
+        self.remove_incoming()?;
         durable::remove(&self.folder.join(NOTE))?;
         let _ = fs::remove_dir(&self.folder); // what else is in it stays
         Ok(())
+    }
+
+    /// Removes the image that a killed replacement left beside the database, or the second name of the old one, which is kept: nothing else that may
+    /// have come to have this name.
+    fn remove_incoming(&self) -> Result<()> {
+        let Some(path) = &self.incoming else { return Ok(()) };
+        let is_known = |found: &Seen| [&self.old, &self.new].into_iter().flatten().any(|known| known.is(found));
+        match Seen::if_there(path)? {
+            // Until the new one was noted nothing else can have the name.
+            Some(found) if self.new.is_none() || is_known(&found) => durable::remove(path),
+            Some(_) => {
+                tracing::warn!(path = %path.display(), "somebody else's file has the name of an image that was not used, and stays");
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What was kept is back, or the fault that ended it says where it is: that one is to be told, not what becomes of the note.
+    fn give_up(&self, live: &Path) {
+        if let Err(error) = self.forget(live) {
+            tracing::warn!(note = %self.folder.join(NOTE).display(), %error, "the note of a replacement that failed could not be removed");
+        }
     }
 
     /// The new database has its name whatever becomes of the note: an open one is ended by whoever looks at it next.
@@ -118,41 +147,76 @@ impl Attempt {
     }
 }
 
-/// Puts the image in the database's place and keeps what was there, which the report then says. `confirm` is asked just before anything of the database is touched. The note is
-/// still open when this returns; on a fault there is none.
+fn is_at(live: &Path, seen: Option<&Seen>) -> bool {
+    seen.is_some_and(|seen| Seen::at(live).is_ok_and(|now| seen.is(&now)))
+}
+
+/// Puts the image in the database's place and keeps what was there, which the report then says. `confirm` is asked just before anything of the
+/// database is touched. The note is still open when this returns; on a fault there is none.
 pub(super) fn replace(
     running: &Running<'_>,
     (live, image): (&Path, &Path),
     attempt: Attempt,
     report: &mut RestoreReport,
-    confirm: &dyn Fn() -> Result<()>,
+    (while_open, confirm): (WhileOpen, &dyn Fn() -> Result<()>),
     monitor: &dyn Monitor,
 ) -> Result<Attempt> {
     let database = running.job().database.ok_or_else(|| Error::Internal("a restore of no database".to_owned()))?;
     let folder = new_folder(running.vault, &database, attempt.began_at)?;
-    let mut attempt = Attempt { folder: folder.clone(), ..attempt };
     monitor.step(Step::Write);
-    let mut noted = |incoming: &str| {
-        confirm()?;
-        if monitor.cancelled() {
-            return Err(Error::CancelledHere);
-        }
-        attempt.identity = identity(live).ok();
-        attempt.incoming = Some(incoming.to_owned());
-        write(&attempt)?;
-        report.kept_aside = is_any_there(live).then(|| folder.clone());
-        running.note(&to_json(&*report)?)
-    };
+    let attempt = Attempt { folder: folder.clone(), ..attempt };
+    let mut noted = Noted { running, live, attempt, report, while_open, confirm, monitor };
     let replaced = replace_unopenable(live, image, &folder, &mut noted);
-    if let Err(error) = replaced {
-        // What was kept is back, or the fault says where it is.
-        attempt.forget(live)?;
-        return Err(error);
-    }
+    let Noted { attempt, report, .. } = noted;
+    let placed = replaced.inspect_err(|_| attempt.give_up(live))?;
     if let Some(kept) = &report.kept_aside {
         monitor.log(&format!("what was there is kept in {}", kept.display()));
     }
+    report.hash_equal = placed.is_equal(live).unwrap_or_else(|error| {
+        monitor.log(&format!("what stands in the database's place could not be compared with the backup: {error}"));
+        false
+    });
     Ok(attempt)
+}
+
+/// A replacement that writes down how far it got.
+struct Noted<'a> {
+    running: &'a Running<'a>,
+    live: &'a Path,
+    attempt: Attempt,
+    report: &'a mut RestoreReport,
+    while_open: WhileOpen,
+    confirm: &'a dyn Fn() -> Result<()>,
+    monitor: &'a dyn Monitor,
+}
+
+impl Course for Noted<'_> {
+    fn begins(&mut self, incoming: &Path) -> Result<()> {
+        self.attempt.old = Seen::if_there(self.live)?;
+        self.attempt.incoming = Some(incoming.to_owned());
+        write(&self.attempt)
+    }
+
+    fn confirm(&mut self, old: Option<&Seen>, new: &Seen) -> Result<()> {
+        (self.confirm)()?;
+        if self.monitor.cancelled() {
+            return Err(Error::CancelledHere);
+        }
+        self.attempt.old = old.cloned();
+        self.attempt.new = Some(new.clone());
+        write(&self.attempt)?;
+        self.report.kept_aside = is_any_there(self.live).then(|| self.attempt.folder.clone());
+        self.running.note(&to_json(&*self.report)?)
+    }
+
+    /// It was found to be nobody's a while ago.
+    fn carried_off(&mut self, old: &Path) -> Result<()> {
+        let holders = if self.while_open == WhileOpen::Accepted { Vec::new() } else { open_elsewhere(old) };
+        match (holders.is_empty(), self.running.job().database) {
+            (false, Some(database)) => Err(Error::OpenElsewhere { database, holders: holders.join(", ") }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What became of a restore that died with its process.
@@ -195,6 +259,7 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
         None => "the process ended before anything was replaced; what stands in the database's place is what stood there before".to_owned(),
         Some(attempt) if is_done => {
             // That a recovery ended is alarmed, too: doctor's next look does that.
+            attempt.remove_incoming()?;
             if attempt.by == By::Person && attempt.is_open() {
                 attempt.end();
             }
@@ -203,7 +268,7 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
                 attempt.folder.display()
             )
         }
-        Some(attempt) if attempt.stands(live) || (attempt.identity.is_none() && !live.exists()) => {
+        Some(attempt) if attempt.stands(live) || (attempt.old.is_none() && !live.exists()) => {
             attempt.forget(live)?;
             "the process ended before the backup was put in the database's place; what stood there stands there as it was".to_owned()
         }
@@ -215,7 +280,6 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
             )
         }
     };
-    remove_incoming(live)?;
     Ok(Settled { sentence, is_void: !is_done })
 }
 

@@ -94,7 +94,7 @@ fn act(
         ..RestoreReport::of(backup.id.clone(), live.clone())
     };
     let attempt = Attempt::new(By::Doctor, running, (backup.id.clone(), backup.created_at), finding, actor);
-    let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, confirm, monitor)?;
+    let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, (WhileOpen::Refused, confirm), monitor)?;
     monitor.step(Step::Check);
     report.after = Some(look_after(&live, &metadata, monitor));
     let recovered = finish(vault, &database.id, &attempt)?;

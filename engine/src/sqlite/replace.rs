@@ -28,7 +28,6 @@ mod by_backup_api;
 mod by_pages;
 mod incoming;
 
-pub use super::unopenable::replace_unopenable;
 use incoming::Incoming;
 
 /// How long a commit waits for readers of a rollback-journal database to finish.

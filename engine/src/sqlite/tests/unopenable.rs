@@ -4,10 +4,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
 use crate::sqlite::{
-    open::identity,
-    replace::replace_unopenable,
     scratch::beside,
-    unopenable::{give_back, remove_incoming},
+    unopenable::{Course, Placed, Seen, give_back, replace_unopenable},
 };
 
 const SET: [(&str, &str); 4] = [("", "broken"), ("-wal", "old wal"), ("-shm", "old shm"), ("-journal", "old journal")];
@@ -30,9 +28,42 @@ fn stands_as_it_was(place: &Place) {
     assert_eq!(fs::read_dir(place.db().parent().unwrap()).unwrap().count(), SET.len());
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "what is asked may refuse")]
-fn yes(_: &str) -> Result<()> {
-    Ok(())
+type Act<'a, T> = Box<dyn FnMut(&T) -> Result<()> + 'a>;
+
+/// What happens on the way: nothing, unless it is said.
+struct Way<'a> {
+    begins: Act<'a, Path>,
+    confirm: Act<'a, Seen>,
+    carried_off: Act<'a, Path>,
+}
+
+impl Default for Way<'_> {
+    fn default() -> Self {
+        Self { begins: Box::new(|_| Ok(())), confirm: Box::new(|_| Ok(())), carried_off: Box::new(|_| Ok(())) }
+    }
+}
+
+impl Course for Way<'_> {
+    fn begins(&mut self, incoming: &Path) -> Result<()> {
+        (self.begins)(incoming)
+    }
+
+    fn confirm(&mut self, _old: Option<&Seen>, incoming: &Seen) -> Result<()> {
+        (self.confirm)(incoming)
+    }
+
+    fn carried_off(&mut self, old: &Path) -> Result<()> {
+        (self.carried_off)(old)
+    }
+}
+
+fn replace(place: &Place, image: &Path, aside: &Path, mut way: Way<'_>) -> Result<Placed> {
+    replace_unopenable(&place.db(), image, aside, &mut way)
+}
+
+fn names_beside(place: &Place) -> Vec<String> {
+    let entries = fs::read_dir(place.db().parent().unwrap()).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| name != "shop.db").collect()
 }
 
 #[test]
@@ -44,14 +75,15 @@ fn the_whole_set_is_kept_aside_and_the_image_stands_alone() {
     }
     let old = fs::metadata(place.db()).unwrap();
     let aside = place.folder.path().join("aside/now");
-    let mut incoming = String::new();
-    let mut confirm = |identity: &str| {
-        identity.clone_into(&mut incoming);
+    let mut incoming = None;
+    let confirm = Box::new(|seen: &Seen| {
+        incoming = Some(seen.clone());
         assert_eq!(fs::read_dir(&aside).unwrap().count(), 0, "asked before anything is touched");
         Ok(())
-    };
-    replace_unopenable(&place.db(), &image, &aside, &mut confirm).unwrap();
-    assert_eq!(identity(&place.db()).unwrap(), incoming);
+    });
+    let placed = replace(&place, &image, &aside, Way { confirm, ..Way::default() }).unwrap();
+    assert_eq!(Some(Seen::at(&place.db()).unwrap()), incoming);
+    assert!(placed.is_equal(&place.db()).unwrap());
     for (suffix, content) in SET {
         assert_eq!(fs::read_to_string(beside(&aside.join("shop.db"), suffix)).unwrap(), content);
     }
@@ -61,23 +93,25 @@ fn the_whole_set_is_kept_aside_and_the_image_stands_alone() {
     assert_eq!((new.uid(), new.gid(), new.mode()), (old.uid(), old.gid(), old.mode()));
     assert!(is_sound(&place.db()));
     assert!(image.exists(), "the caller's image stays");
+    drop(place.sql("CREATE TABLE later (x)"));
+    assert!(!placed.is_equal(&place.db()).unwrap(), "it is what stands there that is looked at");
 }
 
 #[test]
 fn a_refusal_or_a_fault_on_the_way_leaves_everything_as_it_was() {
     let (place, image) = broken();
     let aside = place.folder.path().join("aside");
-    let mut no = |_: &str| Err(Error::CancelledHere);
-    assert_eq!(code(replace_unopenable(&place.db(), &image, &aside, &mut no)), "cancelled");
+    let no = Way { confirm: Box::new(|_| Err(Error::CancelledHere)), ..Way::default() };
+    assert_eq!(code(replace(&place, &image, &aside, no)), "cancelled");
     stands_as_it_was(&place);
     assert_eq!(fs::read_dir(&aside).unwrap().count(), 0);
     // What stands aside already is never written over.
     fs::write(aside.join("shop.db-journal"), "an earlier one").unwrap();
-    assert_eq!(code(replace_unopenable(&place.db(), &image, &aside, &mut yes)), "target_exists");
+    assert_eq!(code(replace(&place, &image, &aside, Way::default())), "target_exists");
     stands_as_it_was(&place);
     assert_eq!(fs::read_to_string(aside.join("shop.db-journal")).unwrap(), "an earlier one");
     assert_eq!(fs::read_dir(&aside).unwrap().count(), 1);
-    assert_eq!(code(replace_unopenable(&place.db(), &place.folder.path().join("none"), &aside, &mut yes)), "io_error");
+    assert_eq!(code(replace(&place, &place.folder.path().join("none"), &aside, Way::default())), "io_error");
 }
 
 /// At no moment there is no database: whoever looks all the time finds the old one or the new one, and beside the new one nothing old.
@@ -110,7 +144,7 @@ fn there_is_always_the_old_or_the_new_database() {
                     }
                 }
             }
-            replace_unopenable(&place.db(), &image, &place.folder.path().join(format!("aside/{round}")), &mut yes).unwrap();
+            replace(&place, &image, &place.folder.path().join(format!("aside/{round}")), Way::default()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
     });
@@ -124,7 +158,7 @@ fn what_was_begun_is_given_back_from_every_state() {
     for (kept, taken) in [(0, 0), (1, 0), (3, 0), (4, 0), (4, 1), (4, 3)] {
         for by_copy in [false, true] {
             let (place, _) = broken();
-            let (aside, old) = (place.folder.path().join("aside"), identity(&place.db()).unwrap());
+            let (aside, old) = (place.folder.path().join("aside"), Seen::at(&place.db()).unwrap());
             fs::create_dir(&aside).unwrap();
             for (suffix, _) in SET.iter().take(kept) {
                 let (from, to) = (beside(&place.db(), suffix), beside(&aside.join("shop.db"), suffix));
@@ -138,15 +172,84 @@ fn what_was_begun_is_given_back_from_every_state() {
             for (suffix, _) in SET.iter().skip(1).take(taken) {
                 fs::remove_file(beside(&place.db(), suffix)).unwrap();
             }
-            fs::write(beside(&place.db(), ".keepstone-incoming"), "of a restore that was killed").unwrap();
             for _ in 0..2 {
                 give_back(&place.db(), &aside, Some(&old)).unwrap();
-                remove_incoming(&place.db()).unwrap();
                 stands_as_it_was(&place);
                 assert_eq!(fs::read_dir(&aside).unwrap().count(), 0, "{kept} {taken}");
             }
         }
     }
+}
+
+/// Another vault means the same database, and is quicker: each has an image of its own, and at no time half of one stands there.
+#[test]
+fn a_replacement_leaves_that_of_another_vault_alone() {
+    let (place, image) = broken();
+    let aside = |name: &str| place.folder.path().join("aside").join(name);
+    let mut of_the_first = PathBuf::new();
+    let begins = Box::new(|incoming: &Path| {
+        incoming.clone_into(&mut of_the_first);
+        fs::write(incoming, "not yet whole").unwrap();
+        replace(&place, &image, &aside("second"), Way::default()).unwrap();
+        assert!(is_sound(&place.db()));
+        assert_eq!(fs::read_to_string(incoming).unwrap(), "not yet whole", "it is the other one's to remove");
+        fs::remove_file(incoming).unwrap();
+        Ok(())
+    });
+    replace(&place, &image, &aside("first"), Way { begins, ..Way::default() }).unwrap();
+    assert!(of_the_first.to_str().unwrap().contains("shop.db.keepstone-incoming-"), "{of_the_first:?}");
+    assert_eq!(fs::read_to_string(aside("second/shop.db")).unwrap(), "broken");
+    assert_eq!(fs::read(aside("first/shop.db")).unwrap(), fs::read(&image).unwrap());
+    assert_eq!(names_beside(&place), [""; 0]);
+    // While one changes the names no other does.
+    let confirm = Box::new(|_: &Seen| {
+        assert!(crate::guard::try_lock_dir(place.db().parent().unwrap()).unwrap().is_none());
+        Ok(())
+    });
+    replace(&place, &image, &aside("third"), Way { confirm, ..Way::default() }).unwrap();
+}
+
+/// An empty file is a database that its application just made: what it commits at the last moment stays where it is.
+#[test]
+fn what_is_written_or_opened_at_the_last_moment_is_not_carried_off() {
+    let (place, image) = broken();
+    for (suffix, _) in &SET[1..] {
+        fs::remove_file(beside(&place.db(), suffix)).unwrap();
+    }
+    let aside = place.folder.path().join("aside");
+    let commit = |_: &Seen| {
+        fs::write(place.db(), "a commit").unwrap();
+        Ok(())
+    };
+    let stands = |content: &str| {
+        assert_eq!(fs::read_to_string(place.db()).unwrap(), content);
+        assert_eq!((fs::read_dir(&aside).unwrap().count(), names_beside(&place)), (0, Vec::new()));
+    };
+    fs::write(place.db(), "").unwrap();
+    let late = Way { confirm: Box::new(commit), ..Way::default() };
+    assert_eq!(code(replace(&place, &image, &aside, late)), "stale_plan");
+    stands("a commit");
+    // It came between the look at its file and the change of names.
+    let write_to_old = |old: &Path| {
+        fs::write(old, "another commit").unwrap();
+        Ok(())
+    };
+    let later = Way { carried_off: Box::new(write_to_old), ..Way::default() };
+    assert_eq!(code(replace(&place, &image, &aside, later)), "stale_plan");
+    stands("another commit");
+    let opened = Way { carried_off: Box::new(|_| Err(Error::CancelledHere)), ..Way::default() };
+    assert_eq!(code(replace(&place, &image, &aside, opened)), "cancelled");
+    stands("another commit");
+    // And who began with the new one in that moment keeps that, too.
+    let write_to_new = |_: &Path| {
+        fs::write(place.db(), "begun anew").unwrap();
+        Err(Error::CancelledHere)
+    };
+    let both = Way { carried_off: Box::new(write_to_new), ..Way::default() };
+    assert_eq!(code(replace(&place, &image, &aside, both)), "cancelled");
+    assert_eq!(fs::read_to_string(place.db()).unwrap(), "another commit");
+    let kept = names_beside(&place);
+    assert_eq!(fs::read_to_string(place.db().with_file_name(&kept[0])).unwrap(), "begun anew");
 }
 
 /// As on a machine where the vault is on another disk.
@@ -159,7 +262,7 @@ fn the_set_goes_to_another_file_system_too() {
     drop(place.sql(ZOO));
     let image = place.image(&fs::read(place.db()).unwrap());
     fs::write(place.db(), "broken").unwrap();
-    replace_unopenable(&place.db(), &image, &other.path().join("now"), &mut yes).unwrap();
+    replace(&place, &image, &other.path().join("now"), Way::default()).unwrap();
     assert_eq!(fs::read_to_string(other.path().join("now/shop.db")).unwrap(), "broken");
     assert!(is_sound(&place.db()));
 }
@@ -171,13 +274,12 @@ fn a_database_that_is_not_there_is_restored_in_its_place() {
     let image = place.image(&fs::read(place.db()).unwrap());
     fs::remove_file(place.db()).unwrap();
     fs::write(beside(&place.db(), "-wal"), "old wal").unwrap();
-    fs::write(beside(&place.db(), ".keepstone-incoming"), "of a restore that was killed").unwrap();
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(place.db().parent().unwrap(), Some(1234), Some(2345)).unwrap();
     }
     let folder = fs::metadata(place.db().parent().unwrap()).unwrap();
     let aside = place.folder.path().join("aside");
-    replace_unopenable(&place.db(), &image, &aside, &mut yes).unwrap();
+    replace(&place, &image, &aside, Way::default()).unwrap();
     let new = fs::metadata(place.db()).unwrap();
     assert_eq!((new.uid(), new.mode() & 0o7777), (folder.uid(), 0o600));
     assert!(is_sound(&place.db()));
@@ -197,12 +299,17 @@ fn beside_what_is_new_nothing_old_is_put_back() {
     }
     fs::write(place.db(), "new").unwrap();
     let kept = || fs::read_dir(&aside).unwrap().count();
-    let old = identity(&aside.join("shop.db")).unwrap();
+    let old = Seen::at(&aside.join("shop.db")).unwrap();
     assert_eq!(give_back(&place.db(), &aside, Some(&old)).unwrap_err(), "another file is in the database's place");
     assert_eq!(give_back(&place.db(), &aside, None).unwrap_err(), "there was no database beside them");
     fs::write(beside(&place.db(), "-wal"), "new wal").unwrap();
-    let new = identity(&place.db()).unwrap();
+    let new = Seen::at(&place.db()).unwrap();
     let error = give_back(&place.db(), &aside, Some(&new)).unwrap_err();
     assert!(error.starts_with("another ") && error.contains("shop.db-wal"), "{error}");
     assert_eq!((kept(), fs::read_to_string(beside(&place.db(), "-wal")).unwrap().as_str()), (2, "new wal"));
+    // The same file, to which somebody wrote.
+    fs::remove_file(beside(&place.db(), "-wal")).unwrap();
+    fs::write(place.db(), "new, and more").unwrap();
+    assert_eq!(give_back(&place.db(), &aside, Some(&new)).unwrap_err(), "somebody wrote to the database");
+    assert_eq!((kept(), names_beside(&place)), (2, Vec::new()));
 }
