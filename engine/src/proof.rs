@@ -171,7 +171,6 @@ pub(crate) fn verdict(error: Error) -> Result<(CheckResult, String)> {
         | Error::NotADatabase { .. }
         | Error::SourceFormat { .. }
         | Error::SourceCorrupt { .. }
-        | Error::RestoreMismatch { .. }
         | Error::VerificationFailed { .. } => Ok((CheckResult::Failed, error.to_string())),
         other => Ok((CheckResult::CouldNotRun, other.to_string())),
     }
@@ -230,3 +229,7 @@ pub(crate) fn differing_counts(found: &BTreeMap<String, u64>, counted: &BTreeMap
         .map(|name| format!("{name}: {}, at the backup {}", said(found.get(name)), said(counted.get(name))))
         .collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;

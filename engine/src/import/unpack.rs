@@ -25,7 +25,7 @@ use crate::{
     image::{ImageFacts, hex},
     keys, postgres,
     proof::create_private,
-    sqlite::{inspect::inspect_image, pace::Pace},
+    sqlite::{pace::Pace, second_look::inspect_written},
 };
 
 /// Left free beside what is unpacked.
@@ -76,7 +76,7 @@ pub(super) fn unpack(
     let sidecar = sidecar.unwrap_or(&nothing);
     unpacking.compare(sidecar, &mut unpacked)?;
     if unpacked.form == Form::Sqlite {
-        unpacking.look_inside(sidecar, damaged_is_fine)?;
+        unpacking.look_inside(sidecar, &unpacked.image_hash, damaged_is_fine)?;
     } else {
         let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
         unpacked.dumped =
@@ -355,9 +355,9 @@ impl Unpacking<'_> {
         Err(self.refused("checksum_mismatch", "its bytes are not the ones whose hash its metadata name"))
     }
 
-    fn look_inside(&self, sidecar: &Sidecar, damaged_is_fine: bool) -> Result<()> {
+    fn look_inside(&self, sidecar: &Sidecar, image_hash: &str, damaged_is_fine: bool) -> Result<()> {
         self.monitor.step(Step::Check);
-        let report = inspect_image(self.image, self.monitor)?;
+        let report = inspect_written(self.image, image_hash, &sidecar.table_counts, self.monitor)?;
         let schema = match (&report.integrity, &report.schema) {
             (Err(detail), _) | (Ok(()), Err(detail)) if !damaged_is_fine => {
                 return Err(self.refused("damaged", format!("the database in it is damaged: {detail}")));

@@ -36,9 +36,9 @@ use crate::{
     sqlite::{
         self,
         holders::open_elsewhere,
-        inspect::inspect_image,
         live::live_state,
         replace::{PresentState, ReplaceOptions, replace},
+        second_look::inspect_written,
     },
     take::{TakeOptions, take},
     temporary::Temporary,
@@ -411,9 +411,9 @@ pub(super) enum Damage {
     Told,
 }
 
-/// The image opens, and holds the rows it should.
+/// The image opens, and holds the rows it should. Bytes that the disk does not give back are an I/O error, not damage of the backup.
 pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
-    let report = inspect_image(image, monitor)?;
+    let report = inspect_written(image, &metadata.backup_hash, &metadata.table_counts, monitor)?;
     let counts = report
         .schema
         .as_ref()

@@ -17,11 +17,12 @@ use keepstone_model::{
 
 use super::{
     BUSY_WAIT,
-    inspect::{ImageReport, inspect_image},
+    inspect::ImageReport,
     live::live_state,
     location::path_of,
     open,
     scratch::Scratch,
+    second_look::inspect_written,
     snapshot::{SnapshotOptions, snapshot},
 };
 use crate::{
@@ -187,7 +188,9 @@ impl Inside for Opened<'_> {
     }
 
     fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()> {
-        let report = checks.run(CheckName::SqliteIntegrityCheck, || match inspect_image(self.copy()?, monitor) {
+        let metadata = self.metadata;
+        let look = || inspect_written(self.copy()?, &metadata.backup_hash, &metadata.table_counts, monitor);
+        let report = checks.run(CheckName::SqliteIntegrityCheck, || match look() {
             Ok(report) => {
                 let (result, detail) = match &report.integrity {
                     Ok(()) => (CheckResult::Passed, String::new()),

@@ -36,6 +36,15 @@ pub struct ImageReport {
     pub not_examined: Vec<String>,
 }
 
+impl ImageReport {
+    /// It is sound, and these tables hold so many rows each.
+    pub(super) fn is_as_written(&self, counts: &BTreeMap<String, u64>) -> bool {
+        let holds =
+            |schema: &BTreeMap<String, Table>| counts.iter().all(|(name, count)| schema.get(name).map(|t| t.row_count) == Some(*count));
+        self.integrity.is_ok() && self.schema.as_ref().is_ok_and(holds)
+    }
+}
+
 /// SQLite's own default.
 const LONGEST_VALUE_AT_MOST: i32 = 1_000_000_000;
 /// What even a small file's schema and messages may need.

@@ -20,6 +20,7 @@ use super::{
     pace::{Pace, millis},
     pages::{self, Geometry, Method},
     scratch::{self, beside},
+    second_look,
     spool::{Spool, spool},
 };
 use crate::{
@@ -151,11 +152,25 @@ impl Taken<'_> {
             return Err(Error::io(spool, io::Error::other("it reads back as something else than was written: do not trust this disk")));
         }
         let census = stream.census;
+        let first = self.facts_of_spool(spool, &census, monitor);
+        let seen_here = match &first {
+            Ok(facts) => facts.suspect.is_some() && self.damage.is_none(),
+            Err(error) => matches!(error, Error::NotADatabase { .. } | Error::SourceFormat { .. } | Error::SourceCorrupt { .. }),
+        };
+        if !seen_here {
+            return first;
+        }
+        // Our own disk may fail: that is none of the source's damage.
+        second_look::reads_back(spool, None, monitor)?;
+        self.facts_of_spool(spool, &census, monitor)
+    }
+
+    fn facts_of_spool(&self, spool: &Path, census: &Census, monitor: &dyn Monitor) -> Result<ImageFacts> {
         let connection = scratch::open_image(spool)?;
         super::watch::watched(&connection, monitor, &super::watch::unlimited, || {
             let damage = pages::begin_read(&connection, spool)?;
             let taken = Taken { damage: damage.or_else(|| self.damage.clone()), geometry: self.geometry.clone(), ..*self };
-            taken.facts(&connection, &census, monitor)
+            taken.facts(&connection, census, monitor)
         })
     }
 
