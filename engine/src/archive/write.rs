@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use keepstone_model::metadata::{CIPHER, Compression, Form, Metadata};
+use keepstone_model::{
+    human,
+    metadata::{CIPHER, Compression, Form, Metadata},
+};
 
 use super::{
     BLOCK_BYTES, METADATA_ENTRY, METADATA_LIMIT_BYTES,
@@ -27,6 +30,9 @@ use crate::{
     keys::{DataKey, Stretched},
     priority::Priority,
 };
+
+/// Metadata that is larger is written without spaces.
+const IN_LINES_BYTES: usize = 8 << 20;
 
 /// What the image is, and how the payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,7 +165,7 @@ impl ArchiveWriter {
         consistency::check(&metadata, self.form, self.payload_entry, facts.compressed_size_bytes)
             .map_err(|reason| Error::Internal(format!("the metadata does not fit its archive: {reason}")))?;
         if text.len() as u64 > METADATA_LIMIT_BYTES {
-            return Err(Error::Internal(format!("metadata of {} bytes is larger than a reader accepts", text.len())));
+            return Err(Error::Unsupported { what: format!("a schema that takes {} to describe", human::bytes(text.len() as u64)) });
         }
         let file = payload.container.finish(&text).and_then(DirectFile::into_file).map_err(|source| Error::io(&self.path, source))?;
         let archive_size_bytes =
@@ -168,8 +174,13 @@ impl ArchiveWriter {
     }
 }
 
+/// In lines for people, as long as there are so many that a person might read them.
 fn plain_text(metadata: &Metadata) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(metadata).map_err(|fault| Error::Internal(format!("metadata: {fault}")))?;
+    let written = serde_json::to_vec_pretty(metadata).and_then(|text| match text.len() {
+        ..=IN_LINES_BYTES => Ok(text),
+        _ => serde_json::to_vec(metadata),
+    });
+    let mut text = written.map_err(|fault| Error::Internal(format!("metadata: {fault}")))?;
     text.push(b'\n');
     Ok(text)
 }
