@@ -1,7 +1,10 @@
 //! Single facts of the vault that have no table of their own.
 
 use jiff::Timestamp;
-use keepstone_model::{id::DatabaseId, schedule::JobLimits};
+use keepstone_model::{
+    id::{BackupId, DatabaseId},
+    schedule::JobLimits,
+};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
@@ -14,6 +17,8 @@ const REVISION: &str = "revision";
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const JOB_LIMITS: &str = "job_limits";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
+/// Before the id of a backup.
+const TRY_AGAIN: &str = "try_again:";
 /// Before the id of a database.
 const MANAGED: &str = "managed:";
 
@@ -79,6 +84,29 @@ impl Catalog {
     pub(crate) fn set_keys_looked_at(&self, ids: &str) -> Result<()> {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![KEYS_LOOKED_AT, ids])?;
+            Ok(())
+        })
+    }
+
+    /// The backups whose archives are to be tried with the keys as soon as they can be read.
+    pub(crate) fn to_be_tried(&self) -> Result<Vec<String>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT substr(key, ?1) FROM meta WHERE key GLOB ?2")?;
+            let ids = statement.query_map(params![TRY_AGAIN.len() + 1, format!("{TRY_AGAIN}*")], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+
+    pub(crate) fn try_again(&self, id: &BackupId) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, '')", [format!("{TRY_AGAIN}{id}")])?;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn was_tried(&self, id: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM meta WHERE key = ?1", [format!("{TRY_AGAIN}{id}")])?;
             Ok(())
         })
     }

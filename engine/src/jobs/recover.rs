@@ -267,6 +267,9 @@ fn compare_with_folder(vault: &Vault) -> Result<()> {
             if now.state != state {
                 continue;
             }
+            if there {
+                keys::look_again(vault, &now)?;
+            }
             let (action, result, message) = if there {
                 ("backup.found", EventResult::Ok, "its archive is in its place again")
             } else {

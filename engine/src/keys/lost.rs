@@ -116,8 +116,13 @@ pub(crate) fn settle(vault: &Vault, archive: &mut Archive) -> Result<Encryption>
     }
 }
 
+/// An archive that was away is back: it is tried at the next look, for it may be an older copy, or its password was forgotten meanwhile.
+pub(crate) fn look_again(vault: &Vault, backup: &Backup) -> Result<()> {
+    if backup.encryption == Encryption::None { Ok(()) } else { vault.catalog().try_again(&backup.id) }
+}
+
 /// Looks at every encrypted archive again if the passwords are others than at the last look, and raises the alarm for those that cannot be
-/// opened any more. Cheap where nothing changed; may be called at any time.
+/// opened any more. What cannot be read is tried at the next call again. Cheap where nothing changed; may be called at any time.
 pub fn find_lost(vault: &Vault) -> Result<()> {
     let (ring, _) = vault.keys().read();
     let known = ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" ");
@@ -125,52 +130,70 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
         let state = vault.keys().state();
         state.preferred.iter().chain(&state.given).any(|told| ring.with(told).is_none())
     };
-    let changed = vault.catalog().keys_looked_at()?.as_deref().unwrap_or_default() != known;
-    let all = if changed || told_more { encrypted(vault)? } else { Vec::new() };
+    let catalog = vault.catalog();
+    let changed = catalog.keys_looked_at()?.as_deref().unwrap_or_default() != known;
+    let mut waiting = catalog.to_be_tried()?;
+    let all = if changed || told_more || !waiting.is_empty() { encrypted(vault)? } else { Vec::new() };
     let mut lost = BTreeMap::<DatabaseId, u64>::new();
     let mut found = BTreeMap::<DatabaseId, u64>::new();
     for backup in all {
-        if !changed && backup.encryption == Encryption::Known {
+        let waits = waiting.iter().position(|id| *id == backup.id.as_str()).map(|at| waiting.swap_remove(at)).is_some();
+        if !(changed || waits || told_more && backup.encryption == Encryption::Lost) {
             continue;
         }
-        let Some(path) = path_of(vault, &backup) else { continue };
+        let Some(path) = path_of(vault, &backup) else {
+            waiting.extend(waits.then(|| backup.id.to_string()));
+            continue;
+        };
         // What cannot be read now is taken to be as it was; the checks say what it is.
-        let Ok(mut archive) = Archive::open(&path) else { continue };
-        let Ok(now) = settle(vault, &mut archive) else { continue };
-        if now == backup.encryption {
+        let tried = Archive::open(&path).and_then(|mut archive| Ok((settle(vault, &mut archive)?, archive)));
+        let Ok((now, archive)) = tried else {
+            if !waits {
+                catalog.try_again(&backup.id)?;
+            }
             continue;
+        };
+        if now != backup.encryption {
+            let metadata = archive.metadata();
+            catalog.change_backup(&backup.id, |backup| {
+                backup.encryption = now;
+                // A catalog that was rebuilt without the password knows only now what is in it.
+                if now == Encryption::Known && backup.total_records == 0 {
+                    backup.total_records = metadata.total_records;
+                }
+            })?;
+            *(if now == Encryption::Lost { &mut lost } else { &mut found }).entry(backup.database).or_default() += 1;
         }
-        let metadata = archive.metadata();
-        vault.catalog().change_backup(&backup.id, |backup| {
-            backup.encryption = now;
-            // A catalog that was rebuilt without the password knows only now what is in it.
-            if now == Encryption::Known && backup.total_records == 0 {
-                backup.total_records = metadata.total_records;
-            }
-        })?;
-        *(if now == Encryption::Lost { &mut lost } else { &mut found }).entry(backup.database).or_default() += 1;
-    }
-    for (counts, action, result, message) in [
-        (lost, "key.lost", EventResult::Failed, "no password that the vault knows opens"),
-        (found, "key.found", EventResult::Ok, "a password is known again that opens"),
-    ] {
-        for (database, count) in counts {
-            let archives = if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") };
-            let message = format!("{message} {archives} of {database}");
-            if result == EventResult::Failed {
-                tracing::error!(%database, count, "no known password opens these archives");
-            }
-            activity::record(
-                vault,
-                &NewEvent { actor: "recovery", action, result, database: Some(database.clone()), backup: None, job: None, message },
-            )?;
-            crate::databases::update_latest_link(vault, &database)?;
+        if waits {
+            catalog.was_tried(backup.id.as_str())?;
         }
     }
+    // Nothing is left of these.
+    for gone in waiting {
+        catalog.was_tried(&gone)?;
+    }
+    tell(vault, lost, "key.lost", EventResult::Failed, "no password that the vault knows opens")?;
+    tell(vault, found, "key.found", EventResult::Ok, "a password is known again that opens")?;
     if changed {
         // What was kept meanwhile is known, too.
         let (ring, _) = vault.keys().read();
-        vault.catalog().set_keys_looked_at(&ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" "))?;
+        catalog.set_keys_looked_at(&ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" "))?;
+    }
+    Ok(())
+}
+
+fn tell(vault: &Vault, counts: BTreeMap<DatabaseId, u64>, action: &str, result: EventResult, message: &str) -> Result<()> {
+    for (database, count) in counts {
+        let archives = if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") };
+        let message = format!("{message} {archives} of {database}");
+        if result == EventResult::Failed {
+            tracing::error!(%database, count, "no known password opens these archives");
+        }
+        activity::record(
+            vault,
+            &NewEvent { actor: "recovery", action, result, database: Some(database.clone()), backup: None, job: None, message },
+        )?;
+        crate::databases::update_latest_link(vault, &database)?;
     }
     Ok(())
 }

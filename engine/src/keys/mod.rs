@@ -28,7 +28,7 @@ pub(crate) use change::{lock as lock_change, remove_leftovers};
 pub use kit::kit;
 pub use known::Passwords;
 pub use lost::find_lost;
-pub(crate) use lost::settle;
+pub(crate) use lost::{look_again, settle};
 use ring::{Held, Ring, Stamp};
 pub use secret::{DataKey, Password, Stretched};
 pub(crate) use secret::{Key, is_slot, seal, unseal};

@@ -69,3 +69,49 @@ fn what_cannot_be_read_may_need_a_key_unless_its_password_stays_known() {
     fs::remove_file(&place).unwrap();
     remove(&shop.vault, &second, true, "alice").unwrap();
 }
+
+/// What becomes of the archive that comes back once the keys were looked at without it.
+fn is_told_when_it_comes_back(shop: &Shop, id: &BackupId, put_back: impl FnOnce()) {
+    find_lost(&shop.vault).unwrap();
+    assert_eq!(shop.row(id).encryption, Encryption::Known, "nobody can say it before");
+    put_back();
+    crate::jobs::recover(&shop.vault).unwrap();
+    find_lost(&shop.vault).unwrap();
+    assert_eq!(shop.row(id).encryption, Encryption::Lost);
+    assert_ne!(shop.row(id).verdict(), Verdict::Good);
+    find_lost(&shop.vault).unwrap();
+    assert_eq!(shop.actions().iter().filter(|action| *action == "key.lost").count(), 1);
+    let status = databases::status(&shop.vault, &shop.database.id, Timestamp::now()).unwrap();
+    assert_eq!((status.lost_count, status.newest_good_at), (1, None));
+    assert_eq!(shop.vault.catalog().to_be_tried().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_archive_that_comes_back_after_its_password_was_forgotten_is_an_alarm() {
+    // Away for so long that its row said so, and only between two looks.
+    for noticed in [true, false] {
+        let shop = encrypting();
+        let id = shop.backup();
+        find_lost(&shop.vault).unwrap();
+        let put_back = shop.away(&id);
+        if noticed {
+            crate::jobs::recover(&shop.vault).unwrap();
+            assert_eq!(shop.row(&id).state, crate::model::backup::BackupState::Missing);
+        }
+        let first = list(&shop.vault).unwrap().pop().unwrap().id;
+        remove(&shop.vault, &first, true, "alice").unwrap();
+        is_told_when_it_comes_back(&shop, &id, put_back);
+    }
+}
+
+#[test]
+fn an_older_copy_that_is_put_back_is_tried_with_the_passwords_of_now() {
+    let shop = encrypting();
+    let id = shop.backup();
+    let copy = fs::read(shop.vault.archive_path(&id)).unwrap();
+    assert!(shop.change(Some(SECOND)).finished);
+    remove(&shop.vault, &shop.old_key(), false, "alice").unwrap();
+    drop(shop.away(&id));
+    crate::jobs::recover(&shop.vault).unwrap();
+    is_told_when_it_comes_back(&shop, &id, || fs::write(shop.vault.archive_path(&id), copy).unwrap());
+}
