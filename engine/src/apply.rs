@@ -178,7 +178,7 @@ fn check(vault: &Vault, one: &WantedDatabase, all: &[WantedDatabase], now: Times
     if let Some(policy) = &one.retention {
         policy.check().map_err(|refusal| Error::Invalid { field: refusal.field, message: refusal.message })?;
     }
-    if one.encrypt == Some(true) && !crate::keys::has_current(vault) {
+    if one.encrypt == Some(true) && !crate::keys::has_current(vault)? {
         return Err(Error::NoEncryptionPassword { what: format!("database {}", one.id) });
     }
     let list = one.schedules.as_deref().unwrap_or_default();

@@ -74,7 +74,7 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
     };
     edited.paused = options.paused.unwrap_or(edited.paused);
     edited.encrypt = options.encrypt.unwrap_or(edited.encrypt);
-    if options.encrypt == Some(true) && !keys::has_current(vault) {
+    if options.encrypt == Some(true) && !keys::has_current(vault)? {
         // Else the next scheduled run would be the one to find out.
         return Err(Error::NoEncryptionPassword { what: format!("database {id}") });
     }

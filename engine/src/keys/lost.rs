@@ -9,7 +9,7 @@ use keepstone_model::{
     metadata::Slot,
 };
 
-use super::{Password, Passwords, Ring, ring::Held};
+use super::{Password, Passwords, Reading, Ring, ring::Held};
 use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
@@ -58,7 +58,10 @@ pub(super) struct Slots {
 }
 
 pub(super) fn slots(vault: &Vault) -> Result<Slots> {
-    let (ring, passwords) = vault.keys().read();
+    let Reading { ring, passwords, fault } = vault.keys().read();
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
     let mut all = Slots::default();
     for backup in encrypted(vault)? {
         let Some(path) = path_of(vault, &backup) else { continue };
@@ -122,9 +125,15 @@ pub(crate) fn look_again(vault: &Vault, backup: &Backup) -> Result<()> {
 }
 
 /// Looks at every encrypted archive again if the passwords are others than at the last look, and raises the alarm for those that cannot be
-/// opened any more. What cannot be read is tried at the next call again. Cheap where nothing changed; may be called at any time.
+/// opened any more. What cannot be read is tried at the next call again. Cheap where nothing changed; may be called at any time. An error, and
+/// nothing else, if the passwords cannot be read at this moment.
 pub fn find_lost(vault: &Vault) -> Result<()> {
-    let (ring, _) = vault.keys().read();
+    let Reading { ring, fault, .. } = vault.keys().read();
+    match fault {
+        // It opens nothing from now on.
+        None | Some(Error::KeysDamaged { .. }) => {}
+        Some(fault) => return Err(fault),
+    }
     let known = ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" ");
     let told_more = {
         let state = vault.keys().state();
@@ -176,7 +185,8 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
     tell(vault, found, "key.found", EventResult::Ok, "a password is known again that opens")?;
     if changed {
         // What was kept meanwhile is known, too.
-        let (ring, _) = vault.keys().read();
+        let now = vault.keys().read();
+        let ring = if now.fault.is_none() { now.ring } else { ring };
         catalog.set_keys_looked_at(&ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" "))?;
     }
     Ok(())

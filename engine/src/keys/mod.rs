@@ -56,8 +56,20 @@ struct State {
     given: Vec<Password>,
     /// Every archive is encrypted, whatever its database says.
     forced: bool,
-    /// What was read last, and of which state of the file.
-    read: Option<(Option<Stamp>, Arc<Ring>, Arc<Passwords>)>,
+    /// What was read last, and of which state of the files. Never what could not be read.
+    read: Option<(Stamp, Arc<Ring>, Arc<Passwords>)>,
+    /// What there is without the files.
+    told: Option<Arc<Passwords>>,
+    /// What was logged of files that cannot be read.
+    complaint: Option<String>,
+}
+
+/// The ring as it is now, and every password to try.
+struct Reading {
+    ring: Arc<Ring>,
+    passwords: Arc<Passwords>,
+    /// Why the ring is empty: `KeysDamaged`, or that it could not be read at this moment, which says nothing about any archive.
+    fault: Option<Error>,
 }
 
 /// A password that the vault knows, without it.
@@ -90,40 +102,54 @@ impl Keys {
         let mut state = self.state();
         state.preferred = password;
         state.forced = forced;
-        state.read = None;
+        (state.read, state.told) = (None, None);
     }
 
     /// One more password to try, for as long as this process runs. If it opens an archive it stays.
     pub fn try_also(&self, password: Password) {
         let mut state = self.state();
         state.given.push(password);
-        state.read = None;
+        (state.read, state.told) = (None, None);
     }
 
     /// Every known password, the environment's first. One that cannot be read (a lost vault key) is only missing here: archives that are not
     /// encrypted must be restored all the same.
     pub fn passwords(&self) -> Arc<Passwords> {
-        self.read().1
+        self.read().passwords
     }
 
-    fn read(&self) -> (Arc<Ring>, Arc<Passwords>) {
-        let mut state = self.state();
+    fn read(&self) -> Reading {
+        let state = &mut *self.state();
         let stamp = Ring::stamp(&self.folder);
         if let Some((known, ring, passwords)) = &state.read
             && *known == stamp
         {
-            return (Arc::clone(ring), Arc::clone(passwords));
+            return Reading { ring: Arc::clone(ring), passwords: Arc::clone(passwords), fault: None };
         }
-        let ring = Ring::read(&self.folder).unwrap_or_else(|error| {
-            tracing::error!(%error, code = error.code(), "the passwords of the vault cannot be read");
-            Ring::default()
-        });
-        let told = state.preferred.iter().chain(&state.given).filter(|told| ring.with(told).is_none()).map(|told| (told.clone(), None));
+        let told = state.preferred.iter().chain(&state.given);
+        let ring = match Ring::read(&self.folder) {
+            Ok(ring) => ring,
+            Err(fault) => {
+                let complaint = Some(fault.to_string());
+                if state.complaint != complaint {
+                    tracing::error!(error = %fault, code = fault.code(), "the passwords of the vault cannot be read");
+                    state.complaint = complaint;
+                }
+                let told = state.told.get_or_insert_with(|| Arc::new(Passwords::of(told.cloned())));
+                let passwords = match &fault {
+                    Error::Io { path, source } => Arc::new(told.without(path, source)),
+                    _ => Arc::clone(told),
+                };
+                return Reading { ring: Arc::default(), passwords, fault: Some(fault) };
+            }
+        };
+        let told = told.filter(|told| ring.with(told).is_none()).map(|told| (told.clone(), None));
         let held = ring.held.iter().rev().map(|held| (held.password.clone(), Some(Arc::clone(&held.stretched))));
         let passwords = Arc::new(Passwords::with_stretched(told.chain(held)));
         let ring = Arc::new(ring);
+        state.complaint = None;
         state.read = Some((stamp, Arc::clone(&ring), Arc::clone(&passwords)));
-        (ring, passwords)
+        Reading { ring, passwords, fault: None }
     }
 
     fn edit<T>(&self, edit: impl FnOnce(&mut Ring) -> Result<T>) -> Result<T> {
@@ -232,7 +258,7 @@ pub(crate) fn for_new(vault: &Vault, database: &Database, choice: Option<bool>) 
 /// Refuses what `for_new` would refuse, before anything is queued.
 pub fn refuse_unmet_wish(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<()> {
     match wish(vault, database, choice) {
-        Some(what) if !has_current(vault) => Err(Error::NoEncryptionPassword { what }),
+        Some(what) if !has_current(vault)? => Err(Error::NoEncryptionPassword { what }),
         _ => Ok(()),
     }
 }
@@ -268,9 +294,9 @@ pub fn refuse_without_password(vault: &Vault) -> Result<()> {
     current(vault)?.map(drop).ok_or(Error::NoEncryptionPassword { what })
 }
 
-/// Whether there is a password for new archives.
-pub fn has_current(vault: &Vault) -> bool {
-    vault.keys().state().preferred.is_some() || vault.keys().read().0.current.is_some()
+/// Whether there is a password for new archives. An error if that cannot be told.
+pub fn has_current(vault: &Vault) -> Result<bool> {
+    Ok(vault.keys().state().preferred.is_some() || Ring::read(&vault.keys().folder)?.current.is_some())
 }
 
 /// The password for new archives, ready for use: the environment's, which is kept from its first use on, else the vault's.
@@ -317,7 +343,7 @@ impl Vault {
     /// Keeps a password that opened an archive, if the vault does not know it yet.
     fn remember(&self, password: &Password, with: &Arc<Stretched>) -> Result<()> {
         let keys = self.keys();
-        if keys.read().0.with(password).is_some() {
+        if keys.read().ring.with(password).is_some() {
             return Ok(());
         }
         let id = keys.edit(|ring| {

@@ -75,9 +75,9 @@ struct Secret {
     key: Zeroizing<String>,
 }
 
-/// What tells one state of the file from another.
+/// What tells one state of the file from another; none where there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(u64, u64, i64, i64);
+pub(super) struct Stamp(Option<[i128; 6]>);
 
 impl Ring {
     pub(super) fn find(&self, id: &str) -> Option<&Held> {
@@ -93,10 +93,12 @@ impl Ring {
         self.held.iter().rev().find(|held| held.password == *password && held.stretched.kdf == kdf)
     }
 
-    /// None where there is no file.
-    pub(super) fn stamp(folder: &Path) -> Option<Stamp> {
-        let meta = fs::metadata(folder.join(PASSWORDS)).ok()?;
-        Some(Stamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+    pub(super) fn stamp(folder: &Path) -> Stamp {
+        let of = |meta: fs::Metadata| {
+            let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()].map(i128::from);
+            [meta.ino().into(), meta.len().into(), times[0], times[1], times[2], times[3]]
+        };
+        Stamp(fs::metadata(folder.join(PASSWORDS)).ok().map(of))
     }
 
     /// An empty one where there is no file. `KeysDamaged` if it cannot be opened.

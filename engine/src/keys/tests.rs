@@ -1,6 +1,7 @@
 //! The keys of a vault: what is encrypted with which, what survives a change, a loss, a kill and a rebuilt catalog.
 
 mod away;
+mod unread;
 
 use std::fs;
 

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Convert, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let backup = context::backup_of(&vault, &args.backup)?;
     password::for_backup(&vault, &backup, &args.password, cx)?;
-    if args.encrypt && !keys::has_current(&vault) && password::can_ask(cx) {
+    if args.encrypt && !keys::has_current(&vault)? && password::can_ask(cx) {
         let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;
         keys::add(&vault, &password, Kdf::default(), true, &context::actor())?;
     }

@@ -141,7 +141,7 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
     if let Some(password) = said {
         vault.keys().prefer(Some(password), asked.forced);
     }
-    if template.encrypt == Some(true) && !keys::has_current(&vault) && password::can_ask(cx) {
+    if template.encrypt == Some(true) && !keys::has_current(&vault)? && password::can_ask(cx) {
         let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;
         keys::add(&vault, &password, Kdf::default(), true, &context::actor())?;
     }
