@@ -16,6 +16,9 @@ use crate::{
     archive::Archive,
 };
 
+/// In place of the ids of keys: nothing opens them.
+const DAMAGED: &str = "damaged";
+
 /// An encrypted archive of the vault.
 pub(super) struct Found {
     slots: Vec<Slot>,
@@ -129,18 +132,22 @@ pub(crate) fn look_again(vault: &Vault, backup: &Backup) -> Result<()> {
 /// nothing else, if the passwords cannot be read at this moment.
 pub fn find_lost(vault: &Vault) -> Result<()> {
     let Reading { ring, fault, .. } = vault.keys().read();
-    match fault {
-        // It opens nothing from now on.
-        None | Some(Error::KeysDamaged { .. }) => {}
+    let damage = match fault {
+        None => None,
+        Some(Error::KeysDamaged { detail, .. }) => Some(detail),
         Some(fault) => return Err(fault),
-    }
-    let known = ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" ");
+    };
+    let known = if damage.is_some() { DAMAGED.to_owned() } else { ids(&ring) };
     let told_more = {
         let state = vault.keys().state();
         state.preferred.iter().chain(&state.given).any(|told| ring.with(told).is_none())
     };
     let catalog = vault.catalog();
-    let changed = catalog.keys_looked_at()?.as_deref().unwrap_or_default() != known;
+    let before = catalog.keys_looked_at()?.unwrap_or_default();
+    let changed = before != known;
+    if changed {
+        tell_of_damage(vault, damage.as_deref(), before == DAMAGED)?;
+    }
     let mut waiting = catalog.to_be_tried()?;
     let all = if changed || told_more || !waiting.is_empty() { encrypted(vault)? } else { Vec::new() };
     let mut lost = BTreeMap::<DatabaseId, u64>::new();
@@ -186,10 +193,24 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
     if changed {
         // What was kept meanwhile is known, too.
         let now = vault.keys().read();
-        let ring = if now.fault.is_none() { now.ring } else { ring };
-        catalog.set_keys_looked_at(&ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" "))?;
+        let known = if damage.is_none() && now.fault.is_none() { ids(&now.ring) } else { known };
+        catalog.set_keys_looked_at(&known)?;
     }
     Ok(())
+}
+
+fn ids(ring: &Ring) -> String {
+    ring.held.iter().map(Held::id).collect::<Vec<_>>().join(" ")
+}
+
+/// The vault's own key is lost or another: also where nothing is encrypted yet that could be told as lost.
+fn tell_of_damage(vault: &Vault, damage: Option<&str>, was_damaged: bool) -> Result<()> {
+    let (action, result, message) = match damage {
+        Some(detail) => ("key.damaged", EventResult::Failed, format!("the passwords that the vault keeps cannot be opened: {detail}")),
+        None if was_damaged => ("key.mended", EventResult::Ok, "the passwords that the vault keeps can be opened again".to_owned()),
+        None => return Ok(()),
+    };
+    super::record(vault, "recovery", action, result, message)
 }
 
 fn tell(vault: &Vault, counts: BTreeMap<DatabaseId, u64>, action: &str, result: EventResult, message: &str) -> Result<()> {

@@ -75,9 +75,9 @@ struct Secret {
     key: Zeroizing<String>,
 }
 
-/// What tells one state of the file from another; none where there is no file.
+/// What tells one state of the two files from another; none where there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(Option<[i128; 6]>);
+pub(super) struct Stamp([Option<[i128; 6]>; 2]);
 
 impl Ring {
     pub(super) fn find(&self, id: &str) -> Option<&Held> {
@@ -98,7 +98,8 @@ impl Ring {
             let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()].map(i128::from);
             [meta.ino().into(), meta.len().into(), times[0], times[1], times[2], times[3]]
         };
-        Stamp(fs::metadata(folder.join(PASSWORDS)).ok().map(of))
+        // The passwords are of no use without the key that opens them.
+        Stamp([PASSWORDS, VAULT_KEY].map(|name| fs::metadata(folder.join(name)).ok().map(of)))
     }
 
     /// An empty one where there is no file. `KeysDamaged` if it cannot be opened.
@@ -169,6 +170,7 @@ pub(super) fn read_vault_key(folder: &Path) -> Result<Option<Key>> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Zeroizing::default(),
         Err(error) => return Err(Error::io(&path, error)),
     };
     let key = unhex::<32>(text.trim_end()).ok_or_else(|| Error::KeysDamaged { path, detail: "it is no key".to_owned() })?;
