@@ -13,6 +13,7 @@ pub mod database;
 pub mod environment;
 pub mod event;
 pub mod export;
+mod guess;
 pub mod human;
 pub mod id;
 pub mod import;

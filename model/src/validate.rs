@@ -1,5 +1,7 @@
 //! Limits of what a person may write into a backup, the same for CLI, HTTP and pages.
 
+use crate::guess;
+
 pub const DESCRIPTION_MAX_CHARS: usize = 500;
 pub const TAG_MAX_CHARS: usize = 50;
 pub const TAGS_MAX: usize = 20;
@@ -100,32 +102,8 @@ pub fn size_bytes(field: &'static str, text: &str) -> Result<u64, Refusal> {
     bytes.ok_or_else(|| Refusal { field, message: format!("\"{text}\" is not a size: give a number with MB, GB or TB, e.g. 20GB") })
 }
 
-/// What no backup is encrypted with: words of examples, and what a machine guesses first.
-const PLACEHOLDERS: [&str; 23] = [
-    "yourpassword",
-    "password",
-    "passwort",
-    "passphrase",
-    "changeme",
-    "changethis",
-    "replaceme",
-    "yoursecure",
-    "yourpass",
-    "yourkey",
-    "yourbackup",
-    "secretkey",
-    "mysecret",
-    "topsecret",
-    "example",
-    "placeholder",
-    "123456",
-    "qwerty",
-    "letmein",
-    "todo",
-    "xxxx",
-    "insert",
-    "encryptionkey",
-];
+/// Bits below which a password is guessed at once. Three random words have more.
+const GUESSED_BITS: u32 = 23;
 
 /// A password that encrypts backups. Whoever has an archive can guess as long as they like, so weak ones are refused.
 pub fn encryption_password(text: &str) -> Result<(), Refusal> {
@@ -141,12 +119,8 @@ pub fn encryption_password(text: &str) -> Result<(), Refusal> {
     distinct.sort_unstable();
     distinct.dedup();
     refuse_unless(field, distinct.len() >= 6, || "this password repeats a few characters, and is guessed at once".to_owned())?;
-    let bare: String = text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-    // A long one may well hold such a word among others.
-    let rest = PLACEHOLDERS.iter().fold(bare.clone(), |rest, weak| rest.replace(weak, ""));
-    let placeholder = rest.len() < bare.len() && rest.chars().count() < 9;
     let in_braces = text.starts_with(['<', '$', '{']) && text.ends_with(['>', '}']);
-    refuse_unless(field, !placeholder && !in_braces, || {
+    refuse_unless(field, guess::bits(text) >= GUESSED_BITS && !in_braces, || {
         "this password looks like a placeholder or is among the first that are tried".to_owned()
     })
 }

@@ -9,7 +9,7 @@ use keepstone_model::{
     metadata::Slot,
 };
 
-use super::{Password, Passwords, Reading, Ring, ring::Held};
+use super::{Password, Passwords, Reading, Ring, Stretched, ring::Held};
 use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
@@ -78,6 +78,20 @@ pub(super) fn slots(vault: &Vault) -> Result<Slots> {
         all.found.push(Found { slots, opened_by });
     }
     Ok(all)
+}
+
+/// By what a password opens an archive that no known one opens, if there is such an archive.
+pub(super) fn opened_by(vault: &Vault, password: &Password) -> Result<Option<Arc<Stretched>>> {
+    let password = Passwords::of([password.clone()]);
+    for backup in encrypted(vault)?.iter().filter(|backup| backup.encryption == Encryption::Lost) {
+        let archive = path_of(vault, backup).and_then(|path| Archive::open(&path).ok());
+        if let Some(archive) = archive
+            && let Some(opened) = password.open(&archive.metadata().slots)?
+        {
+            return Ok(Some(opened.with));
+        }
+    }
+    Ok(None)
 }
 
 /// Why a key cannot be forgotten: archives that only it opens, or that may be such. None if nothing needs it.

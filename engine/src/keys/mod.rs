@@ -164,9 +164,15 @@ impl Keys {
 }
 
 /// Adds a password to those that the vault knows. One that is there already is not added again. `make_current`: for new archives from now on.
+/// `WeakPassword`, unless it opens an archive that no other does: for that it is kept, and for nothing new.
 pub fn add(vault: &Vault, password: &Password, kdf: Kdf, make_current: bool, actor: &str) -> Result<KeyInfo> {
-    password.refuse_if_weak()?;
     let keys = vault.keys();
+    if let Err(weak) = password.refuse_if_weak() {
+        let opening = if make_current { None } else { lost::opened_by(vault, password)? };
+        let id = hold_for_opening(vault, password, opening.ok_or(weak)?, actor)?;
+        find_lost(vault)?;
+        return info(vault, &id);
+    }
     // The slow part comes before the lock.
     let fresh = match Ring::read(&keys.folder)?.with_kdf(password, kdf) {
         Some(_) => None,
@@ -188,6 +194,25 @@ pub fn add(vault: &Vault, password: &Password, kdf: Kdf, make_current: bool, act
     }
     find_lost(vault)?;
     info(vault, &id)
+}
+
+fn hold_for_opening(vault: &Vault, password: &Password, with: Arc<Stretched>, actor: &str) -> Result<String> {
+    let (id, added) = vault.keys().edit(|ring| {
+        Ok(match ring.with(password) {
+            Some(held) => (held.id().to_owned(), false),
+            None => (hold(ring, password, with, actor), true),
+        })
+    })?;
+    if added {
+        record(
+            vault,
+            actor,
+            "key.added",
+            EventResult::Ok,
+            format!("added key {id} for archives that it opens; it is too weak for new ones"),
+        )?;
+    }
+    Ok(id)
 }
 
 fn hold(ring: &mut Ring, password: &Password, stretched: Arc<Stretched>, actor: &str) -> String {

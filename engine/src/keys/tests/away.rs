@@ -115,3 +115,31 @@ fn an_older_copy_that_is_put_back_is_tried_with_the_passwords_of_now() {
     crate::jobs::recover(&shop.vault).unwrap();
     is_told_when_it_comes_back(&shop, &id, || fs::write(shop.vault.archive_path(&id), copy).unwrap());
 }
+
+#[test]
+fn a_weak_password_of_before_opens_what_it_opened_and_nothing_new() {
+    const WEAK: &str = "keepstone1234";
+    let shop = encrypting();
+    let id = shop.backup();
+    // As an earlier version, which took it, left the archive.
+    let archive = shop.vault.open_archive(&shop.vault.archive_path(&id)).unwrap();
+    let weak = Stretched::new(&Password::new(WEAK), CHEAP).unwrap();
+    let slot = archive.data_key().unwrap().wrap(&weak).unwrap();
+    let copy = shop.dir.path().join("copy.zip");
+    archive.rewrap(&copy, vec![slot], &Silent).unwrap();
+    drop(archive);
+    fs::rename(copy, shop.vault.archive_path(&id)).unwrap();
+    fs::remove_dir_all(shop.vault.data_dir().join("keys")).unwrap();
+    find_lost(&shop.vault).unwrap();
+    assert_eq!(shop.row(&id).encryption, Encryption::Lost);
+
+    let add = |password: &str, current| add(&shop.vault, &Password::new(password), CHEAP, current, "alice");
+    assert_eq!(add(WEAK, true).unwrap_err().code(), "weak_password");
+    assert_eq!(add("postgres12345", false).unwrap_err().code(), "weak_password");
+    assert!(!add(WEAK, false).unwrap().current);
+    assert_eq!(shop.row(&id).encryption, Encryption::Known);
+    assert!(!has_current(&shop.vault).unwrap());
+    // From there to a good one.
+    assert!(shop.change(Some(SECOND)).finished);
+    assert!(shop.opens_with(&id, SECOND));
+}
