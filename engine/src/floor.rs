@@ -41,13 +41,34 @@ impl Floor {
 
     /// `DiskFloor` if no more than `wanted_bytes` can be written. What cannot be asked is no reason.
     pub(crate) fn look(&self, wanted_bytes: u64) -> Result<()> {
-        let folder = self.live.parent().unwrap_or(Path::new("/"));
-        match durable::free_bytes(folder) {
-            Ok(free) if free < wanted_bytes.saturating_add(self.min_free_bytes) => {
-                Err(Error::DiskFloor { path: folder.to_owned(), floor_bytes: self.min_free_bytes })
-            }
+        match durable::free_bytes(self.folder()) {
+            Ok(free) if free < wanted_bytes.saturating_add(self.min_free_bytes) => Err(self.reached()),
             _ => Ok(()),
         }
+    }
+
+    fn folder(&self) -> &Path {
+        self.live.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn reached(&self) -> Error {
+        Error::DiskFloor { path: self.folder().to_owned(), floor_bytes: self.min_free_bytes }
+    }
+}
+
+/// Does what takes so much room: `DiskFloor` if that is not there, or is used by others before it is done.
+pub(crate) fn above<T>(
+    floor: Option<&Floor>,
+    wanted_bytes: u64,
+    monitor: &dyn Monitor,
+    work: impl FnOnce(&dyn Monitor) -> Result<T>,
+) -> Result<T> {
+    let Some(floor) = floor else { return work(monitor) };
+    floor.look(wanted_bytes)?;
+    let above = Above::new(Some(floor), monitor);
+    match work(&above) {
+        Err(Error::CancelledHere | Error::Cancelled { .. }) if above.was_reached() && !monitor.cancelled() => Err(floor.reached()),
+        other => other,
     }
 }
 

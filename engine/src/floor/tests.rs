@@ -1,7 +1,11 @@
 //! What is needed, and when too little is left.
 
+use std::sync::atomic::AtomicUsize;
+
+use keepstone_model::database::Engine;
+
 use super::*;
-use crate::Silent;
+use crate::{Silent, archive::Archive, restore::test_restore_sqlite, testing};
 
 const GB: u64 = 1_000_000_000;
 
@@ -48,4 +52,53 @@ fn the_floor_ends_what_it_follows_and_says_so() {
         assert_eq!((above.cancelled(), above.was_reached()), (reached, reached));
     }
     assert!(!Above::new(None, &Silent).cancelled());
+}
+
+#[test]
+fn a_test_restore_that_would_leave_too_little_room_could_not_run_and_wrote_nothing() {
+    let place = testing::vault();
+    let live = place.dir.path().join("shop.db");
+    let mut database = testing::database_of(&place.vault, "shop", Engine::Sqlite, live.to_str().unwrap());
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/archives/v1-gzip.zip");
+    let archive = Archive::open(&archive).unwrap();
+    let staging = place.dir.path().join("staging");
+    std::fs::create_dir(&staging).unwrap();
+    for (free_bytes, result) in [(1 << 50, CheckResult::CouldNotRun), (16 << 20, CheckResult::Passed)] {
+        database.snapshot.free_bytes = Some(free_bytes);
+        let written = Written { in_folder: &staging, most: AtomicUsize::new(0) };
+        let check = test_restore_sqlite(&staging, &database, &archive, &written).unwrap();
+        assert_eq!(check.result, result, "{check:?}");
+        assert_eq!(check.detail.contains("stay free on the disk of the live database"), result == CheckResult::CouldNotRun, "{check:?}");
+        assert_eq!(written.most.into_inner() > 0, result == CheckResult::Passed);
+    }
+}
+
+/// Sees how many files are in a folder while something goes on.
+struct Written<'a> {
+    in_folder: &'a Path,
+    most: AtomicUsize,
+}
+
+impl Monitor for Written<'_> {
+    fn progress(&self, _: &Progress) {
+        self.most.fetch_max(std::fs::read_dir(self.in_folder).unwrap().count(), Ordering::Relaxed);
+    }
+}
+
+struct Enough;
+
+impl Monitor for Enough {
+    fn cancelled(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_a_person_cancels_is_cancelled_above_a_floor_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let floor = |min_free_bytes| Floor { live: dir.path().join("shop.db"), min_free_bytes };
+    let work = |monitor: &dyn Monitor| if monitor.cancelled() { Err(Error::CancelledHere) } else { Ok(()) };
+    assert!(above(Some(&floor(0)), 0, &Silent, work).is_ok() && above(None, u64::MAX, &Silent, work).is_ok());
+    // Cancelled by a person, it is that.
+    assert_eq!(above(Some(&floor(0)), 0, &Enough, work).unwrap_err().code(), "cancelled");
 }

@@ -29,6 +29,7 @@ use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
     backups, checkup, databases, driver, durable,
+    floor::{Floor, above},
     jobs::{JobMonitor, Running, TEMPORARY, random, to_json},
     keys::{self, Passwords, Stretched},
     notes,
@@ -300,11 +301,14 @@ fn refuse_holders(plan: &RestorePlan, live: &Path) -> Result<()> {
 }
 
 /// A restore into a scratch file, by the way that every restore takes, which is removed again.
-pub(crate) fn test_restore_sqlite(staging: &Path, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
+pub(crate) fn test_restore_sqlite(staging: &Path, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
     let begun = Instant::now();
     let scratch = Temporary(staging.join("test.sqlite"));
-    let tried = write_and_read_back(archive, &scratch.0, Step::Verify, monitor)
-        .and_then(|()| check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor));
+    let floor = Floor::between(database, staging)?;
+    let tried = above(floor.as_ref(), archive.metadata().original_size, monitor, |monitor| {
+        write_and_read_back(archive, &scratch.0, Step::Verify, monitor)?;
+        check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor)
+    });
     let (result, detail) = match tried {
         Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
         Err(error) => verdict(error)?,

@@ -66,8 +66,8 @@ impl Driver for Sqlite {
         Err(Error::Unsupported { what: "another user for restores of SQLite".to_owned() })
     }
 
-    fn test_restore(&self, running: &Running<'_>, _: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
-        restore::test_restore_sqlite(&running.staging, archive, monitor)
+    fn test_restore(&self, running: &Running<'_>, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
+        restore::test_restore_sqlite(&running.staging, database, archive, monitor)
     }
 
     fn file(&self, database: &Database) -> Result<Option<PathBuf>> {
