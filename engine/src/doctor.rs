@@ -193,7 +193,18 @@ fn recover(
         }
     };
     match recovery::recover(vault, database, (finding, &options.actor), &second, monitor) {
-        Ok((job, recovered, _)) => Ok(told(finding.to_owned(), recovered, Some(job))),
+        Ok((job, recovered, report)) => match report.damage_after() {
+            None => Ok(told(finding.to_owned(), recovered, Some(job))),
+            // That it was damaged before is no news any more.
+            Some(damage) => Err(NotRecovered {
+                finding: damage.to_owned(),
+                why: format!(
+                    "it is damaged although {} was restored into it just now ({job}): check the disk; the files before are kept in {}",
+                    recovered.backup, recovered.kept
+                ),
+                disk: None,
+            }),
+        },
         Err(_) if sound.load(Ordering::Relaxed) => Ok(twice()),
         Err(error) => Err(NotRecovered { disk: unreadable.into_inner(), ..not(error.to_string()) }),
     }

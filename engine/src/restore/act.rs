@@ -236,9 +236,9 @@ pub(crate) fn replace_sqlite(
         let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, (plan.while_open, &confirm), monitor)?;
         monitor.step(Step::Check);
         report.after = Some(look_after(&live, &metadata, monitor));
+        take_note(vault, &database.id, actor, &report);
         attempt.end();
         aside::prune(vault, &database.id);
-        mended(vault, &database.id, report.after.as_ref());
         return Ok(report);
     }
 
@@ -269,7 +269,7 @@ pub(crate) fn replace_sqlite(
     monitor.step(Step::Check);
     // After the commit nothing can be taken back by failing: what is found is reported.
     report.after = Some(look_after(&live, &metadata, monitor));
-    mended(vault, &database.id, report.after.as_ref());
+    take_note(vault, &database.id, actor, &report);
     if let Some(safety) = &report.safety_backup
         && let Err(error) = prove_safety(vault, safety, &running.staging, monitor)
     {
@@ -386,12 +386,18 @@ pub(super) fn look_after(live: &Path, metadata: &Metadata, monitor: &dyn Monitor
     after
 }
 
-/// A database that is sound again is not called damaged any more.
-fn mended(vault: &Vault, database: &DatabaseId, after: Option<&AfterRestore>) {
-    if after.is_some_and(|after| after.sound)
-        && let Err(error) = checkup::all_is_well(vault, database)
-    {
-        tracing::warn!(%database, %error, "what the last look found could not be taken back");
+/// What was found afterwards is written down: damage with its alarm; and a database that is sound again is not called damaged any more.
+pub(super) fn take_note(vault: &Vault, database: &DatabaseId, actor: &str, report: &RestoreReport) {
+    let noted = match (&report.after, report.damage_after()) {
+        (_, Some(damage)) => {
+            let why_not = format!("{} was restored into it just before, byte for byte: check the disk", report.backup);
+            checkup::damaged(vault, database, actor, damage, &why_not)
+        }
+        (Some(after), None) if after.sound => checkup::all_is_well(vault, database),
+        _ => Ok(()),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(%database, %error, "what the last look found could not be written down");
     }
 }
 

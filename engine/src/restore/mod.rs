@@ -82,6 +82,11 @@ pub struct RestoreReport {
 }
 
 impl RestoreReport {
+    /// What is wrong with the live database right after, if it was looked at and something is.
+    pub fn damage_after(&self) -> Option<&str> {
+        self.after.as_ref().filter(|after| after.looked && !after.sound).map(|after| after.integrity.as_str())
+    }
+
     /// Of a backup that was restored into something beside the live database; what else there is to say of it stands at its end.
     pub(crate) fn of(backup: BackupId, path: PathBuf) -> Self {
         Self {

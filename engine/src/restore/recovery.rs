@@ -15,7 +15,7 @@ use keepstone_model::{
 
 use super::{
     RestoreOptions, RestoreReport,
-    act::{Damage, check_image, conclude, extract, look_after},
+    act::{Damage, check_image, conclude, extract, look_after, take_note},
     aside::{self, Attempt, By},
 };
 use crate::{
@@ -29,8 +29,8 @@ use crate::{
     verify::VerifyOptions,
 };
 
-/// Recovers a database from its newest good backup, as a job. `confirm` is asked under the database's lock, when everything that can fail for reasons
-/// of ours is done, and just before anything moves.
+/// Recovers a database from its newest good backup, as a job; whether that helped is in the report. `confirm` is asked under the database's lock, when
+/// everything that can fail for reasons of ours is done, and just before anything moves.
 pub(crate) fn recover(
     vault: &Vault,
     database: &Database,
@@ -55,11 +55,15 @@ pub(crate) fn recover(
 
 /// Ends an attempt that a died process left although its database has its name and is sound.
 pub(crate) fn finish(vault: &Vault, database: &DatabaseId, attempt: &Attempt) -> Result<Recovered> {
-    let recovered = Recovered { backup: attempt.backup.clone(), taken_at: attempt.taken_at, kept: attempt.folder.display().to_string() };
+    let recovered = recovered(attempt);
     // The alarm first: an attempt that has ended is looked at by nobody.
     checkup::recovered(vault, database, &attempt.actor, attempt.job.clone(), &attempt.finding, recovered.clone())?;
     attempt.end();
     Ok(recovered)
+}
+
+fn recovered(attempt: &Attempt) -> Recovered {
+    Recovered { backup: attempt.backup.clone(), taken_at: attempt.taken_at, kept: attempt.folder.display().to_string() }
 }
 
 fn act(
@@ -97,7 +101,14 @@ fn act(
     let attempt = aside::replace(running, (&live, &image.0), attempt, &mut report, (WhileOpen::Refused, confirm), monitor)?;
     monitor.step(Step::Check);
     report.after = Some(look_after(&live, &metadata, monitor));
-    let recovered = finish(vault, &database.id, &attempt)?;
+    let recovered = if report.damage_after().is_some() {
+        // The alarm first here, too.
+        take_note(vault, &database.id, actor, &report);
+        attempt.end();
+        recovered(&attempt)
+    } else {
+        finish(vault, &database.id, &attempt)?
+    };
     aside::prune(vault, &database.id);
     report.job = Some(running.id());
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

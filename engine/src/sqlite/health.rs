@@ -106,6 +106,16 @@ fn refuse_unread(path: &Path, lines: &[String]) -> Result<()> {
     }
 }
 
+/// What looks like damage may be a page that the disk does not give: that is met again where the pages are merely read. Every other fault of reading
+/// them is the damage.
+fn refuse_failing_disk(connection: &Connection, path: &Path) -> Result<()> {
+    let Ok(geometry) = Geometry::read(connection) else { return Ok(()) };
+    match pages::stream(connection, path, (geometry.page_size, geometry.page_count), &mut |_| Ok(())) {
+        Err(error @ Error::Io { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn lines(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
     connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
 }
@@ -120,8 +130,24 @@ pub struct AfterState {
 }
 
 /// Looks at a live database that was just restored, on a connection of its own. In WAL mode nobody waits for that, so it is checked whole; else
-/// every writer does, so it gets the quick check: the image that was written had the whole one. Either gives itself up in time, and says so.
+/// every writer does, so it gets the quick check: the image that was written had the whole one. Either gives itself up in time, and says so. Damage is
+/// only what a second connection sees, too, where the disk gives every page.
 pub fn after_restore(path: &Path, busy_wait: Duration, monitor: &dyn Monitor) -> Result<AfterState> {
+    let look = || match look_after_restore(path, busy_wait, monitor) {
+        Err(Error::NotADatabase { .. }) => Ok(unopened("file is not a database")),
+        Err(Error::SourceFormat { .. }) => Ok(unopened("unsupported file format")),
+        Err(Error::SourceCorrupt { detail, .. }) => Ok(unopened(&detail)),
+        other => other,
+    };
+    let first = look()?;
+    if first.damage.is_none() { Ok(first) } else { look() }
+}
+
+fn unopened(damage: &str) -> AfterState {
+    AfterState { check: "opening it", damage: Some(damage.to_owned()), counts: BTreeMap::new() }
+}
+
+fn look_after_restore(path: &Path, busy_wait: Duration, monitor: &dyn Monitor) -> Result<AfterState> {
     let live = Live::open(path, Access::Read)?;
     let geometry = || watch::waiting(busy_wait, || Geometry::read(&live.connection).map_err(fault::at(path)));
     let whole = live.watched(monitor, &watch::unlimited, geometry)?.is_wal();
@@ -147,6 +173,9 @@ pub fn after_restore(path: &Path, busy_wait: Duration, monitor: &dyn Monitor) ->
                 Err(error) => return Err(fault::at(path)(error)),
             },
         };
+        if damage.is_some() {
+            refuse_failing_disk(&live.connection, path)?;
+        }
         pages::rollback(&live.connection);
         let counts = counts.tables.into_iter().map(|(name, table)| (name, table.row_count)).collect();
         Ok(AfterState { check, damage, counts })

@@ -167,7 +167,16 @@ pub(crate) fn told(
             return Err(fault);
         }
     };
-    result["ok"] = json!(true);
+    let unsound = report.damage_after().filter(|_| replaced).map(|damage| Fault::Here {
+        code: "restored_unsound",
+        message: format!("{} was restored, and is not sound: {damage}", report.path.display()),
+        hint: Some("What was written equals the backup. Check the disk, and restore another backup.".to_owned()),
+        exit: 4,
+    });
+    result["ok"] = json!(unsound.is_none());
+    if let Some(fault) = &unsound {
+        result["error"] = fault.json();
+    }
     result["job"] = json!(report.job);
     result["backup"] = json!(report.backup);
     result["path"] = json!(report.path);
@@ -184,12 +193,13 @@ pub(crate) fn told(
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
     let (path, time) = (report.path.display(), human::duration_ms(report.elapsed_ms));
+    let mark = if unsound.is_none() { "✔" } else { "▲" };
     let said = match &report.after {
         _ if report.hash_equal => {
-            format!("✔ restored {} into {path}: {}, equal to the backup, {time}", report.backup, human::bytes(report.size_bytes))
+            format!("{mark} restored {} into {path}: {}, equal to the backup, {time}", report.backup, human::bytes(report.size_bytes))
         }
         // A server's database: it has rows, and no bytes to compare.
-        Some(_) => format!("✔ restored {} into {path} in {time}", report.backup),
+        Some(_) => format!("{mark} restored {} into {path} in {time}", report.backup),
         None => format!("✔ put the database before back as {path} in {time}"),
     };
     cx.out.outcome(&path, format_args!("{said}"));
@@ -225,13 +235,6 @@ pub(crate) fn told(
             cx.out.note(format_args!("Looked at afterwards: {}.", after.words()));
             if !after.looked {
                 cx.out.note("What was written equals the backup; `keepstone doctor` looks at it again.");
-            } else if !after.sound {
-                return Err(Fault::Here {
-                    code: "restored_unsound",
-                    message: format!("{} was restored, and is not sound: {}", report.path.display(), after.integrity),
-                    hint: Some("What was written equals the backup. Check the disk, and restore another backup.".to_owned()),
-                    exit: 4,
-                });
             }
         }
     } else {
@@ -243,7 +246,7 @@ pub(crate) fn told(
             None => cx.out.note("The live database is unchanged."),
         }
     }
-    Ok(())
+    unsound.map_or(Ok(()), Err)
 }
 
 fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
