@@ -193,7 +193,7 @@ impl Inside for Opened<'_> {
         let report = checks.run(CheckName::SqliteIntegrityCheck, || match look() {
             Ok(report) => {
                 let (result, detail) = match &report.integrity {
-                    Ok(()) => (CheckResult::Passed, String::new()),
+                    Ok(()) => (CheckResult::Passed, remarked(&report)),
                     Err(damage) => (CheckResult::Failed, damage.clone()),
                 };
                 Ok((result, detail, Some(report)))
@@ -211,6 +211,18 @@ impl Inside for Opened<'_> {
         checks.add_counts(counts(&report), self.metadata);
         Ok(())
     }
+}
+
+/// What is told beside a check that passed; nothing where there is nothing to tell.
+fn remarked(report: &ImageReport) -> String {
+    let told = |what: &str, lines: &[String]| match lines {
+        [] => None,
+        [only] => Some(format!("{what}: {only}")),
+        [first, rest @ ..] => Some(format!("{what}: {first}; and {} more", rest.len())),
+    };
+    let as_left = told("as the application left it", &report.remarks);
+    let unseen = told("could not be examined, as only the application knows how", &report.not_examined);
+    as_left.into_iter().chain(unseen).collect::<Vec<_>>().join("; ")
 }
 
 fn counts(report: &ImageReport) -> Result<BTreeMap<String, u64>, String> {

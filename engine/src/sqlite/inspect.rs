@@ -34,6 +34,8 @@ pub struct ImageReport {
     pub page_size: u32,
     /// What could not be looked at because only the application's own collations, functions or modules can read it.
     pub not_examined: Vec<String>,
+    /// What SQLite's check remarks of rows that are as the application left them: a value that a rule forbids which came after it, say.
+    pub remarks: Vec<String>,
 }
 
 impl ImageReport {
@@ -72,15 +74,17 @@ pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> 
         Err(Error::SourceFormat { .. }) => Ok(unreadable("unsupported file format")),
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
         Err(error) => Err(error),
-        Ok((Soundness { integrity, page_size, not_examined }, Contents { foreign_keys, schema })) => {
-            Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined })
+        Ok((Soundness { integrity, page_size, aside }, Contents { foreign_keys, schema })) => {
+            let Aside { not_examined, remarks } = aside;
+            Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined, remarks })
         }
     }
 }
 
 fn unreadable(detail: &str) -> ImageReport {
     let fault = || detail.to_owned();
-    ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined: Vec::new() }
+    let Aside { not_examined, remarks } = Aside::default();
+    ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined, remarks }
 }
 
 /// An image that is looked into, by as many connections as there are things to look for.
@@ -121,18 +125,25 @@ fn give_way_now_and_then(connection: &mut Connection) -> rusqlite::Result<()> {
 struct Soundness {
     integrity: Finding,
     page_size: u32,
+    aside: Aside,
+}
+
+/// What is told and is no damage.
+#[derive(Default)]
+struct Aside {
     not_examined: Vec<String>,
+    remarks: Vec<String>,
 }
 
 fn soundness(connection: &Connection, path: &Path) -> Result<Soundness> {
     let damage = pages::begin_read(connection, path)?;
     let page_size = Geometry::read(connection).map_err(fault::at(path))?.page_size;
-    let mut not_examined = Vec::new();
+    let mut aside = Aside::default();
     let integrity = match damage {
         Some(detail) => Err(detail),
-        None => integrity(connection, path, &mut not_examined)?,
+        None => integrity(connection, path, &mut aside)?,
     };
-    Ok(Soundness { integrity, page_size, not_examined })
+    Ok(Soundness { integrity, page_size, aside })
 }
 
 /// What its rows say. On a connection of its own: counting brings in stand-ins for the application's collations, which would make indexes look
@@ -155,19 +166,23 @@ type Finding = std::result::Result<(), String>;
 /// How many findings are told; the first few say all that a person needs.
 const MOST_FINDINGS: usize = 10;
 
-fn integrity(connection: &Connection, path: &Path, not_examined: &mut Vec<String>) -> Result<Finding> {
-    match check(connection, path, "PRAGMA main.integrity_check(10)")? {
+/// How many lines are looked through for one that tells of damage where the first ones do not.
+const MOST_LINES: usize = 1_000_000;
+
+fn integrity(connection: &Connection, path: &Path, aside: &mut Aside) -> Result<Finding> {
+    match check(connection, path, ("integrity_check", None), &mut aside.remarks)? {
         Checked::Done(finding) => Ok(finding),
         Checked::CannotRun(why) => {
             // One table that only its application understands must not hide the state of all others: each by itself, and of that one at
             // least what can be seen without understanding it.
             tracing::debug!(why, "the integrity check goes table by table");
-            table_by_table(connection, path, not_examined)
+            aside.remarks.clear();
+            table_by_table(connection, path, aside)
         }
     }
 }
 
-fn table_by_table(connection: &Connection, path: &Path, not_examined: &mut Vec<String>) -> Result<Finding> {
+fn table_by_table(connection: &Connection, path: &Path, aside: &mut Aside) -> Result<Finding> {
     let mut names = Vec::new();
     let listed = connection
         .prepare("SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual','shadow')")
@@ -175,13 +190,12 @@ fn table_by_table(connection: &Connection, path: &Path, not_examined: &mut Vec<S
     names.extend(listed.map_err(fault::at(path))?);
     let mut findings = Vec::new();
     for name in names {
-        let pragma = |check_name: &str| format!("PRAGMA main.{check_name}('{}')", name.replace('\'', "''"));
-        let mut outcome = check(connection, path, &pragma("integrity_check"))?;
+        let mut outcome = check(connection, path, ("integrity_check", Some(&name)), &mut aside.remarks)?;
         if let Checked::CannotRun(why) = outcome {
-            not_examined.push(format!("{name}: {why}"));
+            aside.not_examined.push(format!("{name}: {why}"));
             // The quick check looks at pages and cells, and at neither the order nor the expressions of indexes.
             content::provide_collations(connection).map_err(fault::at(path))?;
-            outcome = check(connection, path, &pragma("quick_check"))?;
+            outcome = check(connection, path, ("quick_check", Some(&name)), &mut aside.remarks)?;
         }
         if let Checked::Done(Err(finding)) = outcome {
             findings.push(finding);
@@ -196,19 +210,51 @@ enum Checked {
     CannotRun(String),
 }
 
-fn check(connection: &Connection, path: &Path, sql: &str) -> Result<Checked> {
-    let run = || -> rusqlite::Result<Vec<String>> {
-        let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.take(MOST_FINDINGS).collect()
+/// One of SQLite's checks, of one table or of all.
+fn check(connection: &Connection, path: &Path, (pragma, table): (&str, Option<&str>), remarks: &mut Vec<String>) -> Result<Checked> {
+    let lines = |most: usize| -> rusqlite::Result<(Vec<String>, Vec<String>)> {
+        let argument = table.map_or_else(|| most.to_string(), |table| format!("'{}'", table.replace('\'', "''")));
+        let mut statement = connection.prepare(&format!("PRAGMA main.{pragma}({argument})"))?;
+        let mut rows = statement.query([])?;
+        let (mut damage, mut remarks) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(0)?;
+            for line in text.lines().filter(|line| *line != "ok") {
+                let lines = if is_remark(line) { &mut remarks } else { &mut damage };
+                if lines.len() < MOST_FINDINGS {
+                    lines.push(line.to_owned());
+                }
+            }
+            if damage.len() == MOST_FINDINGS {
+                break;
+            }
+        }
+        Ok((damage, remarks))
     };
-    match run() {
-        Ok(lines) if lines == ["ok"] => Ok(Checked::Done(Ok(()))),
-        Ok(lines) => Ok(Checked::Done(Err(lines.join("; ")))),
+    let all = || match lines(MOST_FINDINGS)? {
+        // Behind these there may be damage.
+        (damage, remarks) if damage.is_empty() && remarks.len() == MOST_FINDINGS && table.is_none() => lines(MOST_LINES),
+        found => Ok(found),
+    };
+    match all() {
+        Ok((damage, told)) => {
+            remarks.extend(told);
+            Ok(Checked::Done(if damage.is_empty() { Ok(()) } else { Err(damage.join("; ")) }))
+        }
         Err(error) if fault::is_damage(&error) => Ok(Checked::Done(Err(fault::detail(&error)))),
         Err(error) if fault::is_sql(&error) => Ok(Checked::CannotRun(fault::detail(&error))),
         Err(error) => Err(fault::at(path)(error)),
     }
+}
+
+/// Whether a line of SQLite's check tells of no damage: a row that breaks a rule which was made after it, or a full-text index that only the
+/// application's own functions could be asked about. All of its bytes are as the application left them, and a restore brings back just that.
+fn is_remark(line: &str) -> bool {
+    let of_a_value =
+        ["NULL", "NUMERIC", "TEXT"].iter().any(|kind| line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(" value in ")));
+    let of_a_strict_value = line.starts_with("non-") && line.contains(" value in ");
+    let not_asked = line.starts_with("unable to validate the inverted index for ") && line.contains("SQL logic error");
+    of_a_value || of_a_strict_value || not_asked || line.starts_with("CHECK constraint failed in ")
 }
 
 /// Every row whose reference points to nothing, told by table and number.

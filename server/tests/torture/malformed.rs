@@ -88,6 +88,12 @@ fn verdict(host: &Host, file: &Path) -> Verdict {
     if facts.suspect.is_none() && report.integrity.is_ok() { Verdict::Sound } else { Verdict::Suspect }
 }
 
+/// A row that breaks a rule of the schema is as the application left it: remarked, and no damage.
+fn is_remark(line: &str) -> bool {
+    let of_a_value = line.contains(" value in ") && ["NULL ", "NUMERIC ", "TEXT ", "non-"].iter().any(|kind| line.starts_with(kind));
+    of_a_value || line.starts_with("CHECK constraint failed in ") || line.contains("unable to validate the inverted index")
+}
+
 /// What the sqlite3 command line says; none where it is not installed.
 fn by_sqlite3(host: &Host, file: &Path) -> Option<bool> {
     let copy = host.path("sqlite3.db");
@@ -95,11 +101,13 @@ fn by_sqlite3(host: &Host, file: &Path) -> Option<bool> {
     let ran = Command::new("timeout")
         .args(["20", "sqlite3", "-batch"])
         .arg(&copy)
-        .arg("PRAGMA integrity_check(1)")
+        .arg("PRAGMA integrity_check(1000)")
         .stdin(Stdio::null())
         .output()
         .ok()?;
-    (ran.status.code() != Some(127)).then(|| ran.status.success() && ran.stdout == b"ok\n")
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let is_sound = || !said.is_empty() && said.lines().all(|line| line == "ok" || is_remark(line));
+    (ran.status.code() != Some(127)).then(|| ran.status.success() && is_sound())
 }
 
 /// The most memory that this process ever had.
