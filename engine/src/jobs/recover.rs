@@ -42,6 +42,11 @@ pub fn recover(vault: &Vault) -> Result<()> {
             Err(error) => tracing::error!(job = %id, %error, "a job that died could not be mended"),
         }
     }
+    // Unknown means alive: whatever a job left is for another time then.
+    let is_alive = |job: &JobId| !matches!(is_dead(&vault.staging_dir(job)), Ok(true));
+    if let Err(error) = aside::settle_left(vault, &is_alive) {
+        tracing::error!(%error, "what jobs left of databases could not be looked for");
+    }
     // A row may also outlive its job: the job failed, and its backup could not be written down.
     let alive: Vec<JobId> = vault.catalog().list_jobs(&running)?.into_iter().map(|row| row.job.id).collect();
     for backup in vault.catalog().backups_in_state(BackupState::Running)? {

@@ -45,6 +45,17 @@ pub(crate) enum By {
     Person,
 }
 
+/// What stands in the place of a database after a replacement that nobody ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// What stood there before it, if anything did: nothing was replaced.
+    Old,
+    New,
+    Other,
+    /// It cannot be told now.
+    Unseen,
+}
+
 /// A replacement of a database, as its note tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attempt {
@@ -67,6 +78,9 @@ pub(crate) struct Attempt {
     /// Where that one is until then, and the old one for a moment after.
     #[serde(default)]
     incoming: Option<PathBuf>,
+    /// The folder in which all of this is.
+    #[serde(default)]
+    place: Option<Seen>,
     #[serde(skip)]
     pub(crate) folder: PathBuf,
 }
@@ -85,6 +99,7 @@ impl Attempt {
             old: None,
             new: None,
             incoming: None,
+            place: None,
             folder: PathBuf::new(),
         }
     }
@@ -95,12 +110,41 @@ impl Attempt {
 
     /// Whether the old file is where it was: then nothing was replaced.
     pub(crate) fn stands(&self, live: &Path) -> bool {
-        is_at(live, self.old.as_ref())
+        self.old.is_some() && self.find(live) == Found::Old
     }
 
     /// Whether the new file has its name.
     pub(crate) fn is_in_place(&self, live: &Path) -> bool {
-        is_at(live, self.new.as_ref())
+        self.find(live) == Found::New
+    }
+
+    /// What stands in the database's place now. A disk that is not mounted, or is another one, says nothing of it.
+    fn find(&self, live: &Path) -> Found {
+        let Ok(now) = Seen::if_there(live) else { return Found::Unseen };
+        let is_its_folder = || {
+            let folder = live.parent().and_then(|folder| Seen::at(folder).ok());
+            self.place.as_ref().zip(folder).is_some_and(|(place, now)| (place.device, place.inode) == (now.device, now.inode))
+        };
+        let Some(now) = now else {
+            return match (&self.old, is_its_folder()) {
+                (_, false) => Found::Unseen,
+                (None, true) => Found::Old,
+                (Some(_), true) => Found::Other,
+            };
+        };
+        let known = |seen: &Option<Seen>, fits: fn(&Seen, &Seen) -> bool| seen.as_ref().is_some_and(|seen| fits(seen, &now));
+        if known(&self.new, Seen::is) {
+            Found::New
+        } else if known(&self.old, Seen::is) {
+            Found::Old
+        } else if known(&self.new, Seen::may_be) && !known(&self.old, Seen::may_be) {
+            // Its application works with it on a disk that has another number now.
+            Found::New
+        } else if is_its_folder() {
+            Found::Other
+        } else {
+            Found::Unseen
+        }
     }
 
     /// Forgets an attempt that replaced nothing. What could not be put back stays in its folder.
@@ -132,6 +176,23 @@ impl Attempt {
         }
     }
 
+    /// Leaves nothing half done of an attempt whose process died, as far as it can be told what it did. May be called again.
+    fn settle(&self, live: &Path) -> Result<Found> {
+        let found = self.find(live);
+        match found {
+            Found::Old | Found::Other => self.forget(live)?,
+            Found::New => {
+                self.remove_incoming()?;
+                // That a recovery ended is alarmed, too: doctor's next look does that.
+                if self.by == By::Person {
+                    self.end();
+                }
+            }
+            Found::Unseen => {}
+        }
+        Ok(found)
+    }
+
     /// What was kept is back, or the fault that ended it says where it is: that one is to be told, not what becomes of the note.
     fn give_up(&self, live: &Path) {
         if let Err(error) = self.forget(live) {
@@ -145,10 +206,6 @@ impl Attempt {
             tracing::warn!(note = %self.folder.join(NOTE).display(), %error, "the end of a replacement could not be written down");
         }
     }
-}
-
-fn is_at(live: &Path, seen: Option<&Seen>) -> bool {
-    seen.is_some_and(|seen| Seen::at(live).is_ok_and(|now| seen.is(&now)))
 }
 
 /// Puts the image in the database's place and keeps what was there, which the report then says. `confirm` is asked just before anything of the
@@ -194,6 +251,7 @@ impl Course for Noted<'_> {
     fn begins(&mut self, incoming: &Path) -> Result<()> {
         self.attempt.old = Seen::if_there(self.live)?;
         self.attempt.incoming = Some(incoming.to_owned());
+        self.attempt.place = self.live.parent().map(Seen::at).transpose()?;
         write(&self.attempt)
     }
 
@@ -253,56 +311,98 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
     // Whoever holds it may be at these files: then it is settled another time.
     let _lock = durable::try_lock(&vault.database_lock_path(database), LockMode::Exclusive)?
         .ok_or_else(|| Error::DatabaseBusy { database: database.clone(), holder: "another process is working on it".to_owned() })?;
-    let attempt = attempts(vault, database)?.into_iter().find(|attempt| attempt.job == job.id);
-    let is_done = attempt.as_ref().is_some_and(|attempt| attempt.is_in_place(live) || !attempt.is_open());
-    let sentence = match attempt {
-        None => "the process ended before anything was replaced; what stands in the database's place is what stood there before".to_owned(),
-        Some(attempt) if is_done => {
-            // That a recovery ended is alarmed, too: doctor's next look does that.
-            attempt.remove_incoming()?;
-            if attempt.by == By::Person && attempt.is_open() {
-                attempt.end();
-            }
-            format!(
-                "the process ended just after the backup was put in the database's place; what was there is kept in {}",
-                attempt.folder.display()
-            )
-        }
-        Some(attempt) if attempt.stands(live) || (attempt.old.is_none() && !live.exists()) => {
-            attempt.forget(live)?;
-            "the process ended before the backup was put in the database's place; what stood there stands there as it was".to_owned()
-        }
-        Some(attempt) => {
-            attempt.forget(live)?;
-            let kept = attempt.folder.display();
-            format!(
-                "the process ended during the restore, and something else stands in the database's place by now; what was there is kept in {kept}"
-            )
-        }
+    let notes = notes(vault, database)?;
+    let Some(attempt) = notes.attempts.into_iter().find(|attempt| attempt.job == job.id) else {
+        return Ok(without_note(&notes.unreadable));
     };
-    Ok(Settled { sentence, is_void: !is_done })
+    let kept = attempt.folder.display().to_string();
+    let found = if attempt.is_open() { attempt.settle(live)? } else { Found::New };
+    let sentence = match found {
+        Found::New => format!("the process ended just after the backup was put in the database's place; what was there is kept in {kept}"),
+        Found::Old => "the process ended before the backup was put in the database's place; what stood there stands there as it was".to_owned(),
+        Found::Other => format!(
+            "the process ended during the restore, and something else stands in the database's place by now; what was there is kept in {kept}"
+        ),
+        Found::Unseen => format!(
+            "the process ended during the restore, and the database cannot be seen now (its disk may not be mounted): the next start looks again; what was there is kept in {kept}"
+        ),
+    };
+    Ok(Settled { sentence, is_void: matches!(found, Found::Old | Found::Other) })
+}
+
+/// Notes are written before anything is touched, so where there is none nothing was; unless there is one that does not say whose it is.
+fn without_note(unreadable: &[PathBuf]) -> Settled {
+    let nothing = "the process ended before anything was replaced; what stands in the database's place is what stood there before";
+    match unreadable {
+        [] => Settled { sentence: nothing.to_owned(), is_void: true },
+        [note, ..] => {
+            let sentence = format!(
+                "the process ended during the restore, and how far it came cannot be told, as {} cannot be read: what was there may be beside it",
+                note.display()
+            );
+            Settled { sentence, is_void: false }
+        }
+    }
+}
+
+/// Settles what jobs left that nobody will come back to: their rows are gone with a lost catalog, say, or the disk was not there when they were ended.
+pub(crate) fn settle_left(vault: &Vault, is_alive: &dyn Fn(&JobId) -> bool) -> Result<()> {
+    for database in databases::databases(vault)? {
+        let left = |attempt: &Attempt| attempt.is_open() && !is_alive(&attempt.job);
+        let Some(live) = driver::of(database.engine).file(&database)? else { continue };
+        if !notes(vault, &database.id)?.attempts.iter().any(left) {
+            continue;
+        }
+        // Whoever holds it may be at these files: then it is settled another time.
+        let Some(_lock) = durable::try_lock(&vault.database_lock_path(&database.id), LockMode::Exclusive)? else { continue };
+        for attempt in notes(vault, &database.id)?.attempts.into_iter().filter(left) {
+            let kept = attempt.folder.display();
+            match attempt.settle(&live) {
+                Ok(found) => tracing::warn!(database = %database.id, job = %attempt.job, %kept, ?found, "a replacement that died was looked at"),
+                Err(error) => tracing::error!(database = %database.id, job = %attempt.job, %kept, %error, "a replacement that died could not be mended"),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The newest attempt of auto-recovery, ended or not.
 pub(crate) fn last_recovery(vault: &Vault, database: &DatabaseId) -> Result<Option<Attempt>> {
-    let all = attempts(vault, database)?.into_iter().filter(|attempt| attempt.by == By::Doctor);
+    let all = notes(vault, database)?.attempts.into_iter().filter(|attempt| attempt.by == By::Doctor);
     Ok(all.max_by_key(|attempt| attempt.began_at))
 }
 
-fn attempts(vault: &Vault, database: &DatabaseId) -> Result<Vec<Attempt>> {
-    let mut attempts = Vec::new();
+#[derive(Default)]
+struct Notes {
+    attempts: Vec<Attempt>,
+    unreadable: Vec<PathBuf>,
+}
+
+/// One that cannot be read keeps no other from being read.
+fn notes(vault: &Vault, database: &DatabaseId) -> Result<Notes> {
+    let mut notes = Notes::default();
     for folder in folders(vault, database)? {
-        let path = folder.join(NOTE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io(&path, error)),
-        };
-        let attempt: Attempt =
-            serde_json::from_slice(&bytes).map_err(|error| Error::Internal(format!("{} cannot be read: {error}", path.display())))?;
-        attempts.push(Attempt { folder, ..attempt });
+        match read(&folder) {
+            Ok(attempt) => notes.attempts.extend(attempt),
+            Err(error) => {
+                tracing::warn!(%database, %error, "the note of a replacement cannot be read");
+                notes.unreadable.push(folder.join(NOTE));
+            }
+        }
     }
-    Ok(attempts)
+    Ok(notes)
+}
+
+fn read(folder: &Path) -> Result<Option<Attempt>> {
+    let path = folder.join(NOTE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    let attempt: Attempt =
+        serde_json::from_slice(&bytes).map_err(|error| Error::Internal(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(Some(Attempt { folder: folder.to_owned(), ..attempt }))
 }
 
 /// A folder that no other attempt has, called after the time.
@@ -356,13 +456,13 @@ fn time_of(folder: &Path) -> Option<Timestamp> {
     (fits && digits(&name[..8]) && digits(&name[9..15])).then(|| name.parse().ok()).flatten()
 }
 
-/// Removes damaged sets that are neither among the last few nor young. One that cannot be removed now is removed later.
+/// Removes damaged sets that are neither among the last few nor young; not one of which it is not known yet whether it has to go back. One that cannot be removed now is removed later.
 pub(crate) fn prune(vault: &Vault, database: &DatabaseId) {
     let pruned = folders(vault, database).and_then(|folders| {
         let now = Timestamp::now();
         for folder in folders.iter().skip(KEPT) {
             let old = time_of(folder).is_some_and(|at| now.duration_since(at) > KEPT_FOR);
-            if old {
+            if old && !matches!(read(folder), Ok(Some(attempt)) if attempt.is_open()) {
                 fs::remove_dir_all(folder).map_err(|error| Error::io(folder, error))?;
             }
         }

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Silent,
+    sqlite::unopenable::Seen,
     create::{CreateOptions, create},
     databases::{self, AddDatabaseOptions},
     testing,
@@ -36,7 +37,8 @@ struct Place {
 fn lost() -> Place {
     let dir = TempDir::new().unwrap();
     let vault = testing::open(&dir);
-    let live = dir.path().join("shop.db");
+    let live = dir.path().join("app/shop.db");
+    fs::create_dir(dir.path().join("app")).unwrap();
     Connection::open(&live).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)").unwrap();
     let options = AddDatabaseOptions { location: live.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
     let database = databases::add_database(&vault, &options).unwrap();
@@ -131,6 +133,53 @@ fn who_writes_to_a_file_that_was_removed_is_told_of_and_can_be_overruled() {
     place.restore(although_open(place.plan()), &Silent).unwrap();
     assert_eq!(place.rows(), 2);
     stop(holder);
+}
+
+/// What a process left that died between the steps: the old file alone, its log kept aside, and an image that was not used.
+fn died_on_the_way(place: &Place) -> PathBuf {
+    fs::write(&place.live, "no database").unwrap();
+    let folder = place.vault.database_dir(&place.backup.database()).join("corrupted/20261120T030000Z");
+    fs::create_dir_all(&folder).unwrap();
+    fs::hard_link(&place.live, folder.join("shop.db")).unwrap();
+    fs::write(folder.join("shop.db-wal"), "old log").unwrap();
+    let incoming = place.live.with_file_name("shop.db.keepstone-incoming-0123abcd");
+    fs::write(&incoming, "half of an image").unwrap();
+    // Of a job that no row tells of any more, as after a rebuild of the catalog.
+    let job = "j-0123456789abc";
+    let note = serde_json::json!({
+        "by": "person", "began_at": "2026-11-20T03:00:00Z", "ended_at": null, "backup": place.backup, "taken_at": "2026-11-20T03:00:00Z",
+        "job": job, "actor": "alice", "finding": "a person replaces it", "incoming": incoming,
+        "old": Seen::at(&place.live).unwrap(), "place": Seen::at(place.live.parent().unwrap()).unwrap(),
+    });
+    fs::write(folder.join("recovery.json"), note.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn what_died_on_the_way_is_given_back_once_its_disk_is_there_again() {
+    let place = lost();
+    let (folder, app) = (died_on_the_way(&place), place.live.parent().unwrap());
+    // A note that cannot be read keeps no other from being read.
+    let unreadable = folder.with_file_name("20261121T030000Z");
+    fs::create_dir(&unreadable).unwrap();
+    fs::write(unreadable.join("recovery.json"), "{").unwrap();
+    let elsewhere = app.with_file_name("not mounted");
+    let nothing_is_decided = |what: &str| {
+        crate::jobs::recover(&place.vault).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3, "{what}");
+    };
+    fs::rename(app, &elsewhere).unwrap();
+    nothing_is_decided("no folder");
+    fs::create_dir(app).unwrap();
+    nothing_is_decided("the folder that the disk is mounted on");
+    fs::write(&place.live, "").unwrap();
+    nothing_is_decided("what an application made in it");
+    fs::remove_dir_all(app).unwrap();
+    fs::rename(&elsewhere, app).unwrap();
+    crate::jobs::recover(&place.vault).unwrap();
+    assert_eq!(fs::read_to_string(app.join("shop.db-wal")).unwrap(), "old log");
+    assert_eq!(fs::read_dir(app).unwrap().count(), 2, "the image that was not used is gone");
+    assert!(!folder.exists() && unreadable.exists());
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> st
                 return Err(format!("another {} is there by now", at.display()));
             }
             durable::remove(&kept).map_err(|error| error.to_string())?;
-        } else if now == *old {
+        } else if old.is_untouched(&now) {
             move_file(&kept, &at).map_err(|error| error.to_string())?;
         } else {
             return Err("somebody wrote to the database".to_owned());
