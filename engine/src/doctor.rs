@@ -103,7 +103,7 @@ pub fn check(vault: &Vault, options: &CheckOptions, confirm: &dyn Confirm, monit
             }
             recover(vault, &database, &path, &damage, attempt.as_ref(), options, confirm, monitor)
         }
-        (Err(error @ (Error::SourceEmpty { .. } | Error::SourceMissing { .. })), _) => {
+        (Err(error @ (Error::SourceEmpty { .. } | Error::SourceMissing { .. } | Error::SourceFormat { .. })), _) => {
             return gone(vault, &database.id, &path, options, error);
         }
         (Err(error), _) => return Err(error),
@@ -227,24 +227,27 @@ fn refusal(database: &Database, asked: bool, good: &[Backup], attempt: Option<&A
     Some(format!("it was recovered once already ({at}), and that is done once a day at most: something damages it again"))
 }
 
-/// A file that is empty or gone is no corruption: SQLite takes an empty one for a new database, and a disk may not be mounted. Where there are
-/// good backups of it, that is alarmed and left to a person.
+/// A file that is empty or gone is no corruption: SQLite takes an empty one for a new database, and a disk may not be mounted. Nor is a format that
+/// SQLite does not know. Where there are good backups of it, that is alarmed and left to a person.
 fn gone(vault: &Vault, id: &DatabaseId, path: &Path, options: &CheckOptions, error: Error) -> Result<Outcome> {
     if recovery::good_backups(vault, id)?.is_empty() {
         return Err(error);
     }
-    let empty = matches!(error, Error::SourceEmpty { .. });
-    let (finding, why) = if empty {
-        ("the file is empty (0 bytes)", "an empty file is what a new database looks like, so a person decides")
-    } else {
-        ("the file is not there", "its disk may just not be mounted, so a person decides")
+    let (finding, why) = match error {
+        Error::SourceEmpty { .. } => {
+            ("the file is empty (0 bytes)", "an empty file is what a new database looks like, so a person decides")
+        }
+        Error::SourceFormat { .. } => {
+            ("its header names a format that SQLite does not know", "a newer SQLite may have made it, so a person decides")
+        }
+        _ => ("the file is not there", "its disk may just not be mounted, so a person decides"),
     };
     let way = format!("{why}: `keepstone restore latest --db {id} --replace`");
     checkup::damaged(vault, id, &options.actor, finding, &format!("not recovered: {way}"))?;
-    if empty {
-        return Ok(Outcome::Corrupt { finding: format!("{}: {finding}", path.display()), not_recovered: way });
+    if matches!(error, Error::SourceMissing { .. }) {
+        return Err(error);
     }
-    Err(error)
+    Ok(Outcome::Corrupt { finding: format!("{}: {finding}", path.display()), not_recovered: way })
 }
 
 fn told(finding: String, recovered: Recovered, job: Option<JobId>) -> Outcome {

@@ -26,7 +26,7 @@ use crate::{
     jobs::{JobRequest, Running, to_json},
     sqlite::{
         holders::open_elsewhere,
-        unopenable::{Course, Seen, give_back, is_any_there, replace_unopenable},
+        unopenable::{Course, Seen, give_back, is_any_there, kept_at, replace_unopenable},
     },
 };
 
@@ -147,6 +147,11 @@ impl Attempt {
         }
     }
 
+    /// Where what was there is kept.
+    fn kept(&self, live: &Path) -> PathBuf {
+        kept_at(live, &self.folder).unwrap_or_else(|| self.folder.clone())
+    }
+
     /// Forgets an attempt that replaced nothing. What could not be put back stays in its folder.
     pub(crate) fn forget(&self, live: &Path) -> Result<()> {
         if self.stands(live)
@@ -226,6 +231,12 @@ pub(super) fn replace(
     let replaced = replace_unopenable(live, image, &folder, &mut noted);
     let Noted { attempt, report, .. } = noted;
     let placed = replaced.inspect_err(|_| attempt.give_up(live))?;
+    if report.kept_aside.is_some() {
+        report.kept_aside = Some(placed.kept.clone());
+    }
+    for lost in &placed.rights_lost {
+        monitor.log(&format!("the new file could not be given what the old one had: {lost}"));
+    }
     if let Some(kept) = &report.kept_aside {
         monitor.log(&format!("what was there is kept in {}", kept.display()));
     }
@@ -315,11 +326,13 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
     let Some(attempt) = notes.attempts.into_iter().find(|attempt| attempt.job == job.id) else {
         return Ok(without_note(&notes.unreadable));
     };
-    let kept = attempt.folder.display().to_string();
+    let kept = attempt.kept(live).display().to_string();
     let found = if attempt.is_open() { attempt.settle(live)? } else { Found::New };
     let sentence = match found {
         Found::New => format!("the process ended just after the backup was put in the database's place; what was there is kept in {kept}"),
-        Found::Old => "the process ended before the backup was put in the database's place; what stood there stands there as it was".to_owned(),
+        Found::Old => {
+            "the process ended before the backup was put in the database's place; what stood there stands there as it was".to_owned()
+        }
         Found::Other => format!(
             "the process ended during the restore, and something else stands in the database's place by now; what was there is kept in {kept}"
         ),
@@ -358,8 +371,12 @@ pub(crate) fn settle_left(vault: &Vault, is_alive: &dyn Fn(&JobId) -> bool) -> R
         for attempt in notes(vault, &database.id)?.attempts.into_iter().filter(left) {
             let kept = attempt.folder.display();
             match attempt.settle(&live) {
-                Ok(found) => tracing::warn!(database = %database.id, job = %attempt.job, %kept, ?found, "a replacement that died was looked at"),
-                Err(error) => tracing::error!(database = %database.id, job = %attempt.job, %kept, %error, "a replacement that died could not be mended"),
+                Ok(found) => {
+                    tracing::warn!(database = %database.id, job = %attempt.job, %kept, ?found, "a replacement that died was looked at");
+                }
+                Err(error) => {
+                    tracing::error!(database = %database.id, job = %attempt.job, %kept, %error, "a replacement that died could not be mended");
+                }
             }
         }
     }

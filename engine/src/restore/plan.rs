@@ -150,9 +150,17 @@ pub fn although_open(plan: RestorePlan) -> RestorePlan {
     RestorePlan { while_open: WhileOpen::Accepted, ..plan }
 }
 
-/// What is replaced as files, as there is nothing that SQLite could write through. A lock, a missing permission or a failing disk is none of these.
+/// What is replaced as files, as there is nothing that SQLite could write through. A lock, a missing permission or a failing disk is none of these. A
+/// format that SQLite does not know may be a newer one's: whoever confirms it has read that.
 pub(super) fn cannot_be_opened(error: &Error) -> bool {
-    matches!(error, Error::SourceMissing { .. } | Error::SourceEmpty { .. } | Error::NotADatabase { .. } | Error::SourceCorrupt { .. })
+    matches!(
+        error,
+        Error::SourceMissing { .. }
+            | Error::SourceEmpty { .. }
+            | Error::NotADatabase { .. }
+            | Error::SourceCorrupt { .. }
+            | Error::SourceFormat { .. }
+    )
 }
 
 /// In place what the backup does not hold stays, and is told apart from what is lost.
@@ -338,6 +346,9 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
         Err(error) if cannot_be_opened(&error) => {
             let standing = if sqlite::unopenable::is_any_there(&path) { Standing::Files } else { Standing::NoFile };
             warnings.push(format!("The live database cannot be opened ({error}): the backup is put in its place."));
+            if standing == Standing::NoFile {
+                warnings.extend(path.parent().and_then(sqlite::unopenable::of_new_file));
+            }
             let holders = open_elsewhere(&path);
             if !holders.is_empty() {
                 warnings.push(format!(

@@ -20,9 +20,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Silent,
-    sqlite::unopenable::Seen,
     create::{CreateOptions, create},
     databases::{self, AddDatabaseOptions},
+    sqlite::unopenable::Seen,
     testing,
 };
 

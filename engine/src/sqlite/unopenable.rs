@@ -17,7 +17,7 @@ use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -41,11 +41,13 @@ use crate::{
 
 mod incoming;
 mod kept;
+mod rights;
 mod seen;
 
 use incoming::{Hash, Holds, Incoming};
-pub(crate) use kept::give_back;
+pub(crate) use kept::{give_back, kept_at};
 use kept::{keep, rename_without_replacing, take_sides_away};
+pub(crate) use rights::of_new_file;
 pub(crate) use seen::Seen;
 
 /// Who a replacement asks on its way. What is refused is refused.
@@ -64,6 +66,10 @@ pub(crate) trait Course {
 #[derive(Debug)]
 pub(crate) struct Placed {
     hash: Hash,
+    /// Where what was there is kept, if anything was.
+    pub(crate) kept: PathBuf,
+    /// What of the old file's rights the new one could not be given.
+    pub(crate) rights_lost: Vec<String>,
 }
 
 impl Placed {
@@ -88,8 +94,8 @@ impl Placed {
     }
 }
 
-/// Puts a copy of the image in the database's place, with the owner and mode of the old file; where there is none, with the owner of its folder and
-/// for that user only. The whole set (the database, -wal, -shm, -journal) is kept in `aside_dir`, durably.
+/// Puts a copy of the image in the database's place, with the owner, mode and attributes of the old file; where there is none, with what its folder
+/// gives. The whole set (the database, -wal, -shm, -journal) is kept in `aside_dir`, durably; where it cannot be copied there, beside the database.
 ///
 /// On a fault before the new database has its name everything is as it was, unless another file stands there by then: the error then names the folder
 /// in which all of it is kept.
@@ -108,7 +114,7 @@ pub(crate) fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, co
         .map_err(|cause| put_back(live, aside_dir, old.as_ref(), cause))?;
     // The new database has its name: whatever this says, putting the old files beside it would be worse.
     durable::sync_dir(folder)?;
-    Ok(Placed { hash: incoming.hash })
+    Ok(Placed { hash: incoming.hash, kept: set.kept, rights_lost: std::mem::take(&mut incoming.rights_lost) })
 }
 
 /// Whether there is a file of a database, its own or one beside it.
@@ -119,14 +125,6 @@ pub(crate) fn is_any_there(live: &Path) -> bool {
 /// How large the files of a database are.
 pub(crate) fn set_bytes(live: &Path) -> u64 {
     SIDES.iter().filter_map(|side| fs::metadata(beside(live, side)).ok()).map(|found| found.len()).sum()
-}
-
-fn present(live: &Path) -> Result<Option<fs::Metadata>> {
-    match fs::metadata(live) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io(live, error)),
-    }
 }
 
 /// A lock on the database's folder, which every vault that means a database in it sees. Where a file system knows none for folders it goes without:

@@ -177,6 +177,20 @@ fn every_make_of_corruption_is_told_from_what_is_none() {
     fs::remove_file(&file).unwrap();
     refused(&host, &["doctor", "shop", "--recover"], "source_missing", 3);
     assert!(!file.exists() && kept(&host).is_empty());
+    // Nor is a format that SQLite does not know: a newer one's, or damage. A person may replace it.
+    let (host, _) = protected();
+    let file = host.path("shop.db");
+    let before = content(&file);
+    settled(Connection::open(&file).unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[47] = 9;
+    fs::write(&file, &bytes).unwrap();
+    let fault = refused(&host, &["doctor", "shop", "--recover"], "source_corrupt", 4);
+    assert!(fault["message"].as_str().unwrap().contains("does not know"), "{fault}");
+    assert_eq!((state(&host), kept(&host).len()), ((1, "at_risk".to_owned()), 0));
+    host.ok(&["restore", "latest", "--replace", "--yes"]);
+    assert_eq!((content(&file), state(&host)), (before, (0, "protected".to_owned())));
+    assert_eq!(fs::read(kept(&host)[0].join("shop.db")).unwrap(), bytes);
     // A database that nobody has made yet may be made by its application.
     assert_eq!(host.results(&["doctor", "./new.db", "--recover"])[0]["status"], "new");
 }

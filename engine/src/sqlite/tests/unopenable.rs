@@ -267,6 +267,32 @@ fn the_set_goes_to_another_file_system_too() {
     assert!(is_sound(&place.db()));
 }
 
+/// A page that the disk does not give any more, or no room where the vault is.
+#[test]
+fn what_cannot_be_copied_is_kept_on_its_own_disk() {
+    let ((place, image), other) = (broken(), tempfile::tempdir().unwrap());
+    if fs::metadata(other.path()).unwrap().dev() == fs::metadata(place.folder.path()).unwrap().dev() {
+        return;
+    }
+    // The last that is copied cannot be, as the name that it is written under first is taken.
+    let aside = other.path().join("20261130T170000Z");
+    fs::create_dir_all(aside.join("shop.db-shm.part/taken")).unwrap();
+    let refused = Way { carried_off: Box::new(|_| Err(Error::CancelledHere)), ..Way::default() };
+    let error = replace(&place, &image, &aside, refused).unwrap_err();
+    assert!(error.to_string().contains("was not put back"), "the folder in the way is in the way of that, too: {error}");
+    fs::remove_dir_all(&aside).unwrap();
+    give_back(&place.db(), &aside, Some(&Seen::at(&place.db()).unwrap())).unwrap();
+    stands_as_it_was(&place);
+    fs::create_dir_all(aside.join("shop.db-shm.part/taken")).unwrap();
+    let placed = replace(&place, &image, &aside, Way::default()).unwrap();
+    assert_eq!(placed.kept, beside(&place.db(), ".keepstone-kept-20261130T170000Z"));
+    for (suffix, content) in SET {
+        assert_eq!(fs::read_to_string(beside(&placed.kept, suffix)).unwrap(), content);
+    }
+    assert!(is_sound(&place.db()));
+    assert_eq!(names_beside(&place).len(), SET.len(), "and nothing else");
+}
+
 #[test]
 fn a_database_that_is_not_there_is_restored_in_its_place() {
     let place = Place::new();
@@ -281,7 +307,7 @@ fn a_database_that_is_not_there_is_restored_in_its_place() {
     let aside = place.folder.path().join("aside");
     replace(&place, &image, &aside, Way::default()).unwrap();
     let new = fs::metadata(place.db()).unwrap();
-    assert_eq!((new.uid(), new.mode() & 0o7777), (folder.uid(), 0o600));
+    assert_eq!((new.uid(), new.mode() & 0o7707), (folder.uid(), 0o600));
     assert!(is_sound(&place.db()));
     assert_eq!(fs::read_to_string(aside.join("shop.db-wal")).unwrap(), "old wal");
     assert_eq!(fs::read_dir(place.db().parent().unwrap()).unwrap().count(), 1);

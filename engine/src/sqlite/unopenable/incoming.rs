@@ -1,16 +1,16 @@
 //! The image beside the place that it is to take, under a name that no other replacement has: whole, durable and read back before it counts.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 
-use super::{Course, seen::Seen};
+use super::{Course, rights::Rights, seen::Seen};
 use crate::{Error, Result, durable, sqlite::scratch::beside};
 
 pub(super) type Hash = [u8; 32];
@@ -21,6 +21,8 @@ pub(super) struct Incoming {
     /// What was read back by the handle that it was written by, so of this very file, whatever comes to have its name.
     pub(super) seen: Seen,
     pub(super) hash: Hash,
+    /// What of the old file's rights it could not be given.
+    pub(super) rights_lost: Vec<String>,
     /// Whose file the name stands for.
     pub(super) holds: Holds,
 }
@@ -44,7 +46,7 @@ impl Drop for Unfinished {
 impl Incoming {
     /// A copy of the image. Whoever has the course of it hears of the name before there is a file.
     pub(super) fn copy(image: &Path, live: &Path, folder: &Path, course: &mut dyn Course) -> Result<Self> {
-        let old = super::present(live)?;
+        let rights = Rights::of(live, folder)?;
         let path = new_name(live)?;
         course.begins(&path)?;
         let at = |error| Error::io(&path, error);
@@ -52,12 +54,12 @@ impl Incoming {
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(at)?;
         let unfinished = Unfinished(path.clone());
         let hash = digest(&mut source, Some(&mut file)).map_err(at)?;
-        give_rights(&file, folder, old.as_ref()).map_err(at)?;
+        let rights_lost = rights.give(&file).map_err(at)?;
         file.sync_all().map_err(at)?;
         read_back(&mut file, &path, &hash)?;
         let seen = Seen::of(&file.metadata().map_err(at)?);
         std::mem::forget(unfinished);
-        Ok(Self { path, seen, hash, holds: Holds::Ours })
+        Ok(Self { path, seen, hash, rights_lost, holds: Holds::Ours })
     }
 
     /// Whether this very file has the database's place.
@@ -84,22 +86,6 @@ fn remove(path: &Path) {
 fn new_name(live: &Path) -> Result<PathBuf> {
     let random = getrandom::u32().map_err(|fault| Error::Internal(format!("no randomness: {fault}")))?;
     Ok(beside(live, &format!(".keepstone-incoming-{random:08x}")))
-}
-
-/// Those of the old file; where there is none, the owner of the folder's, for that user only.
-fn give_rights(file: &File, folder: &Path, old: Option<&fs::Metadata>) -> io::Result<()> {
-    let made = file.metadata()?;
-    let (owner, mode) = if let Some(old) = old {
-        ((old.uid(), old.gid()), old.mode() & 0o7777)
-    } else {
-        let folder = fs::metadata(folder)?;
-        // In a folder of this user's the group is what the system gave the file.
-        (if folder.uid() == made.uid() { (made.uid(), made.gid()) } else { (folder.uid(), folder.gid()) }, 0o600)
-    };
-    if (made.uid(), made.gid()) != owner {
-        fchown(file, Some(owner.0), Some(owner.1))?;
-    }
-    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 /// Whether the disk gives back what was written to it; from the disk and not from the cache, as far as the system follows advice.

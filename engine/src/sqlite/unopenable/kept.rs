@@ -14,6 +14,7 @@ use rustix::{
 
 use super::{
     incoming::{digest, read_back},
+    is_any_there,
     seen::Seen,
     used_meanwhile,
 };
@@ -22,31 +23,61 @@ use crate::{
     sqlite::{holders::SIDES, scratch::beside},
 };
 
-/// Where a file of the set is kept.
-fn kept(live: &Path, aside_dir: &Path, side: &str) -> Result<PathBuf> {
+/// The names under which a set may be kept, of which its side files' are made: in the vault, or beside the database where it could not be brought there.
+fn stems(live: &Path, aside_dir: &Path) -> Result<[PathBuf; 2]> {
     let name = live.file_name().ok_or_else(|| Error::TargetUnusable { path: live.to_owned(), reason: "it has no name".to_owned() })?;
-    Ok(beside(&aside_dir.join(name), side))
+    let time = aside_dir.file_name().unwrap_or_default().to_string_lossy();
+    Ok([aside_dir.join(name), beside(live, &format!(".keepstone-kept-{time}"))])
 }
 
-/// Step 1. What is aside already is never written over. Gives back what the files are that were kept; the main file must be the one that was seen.
-pub(super) fn keep(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> Result<Vec<(PathBuf, Seen)>> {
-    let (mut made, mut set) = (Vec::new(), Vec::new());
-    let mut keep_all = || {
+/// The name beside the database that a set is kept under, if it is not in the vault.
+pub(crate) fn kept_at(live: &Path, aside_dir: &Path) -> Option<PathBuf> {
+    let [_, at_hand] = stems(live, aside_dir).ok()?;
+    is_any_there(&at_hand).then_some(at_hand)
+}
+
+/// What was kept, and where.
+pub(super) struct Set {
+    files: Vec<(PathBuf, Seen)>,
+    /// The folder in the vault, or the name beside the database that all of its files begin with.
+    pub(super) kept: PathBuf,
+}
+
+/// Step 1. What is aside already is never written over. The main file must be the one that was seen.
+pub(super) fn keep(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> Result<Set> {
+    let [in_vault, at_hand] = stems(live, aside_dir)?;
+    match keep_all(live, &in_vault, old, keep_file) {
+        Ok(files) => Ok(Set { files, kept: aside_dir.to_owned() }),
+        Err(error @ (Error::StalePlan { .. } | Error::TargetExists { .. })) => Err(error),
+        // A page that cannot be read, or no room where the vault is: a second name on the same disk needs neither.
+        Err(error) => match keep_all(live, &at_hand, old, link) {
+            Ok(files) => {
+                tracing::warn!(path = %at_hand.display(), %error, "what was there could not be brought to the vault, and is kept beside the database");
+                Ok(Set { files, kept: at_hand })
+            }
+            Err(_) => Err(error),
+        },
+    }
+}
+
+fn keep_all(live: &Path, stem: &Path, old: Option<&Seen>, how: fn(&Path, &Path) -> Result<()>) -> Result<Vec<(PathBuf, Seen)>> {
+    let (mut made, mut files) = (Vec::new(), Vec::new());
+    let mut all = || {
         for side in SIDES {
-            let (from, to) = (beside(live, side), kept(live, aside_dir, side)?);
+            let (from, to) = (beside(live, side), beside(stem, side));
             let found = Seen::if_there(&from)?;
             if side.is_empty() && found.as_ref() != old {
                 return Err(used_meanwhile());
             }
             if let Some(found) = found {
-                keep_file(&from, &to)?;
+                how(&from, &to)?;
                 made.push(to);
-                set.push((from, found));
+                files.push((from, found));
             }
         }
-        durable::sync_dir(aside_dir)
+        durable::sync_parent(stem)
     };
-    let outcome = keep_all();
+    let outcome = all();
     if outcome.is_err() {
         for path in &made {
             if let Err(error) = durable::remove(path) {
@@ -54,7 +85,11 @@ pub(super) fn keep(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> Result<
             }
         }
     }
-    outcome.map(|()| set)
+    outcome.map(|()| files)
+}
+
+fn link(from: &Path, to: &Path) -> Result<()> {
+    fs::hard_link(from, to).map_err(|error| Error::io(to, error))
 }
 
 fn keep_file(from: &Path, to: &Path) -> Result<()> {
@@ -92,8 +127,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Step 2. A side file that somebody made or wrote to meanwhile is not the one that was kept: the database is in use then, and nothing more is done.
-pub(super) fn take_sides_away(live: &Path, folder: &Path, set: &[(PathBuf, Seen)]) -> Result<()> {
-    let kept: Vec<_> = set.iter().filter(|(path, _)| path != live).collect();
+pub(super) fn take_sides_away(live: &Path, folder: &Path, set: &Set) -> Result<()> {
+    let kept: Vec<_> = set.files.iter().filter(|(path, _)| path != live).collect();
     for (side, what) in &kept {
         if Seen::if_there(side)?.as_ref() == Some(what) {
             durable::remove(side)?;
@@ -108,15 +143,19 @@ pub(super) fn take_sides_away(live: &Path, folder: &Path, set: &[(PathBuf, Seen)
 /// Undoes what a replacement began: `old` is the database that stood, and stands, in its place. Side files go back beside it, and only while nobody
 /// wrote to it: an old journal beside a database that is not its own destroys that one. Then what was kept goes. May be called again after it died.
 pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> std::result::Result<(), String> {
-    let place = |side| kept(live, aside_dir, side).map_err(|error| error.to_string());
+    let stems = stems(live, aside_dir).map_err(|error| error.to_string())?;
+    stems.iter().try_for_each(|stem| give_back_from(stem, live, old))
+}
+
+fn give_back_from(stem: &Path, live: &Path, old: Option<&Seen>) -> std::result::Result<(), String> {
     let is_kept = |path: &Path| fs::exists(path).map_err(|error| error.to_string());
     for side in SIDES {
-        durable::remove(&beside(&place(side)?, ".part")).map_err(|error| error.to_string())?;
+        durable::remove(&beside(&beside(stem, side), ".part")).map_err(|error| error.to_string())?;
     }
     let Some(old) = old else {
         // There was no main file: a journal that is alone belongs to nothing that is here, or that comes here meanwhile.
         for side in SIDES {
-            if is_kept(&place(side)?)? {
+            if is_kept(&beside(stem, side))? {
                 return Err("there was no database beside them".to_owned());
             }
         }
@@ -126,7 +165,7 @@ pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> st
         return Err("another file is in the database's place".to_owned());
     };
     for side in &SIDES[1..] {
-        let (at, kept) = (beside(live, side), place(side)?);
+        let (at, kept) = (beside(live, side), beside(stem, side));
         if !is_kept(&kept)? {
             continue;
         }
@@ -141,10 +180,8 @@ pub(crate) fn give_back(live: &Path, aside_dir: &Path, old: Option<&Seen>) -> st
             return Err("somebody wrote to the database".to_owned());
         }
     }
-    live.parent()
-        .map_or(Ok(()), durable::sync_dir)
-        .and_then(|()| durable::remove(&place("").map_err(Error::Internal)?))
-        .map_err(|error| error.to_string())
+    let synced = live.parent().map_or(Ok(()), durable::sync_dir);
+    synced.and_then(|()| durable::remove(stem)).map_err(|error| error.to_string())
 }
 
 /// By rename, or over to another file system by a synced copy of which the original is the last to go.
