@@ -463,8 +463,8 @@ impl Error {
             Self::WeakPassword { .. } => "Make one with `openssl rand -base64 24`, and keep it where the backups are not.",
             Self::UnknownKey { .. } => "`keepstone key list` shows the keys.",
             Self::KeyNeeded { .. } => {
-                "Put archives that are away back, and take all over to another password with `keepstone key change`. Delete backups that are gone \
-                 for good. Or say --yes to lose them."
+                "Put archives that are away back, add databases that were removed again, and take all over to another password with \
+                 `keepstone key change`. Delete backups that are gone for good. Or say --yes to lose them."
             }
             Self::KeysDamaged { .. } => {
                 "Put the folder back from a copy. Or move it aside and tell the vault its passwords again with `keepstone key add`; the \

@@ -1,6 +1,11 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -233,6 +238,24 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
         }
     }
     Ok(Adopted { backups: order::settle(found), unread })
+}
+
+/// Where archives lie of databases that were removed: in their folders, and in the trash. They are in no catalog.
+pub(crate) fn archives_left(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
+    let here: BTreeSet<DatabaseId> = vault.catalog().databases()?.into_iter().map(|database| database.id).collect();
+    let mut left = Vec::new();
+    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok());
+        if let Some(id) = id.filter(|id| !here.contains(id)) {
+            for kind in Kind::ALL {
+                let of_kind = ids_in(&vault.database_dir(&id).join(kind.as_str()))?.into_iter();
+                left.extend(of_kind.map(|id| (id.clone(), vault.archive_path(&id))));
+            }
+        }
+    }
+    let in_trash = ids_in(&vault.trash_dir())?.into_iter().filter(|id| !here.contains(&id.database()));
+    left.extend(in_trash.map(|id| (id.clone(), vault.trash_path(&id))));
+    Ok(left)
 }
 
 pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {

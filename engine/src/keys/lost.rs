@@ -14,6 +14,7 @@ use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
+    databases,
 };
 
 /// In place of the ids of keys: nothing opens them.
@@ -66,12 +67,16 @@ pub(super) fn slots(vault: &Vault) -> Result<Slots> {
         return Err(fault);
     }
     let mut all = Slots::default();
-    for backup in encrypted(vault)? {
-        let Some(path) = path_of(vault, &backup) else { continue };
+    let of_catalog = encrypted(vault)?.into_iter().filter_map(|backup| path_of(vault, &backup).map(|path| (backup.id, path)));
+    // A database that was removed may be added again, with the archives that stayed.
+    for (id, path) in of_catalog.chain(databases::archives_left(vault)?) {
         let Ok(archive) = Archive::open(&path) else {
-            all.unread.push(backup.id);
+            all.unread.push(id);
             continue;
         };
+        if !archive.metadata().encrypted {
+            continue;
+        }
         let slots = archive.metadata().slots.clone();
         let told = slots.iter().any(|slot| ring.held.iter().any(|held| held.stretched.salt == slot.salt));
         let opened_by = if told { None } else { passwords.open(&slots)?.map(|opened| opened.password) };
@@ -238,7 +243,7 @@ fn tell(vault: &Vault, counts: BTreeMap<DatabaseId, u64>, action: &str, result: 
             vault,
             &NewEvent { actor: "recovery", action, result, database: Some(database.clone()), backup: None, job: None, message },
         )?;
-        crate::databases::update_latest_link(vault, &database)?;
+        databases::update_latest_link(vault, &database)?;
     }
     Ok(())
 }

@@ -143,3 +143,16 @@ fn a_weak_password_of_before_opens_what_it_opened_and_nothing_new() {
     assert!(shop.change(Some(SECOND)).finished);
     assert!(shop.opens_with(&id, SECOND));
 }
+
+#[test]
+fn the_archives_of_a_removed_database_keep_their_password() {
+    let shop = encrypting();
+    let (id, trashed) = (shop.backup(), shop.backup());
+    delete::delete(&shop.vault, &trashed, "alice").unwrap();
+    databases::remove_database(&shop.vault, &shop.database.id, "alice").unwrap();
+    add(&shop.vault, &Password::new(SECOND), CHEAP, true, "alice").unwrap();
+    let error = remove(&shop.vault, &shop.old_key(), false, "alice").unwrap_err();
+    assert_eq!(error.code(), "key_needed", "{error}");
+    assert_eq!(list(&shop.vault).unwrap().iter().map(|key| key.archives).collect::<Vec<_>>(), [2, 0]);
+    assert!(shop.opens_with(&id, FIRST));
+}
