@@ -12,11 +12,15 @@ PATH=$tool/bin:$PATH
 seconds=$((${MINUTES:-2} * 60)) failed=0 figures=()
 logs=$TARGET/fuzz-logs
 mkdir -p "$logs"
-for target in archive directory metadata image; do
+notes='{"notes_version": 1, "backup_id": "BACKUP-ID", "pinned": true, "description": "d", "tags": ["t"], "proofs": [], "sealed": null}'
+targets=(archive directory metadata image sealed notes)
+for target in "${targets[@]}"; do
   corpus=$TARGET/fuzz-corpus/$target
   mkdir -p "$corpus"
   case $target in
     archive) cp testdata/archives/*.zip "$corpus" ;;
+    notes) for which in 0 1 2 3; do printf '%b%s' "\\$which" "$notes" > "$corpus/$which"; done ;;
+    sealed) for which in 0 1 2 3 4 5 6 7; do printf '%b' "\\$which\\0\\0020\\1x\\1\\0040\\0y" > "$corpus/$which"; done ;;
     image) cp testdata/malformed/*.db "$corpus" ;;
     metadata) for archive in testdata/archives/*.zip; do unzip -p "$archive" metadata.json > "$corpus/$(basename "$archive" .zip).json"; done ;;
   esac
@@ -29,5 +33,5 @@ for target in archive directory metadata image; do
 done
 printf '\n'
 printf '%s\n' "${figures[@]}"
-printf '\n%d targets, %d failed\n' 4 "$failed"
+printf '\n%d targets, %d failed\n' ${#targets[@]} "$failed"
 [ "$failed" = 0 ]
