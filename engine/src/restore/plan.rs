@@ -13,6 +13,7 @@ use keepstone_model::{
     database::Database,
     human,
     id::DatabaseId,
+    job::Verb,
     metadata::{Metadata, Table},
     restore::{
         Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, StateBefore, TableImpact, Target,
@@ -26,6 +27,7 @@ use crate::{
     catalog::JobRow,
     databases, driver, durable,
     floor::{Disks, Floor, Need, floor_bytes, is_one_disk, needed},
+    jobs::JobFilter,
     sqlite::{
         self,
         holders::open_elsewhere,
@@ -88,6 +90,9 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
     if goal.space_free_bytes < goal.space_needed_bytes {
         let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
         warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
+    }
+    if options.target.is_live() {
+        warnings.extend(at_work(vault, &database.id)?);
     }
     let before = goal.before(options);
     if before == StateBefore::Lost {
@@ -161,6 +166,18 @@ pub(super) fn cannot_be_opened(error: &Error) -> bool {
             | Error::SourceCorrupt { .. }
             | Error::SourceFormat { .. }
     )
+}
+
+/// What is being done with the live database just now, or is about to be.
+fn at_work(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
+    let open = vault.catalog().list_jobs(&JobFilter { open: true, database: Some(database.clone()), ..JobFilter::default() })?;
+    let job = open.into_iter().map(|row| row.job).find(|job| !matches!(job.verb, Verb::Verify | Verb::Convert));
+    Ok(job.map(|job| match job.verb {
+        Verb::Restore | Verb::Undo => {
+            format!("Another restore of it has begun ({}): wait for its end, then look again, as this plan will not fit any more.", job.id)
+        }
+        verb => format!("A job is at work on it just now ({verb}, {}): let it end first.", job.id),
+    }))
 }
 
 /// In place what the backup does not hold stays, and is told apart from what is lost.

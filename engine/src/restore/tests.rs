@@ -219,3 +219,17 @@ fn another_text_encoding_is_told_of() {
     Connection::open(&place.live).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
     assert!(!place.plan().warnings.iter().any(|warning| warning.contains("encoding")));
 }
+
+#[test]
+fn a_plan_tells_of_a_job_that_is_at_the_database_already() {
+    let place = lost();
+    Connection::open(&place.live).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let plan = place.plan();
+    assert_eq!(plan.warnings, Vec::<String>::new());
+    let request = JobRequest::Restore(RestoreOptions { plan, verify: true, actor: "alice".to_owned() });
+    let running = Running::begin(&place.vault, &request).unwrap();
+    let told = place.plan().warnings;
+    assert!(told.len() == 1 && told[0].starts_with(&format!("Another restore of it has begun ({})", running.id())), "{told:?}");
+    running.finish(Err(&Error::CancelledHere), String::new(), None, false).unwrap();
+    assert_eq!(place.plan().warnings, Vec::<String>::new());
+}
