@@ -146,6 +146,9 @@ pub enum Error {
     ArchiveCorrupt { path: PathBuf, detail: String },
     #[error("{} has format {found}, this version knows up to {known}", .path.display())]
     ArchiveTooNew { path: PathBuf, found: u32, known: u32 },
+    /// Nothing is known of what it holds: it may be the disk, a cable or a permission.
+    #[error("the archive of backup {id} could not be read: {detail}")]
+    ArchiveUnreadable { id: String, detail: String },
     #[error("backup {id} did not pass its checks: {detail}")]
     VerificationFailed { id: String, detail: String },
 
@@ -283,6 +286,7 @@ impl Error {
             Self::ArchiveMissing { .. } => "archive_missing",
             Self::ArchiveCorrupt { .. } => "archive_corrupt",
             Self::ArchiveTooNew { .. } => "archive_too_new",
+            Self::ArchiveUnreadable { .. } => "archive_unreadable",
             Self::VerificationFailed { .. } => "verification_failed",
             Self::WrongPassword { tried: 0, .. } => "password_needed",
             Self::WrongPassword { .. } => "wrong_password",
@@ -393,6 +397,7 @@ impl Error {
             | Self::SourceReadOnlyWal { .. }
             | Self::SnapshotTooLong { .. }
             | Self::CheckTooLong { .. }
+            | Self::ArchiveUnreadable { .. }
             | Self::VaultTooNew { .. }
             | Self::Catalog(_)
             | Self::Cancelled { .. }
@@ -430,6 +435,9 @@ impl Error {
             Self::BackupsFolder { .. } => {
                 "Mount the disk that holds the backups, or correct BACKUP_DIR. A folder that was moved whole is found by naming its new place \
                  there; if the backups are lost, begin a new vault with another --data."
+            }
+            Self::ArchiveUnreadable { .. } => {
+                "It may be the disk, a cable or a permission: the system's log says so. It does not count as good until it is verified again."
             }
             Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
             Self::CatalogInUse { .. } => "Stop `keepstone serve` and every other keepstone on this vault first.",

@@ -284,8 +284,13 @@ pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Note
     }
     let before = (notes.description.clone(), notes.tags.clone());
     change(&mut notes);
+    // The one that holds may be older than many that could not run.
+    let holds = Proof::standing(&notes.proofs).cloned();
     let surplus = notes.proofs.len().saturating_sub(PROOFS_MAX);
     notes.proofs.drain(..surplus);
+    if let Some(holds) = holds.filter(|holds| !notes.proofs.contains(holds)) {
+        notes.proofs[0] = holds;
+    }
     let file = match seal {
         Seal::With(key) => notes.clone().closed(&key)?,
         Seal::Locked(error) if notes.is_locked() || matches!(error, Error::WrongPassword { .. }) => {

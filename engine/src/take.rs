@@ -374,7 +374,7 @@ pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, encryption: Encrypti
     if let Some(notes) = notes {
         backup.acknowledged.clone_from(&notes.acknowledged);
         backup.pinned = notes.pinned;
-        backup.proof = notes.proofs.last().cloned();
+        backup.proof = Proof::standing(&notes.proofs).cloned();
     }
 }
 

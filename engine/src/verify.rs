@@ -109,12 +109,12 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     let before = &backup;
     let backup = vault.catalog().change_backup(id, |backup| {
         backup.encryption = encryption;
-        if tells_more(&proof, backup.proof.as_ref()) {
+        if proof.supersedes(backup.proof.as_ref()) {
             backup.proof = Some(proof.clone());
         }
     })?;
-    // Once: it is tried again every day.
-    if let Some(check) = backup.not_checked().filter(|_| before.not_checked().is_none()) {
+    // Once: it is tried again every day. That one cannot be read, its job says each time.
+    if let Some(check) = backup.not_checked().filter(|_| before.not_checked().is_none() && proof.unreadable().is_none()) {
         activity::record(vault, &alarm("backup.unchecked", create::unchecked(&backup, check)))?;
     }
     if proof.level() == Level::Restored {
@@ -136,16 +136,16 @@ pub fn restores_tested_since(vault: &Vault, since: Timestamp) -> Result<Vec<Data
     vault.catalog().restores_tested_since(since)
 }
 
-/// Whether a new proof takes the place of the one before. Checks that could not run this time (no space for the scratch copy, say) do not take
-/// back what was seen before: such a proof is kept in the notes only.
-pub(crate) fn tells_more(new: &Proof, before: Option<&Proof>) -> bool {
-    before.is_none_or(|before| new.failed() || new.level() >= before.level())
-}
-
-/// The failure that a proof amounts to, if it does.
+/// The failure that a proof amounts to, if it does: what it found bad, an archive that cannot be read, or an earlier finding that it did not
+/// overrule.
 pub fn failure(backup: &Backup, proof: &Proof) -> Option<Error> {
-    let check = proof.checks.iter().find(|check| check.result == CheckResult::Failed)?;
-    Some(Error::VerificationFailed { id: backup.id.to_string(), detail: format!("{}: {}", check.name, check.detail) })
+    if let Some(check) = proof.unreadable().filter(|_| !proof.failed()) {
+        return Some(Error::ArchiveUnreadable { id: backup.id.to_string(), detail: format!("{}: {}", check.name, check.detail) });
+    }
+    let failed = |proof: &Proof| proof.checks.iter().find(|check| check.result == CheckResult::Failed).cloned();
+    let check = failed(proof).or_else(|| failed(backup.proof.as_ref()?))?;
+    let detail = if check.detail.is_empty() { check.name.to_string() } else { format!("{}: {}", check.name, check.detail) };
+    Some(Error::VerificationFailed { id: backup.id.to_string(), detail })
 }
 
 fn outcome(proof: &Proof) -> String {

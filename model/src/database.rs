@@ -210,6 +210,8 @@ pub struct Situation<'a> {
     pub suspect: Option<&'a Backup>,
     /// The newest of the backups after the newest good one whose checks could not run.
     pub unchecked: Option<&'a Backup>,
+    /// Those whose archive could not be read at the last check, the newest first.
+    pub unreadable: &'a [BackupId],
     pub last_error: Option<&'a str>,
     /// Backups that no known password opens.
     pub lost_count: u64,
@@ -247,13 +249,28 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
         });
     }
     if let Some((backup, check)) = situation.unchecked.and_then(|backup| Some((backup, backup.not_checked()?))) {
+        let unreadable = backup.proof.as_ref().is_some_and(|proof| proof.unreadable().is_some());
+        let what = if unreadable { "read" } else { "checked" };
         concerns.push(Concern {
-            reason: format!("the newest backup could not be checked: {}: {}", check.name, check.detail),
+            reason: format!("the newest backup could not be {what}: {}: {}", check.name, check.detail),
             advice: format!(
                 "It was kept, and does not count as good until it is checked. Mend what it names, then check it again: `keepstone verify {}`.",
                 backup.id
             ),
             backup: Some(backup.id.clone()),
+        });
+    }
+    let told = situation.unchecked.map(|backup| &backup.id);
+    let mut others = situation.unreadable.iter().filter(|id| told != Some(id));
+    if let Some(newest) = others.next() {
+        let count = 1 + others.count();
+        concerns.push(Concern {
+            reason: if count == 1 { format!("{newest} could not be read") } else { format!("{count} other backups could not be read") },
+            advice: format!(
+                "What cannot be read does not count as good. Look at the disk, its cable and the permissions, then check it again: `keepstone verify \
+                 {newest}`."
+            ),
+            backup: Some(newest.clone()),
         });
     }
     if situation.lost_count > 0 {
@@ -344,8 +361,16 @@ mod tests {
                     ..crate::backup::example()
                 };
                 let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));
-                let situation =
-                    Situation { database: &id, facts, damage, suspect, unchecked: None, last_error: Some("no space"), lost_count: 0 };
+                let situation = Situation {
+                    database: &id,
+                    facts,
+                    damage,
+                    suspect,
+                    unchecked: None,
+                    unreadable: &[],
+                    last_error: Some("no space"),
+                    lost_count: 0,
+                };
                 let found = concerns(&situation, now);
                 let at_risk = matches!(database_state(&facts, now), DatabaseState::AtRisk | DatabaseState::Failed);
                 assert_eq!(at_risk, !found.is_empty(), "{facts:?}");

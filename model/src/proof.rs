@@ -141,6 +141,32 @@ impl Proof {
         self.checks.iter().any(|c| c.result == CheckResult::Failed)
     }
 
+    /// The check that found the archive itself not to be read: by a fault of the disk, say, or for want of a permission. What could not run for
+    /// want of a scratch copy is found in the others; what no known password opens is read to its last byte all the same.
+    pub fn unreadable(&self) -> Option<&Check> {
+        let of_the_archive = |check: &&Check| matches!(check.name, CheckName::FileExistence | CheckName::ChecksumValidation);
+        self.checks.iter().filter(of_the_archive).find(|check| check.result == CheckResult::CouldNotRun)
+    }
+
+    /// Whether this proof takes the place of the one before. What could not run takes nothing back: neither what passed before, unless the
+    /// archive itself can no longer be read, nor what failed, which is overruled only by that same check.
+    pub fn supersedes(&self, before: Option<&Self>) -> bool {
+        let Some(before) = before.filter(|_| !self.failed()) else { return true };
+        let now_well = |failed: &Check| {
+            let well = |check: &Check| matches!(check.result, CheckResult::Passed | CheckResult::NotApplicable);
+            self.checks.iter().any(|check| check.name == failed.name && well(check))
+        };
+        if before.failed() {
+            return before.checks.iter().filter(|check| check.result == CheckResult::Failed).all(now_well);
+        }
+        self.unreadable().is_some() || self.level() >= before.level()
+    }
+
+    /// The one of these, the newest last, that holds.
+    pub fn standing(proofs: &[Self]) -> Option<&Self> {
+        proofs.iter().fold(None, |before, proof| if proof.supersedes(before) { Some(proof) } else { before })
+    }
+
     /// The first check that could not run.
     pub fn not_run(&self) -> Option<&Check> {
         self.checks.iter().find(|c| c.result == CheckResult::CouldNotRun)
@@ -176,5 +202,44 @@ mod tests {
         assert_eq!(proof(&[&all[..], &[(N::TestRestore, Failed)]].concat()).level(), Level::None);
         let no_space = [&stored[..], &[(N::SqliteIntegrityCheck, CouldNotRun), (N::RowCounts, CouldNotRun)]].concat();
         assert_eq!(proof(&no_space).level(), Level::Stored);
+    }
+
+    #[test]
+    fn what_could_not_run_takes_nothing_back_but_an_archive_that_cannot_be_read() {
+        use CheckName as N;
+        use CheckResult::{CouldNotRun, Failed, NotApplicable, Passed};
+        let is = |checksum, integrity, restore: Option<CheckResult>| {
+            let mut checks = vec![
+                (N::FileExistence, Passed),
+                (N::ChecksumValidation, checksum),
+                (N::DecryptionTest, NotApplicable),
+                (N::SqliteIntegrityCheck, integrity),
+                (N::RowCounts, integrity),
+            ];
+            checks.extend(restore.map(|result| (N::TestRestore, result)));
+            proof(&checks)
+        };
+        let (good, no_space, unreadable) = (is(Passed, Passed, None), is(Passed, CouldNotRun, None), is(CouldNotRun, CouldNotRun, None));
+        let (bad, bad_inside) = (is(Failed, CouldNotRun, None), is(Passed, Failed, None));
+        let (restored, not_restored) = (is(Passed, Passed, Some(Passed)), is(Passed, Passed, Some(Failed)));
+        let not_opened = proof(&[(N::FileExistence, CouldNotRun)]);
+        for (before, takes, takes_not) in [
+            (&good, vec![&unreadable, &not_opened, &bad, &restored], vec![&no_space]),
+            (&restored, vec![&unreadable, &bad], vec![&good, &no_space]),
+            (&no_space, vec![&good, &unreadable, &no_space], vec![]),
+            (&unreadable, vec![&good, &no_space, &bad], vec![]),
+            (&bad, vec![&good, &bad_inside, &no_space], vec![&unreadable, &not_opened]),
+            (&bad_inside, vec![&good], vec![&no_space, &unreadable, &not_opened]),
+            (&not_restored, vec![&restored, &bad], vec![&good, &no_space, &unreadable]),
+        ] {
+            assert!(takes.iter().all(|new| new.supersedes(Some(before))), "{before:?}");
+            assert!(!takes_not.iter().any(|new| new.supersedes(Some(before))), "{before:?}");
+        }
+        assert!(unreadable.supersedes(None));
+        let all = [bad_inside.clone(), no_space.clone(), unreadable.clone()];
+        assert_eq!(Proof::standing(&all), Some(&bad_inside), "as a new catalog reads it from the notes");
+        assert_eq!(Proof::standing(&[good.clone(), no_space.clone()]), Some(&good));
+        assert_eq!(Proof::standing(&[good, unreadable.clone()]), Some(&unreadable));
+        assert_eq!(no_space.unreadable(), None);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Encryption},
+    backup::{Backup, BackupState, Encryption, Proof},
     database::Database,
     id::{BackupId, DatabaseId, DatabaseUid, Kind},
     schedule::Schedule,
@@ -310,7 +310,7 @@ fn described(archive: &Archive, encryption: Encryption, notes: Notes, state: Bac
         payload_hash: Some(metadata.payload_hash.clone()),
         encryption,
         coverage: metadata.coverage,
-        proof: notes.proofs.last().cloned(),
+        proof: Proof::standing(&notes.proofs).cloned(),
         error: None,
         job: None,
         trashed_at: tombstone.as_ref().map(|t| t.trashed_at),

@@ -91,6 +91,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         damage: damage.as_deref(),
         suspect: stats.suspect.as_ref(),
         unchecked: stats.unchecked.as_ref(),
+        unreadable: &stats.unreadable,
         last_error: stats.last_error.as_deref(),
         lost_count: stats.lost_count,
     };

@@ -36,6 +36,8 @@ pub struct Candidate {
 
 impl Candidate {
     pub fn new(backup: &Backup, obstacle: Option<Obstacle>) -> Self {
+        // So the last check found it; the file's head may look well.
+        let unreadable = backup.proof.as_ref().is_some_and(|proof| proof.unreadable().is_some());
         Self {
             kind: backup.kind,
             sequence: backup.sequence,
@@ -45,7 +47,9 @@ impl Candidate {
             verdict: backup.verdict(),
             pinned: backup.pinned,
             imported: backup.is_imported(),
-            obstacle,
+            obstacle: obstacle
+                .filter(|obstacle| !unreadable || *obstacle == Obstacle::NewerFormat)
+                .or(unreadable.then_some(Obstacle::Unreadable)),
         }
     }
 

@@ -120,8 +120,8 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
             show::checks(&report.proof, cx);
         }
     }
-    let fault = if report.proof.failed() {
-        Some(failed(id.as_str(), &report.proof))
+    let fault = if let Some(error) = verify::failure(backup, &report.proof) {
+        Some(error.into())
     } else if report.proof.level() < if test_restore { Level::Restored } else { Level::Opened } {
         Some(create::unproven_by(backup, &report.proof))
     } else {
@@ -223,6 +223,8 @@ pub(crate) fn check_file(path: &Path, password: &PasswordArg, cx: &Context) -> R
     }
     let fault = if proof.failed() {
         Some(failed(&name, &proof))
+    } else if let Some(check) = proof.unreadable() {
+        Some(Error::ArchiveUnreadable { id: name, detail: format!("{}: {}", check.name, check.detail) }.into())
     } else if proof.level() < Level::Opened {
         let reason = proof.checks.iter().find(|check| check.result == CheckResult::CouldNotRun);
         let reason = reason.map_or_else(String::new, |check| format!(": {} could not run: {}", check.name, check.detail));

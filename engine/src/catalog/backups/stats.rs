@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Verdict},
-    id::DatabaseId,
+    id::{BackupId, DatabaseId},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -37,6 +37,8 @@ pub(crate) struct BackupStats {
     pub suspect: Option<Backup>,
     /// The newest one after the newest good one whose checks could not run.
     pub unchecked: Option<Backup>,
+    /// Those whose archive could not be read at the last check, the newest first.
+    pub unreadable: Vec<BackupId>,
     /// What went wrong in the last run, if it did: running and cancelled ones say nothing.
     pub last_error: Option<String>,
     pub last_run_failed: bool,
@@ -81,6 +83,18 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .query_row(params![database.as_str(), newest_good.unwrap_or(i64::MIN)], read)
         .optional()?
         .filter(|backup| backup.not_checked().is_some());
+    // Also the older ones: what cannot be read is no copy that anybody may count on.
+    let mut unreadable = Vec::new();
+    let mut suspects = c.prepare_cached(
+        "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND verdict = 'unproven' AND proof LIKE '%could_not_run%'
+         ORDER BY sequence DESC",
+    )?;
+    for backup in suspects.query_map(of, read)? {
+        let backup = backup?;
+        if backup.proof.as_ref().is_some_and(|proof| proof.unreadable().is_some()) {
+            unreadable.push(backup.id);
+        }
+    }
     // A cancelled backup is a failed row whose job was cancelled; what was trashed or removed says nothing of the last run either. Safety
     // backups belong to restores, which report their own failures; partial ones say nothing of the whole.
     let last: Option<(BackupState, Option<String>)> = c
@@ -103,6 +117,7 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         size_bytes,
         suspect,
         unchecked,
+        unreadable,
         last_error,
         last_run_failed,
     })
