@@ -437,7 +437,7 @@ impl Error {
                  there; if the backups are lost, begin a new vault with another --data."
             }
             Self::ArchiveUnreadable { .. } => {
-                "It may be the disk, a cable or a permission: the system's log says so. It does not count as good until it is verified again."
+                "It may be the disk, a cable or a permission: the system's log says so. What cannot be read does not count as good."
             }
             Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
             Self::CatalogInUse { .. } => "Stop `keepstone serve` and every other keepstone on this vault first.",

@@ -258,9 +258,12 @@ fn write_and_publish(
     Ok((backup, facts))
 }
 
-/// What a fresh proof says of the backup. Stored bytes that are not the ones that were read are a failure of this machine, and nothing is
-/// published; the right bytes of a damaged database are kept as suspect.
+/// What a fresh proof says of the backup. Stored bytes that are not the ones that were read, or that cannot be read back at all, are a failure
+/// of this machine, and nothing is published; the right bytes of a damaged database are kept as suspect.
 fn judge(id: &BackupId, proof: &Proof) -> Result<Option<String>> {
+    if let Some(check) = proof.unreadable() {
+        return Err(Error::ArchiveUnreadable { id: id.to_string(), detail: format!("{}: {}", check.name, check.detail) });
+    }
     let mut suspect = None;
     for check in proof.checks.iter().filter(|check| check.result == CheckResult::Failed) {
         match check.name {
@@ -397,4 +400,30 @@ fn discard(staged: &Path) {
 /// "412.0 MB in 2.1 s", for the log and the outcome.
 pub(crate) fn size_and_time(bytes: u64, elapsed_ms: u64) -> String {
     format!("{} in {}", human::bytes(bytes), human::duration_ms(elapsed_ms))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use keepstone_model::backup::Check;
+
+    use super::*;
+    use crate::testing::good_proof;
+
+    #[test]
+    fn what_cannot_be_read_back_is_not_published_and_what_has_no_room_to_be_opened_is() {
+        let id = "shop_daily_20261120T030000Z_k3f9".parse().unwrap();
+        let without = |names: &[CheckName]| {
+            let mut proof = good_proof();
+            for check in proof.checks.iter_mut().filter(|check| names.contains(&check.name)) {
+                *check = Check { result: CheckResult::CouldNotRun, detail: "no such luck".to_owned(), ..check.clone() };
+            }
+            judge(&id, &proof)
+        };
+        for name in [CheckName::FileExistence, CheckName::ChecksumValidation] {
+            let refused = without(&[name, CheckName::SqliteIntegrityCheck]);
+            assert!(matches!(&refused, Err(error @ Error::ArchiveUnreadable { .. }) if error.kind().exit_code() == 1), "{refused:?}");
+        }
+        assert!(matches!(without(&[CheckName::SqliteIntegrityCheck, CheckName::RowCounts]), Ok(None)));
+    }
 }
