@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keepstone_model::{
     Timestamp,
-    backup::{Backup, BackupState, CheckResult, Encryption, Level, Proof},
+    backup::{Backup, BackupState, CheckName, CheckResult, Encryption, Level, Proof},
     event::EventResult,
     id::{BackupId, DatabaseId, JobId},
     job::{Progress, Step},
@@ -84,7 +84,13 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     let (passwords, scratch) = (vault.keys().passwords(), &running.staging);
     let floor = Floor::between(&databases::database(vault, &backup.database)?, scratch)?;
     let check = || prove_above(floor.as_ref(), &path, &passwords, scratch, Depth::Opened, Step::Verify, monitor);
-    let (_, mut proof) = at_low_priority(check)?;
+    let (metadata, mut proof) = at_low_priority(check)?;
+    // However sound it is.
+    if let Some(why) = metadata.and_then(|metadata| another(&backup, &metadata)) {
+        for check in proof.checks.iter_mut().filter(|check| check.name == CheckName::FileExistence) {
+            (check.result, check.detail) = (CheckResult::Failed, why.clone());
+        }
+    }
     if options.test_restore && !proof.failed() {
         let database = databases::database(vault, &backup.database)?;
         let archive = vault.open_archive(&path)?;
@@ -129,6 +135,17 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
     Ok(VerifyReport { job: running.id(), backup, proof })
+}
+
+/// Why an archive under the name of this backup is not its own, by the readable part of its head; none if it is.
+pub(crate) fn another(backup: &Backup, metadata: &Metadata) -> Option<String> {
+    if metadata.backup_id != backup.id {
+        Some(format!("it is the archive of {}", metadata.backup_id))
+    } else if backup.payload_hash.as_ref().is_some_and(|hash| *hash != metadata.payload_hash) {
+        Some("it is not the archive that was written: the hash of its content is another".to_owned())
+    } else {
+        None
+    }
 }
 
 /// The databases of which a restore was tried since then, and equalled the backup.

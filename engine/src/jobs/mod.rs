@@ -1,5 +1,6 @@
 //! Jobs: rows that a worker claims. The command line claims its own at once; the web queues, and a worker thread of any process runs.
 
+mod folder;
 mod recover;
 mod running;
 #[cfg(test)]

@@ -5,18 +5,16 @@ use std::{fs, path::Path};
 use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption, Level, Proof},
-    event::EventResult,
     id::{BackupId, JobId, Kind},
     job::{Job, JobError, JobState, Verb},
 };
 
 use super::{
-    JobFilter, JobRequest, STOPPED_KEY, has_archive,
+    JobFilter, JobRequest, STOPPED_KEY, folder, has_archive,
     running::{claim_lock, record_end, remove_staging},
 };
 use crate::{
     Error, Result, Vault,
-    activity::{self, NewEvent},
     archive::Archive,
     catalog::{JobRow, RUN_KEY},
     durable::{self, LockMode},
@@ -60,12 +58,12 @@ pub fn recover(vault: &Vault) -> Result<()> {
     }
     remove_orphans(vault)?;
     drop(claim);
-    compare_with_folder(vault)?;
+    unproven.extend(folder::compare(vault)?);
     if let Err(error) = sweep(vault) {
         tracing::warn!(%error, "unfinished small files could not be removed");
     }
     for id in unproven {
-        // It was published, so it was proven if that was wished; but the proof died with the process.
+        // It was published, so it was proven if that was wished; but the proof died with the process, or the file was away.
         let options = VerifyOptions::new(id, "recovery");
         super::submit(vault, &JobRequest::Verify(options), None)?;
     }
@@ -247,49 +245,6 @@ fn sweep(vault: &Vault) -> Result<()> {
                 let of_a_backup = |target: &str| target.strip_suffix(layout::NOTES).is_some_and(|id| id.parse::<BackupId>().is_ok());
                 durable::sweep(&folder, of_a_backup)?;
             }
-        }
-    }
-    Ok(())
-}
-
-/// A row without its archive becomes missing, with an alarm; one whose archive came back is complete again.
-fn compare_with_folder(vault: &Vault) -> Result<()> {
-    for database in crate::databases::databases(vault)? {
-        for backup in vault.catalog().backups_of(&database.id)? {
-            // What cannot be looked at is taken to be as it was.
-            let Ok(there) = vault.archive_path(&backup.id).try_exists() else { continue };
-            let state = if there { BackupState::Complete } else { BackupState::Missing };
-            // One that is on its way into the trash or out of it is neither: that verb, or the mending of the trash, says what it is.
-            if !has_archive(backup.state) || backup.state == state || vault.trash_path(&backup.id).exists() {
-                continue;
-            }
-            let was = backup.state;
-            let now = vault.catalog().change_backup(&backup.id, |backup| {
-                if backup.state == was {
-                    backup.state = state;
-                }
-            })?;
-            if now.state != state {
-                continue;
-            }
-            if there {
-                keys::look_again(vault, &now)?;
-            }
-            let (action, result, message) = if there {
-                ("backup.found", EventResult::Ok, "its archive is in its place again")
-            } else {
-                ("backup.missing", EventResult::Failed, "its archive is not in the backups folder any more")
-            };
-            let event = NewEvent {
-                actor: "recovery",
-                action,
-                result,
-                database: Some(database.id.clone()),
-                backup: Some(backup.id.clone()),
-                job: None,
-                message: format!("{}: {message}", backup.id),
-            };
-            activity::record(vault, &event)?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use keepstone_model::{
     backup::{Backup, BackupState, Verdict},
+    event::EventResult,
     id::{BackupId, Kind},
     job::JobState,
 };
@@ -206,4 +207,45 @@ fn checks_that_could_not_run_take_no_proof_back() {
     assert!(!weaker.supersedes(made.proof.as_ref()));
     weaker.checks[0].result = keepstone_model::backup::CheckResult::Failed;
     assert!(weaker.supersedes(made.proof.as_ref()));
+}
+
+#[test]
+fn only_its_own_archive_brings_a_missing_backup_back() {
+    let (folder, vault, database) = vault();
+    let made = |n: u8| {
+        Connection::open(folder.path().join("app.db")).unwrap().execute("INSERT INTO t VALUES (?1)", [n]).unwrap();
+        create::create(&vault, &CreateOptions::new(database.clone(), "test"), &Silent).unwrap().backup
+    };
+    let (one, other) = (made(3), made(4));
+    let path = vault.archive_path(&one.id);
+    let (whole, foreign) = (std::fs::read(&path).unwrap(), std::fs::read(vault.archive_path(&other.id)).unwrap());
+    let comes = |bytes: Option<&[u8]>| {
+        std::fs::remove_file(&path).unwrap();
+        recover(&vault).unwrap();
+        assert_eq!(backups::backup(&vault, &one.id).unwrap().state, BackupState::Missing);
+        std::fs::write(&path, bytes.unwrap_or(&whole)).unwrap();
+        recover(&vault).unwrap();
+        recover(&vault).unwrap();
+        let backup = backups::backup(&vault, &one.id).unwrap();
+        let events = crate::activity::events(&vault, &crate::activity::EventFilter { backup: Some(one.id.clone()), ..Default::default() });
+        let found = events.unwrap().into_iter().find(|event| event.action == "backup.found").unwrap();
+        let queued = jobs(&vault, &JobFilter { open: true, ..JobFilter::default() }).unwrap();
+        for (job, _) in &queued {
+            cancel(&vault, &job.id, "test").unwrap();
+        }
+        (backup.state, backup.verdict(), found.result, found.message, queued.len())
+    };
+    for (bytes, why) in [(&b""[..], "is damaged"), (&whole[..whole.len() / 2], "is damaged"), (&foreign[..], "it is the archive of")] {
+        let (state, verdict, result, message, queued) = comes(Some(bytes));
+        assert_eq!((state, verdict, result, queued), (BackupState::Complete, Verdict::Bad, EventResult::Failed, 0), "{message}");
+        assert!(message.contains(why), "{message}");
+        // A check does not take the other one for it either.
+        let report = verify::verify(&vault, &verify::VerifyOptions::new(one.id.clone(), "test"), &Silent).unwrap();
+        assert_eq!(report.backup.verdict(), Verdict::Bad, "{:?}", report.proof);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    let report = verify::verify(&vault, &verify::VerifyOptions::new(one.id.clone(), "test"), &Silent).unwrap();
+    assert_eq!(report.backup.verdict(), Verdict::Good);
+    let (state, verdict, result, message, queued) = comes(None);
+    assert_eq!((state, verdict, result, queued), (BackupState::Complete, Verdict::Good, EventResult::Ok, 1), "{message}");
 }
