@@ -91,7 +91,9 @@ fn verdict(host: &Host, file: &Path) -> Verdict {
 /// A row that breaks a rule of the schema is as the application left it: remarked, and no damage.
 fn is_remark(line: &str) -> bool {
     let of_a_value = line.contains(" value in ") && ["NULL ", "NUMERIC ", "TEXT ", "non-"].iter().any(|kind| line.starts_with(kind));
-    of_a_value || line.starts_with("CHECK constraint failed in ") || line.starts_with("unable to validate the inverted index for ") && line.contains("SQL logic error")
+    of_a_value
+        || line.starts_with("CHECK constraint failed in ")
+        || line.starts_with("unable to validate the inverted index for ") && line.contains("SQL logic error")
 }
 
 /// What the sqlite3 command line says; none where it is not installed.
@@ -163,9 +165,10 @@ impl Verdict {
 }
 
 /// Where the verdict may be stricter than that of sqlite3's `integrity_check`, and why that is right.
-const STRICTER: [(&str, &str); 2] = [
+const STRICTER: [(&str, &str); 3] = [
     ("fuzzdata3-150", "a default of t4 is no expression: SQLite 3.40 takes it all the same, the newer one in Keepstone refuses the schema"),
     ("fuzzdata3-156", "the same, with a parameter in its place"),
+    ("fuzzdata3-998", "a cell of t2 claims more header than it has, which SQLite 3.40 does not look at"),
 ];
 
 #[test]
