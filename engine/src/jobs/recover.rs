@@ -19,7 +19,10 @@ use crate::{
     catalog::{JobRow, RUN_KEY},
     durable::{self, LockMode},
     guard, keys, layout, notes,
-    restore::aside::{self, Settled},
+    restore::{
+        aside::{self, Settled},
+        committed,
+    },
     take::adopt,
     verify::VerifyOptions,
 };
@@ -81,7 +84,7 @@ fn is_dead(staging: &Path) -> Result<bool> {
 
 /// Ends a dead job: first its published archives are adopted, then its row ends, then its staging goes. Each step may be done twice.
 fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
-    let JobRow { mut job, request, .. } = row;
+    let JobRow { mut job, request, result, .. } = row;
     let staging = vault.staging_dir(&job.id);
     if !is_dead(&staging)? {
         return Ok(Vec::new());
@@ -101,7 +104,7 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     job.state = JobState::Abandoned;
     job.finished_at = Some(Timestamp::now());
     let Settled { sentence: message, is_void } = match job.verb {
-        Verb::Restore | Verb::Undo => restored(vault, &job, &request)?,
+        Verb::Restore | Verb::Undo => restored(vault, &job, &request, result.as_deref())?,
         verb => Settled { sentence: died(verb, kept).to_owned(), is_void: false },
     };
     job.error = Some(JobError { code: "interrupted".to_owned(), message: message.clone(), hint: Some(hint(job.verb).to_owned()) });
@@ -134,10 +137,11 @@ fn died(verb: Verb, kept: usize) -> &'static str {
 }
 
 /// What a restore left is settled before its row ends. A request that cannot be read, or of a database that is gone, has nothing to be settled by.
-fn restored(vault: &Vault, job: &Job, request: &str) -> Result<Settled> {
+fn restored(vault: &Vault, job: &Job, request: &str, result: Option<&str>) -> Result<Settled> {
     let unknown = || Settled { sentence: died(job.verb, 0).to_owned(), is_void: false };
     let Ok(request) = serde_json::from_str(request) else { return Ok(unknown()) };
-    match aside::settle(vault, job, &request) {
+    let settled = committed::settle(vault, &request, result).transpose();
+    match settled.unwrap_or_else(|| aside::settle(vault, job, &request)) {
         Err(Error::UnknownDatabase { .. }) => Ok(unknown()),
         other => other,
     }

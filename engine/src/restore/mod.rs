@@ -2,6 +2,7 @@
 
 mod act;
 pub(crate) mod aside;
+pub(crate) mod committed;
 mod plan;
 pub(crate) mod recovery;
 mod undo;

@@ -1,0 +1,132 @@
+//! A restore whose process dies before its commit or just after it: what it counts for afterwards.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+};
+
+use keepstone_model::{
+    backup::{Backup, Verdict},
+    id::{BackupId, DatabaseId, JobId, Kind},
+    job::{JobState, Step, Verb},
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    Monitor, Silent,
+    backups::{self, BackupFilter},
+    create::{CreateOptions, create},
+    databases::AddDatabaseOptions,
+    jobs::{self, JobFilter},
+    restore::{PlanOptions, RestoreOptions, plan_restore, plan_undo, restore},
+    testing,
+};
+
+struct Place {
+    vault: Vault,
+    live: PathBuf,
+    shop: DatabaseId,
+    /// Of ten rows.
+    small: BackupId,
+    dir: TempDir,
+}
+
+/// A backup of ten rows, then one of 5,010.
+fn grown() -> Place {
+    let dir = TempDir::new().unwrap();
+    let vault = testing::open(&dir);
+    let live = dir.path().join("shop.db");
+    let connection = Connection::open(&live).unwrap();
+    let rows = |from, to| {
+        format!("WITH RECURSIVE s(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM s WHERE n < {to}) INSERT INTO t SELECT n, 'a' FROM s")
+    };
+    connection.execute_batch(&format!("CREATE TABLE t (id, text); {}", rows(1, 10))).unwrap();
+    let options = AddDatabaseOptions { location: live.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+    let shop = databases::add_database(&vault, &options).unwrap().id;
+    let small = create(&vault, &CreateOptions::new(shop.clone(), "alice"), &Silent).unwrap().backup.id;
+    connection.execute_batch(&rows(11, 5010)).unwrap();
+    create(&vault, &CreateOptions::new(shop.clone(), "alice"), &Silent).unwrap();
+    Place { vault, live, shop, small, dir }
+}
+
+struct DiesAt(Step);
+
+impl Monitor for DiesAt {
+    fn step(&self, step: Step) {
+        assert!(step != self.0, "the process dies here");
+    }
+}
+
+impl Place {
+    /// Begins to restore the small one, dies, and is opened by another process.
+    fn dies_at(mut self, step: Step, safety_backup: bool, meanwhile: &str) -> (Self, JobId) {
+        let plan = plan_restore(&self.vault, &PlanOptions { backup: self.small.clone(), target: Target::Replace, safety_backup }).unwrap();
+        let options = RestoreOptions { plan, verify: true, actor: "alice".to_owned() };
+        catch_unwind(AssertUnwindSafe(|| restore(&self.vault, &options, &DiesAt(step)))).unwrap_err();
+        self.sql(meanwhile);
+        self.vault = testing::open(&self.dir);
+        let job = self.job(Verb::Restore);
+        (self, job)
+    }
+
+    fn job(&self, verb: Verb) -> JobId {
+        let jobs = jobs::jobs(&self.vault, &JobFilter { database: Some(self.shop.clone()), ..JobFilter::default() }).unwrap();
+        jobs.into_iter().find(|(job, _)| job.verb == verb).unwrap().0.id
+    }
+
+    fn sql(&self, sql: &str) {
+        Connection::open(&self.live).unwrap().execute_batch(sql).unwrap();
+    }
+
+    fn create(&self) -> Verdict {
+        create(&self.vault, &CreateOptions::new(self.shop.clone(), "alice"), &Silent).unwrap().backup.verdict()
+    }
+
+    fn safety(&self) -> Backup {
+        let all = backups::list(&self.vault, &BackupFilter::default()).unwrap().backups;
+        all.into_iter().find(|backup| backup.kind == Kind::Safety).unwrap()
+    }
+}
+
+#[test]
+fn a_restore_that_was_taken_back_keeps_no_loss_from_being_alarmed() {
+    let (place, restore) = grown().dies_at(Step::Write, true, "");
+    let row = jobs::job(&place.vault, &restore).unwrap();
+    assert_eq!(row.job.state, JobState::Abandoned);
+    let said = row.job.error.unwrap().message;
+    assert!(said.contains("before the restore was committed"), "{said}");
+    assert_eq!(plan_undo(&place.vault, &restore).unwrap_err().code(), "undo_refused");
+    place.sql("DELETE FROM t WHERE id > 30");
+    assert_eq!(place.create(), Verdict::Suspect);
+}
+
+#[test]
+fn nor_does_one_without_a_safety_backup_or_of_a_database_that_went_on() {
+    for (safety, meanwhile) in [(false, ""), (true, "CREATE TABLE other (a); INSERT INTO t VALUES (6000, 'c')")] {
+        let (place, _) = grown().dies_at(Step::Write, safety, meanwhile);
+        place.sql("DELETE FROM t WHERE id > 30");
+        assert_eq!(place.create(), Verdict::Suspect, "with a safety backup: {safety}");
+    }
+}
+
+#[test]
+fn one_that_was_committed_counts_and_can_be_undone() {
+    for meanwhile in ["", "INSERT INTO t VALUES (6000, 'c')"] {
+        let (place, restore) = grown().dies_at(Step::Check, true, meanwhile);
+        let said = jobs::job(&place.vault, &restore).unwrap().job.error.unwrap().message;
+        assert!(said.contains("just after the restore was committed"), "{said}");
+        assert_eq!(plan_undo(&place.vault, &restore).unwrap().backup, place.safety().id);
+        assert_eq!(place.create(), Verdict::Good, "it holds what was restored");
+    }
+}
+
+#[test]
+fn its_safety_backup_is_proven_afterwards() {
+    let (place, _) = grown().dies_at(Step::Write, true, "");
+    assert_eq!(place.safety().verdict(), Verdict::Unproven);
+    jobs::run_next(&place.vault, &Silent).unwrap().expect("its verification is queued");
+    assert_eq!(place.safety().verdict(), Verdict::Good);
+    assert!(jobs::run_next(&place.vault, &Silent).unwrap().is_none(), "once");
+}
