@@ -16,8 +16,8 @@ use keepstone_model::{
 
 use crate::{
     Error, Result, Vault,
-    activity::{self, EventFilter, NewEvent},
-    backups::{self, BackupFilter},
+    activity::{self, NewEvent},
+    backups,
     catalog::rounded,
     databases, durable,
     error::Mended,
@@ -26,6 +26,7 @@ use crate::{
     notes::{self, Tombstone},
 };
 
+mod clock;
 mod mend;
 
 pub(crate) use mend::mend;
@@ -39,9 +40,6 @@ pub struct DeleteReport {
     /// Until then it can be put back.
     pub until: Timestamp,
 }
-
-/// A clock that is further than this from everything the vault knows has jumped.
-const JUMP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Moves a backup to the trash, durably. `DeleteRefused` says why one cannot go. On a full disk the reserve is given up for it.
 pub fn delete(vault: &Vault, id: &BackupId, actor: &str) -> Result<DeleteReport> {
@@ -179,15 +177,14 @@ pub fn trash_page(vault: &Vault, limit: u64, offset: u64) -> Result<TrashPage> {
 }
 
 /// Removes what is in the trash for good: everything, as a person asks for it, or only what is past its time. Gives back how many and how
-/// many bytes. What goes by the clock goes with care: nothing after the clock has jumped, and no backup that had passed its checks while its
+/// many bytes. What goes by the clock goes with care: nothing for a day after the clock has jumped, and no backup that had passed its checks while its
 /// database has no other to restore.
 pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &str) -> Result<(u64, u64)> {
     let _guard = lock_trash(vault)?;
     let (mut count, mut bytes) = (0, 0);
     if let Some(now) = only_expired_by
-        && has_jumped(vault, now)?
+        && !clock::is_believed(vault, now)?
     {
-        tracing::warn!(%now, "the clock has jumped: nothing is removed from the trash until something happens at that time");
         return Ok((0, 0));
     }
     for backup in trash(vault)? {
@@ -295,14 +292,6 @@ fn newer_is_there(vault: &Vault, than: &Backup, of_database: &[Backup]) -> bool 
         backup.state == BackupState::Complete && sound && backup.kind != Kind::Safety && !backup.is_imported()
     };
     of_database.iter().filter(trusted).any(|backup| backup.sequence > than.sequence && whole(backup))
-}
-
-/// Whether a clock says a time more than a week after the newest event and the newest backup.
-fn has_jumped(vault: &Vault, now: Timestamp) -> Result<bool> {
-    let event = activity::events(vault, &EventFilter { limit: Some(1), ..EventFilter::default() })?.pop().map(|event| event.at);
-    let newest = backups::list(vault, &BackupFilter { limit: Some(1), ..BackupFilter::default() })?.backups.pop();
-    let known = event.max(newest.map(|backup| backup.created_at));
-    Ok(known.is_none_or(|known| now.duration_since(known) > JUMP))
 }
 
 /// Without a time it is not known to have passed: it stays until a person empties everything.

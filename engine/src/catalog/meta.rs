@@ -15,6 +15,7 @@ use crate::{Result, activity::NewEvent};
 
 const REVISION: &str = "revision";
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
+const TRASH_CLOCK: &str = "trash_clock";
 const JOB_LIMITS: &str = "job_limits";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
 /// Before the id of a backup.
@@ -30,6 +31,20 @@ impl Catalog {
 
     pub(crate) fn set_trash_emptied_at(&self, at: Timestamp) -> Result<()> {
         self.set_meta_time(TRASH_EMPTIED_AT, at)
+    }
+
+    /// The last look at the clock by which the trash is emptied, as JSON.
+    pub(crate) fn trash_clock(&self) -> Result<Option<String>> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([TRASH_CLOCK], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub(crate) fn set_trash_clock(&self, json: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![TRASH_CLOCK, json])?;
+            Ok(())
+        })
     }
 
     /// What does not read as a time counts as never.

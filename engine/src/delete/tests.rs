@@ -308,11 +308,25 @@ fn the_clock_alone_takes_nothing_that_may_be_needed() {
     }
     assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (0, 0));
     fs::rename(f.vault.archive_path(&two.id).with_extension("elsewhere"), f.vault.archive_path(&two.id)).unwrap();
-    assert_eq!(empty_trash(&f.vault, Some(Timestamp::now() + SignedDuration::from_hours(24 * 8)), "schedule").unwrap(), (0, 0), "a jump");
     f.vault.catalog().change_backup(&one.id, |b| b.trashed_at = Some(past + SignedDuration::from_hours(1))).unwrap();
     assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (0, 0), "it was deleted later than now");
     f.vault.catalog().change_backup(&one.id, |b| b.trashed_at = Some(until)).unwrap();
     assert_eq!(empty_trash(&f.vault, Some(past), "schedule").unwrap(), (1, 7));
+}
+
+/// What was missed is made up for at once, and is all of the new time.
+#[test]
+fn after_a_jump_of_the_clock_nothing_goes_whatever_happened_at_that_time() {
+    let (f, [one, _, three]) = three();
+    delete(&f.vault, &one.id, "alice").unwrap();
+    let jumped = Timestamp::now() + SignedDuration::from_hours(24 * 30);
+    crate::testing::good_backup(&f.vault, &three.database, Kind::Daily, jumped);
+    for hours in [0, 1, 25, 70] {
+        let now = jumped + SignedDuration::from_hours(hours);
+        assert_eq!(empty_trash(&f.vault, Some(now), "schedule").unwrap(), (0, 0), "{hours} hours after the jump");
+    }
+    assert_eq!(actions(&f.vault).iter().filter(|action| *action == "trash.clock").count(), 1, "it is said once");
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (1, 7), "a person may");
 }
 
 #[test]
