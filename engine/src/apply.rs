@@ -144,7 +144,7 @@ fn place(vault: &Vault, one: &WantedDatabase) -> Result<Location> {
 /// The database of this location, which must have this id; none: it is to be added.
 fn present(vault: &Vault, one: &WantedDatabase) -> Result<Option<Database>> {
     let place = place(vault, one)?;
-    let there = databases::present_at(vault, &place)?;
+    let there = databases::present_at(vault, &place, &one.location)?;
     let of_id = vault.catalog().get_database(&one.id)?;
     match (there, of_id) {
         (Some(there), _) if there.id != one.id => {

@@ -118,6 +118,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     let database = databases::database(running.vault, &options.database)?;
     refuse(&database, options)?;
     let _lock = running.lock_database(&database.id)?;
+    databases::follow(running.vault, &database, &options.actor)?;
     // Before anything is read: a wish for encryption that cannot be met ends it here.
     let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
     let defaults = running.vault.defaults();

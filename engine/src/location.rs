@@ -1,6 +1,6 @@
 //! Where a database is, of whichever engine: what a person writes becomes a place, and the text by which the catalog knows it. Opens nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keepstone_model::database::Engine;
 
@@ -29,6 +29,11 @@ pub fn masked(text: &str) -> String {
     )
 }
 
+fn utf8(path: &Path) -> Result<String> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Error::Unsupported { what: format!("a path that is not UTF-8 ({})", path.display()) })
+}
+
 impl Location {
     /// Reads what a person wrote. `environment` fills in what a PostgreSQL URL leaves open.
     pub fn of(text: &str, environment: &postgres::Environment) -> Result<Self> {
@@ -45,14 +50,19 @@ impl Location {
         }
     }
 
-    /// What the catalog knows it by: an absolute path, or a URL without its password.
+    /// What the place itself is called: the absolute path of the file, without links, or a URL without its password.
     pub fn text(&self) -> Result<String> {
         match self {
-            Self::Sqlite(path) => path
-                .to_str()
-                .map(str::to_owned)
-                .ok_or_else(|| Error::Unsupported { what: format!("a path that is not UTF-8 ({})", path.display()) }),
+            Self::Sqlite(path) => utf8(path),
             Self::Postgres(location) => Ok(location.url()),
+        }
+    }
+
+    /// What the catalog knows it by: the absolute path as a person gave it, links and all, or a URL without its password.
+    pub(crate) fn text_as_given(&self, given: &str) -> Result<String> {
+        match self {
+            Self::Sqlite(_) => utf8(&sqlite::location::as_given(given)?),
+            Self::Postgres(_) => self.text(),
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Database {
     pub id: DatabaseId,
     pub uid: DatabaseUid,
     pub engine: Engine,
-    /// For SQLite the absolute path of the file.
+    /// For SQLite the absolute path of the file as it was given: a symbolic link on it is followed, wherever it leads.
     pub location: String,
     pub added_at: Timestamp,
     /// The largest age that the newest good backup may have, in seconds. None: the schedules' longest gap and two hours.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    id::{BackupId, DatabaseId},
+    id::{BackupId, DatabaseId, DatabaseUid},
     schedule::JobLimits,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -22,6 +22,8 @@ const KEYS_LOOKED_AT: &str = "keys_looked_at";
 const TRY_AGAIN: &str = "try_again:";
 /// Before the id of a database.
 const MANAGED: &str = "managed:";
+/// Before the uid of a database.
+const LEADS_TO: &str = "leads_to:";
 
 impl Catalog {
     /// When what had expired in the trash was last removed.
@@ -85,6 +87,22 @@ impl Catalog {
     pub(crate) fn set_managed(&self, database: &DatabaseId, json: &str) -> Result<()> {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![format!("{MANAGED}{database}"), json])?;
+            Ok(())
+        })
+    }
+
+    /// The file to which the path of a database led when it was last backed up, where a symbolic link stood on it.
+    pub(crate) fn leads_to(&self, database: &DatabaseUid) -> Result<Option<String>> {
+        self.read(|c| {
+            let key = format!("{LEADS_TO}{}", database.as_str());
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub(crate) fn set_leads_to(&self, database: &DatabaseUid, path: &str) -> Result<()> {
+        self.write(|tx| {
+            let key = format!("{LEADS_TO}{}", database.as_str());
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![key, path])?;
             Ok(())
         })
     }

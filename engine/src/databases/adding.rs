@@ -76,8 +76,8 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     }
     let environment = vault.surroundings().get();
     let place = Location::of(&options.location, &environment)?;
-    let location = &place.text()?;
-    if let Some(present) = present_at(vault, &place)? {
+    let location = &place.text_as_given(&options.location)?;
+    if let Some(present) = present_at(vault, &place, &options.location)? {
         driver::of(present.engine).renew(vault, &present, &place)?;
         return Ok(present);
     }
@@ -88,7 +88,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let wished = options.name.as_deref().map(parse_id).transpose()?;
     // Of two who add the same location at once, the second must not write its uid over the first one's.
     let _guard = guard::lock_dir(vault.backups_dir())?;
-    if let Some(present) = present_at(vault, &place)? {
+    if let Some(present) = present_at(vault, &place, &options.location)? {
         return Ok(present);
     }
     let stem = place.stem();
@@ -121,7 +121,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             snapshot: SnapshotPolicy::default(),
         },
     };
-    let mut database = Database { added_at: now, ..left };
+    let mut database = Database { added_at: now, location: location.clone(), ..left };
     let mut schedules = Vec::new();
     if let Some(first) = &options.schedules {
         schedules = match kept.filter(|_| first.preset.is_none()) {

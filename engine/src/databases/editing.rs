@@ -114,7 +114,7 @@ fn moved(vault: &Vault, mut database: Database, location: &str) -> Result<Databa
         let message = format!("{} is a database of {}, and stays one", database.id, database.engine);
         return Err(Error::Invalid { field: "location", message });
     }
-    if let Some(other) = present_at(vault, &place)?.filter(|other| other.id != database.id) {
+    if let Some(other) = present_at(vault, &place, location)?.filter(|other| other.id != database.id) {
         return Err(Error::AlreadyExists { what: "database of the same location", name: other.id.to_string() });
     }
     if let Location::Sqlite(path) = &place {
@@ -122,7 +122,7 @@ fn moved(vault: &Vault, mut database: Database, location: &str) -> Result<Databa
     }
     driver::probe(&place, &environment, PROBE_WAIT)?;
     driver::of(database.engine).keep(vault, &database, &place)?;
-    database.location = place.text()?;
+    database.location = place.text_as_given(location)?;
     Ok(database)
 }
 

@@ -27,6 +27,7 @@ use crate::{
     keys,
     notes::{self, Notes},
     scheduler::{self, Timing},
+    sqlite::location::path_of,
     take::doubt,
 };
 
@@ -94,7 +95,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
         return match left_in(vault, id)? {
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
-            Left::Database(left) if left.database.location == location => Ok(Choice::TakenUp(left)),
+            Left::Database(left) if is_at(&left.database, location) => Ok(Choice::TakenUp(left)),
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
@@ -104,7 +105,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
             continue;
         }
         if let Left::Database(left) = left_in(vault, &id)?
-            && left.database.location == location
+            && is_at(&left.database, location)
         {
             return Ok(Choice::TakenUp(left));
         }
@@ -112,6 +113,12 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
     let taken =
         |slug: &str| slug.parse().is_ok_and(|id: DatabaseId| in_catalog.contains(&id) || !matches!(left_in(vault, &id), Ok(Left::Nothing)));
     Ok(Choice::New(DatabaseId::from_stem(stem, taken)))
+}
+
+/// Whether a database was at this location: by the same text, or at the same file by another path.
+fn is_at(database: &Database, location: &str) -> bool {
+    let file = |text: &str| path_of(text).ok();
+    database.location == location || (file(location).is_some() && file(&database.location) == file(location))
 }
 
 enum Left {

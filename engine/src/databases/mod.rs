@@ -4,6 +4,7 @@ mod adding;
 mod editing;
 mod folder;
 mod latest;
+mod leads;
 mod order;
 mod status;
 mod take_up;
@@ -16,6 +17,7 @@ pub use editing::{EditDatabaseOptions, edit_database};
 pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanup, set_retention, set_schedules};
 pub(crate) use folder::{any_folder_in, archives_left, is_folder_of};
 pub(crate) use latest::update_latest_link;
+pub(crate) use leads::{elsewhere, follow};
 pub(crate) use order::highest_unknown;
 pub use status::{DatabaseStatus, status, statuses};
 pub(crate) use take_up::take_up_all;
@@ -42,23 +44,25 @@ pub fn find_database(vault: &Vault, id_or_location: &str) -> Result<Database> {
     let unknown = || Error::UnknownDatabase { id: location::masked(id_or_location) };
     if location::is_location(id_or_location) {
         let place = Location::of(id_or_location, &vault.surroundings().get())?;
-        return present_at(vault, &place)?.ok_or_else(unknown);
+        return present_at(vault, &place, id_or_location)?.ok_or_else(unknown);
     }
     let id: DatabaseId = id_or_location.parse().map_err(|_| unknown())?;
     database(vault, &id)
 }
 
-/// The database of a place. A server's is the same by whatever user, and with whatever encryption, it is reached.
-pub(crate) fn present_at(vault: &Vault, place: &Location) -> Result<Option<Database>> {
-    let text = place.text()?;
-    if let Some(present) = vault.catalog().database_at(&text)? {
-        return Ok(Some(present));
+/// The database of a place, which was given as `text`: the one that is known by that text, wherever it leads now, or else one of the same file. A server's
+/// is the same by whatever user, and with whatever encryption, it is reached.
+pub(crate) fn present_at(vault: &Vault, place: &Location, text: &str) -> Result<Option<Database>> {
+    for known in [place.text_as_given(text)?, place.text()?] {
+        if let Some(present) = vault.catalog().database_at(&known)? {
+            return Ok(Some(present));
+        }
     }
-    let Location::Postgres(wished) = place else { return Ok(None) };
     let environment = vault.surroundings().get();
-    let same = |database: &Database| {
-        let there = Location::of(&database.location, &environment);
-        matches!(there, Ok(Location::Postgres(there)) if there.is_same_database(wished))
+    let same = |database: &Database| match (Location::of(&database.location, &environment), place) {
+        (Ok(Location::Postgres(there)), Location::Postgres(wished)) => there.is_same_database(wished),
+        (Ok(there @ Location::Sqlite(_)), Location::Sqlite(_)) => there == *place,
+        _ => false,
     };
     Ok(databases(vault)?.into_iter().find(same))
 }

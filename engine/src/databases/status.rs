@@ -7,7 +7,7 @@ use keepstone_model::{
     schedule::OBJECTIVE_SLACK_SECS,
 };
 
-use super::{database, databases};
+use super::{database, databases, leads};
 use crate::{
     Result, Vault,
     catalog::ScheduleRow,
@@ -74,6 +74,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     let objective_secs = database.objective_secs.unwrap_or_else(|| objective_by_schedules(&schedules, now));
     let checkup = vault.catalog().checkup(&database.id)?;
     let damage = checkup.as_ref().and_then(Checkup::damage).map(str::to_owned);
+    let moved = leads::elsewhere(vault, &database)?;
     let facts = DatabaseFacts {
         paused: database.paused,
         running: vault.catalog().creates_now(&database.id)?,
@@ -95,10 +96,19 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         last_error: stats.last_error.as_deref(),
         lost_count: stats.lost_count,
     };
+    let mut state = database_state(&facts, now);
+    let mut concerns = concerns(&situation, now);
+    if let Some(moved) = moved {
+        // What stands in its place now is not what was backed up.
+        if matches!(state, DatabaseState::Protected | DatabaseState::Unproven) {
+            state = DatabaseState::AtRisk;
+        }
+        concerns.push(moved.concern());
+    }
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
-        state: database_state(&facts, now),
-        concerns: concerns(&situation, now),
+        state,
+        concerns,
         checkup,
         objective_secs,
         newest_good_at: stats.newest_good_at,

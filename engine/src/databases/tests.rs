@@ -354,6 +354,59 @@ fn two_who_change_notes_at_once_lose_nothing() {
     assert!(matches!(newer, Err(Error::ArchiveTooNew { found: 2, .. })), "never overwritten");
 }
 
+/// Deployments do that: the new version's database is beside the old one, and a link is pointed to it.
+#[test]
+fn a_link_that_is_pointed_elsewhere_is_followed_and_that_is_said() {
+    let f = vault();
+    let (one, two) = (live(&f.dir, "real/one.db"), live(&f.dir, "real/two.db"));
+    Connection::open(&two).unwrap().execute_batch("INSERT INTO t VALUES (3)").unwrap();
+    let link = f.dir.path().join("app.db");
+    let point_to = |target: &PathBuf| {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(target, &link).unwrap();
+    };
+    point_to(&one);
+    let app = add_database(&f.vault, &options(link.to_str().unwrap())).unwrap();
+    assert_eq!(app.location, link.to_str().unwrap());
+    assert_eq!(add_database(&f.vault, &options(one.to_str().unwrap())).unwrap().id, app.id, "it is the same file");
+    let make = || {
+        let backup = create::create(&f.vault, &CreateOptions::new(app.id.clone(), "alice"), &Silent).unwrap().backup;
+        let archive = f.vault.open_archive(&f.vault.archive_path(&backup.id)).unwrap();
+        (PathBuf::from(&archive.metadata().source.location), backup.total_records)
+    };
+    let of = || status(&f.vault, &app.id, jiff::Timestamp::now()).unwrap();
+    assert_eq!((make(), of().state), ((one.clone(), 2), DatabaseState::Protected));
+
+    point_to(&two);
+    let told = of();
+    assert_eq!((told.state, told.concerns.len()), (DatabaseState::AtRisk, 1));
+    let reason = &told.concerns[0].reason;
+    assert!(reason.contains("two.db now, before it led to") && reason.contains("no backup was made since"), "{reason}");
+    assert_eq!(add_database(&f.vault, &options(link.to_str().unwrap())).unwrap().id, app.id, "no second one is added");
+    assert_eq!(find_database(&f.vault, link.to_str().unwrap()).unwrap().id, app.id);
+    assert_eq!((make(), of().state), ((two.clone(), 3), DatabaseState::Protected));
+    make();
+    assert_eq!(actions(&f.vault).iter().filter(|action| *action == "database.moved").count(), 1, "it is said once");
+
+    fs::remove_file(&link).unwrap();
+    assert!(of().concerns[0].reason.contains("leads to no file any more"));
+    let error = create::create(&f.vault, &CreateOptions::new(app.id.clone(), "alice"), &Silent).unwrap_err();
+    assert_eq!(error.code(), "source_missing");
+    fs::copy(&one, &link).unwrap();
+    assert!(of().concerns.iter().any(|concern| concern.reason.contains("is a file of its own now")));
+    assert_eq!(make(), (link.clone(), 2));
+
+    point_to(&f.vault.catalog_path());
+    let error = create::create(&f.vault, &CreateOptions::new(app.id.clone(), "alice"), &Silent).unwrap_err();
+    assert!(matches!(error, Error::Invalid { field: "location", .. }), "{error}");
+
+    // What a removed one left is taken up by whatever path leads to its file.
+    point_to(&two);
+    remove_database(&f.vault, &app.id, "alice").unwrap();
+    let again = add_database(&f.vault, &options(two.to_str().unwrap())).unwrap();
+    assert_eq!((&again.uid, again.location.as_str()), (&app.uid, two.to_str().unwrap()));
+}
+
 #[test]
 fn the_vaults_own_files_are_not_taken_for_databases() {
     let f = vault();

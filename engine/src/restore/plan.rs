@@ -58,6 +58,10 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         return Err(Error::TargetUnusable { path: PathBuf::from(&database.location), reason });
     }
     let mut warnings = Vec::new();
+    if let Some(elsewhere) = databases::elsewhere(vault, &database)?.filter(|_| options.target.is_live()) {
+        elsewhere.refuse_own(vault)?;
+        warnings.push(format!("This backup is of another file: {}.", elsewhere.words()));
+    }
     match backup.verdict() {
         Verdict::Suspect => {
             warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")));

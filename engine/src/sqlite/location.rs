@@ -1,12 +1,29 @@
 //! What a person writes to name a database: a path or a URL as SQLAlchemy has it. Whether there is a database is `open`'s business.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Result};
 
 /// The absolute path that a location names, with symbolic links resolved where it exists: a plain path, `sqlite:///relative`,
 /// `sqlite:////absolute`, either with a `+driver`.
 pub fn path_of(location: &str) -> Result<PathBuf> {
+    Ok(resolved(&absolute(location)?))
+}
+
+/// The absolute path as it was given, with the symbolic links on it: by it a database is known, so that a link is followed wherever it leads later.
+pub fn as_given(location: &str) -> Result<PathBuf> {
+    let absolute = absolute(location)?;
+    if !absolute.components().any(|part| part == Component::ParentDir) {
+        return Ok(absolute);
+    }
+    // `..` behind a link leads elsewhere than it reads: of the folder only where it is.
+    Ok(match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => resolved(&absolute),
+    })
+}
+
+fn absolute(location: &str) -> Result<PathBuf> {
     let text = match location.split_once("://") {
         None => location,
         Some((scheme, rest)) => sqlite_path(scheme, rest)?,
@@ -14,8 +31,7 @@ pub fn path_of(location: &str) -> Result<PathBuf> {
     if text.is_empty() || text == ":memory:" {
         return Err(invalid("names no file"));
     }
-    let absolute = std::path::absolute(text).map_err(|fault| Error::io(text, fault))?;
-    Ok(resolved(&absolute))
+    std::path::absolute(text).map_err(|fault| Error::io(text, fault))
 }
 
 /// Whether a text is a location rather than an id: it holds `/` (so also `://`) or ends in .db, .sqlite or .sqlite3.
@@ -85,6 +101,9 @@ mod tests {
         std::os::unix::fs::symlink(&real, folder.path().join("link")).unwrap();
         assert_eq!(path_of(folder.path().join("link/shop.db").to_str().unwrap()).unwrap(), real.join("shop.db"));
         assert_eq!(path_of(folder.path().join("link/new.db").to_str().unwrap()).unwrap(), real.join("new.db"));
+        let given = |path: &str| as_given(folder.path().join(path).to_str().unwrap()).unwrap();
+        assert_eq!(given("link/shop.db"), folder.path().join("link/shop.db"));
+        assert_eq!(given("link/../real/shop.db"), real.join("shop.db"));
     }
 
     #[test]

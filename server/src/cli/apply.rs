@@ -212,8 +212,8 @@ impl Entry {
         // A URL is as it is; a path begins at the file's folder, wherever the command is given.
         let location = match (&self.location, &self.url_file) {
             (Some(location), None) if postgres::location::is_url(location) => location.clone(),
-            (Some(location), None) if location.contains("://") => sqlite::location::path_of(location)?.display().to_string(),
-            (Some(location), None) => sqlite::location::path_of(&folder.join(location).display().to_string())?.display().to_string(),
+            (Some(location), None) if location.contains("://") => sqlite::location::as_given(location)?.display().to_string(),
+            (Some(location), None) => sqlite::location::as_given(&folder.join(location).display().to_string())?.display().to_string(),
             (None, Some(file)) => super::db::url_in(&folder.join(file))?,
             _ => return Err(bad("it has a location or a url-file: one of them".to_owned())),
         };
