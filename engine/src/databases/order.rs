@@ -37,7 +37,12 @@ pub(crate) fn highest_unknown(vault: &Vault, database: &Database) -> Result<i64>
     for kind in Kind::ALL {
         look(ids_in(&vault.database_dir(&database.id).join(kind.as_str()))?, &|id| vault.archive_path(id));
     }
-    look(ids_in(&vault.trash_dir())?, &|id| vault.trash_path(id));
+    // What cannot be looked at keeps no backup from being made.
+    let in_trash = ids_in(&vault.trash_dir()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the trash could not be looked through for numbers that were given out");
+        Vec::new()
+    });
+    look(in_trash, &|id| vault.trash_path(id));
     unknown.sort_by(|a, b| b.cmp(a));
     let number = |(_, path): &(_, PathBuf)| {
         let archive = Archive::open(path).ok()?;
