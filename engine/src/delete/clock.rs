@@ -103,8 +103,8 @@ mod tests {
     use super::*;
     use crate::testing::at;
 
-    fn up(boot: &str, hours: u64) -> Option<Uptime> {
-        Some(Uptime { boot: boot.to_owned(), secs: hours * 3600 })
+    fn up(boot: &str, hours: u64) -> Uptime {
+        Uptime { boot: boot.to_owned(), secs: hours * 3600 }
     }
 
     #[test]
@@ -112,20 +112,20 @@ mod tests {
         let start = at("2026-11-20T03:00:00Z");
         let hours = |n: i64| start + SignedDuration::from_hours(n);
         let next = |seen: &Seen, now, uptime| look(Some(seen), Some(seen.at), now, uptime);
-        let first = look(None, Some(start), hours(1), up("a", 5));
+        let first = look(None, Some(start), hours(1), Some(up("a", 5)));
         assert_eq!(first.waited_secs, None);
-        assert_eq!(next(&first, hours(40), up("a", 44)).waited_secs, None, "it was away for a day and a half");
+        assert_eq!(next(&first, hours(40), Some(up("a", 44))).waited_secs, None, "it was away for a day and a half");
         // A month ahead, with everything that was missed; and a day later by that clock, which is no day in truth.
-        let jumped = next(&first, hours(24 * 30), up("a", 5));
+        let jumped = next(&first, hours(24 * 30), Some(up("a", 5)));
         assert_eq!(jumped.waited_secs, Some(0));
-        let later = next(&jumped, hours(24 * 31), up("a", 6));
+        let later = next(&jumped, hours(24 * 31), Some(up("a", 6)));
         assert_eq!(later.waited_secs, Some(3600));
         // The machine is started anew: it was down for nobody knows how long, and up for two hours.
-        let started = next(&later, hours(24 * 31 + 9), up("b", 2));
+        let started = next(&later, hours(24 * 31 + 9), Some(up("b", 2)));
         assert_eq!(started.waited_secs, Some(3 * 3600));
-        assert_eq!(next(&started, hours(24 * 31 + 30), up("b", 22)).waited_secs, Some(23 * 3600));
-        assert_eq!(next(&started, hours(24 * 31 + 30), up("b", 23)).waited_secs, None);
-        assert_eq!(next(&started, hours(24 * 60), up("b", 23)).waited_secs, Some(0), "another jump");
+        assert_eq!(next(&started, hours(24 * 31 + 30), Some(up("b", 22))).waited_secs, Some(23 * 3600));
+        assert_eq!(next(&started, hours(24 * 31 + 30), Some(up("b", 23))).waited_secs, None);
+        assert_eq!(next(&started, hours(24 * 60), Some(up("b", 23))).waited_secs, Some(0), "another jump");
         assert_eq!(next(&started, hours(24 * 32), None).waited_secs, Some(3 * 3600), "where nobody says how long it was, it waits");
     }
 
