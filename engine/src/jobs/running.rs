@@ -28,6 +28,8 @@ use crate::{
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a process may hold the claim lock before another gives up; it is held for a few milliseconds.
 const CLAIM_WAIT: Duration = Duration::from_secs(10);
+/// How long the lock of a database is waited for.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// A number nobody can guess or repeat, for ids.
 pub(crate) fn random() -> u32 {
@@ -172,10 +174,20 @@ impl<'v> Running<'v> {
     }
 
     /// Holds the database against every other process that makes or restores backups of it.
+    ///
+    /// Waits for a moment: a program that this process starts just then has the lock of the job before for as long as its start takes.
     pub(crate) fn lock_database(&self, database: &DatabaseId) -> Result<Lock> {
         durable::make_dir(&self.vault.database_dir(database))?;
-        durable::try_lock(&self.vault.database_lock_path(database), LockMode::Exclusive)?
-            .ok_or_else(|| Error::DatabaseBusy { database: database.clone(), holder: "another process is working on it".to_owned() })
+        let until = Instant::now() + A_MOMENT;
+        loop {
+            match durable::try_lock(&self.vault.database_lock_path(database), LockMode::Exclusive)? {
+                Some(lock) => return Ok(lock),
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+                None => {
+                    return Err(Error::DatabaseBusy { database: database.clone(), holder: "another process is working on it".to_owned() });
+                }
+            }
+        }
     }
 
     /// Ends the job and passes its result on. What the verb did is true whether or not its end can be written down: a fault of that is

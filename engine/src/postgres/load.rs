@@ -111,6 +111,11 @@ pub(super) struct Rules<'a> {
 
 pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules: &Rules<'_>, monitor: &dyn Monitor) -> Result<()> {
     let fault = connection.fault();
+    let server = connection.location.server();
+    let unsent = |error: io::Error| match error.downcast::<postgres::Error>() {
+        Ok(error) => fault(error),
+        Err(error) => Fault::Lost { server: server.clone(), detail: error.to_string() }.into(),
+    };
     while let Ok(piece) = pieces.recv() {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
@@ -147,7 +152,7 @@ pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules:
                 let mut copy = connection.client.copy_in(&statement).map_err(&fault)?;
                 loop {
                     match pieces.recv() {
-                        Ok(Owned::Data(data)) => copy.write_all(&data).map_err(|error| Error::io("the server", error))?,
+                        Ok(Owned::Data(data)) => copy.write_all(&data).map_err(&unsent)?,
                         Ok(Owned::EndOfData) => break,
                         // Not ended: dropping the copy takes back what it brought.
                         Ok(Owned::Statement(_) | Owned::Copy(_)) | Err(_) => return Ok(()),
