@@ -14,7 +14,7 @@
 //! Another vault may mean the same database: the image has a name of its own, and steps 1 to 4 are taken under a lock that both see.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -35,7 +35,7 @@ use super::{
     watch,
 };
 use crate::{
-    Error, Result, Silent, durable,
+    Error, Result, Silent,
     guard::{self, Guard},
 };
 
@@ -109,11 +109,13 @@ pub(crate) fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, co
     let old = Seen::if_there(live)?;
     course.confirm(old.as_ref(), &incoming.seen)?;
     let set = keep(live, aside_dir, old.as_ref())?;
+    // Now, for a handle that is not to be had later would be told as a replacement that failed.
+    let names = File::open(folder).map_err(|error| put_back(live, aside_dir, old.as_ref(), Error::io(folder, error)))?;
     take_sides_away(live, folder, &set)
         .and_then(|()| put_in_place(&mut incoming, live, old.as_ref(), course))
         .map_err(|cause| put_back(live, aside_dir, old.as_ref(), cause))?;
     // The new database has its name: whatever this says, putting the old files beside it would be worse.
-    durable::sync_dir(folder)?;
+    names.sync_all().map_err(|error| Error::io(folder, error))?;
     Ok(Placed { hash: incoming.hash, kept: set.kept, rights_lost: std::mem::take(&mut incoming.rights_lost) })
 }
 
@@ -163,7 +165,7 @@ fn put_in_place(incoming: &mut Incoming, live: &Path, old: Option<&Seen>, course
         }
         Err(errno) => Err(Error::io(live, errno.into())),
     }?;
-    if incoming.is_at(live) { Ok(()) } else { Err(used_meanwhile()) }
+    if incoming.is_displaced(live) { Err(used_meanwhile()) } else { Ok(()) }
 }
 
 fn exchange(incoming: &Incoming, live: &Path) -> rustix::io::Result<()> {
@@ -183,7 +185,7 @@ fn untouched(path: &Path, old: &Seen, course: &mut dyn Course) -> Result<()> {
 /// Gives the old file its place again. Somebody may have begun with the new one meanwhile: that is not ours to remove then.
 fn change_back(incoming: &mut Incoming, live: &Path) {
     let path = incoming.path.display().to_string();
-    if !incoming.is_at(live) {
+    if incoming.is_displaced(live) {
         tracing::error!(path, "what stood in the database's place is kept under this name");
         incoming.holds = Holds::Foreign;
         return;

@@ -62,9 +62,9 @@ impl Incoming {
         Ok(Self { path, seen, hash, rights_lost, holds: Holds::Ours })
     }
 
-    /// Whether this very file has the database's place.
-    pub(super) fn is_at(&self, live: &Path) -> bool {
-        Seen::at(live).is_ok_and(|now| self.seen.is(&now))
+    /// Whether another file certainly has the place that this one was given. One that cannot be looked at is no finding.
+    pub(super) fn is_displaced(&self, live: &Path) -> bool {
+        Seen::if_there(live).is_ok_and(|now| !now.is_some_and(|now| self.seen.is(&now)))
     }
 }
 
