@@ -13,7 +13,8 @@ use crate::{
     activity::{self, NewEvent},
 };
 
-/// A clock that is further than this from where it was last seen has jumped, or nobody looked at it. Those who were away for so long wait for another day.
+/// A clock that is further than this from where it was last seen, and from the time that has passed since in truth, has jumped, or the machine was off for so long:
+/// those wait for another day.
 const JUMP: SignedDuration = SignedDuration::from_hours(48);
 /// How often it is written down that the clock was seen.
 const WRITE_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -51,8 +52,10 @@ struct Seen {
 
 /// `known`: what the clock said when anything was last known of it.
 fn look(seen: Option<&Seen>, known: Option<Timestamp>, now: Timestamp, uptime: Option<Uptime>) -> Seen {
-    let jumped = known.is_none_or(|known| now.duration_since(known) > JUMP);
     let passed_secs = seen.and_then(|seen| Some(uptime.as_ref()?.since(seen.uptime.as_ref()?))).unwrap_or(0);
+    // Who looks once a week finds the clock a week on: the time that passed in truth is no jump.
+    let passed = SignedDuration::from_secs(passed_secs.cast_signed());
+    let jumped = known.is_none_or(|known| now.duration_since(known) - passed > JUMP);
     let waited_secs = match seen.and_then(|seen| seen.waited_secs) {
         _ if jumped => Some(0),
         Some(waited) => Some(waited + passed_secs).filter(|waited| waited.cast_signed() < TRASH_LIFETIME_SECS),
@@ -115,6 +118,7 @@ mod tests {
         let first = look(None, Some(start), hours(1), Some(up("a", 5)));
         assert_eq!(first.waited_secs, None);
         assert_eq!(next(&first, hours(40), Some(up("a", 44))).waited_secs, None, "it was away for a day and a half");
+        assert_eq!(next(&first, hours(24 * 7), Some(up("a", 5 + 24 * 7))).waited_secs, None, "who looks once a week");
         // A month ahead, with everything that was missed; and a day later by that clock, which is no day in truth.
         let jumped = next(&first, hours(24 * 30), Some(up("a", 5)));
         assert_eq!(jumped.waited_secs, Some(0));
