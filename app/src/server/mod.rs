@@ -27,8 +27,8 @@ use crate::{error::AppError, live_types::LiveState};
 
 /// What is wrong with a database itself or with what its newest backup holds, and what to do; a late or failed backup is told elsewhere.
 pub fn concern(status: &DatabaseStatus) -> Option<String> {
-    let damaged = status.checkup.as_ref().is_some_and(|checkup| checkup.damage().is_some());
-    let concern = if damaged { status.concerns.first() } else { status.concerns.iter().find(|concern| concern.backup.is_some()) }?;
+    let of_itself = status.is_moved || status.checkup.as_ref().is_some_and(|checkup| checkup.damage().is_some());
+    let concern = if of_itself { status.concerns.first() } else { status.concerns.iter().find(|concern| concern.backup.is_some()) }?;
     Some(format!("{}. {}", concern.reason, concern.advice))
 }
 

@@ -25,6 +25,8 @@ pub struct DatabaseStatus {
     pub state: DatabaseState,
     /// Why it is not safe and what to do, the most urgent first.
     pub concerns: Vec<Concern>,
+    /// Its path leads to another file than the one that was backed up last.
+    pub is_moved: bool,
     /// What the last look at the live database found, if it was not well.
     pub checkup: Option<Checkup>,
     /// The effective objective.
@@ -98,17 +100,20 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     };
     let mut state = database_state(&facts, now);
     let mut concerns = concerns(&situation, now);
+    let is_moved = moved.is_some();
     if let Some(moved) = moved {
         // What stands in its place now is not what was backed up.
         if matches!(state, DatabaseState::Protected | DatabaseState::Unproven) {
             state = DatabaseState::AtRisk;
         }
-        concerns.push(moved.concern());
+        // Before all but damage: what else is told is of the file that was there.
+        concerns.insert(usize::from(damage.is_some()), moved.concern());
     }
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
         state,
         concerns,
+        is_moved,
         checkup,
         objective_secs,
         newest_good_at: stats.newest_good_at,

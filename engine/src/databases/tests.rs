@@ -382,6 +382,7 @@ fn a_link_that_is_pointed_elsewhere_is_followed_and_that_is_said() {
     assert_eq!((told.state, told.concerns.len()), (DatabaseState::AtRisk, 1));
     let reason = &told.concerns[0].reason;
     assert!(reason.contains("two.db now, before it led to") && reason.contains("no backup was made since"), "{reason}");
+    assert!(told.is_moved, "which its page and the overview go by");
     assert_eq!(add_database(&f.vault, &options(link.to_str().unwrap())).unwrap().id, app.id, "no second one is added");
     assert_eq!(find_database(&f.vault, link.to_str().unwrap()).unwrap().id, app.id);
     assert_eq!((make(), of().state), ((two.clone(), 3), DatabaseState::Protected));
