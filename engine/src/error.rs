@@ -216,6 +216,10 @@ pub enum Error {
     #[error("{done}, and that could not be written down: {cause}")]
     NotNoted { done: String, mended: Mended, cause: Box<Self> },
 
+    /// Something failed so late that the act is done, or may be.
+    #[error("{what}: {cause}")]
+    Unsure { what: String, cause: Box<Self> },
+
     // PostgreSQL
     #[error(transparent)]
     Postgres(Box<Fault>),
@@ -316,6 +320,7 @@ impl Error {
             Self::RestoreMismatch { .. } => "restore_mismatch",
             Self::UndoRefused { .. } => "undo_refused",
             Self::NotNoted { .. } => "not_noted",
+            Self::Unsure { .. } => "unsure",
             Self::Postgres(fault) => fault.code(),
             Self::NoSpace { .. } => "no_space",
             Self::DiskFloor { .. } => "disk_floor",
@@ -370,7 +375,7 @@ impl Error {
                 _ => Kind::Refused,
             },
             Self::Postgres(fault) => fault.kind(),
-            Self::NotNoted { cause, .. } => cause.kind(),
+            Self::NotNoted { cause, .. } | Self::Unsure { cause, .. } => cause.kind(),
             Self::NoSpace { .. } | Self::DiskFloor { .. } => Kind::NoSpace,
             Self::NotAVault { .. }
             | Self::NotVaultOwner { .. }
@@ -515,6 +520,9 @@ impl Error {
             }
             Self::NotNoted { mended: Mended::ByRepeating, .. } => {
                 "Mend what it names, then say it once more: lists and cleanups go by it only then."
+            }
+            Self::Unsure { .. } => {
+                "Mend what it names, and look at the database before its application goes on; what was there before is kept, as the job's log says."
             }
             Self::Postgres(fault) => return fault.hint(),
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),

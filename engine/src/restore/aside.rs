@@ -198,7 +198,7 @@ impl Attempt {
         Ok(found)
     }
 
-    /// What was kept is back, or the fault that ended it says where it is: that one is to be told, not what becomes of the note.
+    /// What was kept is back: the fault that ended it is to be told, not what becomes of the note.
     fn give_up(&self, live: &Path) {
         if let Err(error) = self.forget(live) {
             tracing::warn!(note = %self.folder.join(NOTE).display(), %error, "the note of a replacement that failed could not be removed");
@@ -214,7 +214,7 @@ impl Attempt {
 }
 
 /// Puts the image in the database's place and keeps what was there, which the report then says. `confirm` is asked just before anything of the
-/// database is touched. The note is still open when this returns; on a fault there is none.
+/// database is touched. The note is still open when this returns, and after `Unsure`; on any other fault there is none.
 pub(super) fn replace(
     running: &Running<'_>,
     (live, image): (&Path, &Path),
@@ -230,7 +230,11 @@ pub(super) fn replace(
     let mut noted = Noted { running, live, attempt, report, while_open, confirm, monitor };
     let replaced = replace_unopenable(live, image, &folder, &mut noted);
     let Noted { attempt, report, .. } = noted;
-    let placed = replaced.inspect_err(|_| attempt.give_up(live))?;
+    let placed = replaced.inspect_err(|error| match error {
+        // The note stays: by it the next start sees what stands there, and ends what was begun or puts back what is kept.
+        Error::Unsure { .. } => {}
+        _ => attempt.give_up(live),
+    })?;
     if report.kept_aside.is_some() {
         report.kept_aside = Some(placed.kept.clone());
     }

@@ -56,6 +56,12 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(extended_code(error) & 0xff, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL)
 }
 
+/// Whether only a lock could not be given back or taken down a step, which the end of the connection does as well: what was to be synced was synced before.
+pub(super) fn is_of_locks(error: &Error) -> bool {
+    let Error::Sqlite(error) = error else { return false };
+    matches!(extended_code(error), ffi::SQLITE_IOERR_UNLOCK | ffi::SQLITE_IOERR_RDLOCK)
+}
+
 /// Whether SQL could not be carried out for what it says (a missing module, collation, function), not for what the file holds.
 pub(super) fn is_sql(error: &rusqlite::Error) -> bool {
     extended_code(error) & 0xff == ffi::SQLITE_ERROR

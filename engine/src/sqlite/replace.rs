@@ -26,6 +26,7 @@ use crate::{
 
 mod by_backup_api;
 mod by_pages;
+mod doubt;
 mod incoming;
 
 use incoming::Incoming;
@@ -67,8 +68,9 @@ pub trait PresentState {
 type BeforeWrite<'a> = dyn FnMut(&mut dyn PresentState) -> Result<()> + 'a;
 
 /// Replaces the content of `live` by the image. `before_write` is called once, inside the write transaction and before anything is written: it
-/// may stream the present state. When this returns `Ok` the new content is committed, durably; on any fault the live database is as it was
-/// (where SQLite lacks `sqlite_dbpage`, a mismatch found after the commit is the exception, and says so).
+/// may stream the present state. When this returns `Ok` the new content is committed, durably; on any fault the live database is as it was.
+/// Two exceptions say so: `Unsure`, where the commit itself failed and the new content is there or may be; and, where SQLite lacks
+/// `sqlite_dbpage`, a mismatch found after the commit.
 pub fn replace(
     live: &Path,
     options: &ReplaceOptions<'_>,

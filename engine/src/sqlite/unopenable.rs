@@ -97,8 +97,8 @@ impl Placed {
 /// Puts a copy of the image in the database's place, with the owner, mode and attributes of the old file; where there is none, with what its folder
 /// gives. The whole set (the database, -wal, -shm, -journal) is kept in `aside_dir`, durably; where it cannot be copied there, beside the database.
 ///
-/// On a fault before the new database has its name everything is as it was, unless another file stands there by then: the error then names the folder
-/// in which all of it is kept.
+/// On a fault everything is as it was. Where it could not be brought back to that, or the new database has its name already, the fault is `Unsure`, and
+/// names the folder in which all that was there is kept.
 pub(crate) fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, course: &mut dyn Course) -> Result<Placed> {
     let folder = live.parent().ok_or_else(|| Error::TargetUnusable { path: live.to_owned(), reason: "it has no folder".to_owned() })?;
     DirBuilder::new().recursive(true).mode(0o700).create(aside_dir).map_err(|error| Error::io(aside_dir, error))?;
@@ -115,7 +115,10 @@ pub(crate) fn replace_unopenable(live: &Path, image: &Path, aside_dir: &Path, co
         .and_then(|()| put_in_place(&mut incoming, live, old.as_ref(), course))
         .map_err(|cause| put_back(live, aside_dir, old.as_ref(), cause))?;
     // The new database has its name: whatever this says, putting the old files beside it would be worse.
-    names.sync_all().map_err(|error| Error::io(folder, error))?;
+    names.sync_all().map_err(|error| {
+        let what = format!("the backup stands in the place of {}, and it is not known whether the disk keeps that", live.display());
+        unsure(kept_in(what, &set.kept), Error::io(folder, error))
+    })?;
     Ok(Placed { hash: incoming.hash, kept: set.kept, rights_lost: std::mem::take(&mut incoming.rights_lost) })
 }
 
@@ -157,7 +160,7 @@ fn put_in_place(incoming: &mut Incoming, live: &Path, old: Option<&Seen>, course
     }
     match exchange(incoming, live) {
         // The old one's second name is with our own, and goes with it.
-        Ok(()) => untouched(&incoming.path, old, course).inspect_err(|_| change_back(incoming, live)),
+        Ok(()) => untouched(&incoming.path, old, course).map_err(|cause| change_back(incoming, live, cause)),
         // File systems that do not know it: a rename goes over in one step, too.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             untouched(live, old, course)?;
@@ -183,33 +186,41 @@ fn untouched(path: &Path, old: &Seen, course: &mut dyn Course) -> Result<()> {
 }
 
 /// Gives the old file its place again. Somebody may have begun with the new one meanwhile: that is not ours to remove then.
-fn change_back(incoming: &mut Incoming, live: &Path) {
+fn change_back(incoming: &mut Incoming, live: &Path, cause: Error) -> Error {
     let path = incoming.path.display().to_string();
     if incoming.is_displaced(live) {
         tracing::error!(path, "what stood in the database's place is kept under this name");
         incoming.holds = Holds::Foreign;
-        return;
+        return cause;
     }
     if let Err(errno) = exchange(incoming, live) {
         tracing::error!(path, %errno, "what stood in the database's place is kept under this name");
         incoming.holds = Holds::Foreign;
-        return;
+        return unsure(format!("the backup stands in the place of {} and could not be taken away again ({errno})", live.display()), cause);
     }
     if !Seen::at(&incoming.path).is_ok_and(|now| now == incoming.seen) || !open_elsewhere(&incoming.path).is_empty() {
         tracing::error!(path, "what somebody began with in the database's place is kept under this name");
         incoming.holds = Holds::Foreign;
     }
+    cause
 }
 
 /// Everything as it was; or the folder that has it, for the person to hear.
 fn put_back(live: &Path, aside_dir: &Path, old: Option<&Seen>, cause: Error) -> Error {
-    match give_back(live, aside_dir, old) {
-        Ok(()) => cause,
-        Err(reason) => {
-            let kept = aside_dir.display();
-            tracing::error!(path = %live.display(), %kept, reason, "files of the database could not be put back");
-            let reason = format!("{cause}; what was there is kept in {kept} and was not put back ({reason})");
-            Error::TargetUnusable { path: live.to_owned(), reason }
-        }
+    let Err(reason) = give_back(live, aside_dir, old) else { return cause };
+    let kept = kept_at(live, aside_dir).unwrap_or_else(|| aside_dir.to_owned());
+    tracing::error!(path = %live.display(), kept = %kept.display(), reason, "files of the database could not be put back");
+    match cause {
+        // It says already what stands there.
+        Error::Unsure { what, cause } => unsure(kept_in(what, &kept), *cause),
+        cause => unsure(kept_in(format!("not all of {} could be put back ({reason})", live.display()), &kept), cause),
     }
+}
+
+fn kept_in(what: String, kept: &Path) -> String {
+    format!("{what}; what was there is kept in {}", kept.display())
+}
+
+fn unsure(what: String, cause: Error) -> Error {
+    Error::Unsure { what, cause: Box::new(cause) }
 }

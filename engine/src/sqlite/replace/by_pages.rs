@@ -9,7 +9,7 @@ use std::{
 use keepstone_model::job::Step;
 use rusqlite::{params, types::Null};
 
-use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write, commit};
+use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write, commit, doubt::Doubt};
 use crate::{
     Error, Monitor, Result,
     image::{RestoreHasher, VOLATILE_HEADER_BYTES, mask_volatile},
@@ -43,14 +43,21 @@ pub(super) fn replace(
         let present = &mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began };
         before_write(present).map_err(|error| not_to_be_read(live, error))?;
         let pages_written = Writer { live, incoming, geometry: &geometry, options, monitor }.write()?;
-        commit(live)?;
-        Ok(pages_written)
+        let doubt = match commit(live) {
+            Ok(()) => None,
+            Err(busy @ Error::SourceBusy { .. }) => return Err(busy),
+            Err(cause) => Some(Doubt { cause, cookie: geometry.schema_version, restore_hash: &incoming.expected_hash }),
+        };
+        Ok((pages_written, doubt))
     });
     let held_ms = millis(began.elapsed());
     // Whatever went wrong: nothing of it stays. Closing the connection would do the same, and so does the next opener if we die here.
     pages::rollback(&live.connection);
     shrink_log(live, log_before);
-    let pages_written = result?;
+    let (pages_written, doubt) = result?;
+    if let Some(doubt) = doubt {
+        doubt.settle(live)?;
+    }
     Ok(ReplaceReport { pages_written, page_count: incoming.page_count(), held_ms, method: "dbpage" })
 }
 

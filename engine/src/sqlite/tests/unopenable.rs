@@ -267,6 +267,28 @@ fn the_set_goes_to_another_file_system_too() {
     assert!(is_sound(&place.db()));
 }
 
+#[test]
+fn a_backup_that_could_not_be_taken_away_again_is_told_as_what_stands_there() {
+    let (place, image) = broken();
+    let aside = place.folder.path().join("aside/now");
+    let lost = Way {
+        carried_off: Box::new(|old| {
+            fs::remove_file(old).unwrap();
+            Err(Error::CancelledHere)
+        }),
+        ..Way::default()
+    };
+    let error = replace(&place, &image, &aside, lost).unwrap_err();
+    assert_eq!(error.code(), "unsure", "{error}");
+    let said = error.to_string();
+    assert!(said.starts_with(&format!("the backup stands in the place of {}", place.db().display())), "{said}");
+    assert!(said.contains(&format!("what was there is kept in {}", aside.display())), "{said}");
+    assert!(is_sound(&place.db()));
+    for (suffix, content) in SET {
+        assert_eq!(fs::read_to_string(beside(&aside.join("shop.db"), suffix)).unwrap(), content);
+    }
+}
+
 /// A page that the disk does not give any more, or no room where the vault is.
 #[test]
 fn what_cannot_be_copied_is_kept_on_its_own_disk() {
@@ -279,7 +301,7 @@ fn what_cannot_be_copied_is_kept_on_its_own_disk() {
     fs::create_dir_all(aside.join("shop.db-shm.part/taken")).unwrap();
     let refused = Way { carried_off: Box::new(|_| Err(Error::CancelledHere)), ..Way::default() };
     let error = replace(&place, &image, &aside, refused).unwrap_err();
-    assert!(error.to_string().contains("was not put back"), "the folder in the way is in the way of that, too: {error}");
+    assert!(error.to_string().contains("could be put back"), "the folder in the way is in the way of that, too: {error}");
     fs::remove_dir_all(&aside).unwrap();
     give_back(&place.db(), &aside, Some(&Seen::at(&place.db()).unwrap())).unwrap();
     stands_as_it_was(&place);
