@@ -177,9 +177,17 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub cancel_requested: bool,
+    /// Why it failed; of a restore that is done, what is wrong with the live database after it.
     pub error: Option<JobError>,
     /// One sentence about what came out, for jobs that are done.
     pub outcome: Option<String>,
+}
+
+impl Job {
+    /// Whether it did all that it was to do, and the database that it left is damaged.
+    pub fn is_done_unsound(&self) -> bool {
+        self.state == JobState::Done && self.error.is_some()
+    }
 }
 
 /// Why a job failed, as a person reads it.

@@ -54,9 +54,11 @@ pub fn BackupBadge(state: BackupState, verdict: Verdict) -> impl IntoView {
     }
 }
 
+/// `unsound`: a restore that is done, and left a damaged database.
 #[component]
-pub fn JobBadge(state: JobState) -> impl IntoView {
+pub fn JobBadge(state: JobState, unsound: bool) -> impl IntoView {
     match state {
+        JobState::Done if unsound => badge("bad", "✖", words::job_unsound()),
         JobState::Queued => badge("quiet", "○", words::job_queued()),
         JobState::Running => badge("busy", "↻", words::state_running()),
         JobState::Done => badge("good", "✔", words::job_done()),

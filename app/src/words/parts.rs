@@ -40,6 +40,7 @@ words! {
     verdict_unproven { en: "Unproven" }
     job_queued { en: "Queued" }
     job_done { en: "Done" }
+    job_unsound { en: "Done, unsound" }
     job_cancelled { en: "Cancelled" }
     job_abandoned { en: "Abandoned" }
     result_ok { en: "OK" }

@@ -190,6 +190,11 @@ impl<'v> Running<'v> {
         }
     }
 
+    /// What it is to do is done, and left this behind: its end says so.
+    pub(crate) fn left_unsound(&self, what: JobError) {
+        self.job.lock().expect("no holder panics").error = Some(what);
+    }
+
     /// Ends the job and passes its result on. What the verb did is true whether or not its end can be written down: a fault of that is
     /// logged, and recovery ends the row.
     pub(crate) fn conclude<T>(&self, result: Result<T>, outcome: String, report: Option<&str>, stopping: bool) -> Result<T> {
@@ -243,14 +248,15 @@ pub(crate) fn record_end(vault: &Vault, job: &Job) -> Result<()> {
         Verb::Restore | Verb::Undo => "restore",
         Verb::Cleanup => "cleanup",
     };
+    let well = if job.is_done_unsound() { EventResult::Failed } else { EventResult::Ok };
     let (past, result) = match (job.state, job.verb) {
         // A create that is done and made none found the content in an earlier backup.
         (JobState::Done, Verb::Create) if job.backup.is_none() => ("unchanged", EventResult::Ok),
         (JobState::Done, Verb::Create) => ("created", EventResult::Ok),
         (JobState::Done, Verb::Verify) => ("verified", EventResult::Ok),
         (JobState::Done, Verb::Convert) => ("converted", EventResult::Ok),
-        (JobState::Done, Verb::Restore | Verb::Cleanup | Verb::Import) => ("done", EventResult::Ok),
-        (JobState::Done, Verb::Undo) => ("undone", EventResult::Ok),
+        (JobState::Done, Verb::Restore | Verb::Cleanup | Verb::Import) => ("done", well),
+        (JobState::Done, Verb::Undo) => ("undone", well),
         (JobState::Cancelled, _) => ("cancelled", EventResult::Warning),
         (JobState::Abandoned, _) => ("interrupted", EventResult::Failed),
         (_, Verb::Verify) => ("verify_failed", EventResult::Failed),

@@ -54,7 +54,12 @@ pub(crate) fn run(running: &Running<'_>, options: &RestoreOptions, monitor: &dyn
 /// Ends the job with the sentence that its page shows, and keeps the report: undo needs it.
 pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let said = match &result {
-        Ok(report) => (outcome(report), Some(to_json(report)?)),
+        Ok(report) => {
+            if let Some(unsound) = report.unsound() {
+                running.left_unsound(unsound);
+            }
+            (outcome(report), Some(to_json(report)?))
+        }
         Err(_) => (String::new(), None),
     };
     running.conclude(result, said.0, said.1.as_deref(), monitor.stopping())

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     database::Engine,
     id::{BackupId, JobId},
+    job::JobError,
     restore::{AfterRestore, RestorePlan, RowsSince, StateBefore, Target},
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,18 @@ impl RestoreReport {
     /// What is wrong with the live database right after, if it was looked at and something is.
     pub fn damage_after(&self) -> Option<&str> {
         self.after.as_ref().filter(|after| after.looked && !after.sound).map(|after| after.integrity.as_str())
+    }
+
+    /// The code of [`Self::unsound`].
+    pub const UNSOUND: &'static str = "restored_unsound";
+
+    /// The restore is done, and the database that it left is damaged.
+    pub fn unsound(&self) -> Option<JobError> {
+        Some(JobError {
+            code: Self::UNSOUND.to_owned(),
+            message: format!("{} was restored, and is not sound: {}", self.path.display(), self.damage_after()?),
+            hint: Some("What was written equals the backup. Check the disk, and restore another backup.".to_owned()),
+        })
     }
 
     /// Of a backup that was restored into something beside the live database; what else there is to say of it stands at its end.

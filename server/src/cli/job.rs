@@ -90,7 +90,7 @@ fn list(vault: &Vault, db: Option<&str>, state: Option<&str>, limit: u64, cx: &C
             continue;
         }
         table.row([
-            words::job_state(job.state),
+            words::job_state(job),
             job.id.as_str().into(),
             job.verb.as_str().into(),
             job.database.as_ref().map_or("–", |id| id.as_str()).into(),
@@ -124,7 +124,7 @@ fn show(vault: &Vault, id: &JobId, cx: &Context) -> Result<(), Fault> {
     let mut row = |name: &str, value: Cell| facts.row([name.into(), value]);
     row("id", job.id.as_str().into());
     row("verb", job.verb.as_str().into());
-    row("state", words::job_state(job.state));
+    row("state", words::job_state(job));
     row("by", job.created_by.as_str().into());
     row("created", words::time(job.created_at).into());
     let mut optional = |name: &str, value: Option<String>| {

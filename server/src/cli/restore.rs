@@ -11,7 +11,7 @@ use keepstone_engine::{
         backup::Backup,
         database::Engine,
         human,
-        job::Verb,
+        job::{JobError, Verb},
         restore::{Loading, Ownership, RESTORE_JOBS_MAX, StateBefore, Target},
     },
     postgres,
@@ -167,10 +167,10 @@ pub(crate) fn told(
             return Err(fault);
         }
     };
-    let unsound = report.damage_after().filter(|_| replaced).map(|damage| Fault::Here {
-        code: "restored_unsound",
-        message: format!("{} was restored, and is not sound: {damage}", report.path.display()),
-        hint: Some("What was written equals the backup. Check the disk, and restore another backup.".to_owned()),
+    let unsound = report.unsound().filter(|_| replaced).map(|JobError { message, hint, .. }| Fault::Here {
+        code: RestoreReport::UNSOUND,
+        message,
+        hint,
         exit: 4,
     });
     result["ok"] = json!(unsound.is_none());

@@ -5,7 +5,7 @@ use keepstone_engine::model::{
     backup::{Acknowledgement, Backup, BackupState, CheckResult, Level, Verdict},
     database::{Database, DatabaseState},
     human,
-    job::JobState,
+    job::{Job, JobState},
 };
 use serde_json::{Value, json};
 
@@ -65,15 +65,18 @@ pub(crate) fn backup_state_cell(backup: &Backup) -> Cell {
     Cell::toned(format!("{mark} {word}"), tone)
 }
 
-pub(crate) fn job_state(state: JobState) -> Cell {
-    let (mark, tone) = match state {
+pub(crate) fn job_state(job: &Job) -> Cell {
+    if job.is_done_unsound() {
+        return Cell::toned("✖ done, unsound", Tone::Bad);
+    }
+    let (mark, tone) = match job.state {
         JobState::Queued => ("○", Tone::Plain),
         JobState::Running => ("↻", Tone::Plain),
         JobState::Done => ("✔", Tone::Good),
         JobState::Failed | JobState::Abandoned => ("✖", Tone::Bad),
         JobState::Cancelled => ("–", Tone::Dim),
     };
-    Cell::toned(format!("{mark} {}", state.as_str()), tone)
+    Cell::toned(format!("{mark} {}", job.state.as_str()), tone)
 }
 
 pub(crate) fn check_result(result: CheckResult) -> Cell {

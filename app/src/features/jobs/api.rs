@@ -29,6 +29,8 @@ pub struct JobRow {
     pub id: JobId,
     pub verb: Verb,
     pub state: JobState,
+    /// Done, and the database that it left is damaged.
+    pub unsound: bool,
     pub database: Option<String>,
     pub backup: Option<String>,
     pub created: Moment,
@@ -137,11 +139,13 @@ fn job_id(text: &str) -> Result<JobId, AppError> {
 #[cfg(feature = "ssr")]
 fn row(job: &Job, progress: Option<Progress>, now: Timestamp, zone: &TimeZone) -> JobRow {
     let took = job.started_at.zip(job.finished_at).map(|(start, end)| end.duration_since(start).as_millis());
-    let said = job.error.as_ref().map(|error| error.message.clone()).or_else(|| job.outcome.clone());
+    let failed = job.error.as_ref().map(|error| error.message.clone());
+    let said = job.outcome.clone().or(failed);
     JobRow {
         id: job.id.clone(),
         verb: job.verb,
         state: job.state,
+        unsound: job.is_done_unsound(),
         database: job.database.as_ref().map(ToString::to_string),
         backup: job.backup.as_ref().map(ToString::to_string),
         created: Moment::new(job.created_at, now, zone),

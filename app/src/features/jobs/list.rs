@@ -92,7 +92,7 @@ fn table_row(row: JobRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <td data-label=shared::state() class="t-state"><JobBadge state=row.state/></td>
+            <td data-label=shared::state() class="t-state"><JobBadge state=row.state unsound=row.unsound/></td>
             <td data-label=shared::job() class="t-name"><a class="row-link" href=format!("/jobs/{}", row.id)>{verb_title(row.verb, row.database.as_deref())}</a></td>
             <td data-label=words::begun() class="nowrap"><Ago moment=row.created/></td>
             <td data-label=words::by() class="nowrap">{row.created_by}</td>

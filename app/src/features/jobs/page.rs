@@ -35,7 +35,7 @@ pub fn JobPage() -> impl IntoView {
 
 fn show(job: JobDetail, cancel: ServerAction<Cancel>) -> AnyView {
     let row = &job.row;
-    let badge = view! { <JobBadge state=row.state/> }.into_any();
+    let badge = view! { <JobBadge state=row.state unsound=row.unsound/> }.into_any();
     let lead = view! { {words::lead_before()}<Ago moment=row.created.clone()/>{words::lead_by(&row.created_by)} }.into_any();
     let cancel_form = (job.may_operate && !row.state.is_over()).then(|| cancel_form(&job, cancel));
     let steps = view! { <Steps job=job.clone()/> };

@@ -49,7 +49,7 @@ pub struct Hit {
 pub enum State {
     Database(DatabaseState),
     Backup(BackupState, Verdict),
-    Job(JobState),
+    Job { state: JobState, unsound: bool },
 }
 
 /// The finds of one sort.
@@ -154,7 +154,7 @@ fn of_jobs(vault: &Vault, text: &str) -> Result<Finds> {
     let hit = |job: Job| Hit {
         href: format!("/jobs/{}", job.id),
         title: job.id.to_string(),
-        state: Some(State::Job(job.state)),
+        state: Some(State::Job { state: job.state, unsound: job.is_done_unsound() }),
         when: Some(Moment::new(job.created_at, now, &zone)),
         said: job.outcome.as_deref().map(sentence).unwrap_or_default(),
     };

@@ -73,7 +73,7 @@ fn hit(hit: Hit) -> AnyView {
     let badge = hit.state.map(|state| match state {
         State::Database(state) => view! { <StateBadge state=state/> }.into_any(),
         State::Backup(state, verdict) => view! { <BackupBadge state=state verdict=verdict/> }.into_any(),
-        State::Job(state) => view! { <JobBadge state=state/> }.into_any(),
+        State::Job { state, unsound } => view! { <JobBadge state=state unsound=unsound/> }.into_any(),
     });
     let said = (!hit.said.is_empty()).then(|| view! { <span class="hit-said">{hit.said}</span> });
     let when = hit.when.map(|moment| view! { <span class="muted"><Ago moment=moment/></span> });

@@ -6,12 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keepstone_model::{database::Checkup, job::Step};
+use keepstone_model::{database::Checkup, event::EventResult, job::Step};
 
 use super::*;
 use crate::{
     Monitor, Silent,
+    activity::{self, EventFilter},
     doctor::{self, CheckOptions, Confirm, Outcome},
+    jobs::{self, JobFilter},
     sqlite::health::{SecondLook, second_look},
 };
 
@@ -101,6 +103,11 @@ fn a_recovery_into_a_database_that_is_damaged_again_has_recovered_nothing() {
     assert!(finding.contains("malformed") && not_recovered.contains(place.backup.as_str()), "{finding}; {not_recovered}");
     assert_eq!(place.checkup().unwrap().damage(), Some(finding.as_str()));
     assert_eq!(place.kept(), 1, "what was there before");
+    let (job, _) = jobs::jobs(&place.vault, &JobFilter::default()).unwrap().swap_remove(0);
+    assert!(job.is_done_unsound() && job.error.as_ref().unwrap().message.contains("is not sound"), "{job:?}");
+    let failed = EventFilter { result: Some(EventResult::Failed), ..EventFilter::default() };
+    let told = activity::events(&place.vault, &failed).unwrap();
+    assert!(told.iter().any(|event| event.action == "restore.done" && event.job.as_ref() == Some(&job.id)), "{told:?}");
     // It was an attempt, and it has ended: the next one is a day away, and the alarm stays.
     let Outcome::Corrupt { not_recovered, .. } = check(&Silent) else { panic!("the application would start") };
     assert!(not_recovered.contains("recovered once already"), "{not_recovered}");
