@@ -9,7 +9,12 @@ use keepstone_model::{
     metadata::Metadata,
 };
 
-use crate::{Monitor, Result, Vault, catalog::JobRow, image::ImageFacts, restore::replacing_report};
+use crate::{
+    Monitor, Result, Vault,
+    catalog::JobRow,
+    image::ImageFacts,
+    restore::{committed, replacing_report},
+};
 
 /// The moment that is compared with.
 #[derive(Debug)]
@@ -28,6 +33,7 @@ enum Known {
 impl Baseline {
     /// None where there is nothing to compare with yet.
     pub(crate) fn of(vault: &Vault, database: &DatabaseId, monitor: &dyn Monitor) -> Result<Option<Self>> {
+        committed::settle_open(vault, database)?;
         let newest_good = vault.catalog().newest_good(database, None)?;
         let restores = vault.catalog().restores_of(database)?;
         let restored = restores.iter().find_map(|(number, row)| Some((*number, row, replacing_report(row)?)));

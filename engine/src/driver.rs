@@ -27,7 +27,7 @@ use crate::{
     location::Location,
     postgres::Environment,
     proof::Checks,
-    restore::{Goal, RestoreReport},
+    restore::{Goal, Mark, RestoreReport},
 };
 
 /// A live database and where there is room to work.
@@ -88,6 +88,9 @@ pub(crate) trait Driver: Debug + Sync {
     fn remove_kept(&self, _: &Vault, _: &Database, _: Timestamp) -> Result<u64> {
         Ok(0)
     }
+
+    /// Whether a restore over the live database was committed that left this mark before it was.
+    fn was_committed(&self, vault: &Vault, database: &Database, mark: Mark) -> Result<bool>;
 
     /// Tries a restore of a backup that was found whole, looks at what came of it, and removes that again.
     fn test_restore(&self, running: &Running<'_>, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check>;

@@ -20,7 +20,7 @@ use crate::{
     durable::{self, LockMode},
     guard, keys, layout, notes,
     restore::{
-        aside::{self, Settled},
+        aside::{self, Leaves, Settled},
         committed,
     },
     take::adopt,
@@ -103,13 +103,17 @@ fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     take_again(vault, &job, &request)?;
     job.state = JobState::Abandoned;
     job.finished_at = Some(Timestamp::now());
-    let Settled { sentence: message, is_void } = match job.verb {
+    let Settled { sentence: message, leaves } = match job.verb {
         Verb::Restore | Verb::Undo => restored(vault, &job, &request, result.as_deref())?,
-        verb => Settled { sentence: died(verb, kept).to_owned(), is_void: false },
+        verb => Settled { sentence: died(verb, kept).to_owned(), leaves: Leaves::Noted },
     };
     job.error = Some(JobError { code: "interrupted".to_owned(), message: message.clone(), hint: Some(hint(job.verb).to_owned()) });
-    // Of what was not replaced there is nothing to undo.
-    vault.catalog().put_job(&job, is_void.then_some("null"))?;
+    let report = match &leaves {
+        Leaves::Noted => None,
+        Leaves::Nothing => Some("null"),
+        Leaves::Report(report) => Some(report.as_str()),
+    };
+    vault.catalog().put_job(&job, report)?;
     tracing::warn!(job = %job.id, verb = %job.verb, message, "a job was interrupted");
     record_end(vault, &job)?;
     vault.live().forget(&job.id)?;
@@ -138,7 +142,7 @@ fn died(verb: Verb, kept: usize) -> &'static str {
 
 /// What a restore left is settled before its row ends. A request that cannot be read, or of a database that is gone, has nothing to be settled by.
 fn restored(vault: &Vault, job: &Job, request: &str, result: Option<&str>) -> Result<Settled> {
-    let unknown = || Settled { sentence: died(job.verb, 0).to_owned(), is_void: false };
+    let unknown = || Settled { sentence: died(job.verb, 0).to_owned(), leaves: Leaves::Noted };
     let Ok(request) = serde_json::from_str(request) else { return Ok(unknown()) };
     let settled = committed::settle(vault, &request, result).transpose();
     match settled.unwrap_or_else(|| aside::settle(vault, job, &request)) {

@@ -15,7 +15,7 @@ use keepstone_model::{
     restore::{RestorePlan, Target},
 };
 
-use super::{export, in_place, inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
+use super::{committed, export, in_place, inspect::Look, live, open, plan, replace, restore, sealed, snapshot, tools};
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
@@ -25,7 +25,7 @@ use crate::{
     jobs::Running,
     location::Location,
     postgres::Environment,
-    restore::{Goal, RestoreReport},
+    restore::{Goal, Mark, RestoreReport},
 };
 
 #[derive(Debug)]
@@ -84,6 +84,10 @@ impl Driver for Postgres {
 
     fn remove_kept(&self, vault: &Vault, database: &Database, now: Timestamp) -> Result<u64> {
         replace::remove_kept(vault, database, now)
+    }
+
+    fn was_committed(&self, vault: &Vault, database: &Database, mark: Mark) -> Result<bool> {
+        committed::was_committed(vault, database, mark)
     }
 
     fn test_restore(&self, running: &Running<'_>, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {

@@ -23,6 +23,7 @@ use keepstone_model::{
 
 use super::{
     child::{Child, Tool},
+    committed,
     content::{self, OWN_RELATIONS, Relation},
     fault::Fault,
     inspect, live, load,
@@ -41,7 +42,7 @@ use crate::{
     jobs::{Running, to_json},
     keys,
     proof::{Depth, differing_counts},
-    restore::{Goal, RestoreReport, last_restore},
+    restore::{Goal, Mark, RestoreReport, last_restore},
     sqlite::pace::millis,
     take::{TakeOptions, take},
 };
@@ -145,9 +146,10 @@ pub(super) fn restore(
     let mut report = RestoreReport { path: database.location.clone().into(), ..report(archive.metadata(), true) };
     if plan.safety_backup {
         report.safety_backup = Some(safety_backup(running, plan, database, actor, monitor)?);
-        // If the process dies after the commit and before the end is written down, this is what undo goes by.
-        running.note(&to_json(&report)?)?;
     }
+    let transaction: i64 = connection.row("SELECT txid_current()")?.get(0);
+    // If the process dies after the commit and before the end is written down, this is what undo goes by.
+    running.note(&to_json(&RestoreReport { mark: Some(Mark::Transaction(transaction)), ..report.clone() })?)?;
     monitor.step(Step::Write);
     let client = plan::client(&environment, archive.metadata(), version)?;
     let tool = Tool { client: &client, name: "pg_restore", location: None, staging: &running.staging, home: environment.home.as_deref() };
@@ -163,7 +165,7 @@ pub(super) fn restore(
     if monitor.cancelled() {
         return Err(Error::CancelledHere);
     }
-    commit(&mut connection, &environment, database.id.as_str(), monitor)?;
+    commit(&mut connection, transaction, &environment, database.id.as_str(), monitor)?;
     report.held_ms = millis(held.elapsed());
     drop(connection);
     analyze(&location, &environment);
@@ -172,14 +174,12 @@ pub(super) fn restore(
 }
 
 /// Where the server goes away meanwhile, it is asked afterwards what became of the transaction.
-fn commit(connection: &mut Connection, environment: &Environment, database: &str, monitor: &dyn Monitor) -> Result<()> {
-    let transaction: i64 = connection.row("SELECT txid_current()")?.get(0);
+fn commit(connection: &mut Connection, transaction: i64, environment: &Environment, database: &str, monitor: &dyn Monitor) -> Result<()> {
     let Err(error) = connection.run("COMMIT") else { return Ok(()) };
     if !unfinished::is_lost(&error) {
         return Err(error);
     }
-    let asked = unfinished::again(connection, environment, monitor)
-        .and_then(|mut again| Ok(again.row(&format!("SELECT txid_status({transaction})"))?.get::<_, Option<String>>(0)));
+    let asked = unfinished::again(connection, environment, monitor).and_then(|mut again| committed::status(&mut again, transaction));
     match asked.ok().flatten().as_deref() {
         Some("committed") => Ok(()),
         Some("aborted") => Err(error),

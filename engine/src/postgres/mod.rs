@@ -8,6 +8,7 @@ pub mod tools;
 
 mod building;
 mod child;
+mod committed;
 mod content;
 mod declared;
 pub(crate) mod driver;

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault, checkup,
     jobs::{Running, to_json},
-    restore::{KeptDatabase, RestoreReport},
+    restore::{KeptDatabase, Mark, RestoreReport},
     sqlite::pace::millis,
 };
 
@@ -70,8 +70,7 @@ pub(super) fn replace(
         copy_settings(&mut maintenance, &location.database, &built.name)?;
         let kept = Kept::of(database, &location.database, "before", plan.safety_backup);
         report.kept = plan.safety_backup.then(|| kept.told());
-        // If the process dies after the exchange and before the end is written down, this is what undo goes by.
-        running.note(&to_json(&report)?)?;
+        note(running, &report, &mut maintenance, &built.name)?;
         report.held_ms = exchange(&mut maintenance, &environment, &location, &built.name, &kept, monitor)?;
         if !plan.safety_backup
             && let Err(error) = unfinished::drop_database(&mut maintenance, &kept.name)
@@ -114,13 +113,19 @@ pub(super) fn put_back(
         kept: Some(kept.told()),
         ..RestoreReport::of(plan.backup.clone(), database.location.clone().into())
     };
-    running.note(&to_json(&report)?)?;
+    note(running, &report, &mut maintenance, name)?;
     monitor.step(Step::Write);
     report.held_ms = exchange(&mut maintenance, &environment, &location, name, &kept, monitor)?;
     monitor.step(Step::Check);
     // That it can be connected to again is the check; nothing in it was touched.
     report.size_bytes = live::state(&location, &environment)?.size_bytes;
     Ok(report)
+}
+
+/// If the process dies after the exchange and before the end is written down, this is what undo goes by.
+fn note(running: &Running<'_>, report: &RestoreReport, maintenance: &mut Connection, incoming: &str) -> Result<()> {
+    let mark = plan::oid(maintenance, incoming)?.map(Mark::Named);
+    running.note(&to_json(&RestoreReport { mark, ..report.clone() })?)
 }
 
 /// The name and the mark of a database that makes way.

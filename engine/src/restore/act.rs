@@ -20,7 +20,7 @@ use keepstone_model::{
 };
 
 use super::{
-    RestoreOptions, RestoreReport,
+    Mark, RestoreOptions, RestoreReport,
     aside::{self, Attempt, By},
     plan::{cannot_be_opened, check_new_file, recount},
     written::write_and_read_back,
@@ -256,7 +256,8 @@ pub(crate) fn replace_sqlite(
             report.safety_backup = Some(safety_backup(running, plan, database, encrypt.clone(), actor, present, monitor)?);
         }
         // If the process dies after the commit and before the end is written down, this is what undo goes by.
-        running.note(&to_json(&report)?)?;
+        let mark = Some(Mark::Cookie(present.mark()));
+        running.note(&to_json(&RestoreReport { mark, ..report.clone() })?)?;
         monitor.step(Step::Write);
         Ok(())
     };

@@ -296,8 +296,17 @@ impl Course for Noted<'_> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) sentence: String,
-    /// Whether it certainly replaced nothing, whatever report it wrote down on its way.
-    pub(crate) is_void: bool,
+    pub(crate) leaves: Leaves,
+}
+
+/// What becomes of the report that it wrote down on its way.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    Noted,
+    /// It certainly replaced nothing, so there is nothing to undo.
+    Nothing,
+    /// What is known by now.
+    Report(String),
 }
 
 /// Leaves nothing half done, and says what became of the database. May be called again.
@@ -314,7 +323,7 @@ pub(crate) fn settle(vault: &Vault, job: &Job, request: &JobRequest) -> Result<S
         (_, Some(_)) => "SQLite keeps the database either as it was or as the backup, never a mix",
         (_, None) => "the database is either as it was or the restored one, never a mix",
     };
-    Ok(Settled { sentence: format!("the process ended during the restore; {what}"), is_void: false })
+    Ok(Settled { sentence: format!("the process ended during the restore; {what}"), leaves: Leaves::Noted })
 }
 
 /// Whether a plan replaces what SQLite could not open.
@@ -344,20 +353,21 @@ fn settle_files(vault: &Vault, database: &DatabaseId, job: &Job, live: &Path) ->
             "the process ended during the restore, and the database cannot be seen now (its disk may not be mounted): the next start looks again; what was there is kept in {kept}"
         ),
     };
-    Ok(Settled { sentence, is_void: matches!(found, Found::Old | Found::Other) })
+    let leaves = if matches!(found, Found::Old | Found::Other) { Leaves::Nothing } else { Leaves::Noted };
+    Ok(Settled { sentence, leaves })
 }
 
 /// Notes are written before anything is touched, so where there is none nothing was; unless there is one that does not say whose it is.
 fn without_note(unreadable: &[PathBuf]) -> Settled {
     let nothing = "the process ended before anything was replaced; what stands in the database's place is what stood there before";
     match unreadable {
-        [] => Settled { sentence: nothing.to_owned(), is_void: true },
+        [] => Settled { sentence: nothing.to_owned(), leaves: Leaves::Nothing },
         [note, ..] => {
             let sentence = format!(
                 "the process ended during the restore, and how far it came cannot be told, as {} cannot be read: what was there may be beside it",
                 note.display()
             );
-            Settled { sentence, is_void: false }
+            Settled { sentence, leaves: Leaves::Noted }
         }
     }
 }

@@ -1,18 +1,34 @@
-//! What became of a restore over a live SQLite database whose process died: committed, or taken back by SQLite. It wrote its report down before it wrote, so the
-//! report alone says nothing. What replaces files is `aside`'s.
+//! What became of a restore over a live database whose process died: committed, or taken back. It wrote its report down before it wrote anything, so
+//! the report alone says nothing; the mark that it left in it does, once the database is asked. What replaces files is `aside`'s.
 
-use keepstone_model::{id::BackupId, metadata::Metadata, restore::Target};
+use keepstone_model::{database::Database, id::DatabaseId, job::JobState, restore::Target};
+use serde::{Deserialize, Serialize};
 
 use super::{
     RestoreReport,
-    aside::{Settled, as_files},
+    aside::{Leaves, Settled, as_files},
 };
 use crate::{
-    Error, Result, Vault, databases, driver,
-    durable::{self, LockMode},
-    jobs::JobRequest,
-    sqlite::committed::was_committed,
+    Result, Vault,
+    catalog::JobRow,
+    databases, driver,
+    jobs::{JobRequest, to_json},
+    sqlite::committed::CookieMark,
 };
+
+/// By what a live database tells afterwards whether a restore of it was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mark {
+    Cookie(CookieMark),
+    /// The number of the server's transaction.
+    Transaction(i64),
+    /// The database that was to get the live one's name, by its number on the server.
+    Named(u32),
+}
+
+const COMMITTED: &str = "the process ended just after the restore was committed; the database is the restored one";
+const TAKEN_BACK: &str = "the process ended before the restore was committed; the database is as it was";
 
 /// None where it is no such restore, or it died before it could have written anything. May be called again.
 pub(crate) fn settle(vault: &Vault, request: &JobRequest, result: Option<&str>) -> Result<Option<Settled>> {
@@ -21,26 +37,58 @@ pub(crate) fn settle(vault: &Vault, request: &JobRequest, result: Option<&str>) 
         JobRequest::Undo(options) => &options.plan,
         _ => return Ok(None),
     };
-    let report = result.and_then(|json| serde_json::from_str::<RestoreReport>(json).ok()).filter(|report| report.replaced);
-    let Some(report) = report.filter(|_| plan.target == Target::Replace && !as_files(plan)) else { return Ok(None) };
+    let Some(report) = report_of(result).filter(|_| !(plan.target == Target::Replace && as_files(plan))) else { return Ok(None) };
+    let Some(mark) = report.mark else { return Ok(None) };
     let database = databases::database(vault, &plan.database)?;
-    let Some(live) = driver::of(database.engine).file(&database)? else { return Ok(None) };
-    // Whoever holds it may be restoring it again: then it is settled another time.
-    let _lock = durable::try_lock(&vault.database_lock_path(&database.id), LockMode::Exclusive)?
-        .ok_or_else(|| Error::DatabaseBusy { database: database.id.clone(), holder: "another process is working on it".to_owned() })?;
-    let metadata = |id: &BackupId| -> Result<Metadata> { Ok(vault.open_archive(&vault.archive_path(id))?.metadata().clone()) };
-    let before = report.safety_backup.as_ref().map(metadata).transpose();
-    let found = before.and_then(|before| was_committed(&live, before.as_ref(), &metadata(&report.backup)?));
-    let (sentence, is_void) = match found {
-        Ok(true) => ("the process ended just after the restore was committed; the database is the restored one".to_owned(), false),
-        Ok(false) => ("the process ended before the restore was committed; the database is as it was".to_owned(), true),
-        Err(busy @ Error::SourceBusy { .. }) => return Err(busy),
+    let (sentence, leaves) = match was_committed(vault, &database, mark) {
+        Ok(true) => (COMMITTED.to_owned(), Leaves::Report(to_json(&RestoreReport { mark: None, ..report })?)),
+        Ok(false) => (TAKEN_BACK.to_owned(), Leaves::Nothing),
         Err(error) => {
-            tracing::warn!(database = %database.id, %error, "whether a restore was committed could not be found out: it counts as one that was not");
-            (format!("the process ended during the restore, and whether it was committed could not be found out: {error}"), true)
+            tracing::warn!(database = %database.id, %error, "whether a restore was committed could not be found out");
+            let sentence = format!(
+                "the process ended during the restore, and whether it was committed could not be found out: {error}; it is looked at again before the \
+                 next backup, and when it is to be undone"
+            );
+            (sentence, Leaves::Noted)
         }
     };
-    Ok(Some(Settled { sentence, is_void }))
+    Ok(Some(Settled { sentence, leaves }))
+}
+
+fn report_of(result: Option<&str>) -> Option<RestoreReport> {
+    result.and_then(|json| serde_json::from_str::<RestoreReport>(json).ok()).filter(|report| report.replaced)
+}
+
+fn was_committed(vault: &Vault, database: &Database, mark: Mark) -> Result<bool> {
+    driver::of(database.engine).was_committed(vault, database, mark)
+}
+
+/// Asks once more of restores that died and were not found out about; what cannot be found out now is left for another time.
+pub(crate) fn settle_open(vault: &Vault, database: &DatabaseId) -> Result<()> {
+    for (_, row) in vault.catalog().restores_of(database)? {
+        if let Err(error) = found_out(vault, row) {
+            tracing::warn!(%database, %error, "whether a restore was committed could not be found out");
+        }
+    }
+    Ok(())
+}
+
+/// A row with what is known by now of the restore that it is of.
+pub(crate) fn found_out(vault: &Vault, mut row: JobRow) -> Result<JobRow> {
+    let open = report_of(row.result.as_deref()).filter(|_| row.job.state == JobState::Abandoned);
+    let Some((report, mark, id)) = open.and_then(|report| Some((report.clone(), report.mark?, row.job.database.clone()?))) else {
+        return Ok(row);
+    };
+    let (sentence, result) = match was_committed(vault, &databases::database(vault, &id)?, mark)? {
+        true => (COMMITTED, to_json(&RestoreReport { mark: None, ..report })?),
+        false => (TAKEN_BACK, "null".to_owned()),
+    };
+    if let Some(error) = &mut row.job.error {
+        sentence.clone_into(&mut error.message);
+    }
+    vault.catalog().put_job(&row.job, Some(&result))?;
+    row.result = Some(result);
+    Ok(row)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use act::restore_file;
 pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
+pub(crate) use committed::Mark;
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, Standing, last_restore, plan_replace_sqlite, replacing_report};
 pub use plan::{although_open, choose_way, plan_restore, recount};
 pub use undo::{plan_undo, undo};
@@ -81,6 +82,9 @@ pub struct RestoreReport {
     /// The folder in which the files of a database that could not be opened are kept whole.
     #[serde(default)]
     pub kept_aside: Option<PathBuf>,
+    /// In what is written down before it is committed, and nowhere else: it may have been, or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<Mark>,
 }
 
 impl RestoreReport {
@@ -119,6 +123,7 @@ impl RestoreReport {
             kept: None,
             before: StateBefore::Untouched,
             kept_aside: None,
+            mark: None,
         }
     }
 }

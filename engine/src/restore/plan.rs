@@ -460,10 +460,10 @@ pub(crate) fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Optio
     Ok(restores.iter().find(|(_, row)| replacing_report(row).is_some()).map(|(_, row)| row.job.id.to_string()))
 }
 
-/// What a restore that is over reports, if it replaced the live database, or may have done so before its process died.
+/// What a restore reports that replaced the live database. One of which it is not known whether it did has not.
 pub(crate) fn replacing_report(row: &JobRow) -> Option<RestoreReport> {
     let report: RestoreReport = serde_json::from_str(row.result.as_deref()?).ok()?;
-    report.replaced.then_some(report)
+    (report.replaced && report.mark.is_none()).then_some(report)
 }
 
 /// Refuses a plan that has expired or was made of another state (`StalePlan`). Rows written since are not a reason: they are counted again and

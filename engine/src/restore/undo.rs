@@ -9,7 +9,7 @@ use keepstone_model::{
 use super::{
     PlanOptions, RestoreReport, UndoOptions,
     act::{act, conclude},
-    plan_restore,
+    committed, plan_restore,
 };
 use crate::{
     Error, Monitor, Result, Vault,
@@ -77,6 +77,10 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
     }
     // A restore whose process died may have been committed: it left its report before it wrote, so it can be undone, too.
     let over = matches!(row.job.state, JobState::Done | JobState::Abandoned);
+    let row = &match committed::found_out(vault, row.clone()) {
+        Ok(row) => row,
+        Err(error) => return Ok(Some(format!("whether restore {id} was committed cannot be found out now: {error}"))),
+    };
     let Some(report) = report_of(row).filter(|_| over) else {
         return Ok(Some(format!("restore {id} was not completed, so there is nothing to undo")));
     };

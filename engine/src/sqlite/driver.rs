@@ -16,7 +16,7 @@ use keepstone_model::{
 };
 
 use super::{
-    BUSY_WAIT,
+    BUSY_WAIT, committed,
     inspect::ImageReport,
     live::live_state,
     location::path_of,
@@ -36,7 +36,7 @@ use crate::{
     location::Location,
     postgres::Environment,
     proof::{Checks, verdict},
-    restore::{self, Goal, RestoreReport},
+    restore::{self, Goal, Mark, RestoreReport},
 };
 
 /// Left free beside a scratch copy, so that a check never fills the disk.
@@ -64,6 +64,13 @@ impl Driver for Sqlite {
 
     fn keep_admin(&self, _: &Vault, _: &Database, _: Option<&str>) -> Result<()> {
         Err(Error::Unsupported { what: "another user for restores of SQLite".to_owned() })
+    }
+
+    fn was_committed(&self, _: &Vault, database: &Database, mark: Mark) -> Result<bool> {
+        match mark {
+            Mark::Cookie(cookie) => committed::was_committed(&path_of(&database.location)?, cookie),
+            Mark::Transaction(_) | Mark::Named(_) => Err(Error::Internal("the mark of a restore of another engine".to_owned())),
+        }
     }
 
     fn test_restore(&self, running: &Running<'_>, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {

@@ -10,6 +10,7 @@ use std::{
 use keepstone_model::job::Step;
 
 use super::{
+    committed::CookieMark,
     content, fault,
     open::{Access, Live, identity},
     pace::millis,
@@ -62,6 +63,9 @@ pub struct ReplaceReport {
 pub trait PresentState {
     /// Streams it as a snapshot would.
     fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts>;
+
+    /// By what it is told afterwards whether the replacement was committed.
+    fn mark(&self) -> CookieMark;
 }
 
 /// Called once the write lock is held and before anything is written.
@@ -159,6 +163,13 @@ impl Present<'_> {
 }
 
 impl PresentState for Present<'_> {
+    fn mark(&self) -> CookieMark {
+        match self.method {
+            Method::Dbpage => CookieMark::far_from(self.geometry.schema_version),
+            Method::BackupApi => CookieMark::next_to(self.geometry.schema_version),
+        }
+    }
+
     fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
         let path = &self.live.path;
         let (reader, damage) = Self::reader(self.live, self.options)?;

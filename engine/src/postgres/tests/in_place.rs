@@ -1,6 +1,14 @@
 //! Restores into the live database itself: all or nothing, with a way back, and with what stays told before.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use keepstone_model::{backup::Verdict, job::Verb};
+
 use super::*;
+use crate::{
+    jobs::{self, JobFilter},
+    restore::Mark,
+};
 
 const SUM: &str = "SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM public.orders o";
 
@@ -60,6 +68,47 @@ fn what_the_backup_holds_comes_back_what_it_does_not_stays_and_undo_has_the_stat
     undo(vault, &UndoOptions { restore: job, plan, actor: "alice".into() }, &Silent).unwrap();
     assert_eq!(server.psql("placed", SUM), now);
     assert_eq!(server.psql("placed", "SELECT to_regclass('seen') IS NULL, (SELECT a FROM added.more)"), "t|7");
+}
+
+/// Its process dies at a step.
+struct DiesAt(Step);
+
+impl Monitor for DiesAt {
+    fn step(&self, step: Step) {
+        assert!(step != self.0, "the process dies here");
+    }
+}
+
+#[test]
+fn one_that_dies_before_its_commit_counts_for_nothing() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "unended");
+    let made = backup(&fixture.vault, &database);
+    server.psql("unended", "INSERT INTO orders (id, item) SELECT n, 'more' FROM generate_series(2001, 5000) n");
+    backup(&fixture.vault, &database);
+    let plan = plan_of(&fixture.vault, &made);
+    let options = RestoreOptions { plan, verify: true, actor: "alice".to_owned() };
+    catch_unwind(AssertUnwindSafe(|| restore(&fixture.vault, &options, &DiesAt(Step::Check)))).unwrap_err();
+    let vault = testing::open(&fixture.dir);
+    let found = jobs::jobs(&vault, &JobFilter::default()).unwrap();
+    let (job, _) = found.into_iter().find(|(job, _)| job.verb == Verb::Restore).unwrap();
+    assert!(job.error.unwrap().message.contains("before the restore was committed"));
+    assert_eq!(plan_undo(&vault, &job.id).unwrap_err().code(), "undo_refused");
+    server.psql("unended", "DELETE FROM orders WHERE id > 30");
+    assert_eq!(backup(&vault, &database).backup.verdict(), Verdict::Suspect, "it lost most of its rows");
+}
+
+#[test]
+fn a_server_is_asked_what_became_of_a_restore() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "asked");
+    let number = |sql: &str| server.psql("asked", sql).lines().next().unwrap().parse::<i64>().unwrap();
+    let was_committed = |mark| crate::driver::of(database.engine).was_committed(&fixture.vault, &database, mark);
+    let committed = number("BEGIN; SELECT txid_current(); COMMIT");
+    let aborted = number("BEGIN; SELECT txid_current(); ROLLBACK");
+    assert!(was_committed(Mark::Transaction(committed)).unwrap() && !was_committed(Mark::Transaction(aborted)).unwrap());
+    let live = u32::try_from(number("SELECT oid FROM pg_database WHERE datname = 'asked'")).unwrap();
+    assert!(was_committed(Mark::Named(live)).unwrap() && !was_committed(Mark::Named(live + 1)).unwrap());
 }
 
 #[test]

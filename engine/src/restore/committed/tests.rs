@@ -113,12 +113,49 @@ fn nor_does_one_without_a_safety_backup_or_of_a_database_that_went_on() {
 
 #[test]
 fn one_that_was_committed_counts_and_can_be_undone() {
-    for meanwhile in ["", "INSERT INTO t VALUES (6000, 'c')"] {
+    // SQLite signs what an application writes with its own version, and rows may come and go.
+    let meanwhile = ["", "INSERT INTO t VALUES (6000, 'c')", "UPDATE t SET text = 'other'", "CREATE TABLE u (a); DROP TABLE u; VACUUM"];
+    for meanwhile in meanwhile {
         let (place, restore) = grown().dies_at(Step::Check, true, meanwhile);
         let said = jobs::job(&place.vault, &restore).unwrap().job.error.unwrap().message;
         assert!(said.contains("just after the restore was committed"), "{said}");
         assert_eq!(plan_undo(&place.vault, &restore).unwrap().backup, place.safety().id);
         assert_eq!(place.create(), Verdict::Good, "it holds what was restored");
+    }
+}
+
+#[test]
+fn one_without_a_safety_backup_counts_as_well() {
+    let (place, restore) = grown().dies_at(Step::Check, false, "UPDATE t SET text = 'other'");
+    let refused = plan_undo(&place.vault, &restore).unwrap_err().to_string();
+    assert!(refused.contains("made no safety backup"), "{refused}");
+    assert_eq!(place.create(), Verdict::Good, "it holds what was restored");
+}
+
+/// Its disk is not mounted when the next process begins, and is later.
+#[test]
+fn one_that_cannot_be_found_out_about_is_looked_at_again() {
+    for (dies_at, undoable) in [(Step::Check, true), (Step::Write, false)] {
+        let place = grown();
+        let (live, away) = (place.live.clone(), place.dir.path().join("away"));
+        let plan = plan_restore(&place.vault, &PlanOptions { backup: place.small.clone(), target: Target::Replace, safety_backup: true });
+        let options = RestoreOptions { plan: plan.unwrap(), verify: true, actor: "alice".to_owned() };
+        catch_unwind(AssertUnwindSafe(|| restore(&place.vault, &options, &DiesAt(dies_at)))).unwrap_err();
+        std::fs::rename(&live, &away).unwrap();
+        let place = Place { vault: testing::open(&place.dir), ..place };
+        let id = place.job(Verb::Restore);
+        let row = jobs::job(&place.vault, &id).unwrap();
+        assert!(row.job.state == JobState::Abandoned && !row.can_undo, "{:?}", row.job);
+        let said = row.job.error.unwrap().message;
+        assert!(said.contains("could not be found out") && said.contains("looked at again"), "{said}");
+        let refused = plan_undo(&place.vault, &id).unwrap_err().to_string();
+        assert!(refused.contains("cannot be found out now"), "{refused}");
+        std::fs::rename(&away, &live).unwrap();
+        assert_eq!(place.create(), Verdict::Good, "the same as after the restore, or before it");
+        let row = jobs::job(&place.vault, &id).unwrap();
+        assert_eq!(row.can_undo, undoable);
+        let said = row.job.error.unwrap().message;
+        assert!(said.contains(if undoable { "just after" } else { "before the restore was committed" }), "{said}");
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     Error, Monitor, Result,
     image::{RestoreHasher, VOLATILE_HEADER_BYTES, mask_volatile},
     sqlite::{
+        committed::CookieMark,
         fault,
         open::Live,
         pace::{Pace, millis},
@@ -46,7 +47,7 @@ pub(super) fn replace(
         let doubt = match commit(live) {
             Ok(()) => None,
             Err(busy @ Error::SourceBusy { .. }) => return Err(busy),
-            Err(cause) => Some(Doubt { cause, cookie: geometry.schema_version, restore_hash: &incoming.expected_hash }),
+            Err(cause) => Some(Doubt { cause, mark: CookieMark::far_from(geometry.schema_version) }),
         };
         Ok((pages_written, doubt))
     });
@@ -56,7 +57,7 @@ pub(super) fn replace(
     shrink_log(live, log_before);
     let (pages_written, doubt) = result?;
     if let Some(doubt) = doubt {
-        doubt.settle(live)?;
+        doubt.settle(&live.path)?;
     }
     Ok(ReplaceReport { pages_written, page_count: incoming.page_count(), held_ms, method: "dbpage" })
 }
@@ -198,11 +199,11 @@ impl Writer<'_> {
         page
     }
 
-    /// Puts the schema cookie above the live one, so that connected applications read the schema again; by the pragma, which tells this
-    /// connection that it has seen it.
+    /// Puts the schema cookie far above the live one, so that connected applications read the schema again, and what became of a commit can be told; by the
+    /// pragma, which tells this connection that it has seen it.
     fn move_schema_cookie(&self) -> Result<()> {
-        let next = (self.geometry.schema_version + 1) & i64::from(i32::MAX);
-        let moved = self.live.connection.execute_batch(&format!("PRAGMA main.schema_version={next}"));
+        let CookieMark { after, .. } = CookieMark::far_from(self.geometry.schema_version);
+        let moved = self.live.connection.execute_batch(&format!("PRAGMA main.schema_version={after}"));
         moved.map_err(fault::at(&self.live.path))
     }
 
