@@ -19,21 +19,23 @@ use crate::{Error, Result};
 /// If the process or the machine dies on the way, the file is under one name or the other, or (without `renameat2`) under both, whole in any
 /// case: whoever cleans up looks at the target first.
 pub fn publish(staged: &Path, target: &Path) -> Result<()> {
+    let (from, to) = names_of(staged, target)?;
     match rustix::fs::renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
-        Ok(()) => sync_dir(parent(target))?,
+        Ok(()) => to.sync()?,
         // NFS and some FUSE file systems.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_by_link(staged, target)?,
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_by_link(staged, target, &to)?,
         Err(errno) => return Err(unpublished(target, errno)),
     }
-    if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
+    from.map_or(Ok(()), |from| from.sync())
 }
 
 /// Gives `staged` the name of a file that is there: a reader finds the old one or the new one, whole, whenever the process or the machine dies.
 /// The content must be fsynced already.
 pub fn replace(staged: &Path, target: &Path) -> Result<()> {
+    let (from, to) = names_of(staged, target)?;
     std::fs::rename(staged, target).map_err(|source| Error::io(target, source))?;
-    sync_dir(parent(target))?;
-    if parent(staged) == parent(target) { Ok(()) } else { sync_dir(parent(staged)) }
+    to.sync()?;
+    from.map_or(Ok(()), |from| from.sync())
 }
 
 /// Moves a file that must not be lost to another folder, without replacing (`TargetExists`). Not by one rename, of which a disk may keep the half
@@ -42,6 +44,7 @@ pub fn replace(staged: &Path, target: &Path) -> Result<()> {
 /// If it fails before the old name goes, the new one is taken back. If the process or the machine dies on the way, the file is under one name or
 /// the other or both; a later call finishes a move of which both are there. Where links are not known it is [`publish`].
 pub(crate) fn relocate(from: &Path, to: &Path) -> Result<()> {
+    let (before, after) = (Names::of(from)?, Names::of(to)?);
     match rustix::fs::link(from, to) {
         Ok(()) => {}
         Err(Errno::EXIST) if is_one_file(from, to) => {}
@@ -50,7 +53,7 @@ pub(crate) fn relocate(from: &Path, to: &Path) -> Result<()> {
         Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => return publish(from, to),
         Err(errno) => return Err(Error::io(from, errno.into())),
     }
-    let moved = sync_parent(to).and_then(|()| std::fs::remove_file(from).map_err(|source| Error::io(from, source)));
+    let moved = after.sync().and_then(|()| std::fs::remove_file(from).map_err(|source| Error::io(from, source)));
     if let Err(error) = moved {
         // While the old name is there: the file itself must stay.
         if is_one_file(from, to) {
@@ -58,13 +61,13 @@ pub(crate) fn relocate(from: &Path, to: &Path) -> Result<()> {
         }
         return Err(error);
     }
-    sync_parent(from)
+    before.sync()
 }
 
 /// A link refuses an existing name too. Only once the new name is on disk may the old one go.
-fn publish_by_link(staged: &Path, target: &Path) -> Result<()> {
+fn publish_by_link(staged: &Path, target: &Path, to: &Names) -> Result<()> {
     rustix::fs::link(staged, target).map_err(|errno| unpublished(target, errno))?;
-    sync_dir(parent(target))?;
+    to.sync()?;
     std::fs::remove_file(staged).map_err(|source| Error::io(staged, source))
 }
 
@@ -78,6 +81,7 @@ fn unpublished(target: &Path, errno: Errno) -> Error {
 /// Replaces a small file (0600) in one step: a reader sees the old bytes or the new ones, whenever the process dies. Durable on return.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_beside(path)?;
+    let names = Names::of(path)?;
     let replaced = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
@@ -90,7 +94,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         drop(std::fs::remove_file(&temporary));
         return Err(Error::io(path, source));
     }
-    sync_dir(parent(path))
+    names.sync()
 }
 
 /// Removes what processes that died in [`write`] left in a folder: temporary files of names that are `ours`. The caller holds the lock under
@@ -223,6 +227,31 @@ fn parent(path: &Path) -> &Path {
         Some(parent) => parent,
         None => path,
     }
+}
+
+/// A folder that is about to get or lose a name: one that cannot be opened is met before that, while nothing is done.
+struct Names<'a> {
+    path: &'a Path,
+    folder: File,
+}
+
+impl<'a> Names<'a> {
+    /// Of the folder that a path's name stands in.
+    fn of(path: &'a Path) -> Result<Self> {
+        let path = parent(path);
+        Ok(Self { path, folder: File::open(path).map_err(|source| Error::io(path, source))? })
+    }
+
+    /// Makes the names durable, and that names are gone.
+    fn sync(&self) -> Result<()> {
+        self.folder.sync_all().map_err(|source| Error::io(self.path, source))
+    }
+}
+
+/// The folders that a file moves between: the first none where it stays in one.
+fn names_of<'a>(staged: &'a Path, target: &'a Path) -> Result<(Option<Names<'a>>, Names<'a>)> {
+    let from = (parent(staged) != parent(target)).then(|| Names::of(staged)).transpose()?;
+    Ok((from, Names::of(target)?))
 }
 
 /// Makes the names in a folder durable, and that names are gone.

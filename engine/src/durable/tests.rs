@@ -32,11 +32,11 @@ fn linking_never_replaces_either() {
     let folder = tempfile::tempdir().unwrap();
     let (staged, target) = (folder.path().join("staged"), folder.path().join("target"));
     fs::write(&staged, b"new").unwrap();
-    publish_by_link(&staged, &target).unwrap();
+    publish_by_link(&staged, &target, &Names::of(&target).unwrap()).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"new");
     assert!(!staged.exists());
     fs::write(&staged, b"newer").unwrap();
-    assert!(matches!(publish_by_link(&staged, &target), Err(Error::TargetExists { .. })));
+    assert!(matches!(publish_by_link(&staged, &target, &Names::of(&target).unwrap()), Err(Error::TargetExists { .. })));
     assert_eq!((fs::read(&target).unwrap(), fs::read(&staged).unwrap()), (b"new".to_vec(), b"newer".to_vec()));
 }
 

@@ -79,9 +79,10 @@ pub(crate) fn found_out(vault: &Vault, mut row: JobRow) -> Result<JobRow> {
     let Some((report, mark, id)) = open.and_then(|report| Some((report.clone(), report.mark?, row.job.database.clone()?))) else {
         return Ok(row);
     };
-    let (sentence, result) = match was_committed(vault, &databases::database(vault, &id)?, mark)? {
-        true => (COMMITTED, to_json(&RestoreReport { mark: None, ..report })?),
-        false => (TAKEN_BACK, "null".to_owned()),
+    let (sentence, result) = if was_committed(vault, &databases::database(vault, &id)?, mark)? {
+        (COMMITTED, to_json(&RestoreReport { mark: None, ..report })?)
+    } else {
+        (TAKEN_BACK, "null".to_owned())
     };
     if let Some(error) = &mut row.job.error {
         sentence.clone_into(&mut error.message);
