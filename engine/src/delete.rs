@@ -4,7 +4,7 @@
 //! steps; `mend` then brings the row in line with the archive's place. The steps of one change never cross another's: all hold the lock of
 //! the trash, so that of the last two good backups of a database not both are deleted at once, each trusting in the other.
 
-use std::io::ErrorKind;
+use std::{fs::File, io::ErrorKind};
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
@@ -78,6 +78,16 @@ fn delete_for(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) 
     }
 }
 
+/// Where the archive of a backup is that is to be deleted.
+enum Lies {
+    /// Held, so that nobody reads it.
+    InItsPlace(File),
+    /// It was moved there, and what came after that failed.
+    InTheTrash,
+    /// A failed or missing backup: there is nothing to move, so nothing to put back.
+    Nowhere,
+}
+
 fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {
     let _guard = lock_trash(vault)?;
     let backup = backups::backup(vault, id)?;
@@ -95,33 +105,42 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
     }
     let now = rounded(Timestamp::now());
     let archive = vault.archive_path(id);
-    let lease = match guard::try_flock(&archive) {
-        Ok(Some(lease)) => Some(lease),
+    let lies = match guard::try_flock(&archive) {
+        Ok(Some(lease)) => Lies::InItsPlace(lease),
         Ok(None) => return Err(in_use(&backup)),
-        // A failed or missing backup: there is nothing to move, so nothing to put back.
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound && cleanup.is_none() => None,
         Err(Error::Io { source, path }) if source.kind() == ErrorKind::NotFound => {
-            return Err(Error::ArchiveMissing { id: id.to_string(), path });
+            let in_trash = vault.trash_path(id);
+            if in_trash.try_exists().map_err(|error| Error::io(&in_trash, error))? {
+                Lies::InTheTrash
+            } else if cleanup.is_some() {
+                return Err(Error::ArchiveMissing { id: id.to_string(), path });
+            } else {
+                Lies::Nowhere
+            }
         }
         Err(error) => return Err(error),
     };
-    let lifetime = SignedDuration::from_secs(if lease.is_some() { TRASH_LIFETIME_SECS } else { 0 });
+    let is_there = !matches!(lies, Lies::Nowhere);
+    let lifetime = SignedDuration::from_secs(if is_there { TRASH_LIFETIME_SECS } else { 0 });
     let until = now.saturating_add(lifetime).map_err(|e| Error::Internal(e.to_string()))?;
-    if lease.is_some() {
+    if is_there {
         // 1. The tombstone, so that a rebuilt catalog knows who deleted it and until when. If the process dies here the backup is where it
         // was and complete: a tombstone on an archive in its folder says nothing, and a second delete replaces it.
         let tombstone = Tombstone { trashed_at: now, until, by: actor.to_owned(), cleanup: cleanup.is_some() };
         notes::set_tombstone(vault, id, Some(tombstone))?;
         // 2. The archive. If the process dies here the next start finds it in the trash, and its row follows.
-        durable::relocate(&archive, &vault.trash_path(id))?;
+        match &lies {
+            Lies::InItsPlace(_lease) => durable::relocate(&archive, &vault.trash_path(id))?,
+            _ => durable::sync_parent(&archive)?,
+        }
     }
     // 3. The row and the event, in one transaction.
     let message = cleanup.map_or_else(|| format!("deleted {id}"), |why| format!("cleanup removed {id}: {why}"));
     let event = event("backup.deleted", actor, &backup, message);
     let written = vault.catalog().change_backup_and_record(id, &event, now, |backup| trashed(backup, now, until));
-    let done = || Error::after(format!("{id} was {}", if lease.is_some() { "moved to the trash" } else { "deleted" }), Mended::AtNextStart);
-    let backup = if lease.is_some() { written.map_err(done())? } else { written? };
-    if lease.is_none() {
+    let done = || Error::after(format!("{id} was {}", if is_there { "moved to the trash" } else { "deleted" }), Mended::AtNextStart);
+    let backup = if is_there { written.map_err(done())? } else { written? };
+    if !is_there {
         vault.catalog().mark_gone(id).map_err(done())?;
     }
     databases::update_latest_link(vault, &backup.database).map_err(done())?;

@@ -336,6 +336,21 @@ fn a_link_that_cannot_be_made_is_no_fault() {
     crate::databases::update_latest_link(&f.vault, &three.database).unwrap();
 }
 
+/// The disk filled up in between, say, and the reserve was given up for it.
+#[test]
+fn a_delete_that_failed_after_the_move_is_finished_by_the_next_one() {
+    for again in [delete, |vault: &Vault, id: &_, actor: &str| super::clean_away(vault, id, actor, "it is old")] {
+        let (f, [one, ..]) = three();
+        durable::make_dir(&f.vault.trash_dir()).unwrap();
+        durable::relocate(&f.vault.archive_path(&one.id), &f.vault.trash_path(&one.id)).unwrap();
+        let report = again(&f.vault, &one.id, "alice").unwrap();
+        assert!(report.until > Timestamp::now() + SignedDuration::from_hours(23), "it is there, and can be put back: {}", report.until);
+        assert_eq!(state(&open(&f.dir), &one), BackupState::Trashed);
+        put_back(&f.vault, &one.id, "alice").unwrap();
+        assert!(f.vault.archive_path(&one.id).exists());
+    }
+}
+
 /// From here on the catalog takes no event, as one on a failing disk does.
 fn fail_events(f: &Fixture) {
     let catalog = rusqlite::Connection::open(f.vault.data_dir().join("catalog.sqlite")).unwrap();
