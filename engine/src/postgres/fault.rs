@@ -144,7 +144,7 @@ impl Fault {
             Self::GlobalsFailed { .. } => "Nothing was published. Mend what it names, or make the backup without --globals.".to_owned(),
             Self::DumpIncomplete { .. } => "Nothing was published: what pg_dump wrote does not hold all that the database holds. Try again, and look at the server's log.".to_owned(),
             Self::RestoreFailed { .. } => "What was begun was removed again; the live database is as it was.".to_owned(),
-            Self::InUse { .. } => "Nothing was changed. End the transactions that hold its tables, or use --replace, which waits for nobody.".to_owned(),
+            Self::InUse { .. } => "Nothing was changed. Stop what writes to it or holds its tables, or use --replace, which waits for nobody.".to_owned(),
             Self::DatabaseExists { .. } => "Name one that does not exist; only --replace takes the place of a live database.".to_owned(),
             Self::NotReplaceable { .. } => "Nothing was changed. Restore into a new database instead, or end what it names first.".to_owned(),
             Self::UnsafeScript { .. } => "Nothing was run. Look at the file with an editor: pg_dump writes no such line.".to_owned(),

@@ -1,7 +1,8 @@
 //! A restore into the live database itself, for who asks for it: what the backup holds is dropped and made anew, in one transaction, while readers
 //! still read. What the backup does not hold stays; it is named before. A new database in its place is the better way, and the default.
 //!
-//! The tables are locked against writers first, then the safety backup is taken, so that it is of exactly the moment before.
+//! The tables are locked against writers first, then the safety backup is taken, so that it is of exactly the moment before. Large objects cannot be
+//! locked: who writes to them meanwhile has the restore taken back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,6 +16,7 @@ use crossbeam_channel::bounded;
 use keepstone_model::{
     coverage::Coverage,
     database::Database,
+    human,
     id::{BackupId, Kind},
     job::Step,
     metadata::{Compression, Form, Metadata},
@@ -28,6 +30,7 @@ use super::{
     fault::Fault,
     inspect, live, load,
     names::{quoted, shown},
+    objects::Contents,
     open::{Connection, reach_for_restore},
     plain, plan,
     restore::{checked, failed, keeps_owners, report},
@@ -63,6 +66,13 @@ pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warn
     plan::client(&environment, metadata, version)?;
     let state = live::state(&location, &environment)?;
     let stays = left_over(&mut connection, &inspect::entries(&archive, &crate::Silent)?)?;
+    let objects: i64 = connection.row("SELECT count(*) FROM pg_largeobject_metadata")?.get(0);
+    if objects > 0 {
+        warnings.push(format!(
+            "Large objects ({}) cannot be locked: if an application writes to one before all is done, everything is taken back.",
+            human::count(objects.unsigned_abs())
+        ));
+    }
     if !stays.is_empty() {
         let named = stays.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if stays.len() > NAMED { format!(" and {} more", stays.len() - NAMED) } else { String::new() };
@@ -144,6 +154,8 @@ pub(super) fn restore(
     lock(&mut connection, database.id.as_str())?;
     // On any fault from here on the connection is dropped, and with it all that it did.
     let mut report = RestoreReport { path: database.location.clone().into(), ..report(archive.metadata(), true) };
+    // Before the safety backup: what is in neither is noticed then.
+    let objects = plan.safety_backup.then(|| Contents::read(&mut connection)).transpose()?;
     if plan.safety_backup {
         report.safety_backup = Some(safety_backup(running, plan, database, actor, monitor)?);
     }
@@ -152,6 +164,7 @@ pub(super) fn restore(
     running.note(&to_json(&RestoreReport { mark: Some(Mark::Transaction(transaction)), ..report.clone() })?)?;
     monitor.step(Step::Write);
     let client = plan::client(&environment, archive.metadata(), version)?;
+    empty_settings_of_extensions(&mut connection, &inspect::entries(&archive, &crate::Silent)?)?;
     let tool = Tool { client: &client, name: "pg_restore", location: None, staging: &running.staging, home: environment.home.as_deref() };
     let mut arguments: Vec<OsString> = ["--format=custom", "--clean", "--if-exists", "--file=-"].map(OsString::from).to_vec();
     if !keep {
@@ -162,6 +175,9 @@ pub(super) fn restore(
         .map_err(|detail| failed(archive.metadata(), detail, &location))?;
     monitor.step(Step::Check);
     let after = prove(&mut connection, archive.metadata())?;
+    if let Some(objects) = objects {
+        objects.refuse_changed(&mut connection, &environment, database.id.as_str())?;
+    }
     if monitor.cancelled() {
         return Err(Error::CancelledHere);
     }
@@ -190,11 +206,15 @@ fn commit(connection: &mut Connection, transaction: i64, environment: &Environme
     }
 }
 
-/// Against writers, for as long as the transaction lasts; readers read, and `pg_dump` does.
+/// Against writers, for as long as the transaction lasts; readers read, and `pg_dump` does. Also what extensions have and a dump carries, where this role
+/// may write to it.
 fn lock(connection: &mut Connection, database: &str) -> Result<()> {
     let rows = connection.rows(&format!(
         "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p') AND {OWN_RELATIONS} ORDER BY 1, 2"
+         WHERE c.relkind IN ('r', 'p') AND {OWN_RELATIONS} \
+         UNION \
+         SELECT n.nspname::text, c.relname::text FROM pg_extension e JOIN pg_class c ON c.oid = ANY (e.extconfig) JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') ORDER BY 1, 2"
     ))?;
     let names: Vec<String> =
         rows.iter().map(|row| format!("{}.{}", quoted(row.get::<_, &str>(0)), quoted(row.get::<_, &str>(1)))).collect();
@@ -202,6 +222,22 @@ fn lock(connection: &mut Connection, database: &str) -> Result<()> {
         return Ok(());
     }
     connection.run(&format!("LOCK TABLE ONLY {} IN EXCLUSIVE MODE", names.join(", ONLY "))).map_err(|error| in_use(error, database))
+}
+
+/// Extensions are not made anew, so the rows of theirs that a dump carries make way here, as tables do by being dropped.
+/// <https://www.postgresql.org/docs/15/extend-extensions.html#EXTEND-EXTENSIONS-CONFIG-TABLES>
+fn empty_settings_of_extensions(connection: &mut Connection, entries: &[Entry]) -> Result<()> {
+    let rows = connection.rows(
+        "SELECT n.nspname::text, c.relname::text, s.filter FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) AS s(oid, filter) \
+         JOIN pg_class c ON c.oid = s.oid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' ORDER BY 1, 2",
+    )?;
+    for row in rows {
+        let (schema, name, filter): (String, String, Option<String>) = (row.get(0), row.get(1), row.get(2));
+        if entries.iter().any(|entry| entry.kind == "TABLE DATA" && entry.schema == schema && entry.name == name) {
+            connection.run(&format!("DELETE FROM ONLY {}.{} {}", quoted(&schema), quoted(&name), filter.unwrap_or_default()))?;
+        }
+    }
+    Ok(())
 }
 
 /// A lock that was waited for in vain is somebody else's transaction, not a fault of the backup.
@@ -273,7 +309,7 @@ fn apply(
             drop(io::copy(&mut stdout, &mut io::sink()));
             found
         });
-        let sent = load::send(connection, &read, &load::Rules { open: &[], keep, in_place: true }, monitor);
+        let sent = load::send(connection, &read, &load::Rules { open: &[], keep, in_place: true, within_one: true }, monitor);
         drop(read);
         if sent.is_err() {
             child.stop();

@@ -58,7 +58,12 @@ pub(super) fn load(
             found
         });
         let open = archive.metadata().left_out.as_ref().map(|left_out| left_out.references.as_slice()).unwrap_or_default();
-        let loaded = send(&mut connection, &read, &Rules { open, keep, in_place: false }, monitor);
+        let loaded = send(
+            &mut connection,
+            &read,
+            &Rules { open, keep, in_place: false, within_one: loading == Loading::SingleTransaction },
+            monitor,
+        );
         drop(read);
         let extracted = extracting.join().unwrap_or_else(|_| Err(Error::Internal("a thread panicked".to_owned())));
         let found = reading.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
@@ -105,8 +110,10 @@ pub(super) struct Rules<'a> {
     pub(super) open: &'a [Reference],
     /// With the owners and rights that it names.
     pub(super) keep: bool,
-    /// Into a database that holds something, in a transaction that is open.
+    /// Into a database that holds something.
     pub(super) in_place: bool,
+    /// All of it is one transaction, which is open: the script's own, around large objects, would end it.
+    pub(super) within_one: bool,
 }
 
 pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules: &Rules<'_>, monitor: &dyn Monitor) -> Result<()> {
@@ -121,6 +128,7 @@ pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules:
             return Err(Error::CancelledHere);
         }
         match piece {
+            Owned::Statement(statement) if rules.within_one && is_a_bracket(&statement) => {}
             Owned::Statement(statement) if !rules.keep && is_about_roles(&statement) => {}
             // What stays may be in a schema, and need an extension; and the restore waits for no lock for ever.
             Owned::Statement(statement) if rules.in_place && stays_in_place(&statement) => {}
@@ -190,6 +198,10 @@ fn is_about_the_database(statement: &str) -> bool {
     let upper: String = statement.chars().take(40).collect::<String>().to_ascii_uppercase();
     let words: Vec<&str> = upper.split_whitespace().take(3).collect();
     matches!(words.as_slice(), ["CREATE" | "ALTER" | "DROP", "DATABASE", ..] | ["COMMENT", "ON", "DATABASE"])
+}
+
+fn is_a_bracket(statement: &str) -> bool {
+    ["BEGIN", "COMMIT"].iter().any(|word| statement.trim_end_matches([';', ' ', '\n']).eq_ignore_ascii_case(word))
 }
 
 fn stays_in_place(statement: &str) -> bool {

@@ -22,6 +22,7 @@ mod leave_out;
 mod live;
 mod load;
 mod names;
+mod objects;
 mod open;
 mod plain;
 mod plan;

@@ -70,6 +70,82 @@ fn what_the_backup_holds_comes_back_what_it_does_not_stays_and_undo_has_the_stat
     assert_eq!(server.psql("placed", "SELECT to_regclass('seen') IS NULL, (SELECT a FROM added.more)"), "t|7");
 }
 
+/// What an application does when the safety backup is over and the write begins; the server says that it is done.
+struct Meanwhile<'a>(&'a server::Server, &'a str, &'a str);
+
+impl Monitor for Meanwhile<'_> {
+    fn step(&self, step: Step) {
+        if step == Step::Write {
+            self.0.psql(self.1, self.2);
+        }
+    }
+}
+
+#[test]
+fn a_write_to_a_large_object_meanwhile_takes_everything_back() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "objects");
+    let vault = &fixture.vault;
+    let long = "SELECT lo_from_bytea(4712, convert_to(repeat('0123456789abcdef', 150000), 'UTF8'))";
+    server.psql("objects", &format!("SELECT lo_from_bytea(4711, 'before'); SELECT lo_create(4713); {long}"));
+    let made = backup(vault, &database);
+    // One that the backup holds is not there, and others are as in it, changed, and new.
+    server.psql(
+        "objects",
+        "DELETE FROM orders WHERE id > 10; SELECT lo_unlink(4713); SELECT lo_put(4711, 0, 'after!'); SELECT lo_create(4714)",
+    );
+    let before = server.psql("objects", SUM);
+    let act = |meanwhile| {
+        let plan = plan_of(vault, &made);
+        assert!(plan.warnings.iter().any(|warning| warning.starts_with("Large objects (")), "{:?}", plan.warnings);
+        restore(vault, &RestoreOptions { plan, verify: true, actor: "alice".into() }, &Meanwhile(server, "objects", meanwhile))
+    };
+    for (write, look, held) in [
+        ("SELECT lo_put(4711, 0, 'lost!!')", "SELECT convert_from(lo_get(4711), 'UTF8')", "lost!!"),
+        ("SELECT lo_put(4712, 2399990, 'abcdefghijkl')", "SELECT length(lo_get(4712))", "2400002"),
+        ("SELECT lo_from_bytea(4713, 'new')", "SELECT convert_from(lo_get(4713), 'UTF8')", "new"),
+        ("SELECT lo_unlink(4713)", "SELECT count(*) FROM pg_largeobject_metadata", "3"),
+    ] {
+        let error = act(write).expect_err(write);
+        assert_eq!((error.code(), error.kind().exit_code()), ("database_in_use", 5), "{error}");
+        assert!(error.to_string().contains("large objects (1)"), "{error}");
+        assert_eq!((server.psql("objects", look).as_str(), server.psql("objects", SUM)), (held, before.clone()), "{write}");
+    }
+    // What it does not touch may be written to.
+    act("SELECT lo_put(4714, 0, 'stays'); SELECT lo_create(4715)").unwrap();
+    assert_eq!(
+        server.psql(
+            "objects",
+            "SELECT convert_from(lo_get(4711), 'UTF8'), length(lo_get(4712)), length(lo_get(4713)), convert_from(lo_get(4714), 'UTF8'), length(lo_get(4715))"
+        ),
+        "before|2400000|0|stays|0"
+    );
+}
+
+#[test]
+fn rows_of_an_extension_that_the_backup_holds_come_back_once_and_are_locked() {
+    let Some(server) = server() else { return };
+    let (fixture, database) = shop(server, "extended");
+    let vault = &fixture.vault;
+    server.psql(
+        "extended",
+        "CREATE EXTENSION citext; CREATE TABLE preset (id int PRIMARY KEY, own bool); INSERT INTO preset VALUES (1, false), (2, true); \
+         ALTER EXTENSION citext ADD TABLE preset; \
+         UPDATE pg_extension SET extconfig = ARRAY['preset'::regclass::oid], extcondition = ARRAY['WHERE own'] WHERE extname = 'citext'",
+    );
+    let made = backup(vault, &database);
+    server.psql("extended", "UPDATE preset SET id = 3 WHERE own; INSERT INTO preset VALUES (4, true)");
+    let plan = plan_of(vault, &made);
+    let locked = Meanwhile(
+        server,
+        "extended",
+        "DO $$ BEGIN SET lock_timeout = '50ms'; UPDATE preset SET id = 9 WHERE id = 3; RAISE 'it is not locked'; \
+         EXCEPTION WHEN lock_not_available THEN NULL; END $$",
+    );
+    restore(vault, &RestoreOptions { plan, verify: true, actor: "alice".into() }, &locked).unwrap();
+    assert_eq!(server.psql("extended", "SELECT string_agg(id::text, ',' ORDER BY id) FROM preset"), "1,2");
+}
+
 /// Its process dies at a step.
 struct DiesAt(Step);
 
