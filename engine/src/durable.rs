@@ -1,7 +1,7 @@
 //! What outlives a crash: publishing, small files, folders and locks. Knows nothing of what the files hold.
 
 use std::{
-    fs::{DirBuilder, File, Metadata, OpenOptions},
+    fs::{DirBuilder, DirEntry, File, Metadata, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -97,16 +97,33 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     names.sync()
 }
 
+/// What a folder holds, all of it or the fault: a disk that fails in the middle of a list does not make it shorter.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
+    let all = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    all.map_err(|source| Error::io(folder, source))
+}
+
+/// The same; nothing where there is no such folder.
+pub(crate) fn entries_if_there(folder: &Path) -> Result<Vec<DirEntry>> {
+    match entries(folder) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Whether there is a file of this name. What cannot be looked at is a fault, and not missing.
+pub(crate) fn is_file(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.is_file()),
+        Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(source) => Err(Error::io(path, source)),
+    }
+}
+
 /// Removes what processes that died in [`write`] left in a folder: temporary files of names that are `ours`. The caller holds the lock under
 /// which files in this folder are written, so none is in use.
 pub(crate) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(Error::io(folder, source)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|source| Error::io(folder, source))?;
+    for entry in entries_if_there(folder)? {
         if entry.file_name().to_str().and_then(target_of_temporary).is_some_and(&ours) {
             std::fs::remove_file(entry.path()).map_err(|source| Error::io(entry.path(), source))?;
         }

@@ -260,8 +260,8 @@ fn write_marker(data: &Path, marker: &Marker) -> Result<()> {
 
 /// Whether a folder holds nothing but what a file system or an earlier start that died puts there.
 fn is_empty(folder: &Path) -> Result<bool> {
-    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
-        let name = entry.map_err(|e| Error::io(folder, e))?.file_name();
+    for entry in durable::entries(folder)? {
+        let name = entry.file_name();
         let name = name.to_string_lossy();
         if name != "lost+found" && !name.contains(MARKER) {
             return Ok(false);
@@ -272,15 +272,12 @@ fn is_empty(folder: &Path) -> Result<bool> {
 
 /// Whether the catalog of a vault that holds databases is not there any more. An empty new one in its place would forget every backup.
 fn is_lost(catalog: &Path, backups: &Path) -> Result<bool> {
-    if fs::metadata(catalog).is_ok_and(|meta| meta.len() > 0) {
-        return Ok(false);
+    match fs::metadata(catalog) {
+        Ok(meta) if meta.len() > 0 => return Ok(false),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(catalog, error)),
+        _ => {}
     }
-    let mut entries = match fs::read_dir(backups) {
-        Ok(entries) => entries.flatten(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::io(backups, error)),
-    };
-    Ok(entries.any(|entry| entry.path().join("database.json").is_file()))
+    crate::databases::any_folder_in(backups)
 }
 
 /// What another user makes here, the vault's owner could not change later.

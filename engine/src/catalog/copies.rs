@@ -163,14 +163,8 @@ fn check_copy(copy: &Connection) -> Result<(), Stop> {
 
 /// The copies in the folder, oldest first; other files are none.
 pub(crate) fn list(folder: &Path) -> Result<Vec<CatalogCopy>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(folder, error)),
-    };
     let mut copies = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| Error::io(folder, error))?;
+    for entry in durable::entries_if_there(folder)? {
         let name = entry.file_name();
         copies.extend(name.to_str().and_then(parse).map(|(at, people)| CatalogCopy { at, people, path: entry.path() }));
     }

@@ -99,7 +99,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
             Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
         };
     }
-    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+    for entry in durable::entries(vault.backups_dir())? {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         if in_catalog.contains(&id) {
             continue;
@@ -137,17 +137,18 @@ pub(crate) fn is_folder_of(backups: &Path, database: &Database) -> bool {
 
 /// Whether a backups folder holds the folder of any database.
 pub(crate) fn any_folder_in(backups: &Path) -> Result<bool> {
-    match fs::read_dir(backups) {
-        Ok(entries) => Ok(entries.flatten().any(|entry| entry.path().join("database.json").is_file())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io(backups, error)),
+    for entry in durable::entries_if_there(backups)? {
+        if durable::is_file(&entry.path().join("database.json"))? {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 /// Every database whose folder lies in the vault, by id; and the folders that look like one and cannot be read.
 pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<DatabaseId>)> {
     let (mut databases, mut others) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+    for entry in durable::entries(vault.backups_dir())? {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         match left_in(vault, &id) {
             Ok(Left::Database(left)) => databases.push(*left),
@@ -170,10 +171,18 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // A folder with nothing but a lock in it is one that was just made.
-            let mut entries = fs::read_dir(vault.database_dir(id)).into_iter().flatten().flatten();
-            Ok(if entries.any(|entry| entry.file_name() != ".lock") { Left::Other } else { Left::Nothing })
+            let entries = durable::entries_if_there(&vault.database_dir(id)).or_else(no_folder)?;
+            Ok(if entries.iter().any(|entry| entry.file_name() != ".lock") { Left::Other } else { Left::Nothing })
         }
         Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+/// What is no folder has nothing in it.
+fn no_folder(error: Error) -> Result<Vec<fs::DirEntry>> {
+    match error {
+        Error::Io { source, .. } if source.kind() == ErrorKind::NotADirectory => Ok(Vec::new()),
+        other => Err(other),
     }
 }
 
@@ -251,7 +260,7 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
 pub(crate) fn archives_left(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
     let here: BTreeSet<DatabaseId> = vault.catalog().databases()?.into_iter().map(|database| database.id).collect();
     let mut left = Vec::new();
-    for entry in fs::read_dir(vault.backups_dir()).map_err(|e| Error::io(vault.backups_dir(), e))?.flatten() {
+    for entry in durable::entries(vault.backups_dir())? {
         let id = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok());
         if let Some(id) = id.filter(|id| !here.contains(id)) {
             for kind in Kind::ALL {
@@ -266,14 +275,8 @@ pub(crate) fn archives_left(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
 }
 
 pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(folder, error)),
-    };
-    let entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|error| Error::io(folder, error))?;
     let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".zip")?.parse().ok();
-    Ok(entries.into_iter().filter_map(id).collect())
+    Ok(durable::entries_if_there(folder)?.into_iter().filter_map(id).collect())
 }
 
 /// None: it is another database's.

@@ -27,7 +27,7 @@ pub(crate) fn mend(vault: &Vault) -> Result<()> {
         }
         Ok(()) => Ok(()),
     };
-    for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?.flatten() {
+    for entry in durable::entries(&folder)? {
         let name = entry.file_name();
         if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(|stem| stem.parse::<BackupId>().ok()) {
             one(&id, finish_delete(vault, &id))?;

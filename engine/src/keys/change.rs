@@ -83,7 +83,7 @@ pub(crate) fn lock(vault: &Vault) -> Result<Option<Lock>> {
 /// Removes the copies of a change that died. The caller holds the lock.
 pub(crate) fn remove_leftovers(vault: &Vault, _lock: &Lock) -> Result<()> {
     let folder = folder(vault);
-    for entry in fs::read_dir(&folder).map_err(|error| Error::io(&folder, error))?.flatten() {
+    for entry in durable::entries(&folder)? {
         let path = entry.path();
         if path.extension().is_some_and(|end| end == "zip") {
             durable::remove(&path)?;

@@ -469,12 +469,8 @@ fn corrupted_dir(vault: &Vault, database: &DatabaseId) -> PathBuf {
 /// The folders of damaged sets, the newest first; only those that Keepstone named.
 fn folders(vault: &Vault, database: &DatabaseId) -> Result<Vec<PathBuf>> {
     let root = corrupted_dir(vault, database);
-    let entries = match fs::read_dir(&root) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(&root, error)),
-    };
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| time_of(path).is_some()).collect();
+    let mut folders: Vec<PathBuf> =
+        durable::entries_if_there(&root)?.into_iter().map(|entry| entry.path()).filter(|path| time_of(path).is_some()).collect();
     folders.sort_unstable_by(|a, b| b.cmp(a));
     Ok(folders)
 }
