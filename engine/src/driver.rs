@@ -14,6 +14,7 @@ use keepstone_model::{
     backup::{Check, CheckName},
     coverage::Rows,
     database::{Database, Engine},
+    job::Step,
     metadata::{Form, Metadata, Table},
     restore::{RestorePlan, Target},
 };
@@ -149,10 +150,10 @@ pub(crate) trait Driver: Debug + Sync {
 /// A look into an image.
 pub(crate) trait Inside {
     /// Takes the plain image in: `extract` streams it into the writer that it is given (the path is for faults).
-    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()>;
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>, monitor: &dyn Monitor) -> Result<()>;
 
     /// Adds the checks of what was taken in, which was found whole.
-    fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()>;
+    fn look(&mut self, checks: &mut Checks, step: Step, monitor: &dyn Monitor) -> Result<()>;
 }
 
 pub(crate) fn of(engine: Engine) -> &'static dyn Driver {

@@ -15,7 +15,7 @@ use keepstone_model::{
 };
 
 use crate::{
-    Error, Monitor, Result, driver, durable,
+    Error, Monitor, Result, Throttle, driver, durable,
     keys::Passwords,
     proof::{Depth, prove},
 };
@@ -114,8 +114,8 @@ impl Monitor for Above<'_> {
         self.monitor.stopping()
     }
 
-    fn rate_bytes_per_s(&self) -> Option<u64> {
-        self.monitor.rate_bytes_per_s()
+    fn throttle(&self) -> Option<&Throttle> {
+        self.monitor.throttle()
     }
 }
 

@@ -125,6 +125,7 @@ mod temporary;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod testing;
+mod throttle;
 pub mod tokens;
 mod unchanged;
 pub mod users;
@@ -135,4 +136,5 @@ pub use defaults::Defaults;
 pub use error::{Error, Result};
 pub use keepstone_model as model;
 pub use monitor::{Monitor, Silent};
+pub use throttle::Throttle;
 pub use vault::Vault;

@@ -3,9 +3,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::Path,
-    time::Instant,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -18,9 +18,10 @@ use keepstone_model::{
 
 use crate::{
     Error, Monitor, Result,
-    archive::Archive,
+    archive::{Archive, Took},
     driver::{self, Inside},
     keys::Passwords,
+    throttle::Stopwatch,
 };
 
 /// How much is checked.
@@ -44,14 +45,16 @@ pub(crate) fn prove(
     monitor: &dyn Monitor,
 ) -> Result<(Option<Metadata>, Proof)> {
     let mut checks = Checks::default();
-    let opened = checks.run(CheckName::FileExistence, || match Archive::open(path) {
+    let opened = checks.run(monitor, CheckName::FileExistence, || match Archive::open(path) {
         Ok(archive) => Ok((CheckResult::Passed, human::bytes(archive.size_bytes()), Some(archive))),
         Err(error) => verdict(error).map(|(result, detail)| (result, detail, None)),
     })?;
     let Some(mut archive) = opened else { return Ok((None, checks.proof())) };
-    let begun = Instant::now();
-    if let Err(error) = archive.unlock(passwords) {
-        return locked(checks, &archive, error, begun, step, monitor);
+    let stopwatch = Stopwatch::begin(monitor);
+    let unlocked = archive.unlock(passwords);
+    let unlocking = stopwatch.worked();
+    if let Err(error) = unlocked {
+        return locked(checks, &archive, error, unlocking, step, monitor);
     }
     let metadata = archive.metadata().clone();
 
@@ -63,11 +66,11 @@ pub(crate) fn prove(
     };
     let taker = inside.as_mut().and_then(|inside| inside.as_mut().ok());
     let whole = match taker {
-        Some(taker) => read_back(&mut checks, &archive, Some(taker.as_mut()), step, monitor)?,
-        None => read_back(&mut checks, &archive, None, step, monitor)?,
+        Some(taker) => read_back(&mut checks, &archive, unlocking, Some(taker.as_mut()), step, monitor)?,
+        None => read_back(&mut checks, &archive, unlocking, None, step, monitor)?,
     };
     match inside {
-        Some(Ok(mut inside)) if whole => inside.look(&mut checks, monitor)?,
+        Some(Ok(mut inside)) if whole => inside.look(&mut checks, step, monitor)?,
         Some(Err(detail)) if whole => {
             for name in driver.inner_checks() {
                 checks.add(*name, CheckResult::CouldNotRun, &detail);
@@ -84,13 +87,13 @@ fn locked(
     mut checks: Checks,
     archive: &Archive,
     error: Error,
-    begun: Instant,
+    unlocking: Duration,
     step: Step,
     monitor: &dyn Monitor,
 ) -> Result<(Option<Metadata>, Proof)> {
     let (result, detail) = verdict(error)?;
     check_stored(&mut checks, archive, step, monitor)?;
-    checks.took(CheckName::DecryptionTest, result, detail, begun);
+    checks.took(CheckName::DecryptionTest, result, detail, unlocking);
     if result == CheckResult::CouldNotRun {
         let inner = driver::of(archive.metadata().engine).inner_checks();
         for name in [CheckName::DecompressionTest].iter().chain(inner) {
@@ -101,7 +104,7 @@ fn locked(
 }
 
 fn check_stored(checks: &mut Checks, archive: &Archive, step: Step, monitor: &dyn Monitor) -> Result<bool> {
-    checks.run(CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
+    checks.run(monitor, CheckName::ChecksumValidation, || match archive.check_payload(step, monitor) {
         Ok(()) => Ok((CheckResult::Passed, format!("SHA-256 {}", archive.metadata().payload_hash), true)),
         Err(error) => verdict(error).map(|(result, detail)| (result, detail, false)),
     })
@@ -112,48 +115,61 @@ fn check_stored(checks: &mut Checks, archive: &Archive, step: Step, monitor: &dy
 fn read_back(
     checks: &mut Checks,
     archive: &Archive,
+    unlocking: Duration,
     inside: Option<&mut (dyn Inside + '_)>,
     step: Step,
     monitor: &dyn Monitor,
 ) -> Result<bool> {
     let metadata = archive.metadata();
-    let encrypted = metadata.encrypted;
-    let decrypted = |checks: &mut Checks| {
-        if encrypted {
-            checks.add(CheckName::DecryptionTest, CheckResult::Passed, "every chunk fits its tag");
-        } else {
-            checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
+    let not_encrypted = |checks: &mut Checks| {
+        checks.add(CheckName::DecryptionTest, CheckResult::NotApplicable, "the archive is not encrypted");
+    };
+    let stopwatch = Stopwatch::begin(monitor);
+    let fault = match decompress(archive, inside, step, monitor) {
+        Ok(took) => {
+            checks.took(CheckName::ChecksumValidation, CheckResult::Passed, format!("SHA-256 {}", metadata.payload_hash), took.stored);
+            if metadata.encrypted {
+                let detail = "every chunk fits its tag".to_owned();
+                checks.took(CheckName::DecryptionTest, CheckResult::Passed, detail, unlocking + took.decryption);
+            } else {
+                not_encrypted(checks);
+            }
+            if metadata.compression == Compression::None {
+                let detail = "stored without compression; the bytes are the database's";
+                checks.add(CheckName::DecompressionTest, CheckResult::NotApplicable, detail);
+            } else {
+                let detail = format!("{} as they were read", human::bytes(metadata.original_size));
+                checks.took(CheckName::DecompressionTest, CheckResult::Passed, detail, took.decompression);
+            }
+            return Ok(true);
         }
+        Err(fault) => fault,
     };
-    let begun = Instant::now();
-    let Err(fault) = decompress(archive, inside, step, monitor) else {
-        checks.add(CheckName::ChecksumValidation, CheckResult::Passed, &format!("SHA-256 {}", metadata.payload_hash));
-        decrypted(checks);
-        let (result, detail) = match metadata.compression {
-            Compression::None => (CheckResult::NotApplicable, "stored without compression; the bytes are the database's".to_owned()),
-            _ => (CheckResult::Passed, format!("{} as they were read", human::bytes(metadata.original_size))),
-        };
-        checks.took(CheckName::DecompressionTest, result, detail, begun);
-        return Ok(true);
-    };
+    let tried = stopwatch.worked();
     let (result, detail) = verdict(fault)?;
     let stored = check_stored(checks, archive, step, monitor)?;
-    if !encrypted {
-        decrypted(checks);
+    if !metadata.encrypted {
+        not_encrypted(checks);
     }
     if stored {
         // The stored bytes are the ones that were written: what was written is wrong.
-        let name = if encrypted { CheckName::DecryptionTest } else { CheckName::DecompressionTest };
-        checks.took(name, result, detail, begun);
+        let name = if metadata.encrypted { CheckName::DecryptionTest } else { CheckName::DecompressionTest };
+        checks.took(name, result, detail, tried);
     }
     Ok(false)
 }
 
-fn decompress(archive: &Archive, inside: Option<&mut (dyn Inside + '_)>, step: Step, monitor: &dyn Monitor) -> Result<()> {
+fn decompress(archive: &Archive, inside: Option<&mut (dyn Inside + '_)>, step: Step, monitor: &dyn Monitor) -> Result<Took> {
+    let mut took = Took::default();
+    let mut extract = |sink: &mut (dyn Write + Send), sink_path: &Path| {
+        took = archive.extract_timed(sink, sink_path, step, monitor)?;
+        Ok(())
+    };
     match inside {
-        None => archive.extract(&mut io::sink(), archive.path(), step, monitor),
-        Some(inside) => inside.take(&mut |sink, sink_path| archive.extract(sink, sink_path, step, monitor)),
+        None => extract(&mut io::sink(), archive.path())?,
+        Some(inside) => inside.take(&mut extract, monitor)?,
     }
+    Ok(took)
 }
 
 /// A new file that only this user may read.
@@ -181,33 +197,44 @@ pub(crate) fn verdict(error: Error) -> Result<(CheckResult, String)> {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    pub(crate) fn run<T>(&mut self, name: CheckName, check: impl FnOnce() -> Result<(CheckResult, String, T)>) -> Result<T> {
-        let begun = Instant::now();
+    pub(crate) fn run<T>(
+        &mut self,
+        monitor: &dyn Monitor,
+        name: CheckName,
+        check: impl FnOnce() -> Result<(CheckResult, String, T)>,
+    ) -> Result<T> {
+        let stopwatch = Stopwatch::begin(monitor);
         let (result, detail, value) = check()?;
-        self.took(name, result, detail, begun);
+        self.took(name, result, detail, stopwatch.worked());
         Ok(value)
     }
 
-    pub(crate) fn took(&mut self, name: CheckName, result: CheckResult, detail: String, begun: Instant) {
-        self.0.push(Check { name, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) });
+    pub(crate) fn took(&mut self, name: CheckName, result: CheckResult, detail: String, time: Duration) {
+        self.0.push(Check { name, result, detail, elapsed_ms: told_ms(time) });
     }
 
+    /// One for which nothing was done.
     pub(crate) fn add(&mut self, name: CheckName, result: CheckResult, detail: &str) {
-        self.0.push(Check { name, result, detail: detail.to_owned(), elapsed_ms: 0 });
+        self.took(name, result, detail.to_owned(), Duration::ZERO);
     }
 
     /// The rows that were found against those that were counted in the snapshot's own transaction; or why they cannot be told.
-    pub(crate) fn add_counts(&mut self, found: Result<BTreeMap<String, u64>, String>, metadata: &Metadata) {
+    pub(crate) fn add_counts(&mut self, found: Result<BTreeMap<String, u64>, String>, metadata: &Metadata, time: Duration) {
         let (result, detail) = match found {
             Err(detail) => (CheckResult::Failed, detail),
             Ok(found) => compare_counts(&found, metadata),
         };
-        self.add(CheckName::RowCounts, result, &detail);
+        self.took(CheckName::RowCounts, result, detail, time);
     }
 
     fn proof(self) -> Proof {
         Proof { checked_at: Timestamp::now(), checks: self.0 }
     }
+}
+
+/// Rounded up: none at all is told only where nothing was done.
+pub(crate) fn told_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn compare_counts(found: &BTreeMap<String, u64>, metadata: &Metadata) -> (CheckResult, String) {

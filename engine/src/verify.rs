@@ -7,7 +7,7 @@ use keepstone_model::{
     backup::{Backup, BackupState, CheckName, CheckResult, Encryption, Level, Proof},
     event::EventResult,
     id::{BackupId, DatabaseId, JobId},
-    job::{Progress, Step},
+    job::Step,
     metadata::Metadata,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::{
     floor::{Floor, prove_above},
     jobs::{JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
+    monitor::Unhurried,
     notes,
     priority::at_low_priority,
     proof::{Depth, prove},
@@ -29,7 +30,7 @@ use crate::{
 pub struct VerifyOptions {
     pub backup: BackupId,
     pub actor: String,
-    /// How many bytes of the image are read back in a second, at most; none: as fast as the disk gives them.
+    /// How many bytes of the image are read in a second, at most, by the reading back and by each look into it; none: as fast as the disk gives them.
     #[serde(default)]
     pub rate_bytes_per_s: Option<u64>,
     /// Whether a restore is tried, too: into a scratch file, or a scratch database on the server.
@@ -58,7 +59,7 @@ pub fn verify(vault: &Vault, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 }
 
 pub(crate) fn run(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<VerifyReport> {
-    let unhurried = Unhurried { inner: monitor, rate_bytes_per_s: options.rate_bytes_per_s };
+    let unhurried = Unhurried::new(monitor, options.rate_bytes_per_s);
     let monitor = JobMonitor::new(running, &unhurried);
     let result = check(running, options, &monitor);
     let failure = result.as_ref().ok().and_then(|report| failure(&report.backup, &report.proof));
@@ -173,38 +174,6 @@ fn outcome(proof: &Proof) -> String {
         format!("{passed} checks passed")
     } else {
         format!("{passed} checks passed; could not run: {}", not_run.join(", "))
-    }
-}
-
-/// The caller's monitor, with a limit to the pace.
-struct Unhurried<'a> {
-    inner: &'a dyn Monitor,
-    rate_bytes_per_s: Option<u64>,
-}
-
-impl Monitor for Unhurried<'_> {
-    fn step(&self, step: Step) {
-        self.inner.step(step);
-    }
-
-    fn progress(&self, progress: &Progress) {
-        self.inner.progress(progress);
-    }
-
-    fn log(&self, line: &str) {
-        self.inner.log(line);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.inner.cancelled()
-    }
-
-    fn stopping(&self) -> bool {
-        self.inner.stopping()
-    }
-
-    fn rate_bytes_per_s(&self) -> Option<u64> {
-        self.rate_bytes_per_s.or_else(|| self.inner.rate_bytes_per_s())
     }
 }
 

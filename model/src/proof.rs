@@ -102,6 +102,7 @@ pub struct Check {
     /// One sentence: what was found. Empty where there is nothing to add.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// How long it worked, rounded up; what it waited for a pace, or for the checks beside it, is none of it. 0 where nothing was done.
     pub elapsed_ms: u64,
 }
 

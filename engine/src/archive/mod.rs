@@ -19,6 +19,7 @@ mod sealed;
 mod tests;
 mod write;
 
+pub(crate) use payload::Took;
 pub use read::Archive;
 pub use write::{ArchiveWriter, PayloadFacts, WriteOptions, Written};
 

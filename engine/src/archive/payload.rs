@@ -1,6 +1,7 @@
 //! Reads the stored payload and turns it back into the image, checking hashes on the way. Not the frame around it.
 
 use std::{
+    cell::Cell,
     fs::File,
     io::{self, Read, Write},
     path::Path,
@@ -29,6 +30,7 @@ use crate::{
     image::hex,
     keys::Key,
     priority::{Priority, alike, giving_way},
+    throttle::{self, Clock, Timed},
 };
 
 /// Where the payload stands in the file, and what it must be.
@@ -47,6 +49,7 @@ struct StoredPayload {
     hashes: Option<(Sha256, flate2::Crc)>,
     /// The file's own fault: a decoder in between would pass it on as damage.
     fault: Option<io::Error>,
+    took: Duration,
 }
 
 impl StoredPayload {
@@ -58,7 +61,7 @@ impl StoredPayload {
         };
         let file = DirectReader::new(file, place.start, requests)?;
         let hashes = (hashed == Hashed::StoredAndImage).then(Default::default);
-        Ok(Self { file, place, done_bytes: 0, hashes, fault: None })
+        Ok(Self { file, place, done_bytes: 0, hashes, fault: None, took: Duration::ZERO })
     }
 
     /// What is wrong with the bytes, all of which must have been used.
@@ -104,11 +107,14 @@ const AHEAD: usize = 16;
 
 /// Reads the stored bytes before they are asked for: the disk and the hash of the one do not wait for the decoder of the other. Ends with the
 /// last byte, a fault (which `stored` keeps) or when nobody asks any more.
-fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Lent>) -> StoredPayload {
+fn read_ahead(mut stored: StoredPayload, blocks: &Sender<Lent>, clock: &dyn Clock) -> StoredPayload {
     let memory = Pool::new();
     loop {
         let mut block = memory.of_length(BLOCK_BYTES);
-        match fill(&mut stored, &mut block) {
+        let began = clock.now();
+        let filled = fill(&mut stored, &mut block);
+        stored.took += clock.now().saturating_sub(began);
+        match filled {
             Err(fault) => {
                 stored.fault.get_or_insert(fault);
                 return stored;
@@ -153,40 +159,38 @@ impl Read for Ahead {
     }
 }
 
-/// How often a wait looks whether to stop.
-const LISTEN_EVERY: Duration = Duration::from_millis(100);
-
-/// Tells how far a step is and hears whether to stop.
+/// Tells how far a step is, hears whether to stop, and does not go faster than it may.
 struct Pace<'a> {
     monitor: &'a dyn Monitor,
     step: Step,
     total_bytes: u64,
     began: Instant,
+    accounted_bytes: u64,
 }
 
 impl<'a> Pace<'a> {
     fn new(monitor: &'a dyn Monitor, step: Step, total_bytes: u64) -> Self {
-        Self { monitor, step, total_bytes, began: Instant::now() }
+        Self { monitor, step, total_bytes, began: Instant::now(), accounted_bytes: 0 }
     }
 
-    fn at(&self, done_bytes: u64) -> Result<()> {
+    fn at(&mut self, done_bytes: u64) -> Result<()> {
         let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.monitor.progress(&Progress { step: self.step, done_bytes, total_bytes: self.total_bytes, elapsed_ms });
-        if self.monitor.cancelled() { Err(Error::CancelledHere) } else { self.hold_back(done_bytes) }
-    }
-
-    /// Waits until the bytes done so far were due, where the work is not to go faster than that.
-    fn hold_back(&self, done_bytes: u64) -> Result<()> {
-        let Some(rate) = self.monitor.rate_bytes_per_s().filter(|&rate| rate > 0) else { return Ok(()) };
-        let due = Duration::from_secs_f64(done_bytes as f64 / rate as f64);
-        while let Some(early) = due.checked_sub(self.began.elapsed()).filter(|early| !early.is_zero()) {
-            std::thread::sleep(early.min(LISTEN_EVERY));
-            if self.monitor.cancelled() {
-                return Err(Error::CancelledHere);
-            }
+        if let Some(throttle) = self.monitor.throttle() {
+            throttle.account(done_bytes - self.accounted_bytes, &|| self.monitor.cancelled());
+            self.accounted_bytes = done_bytes;
         }
-        Ok(())
+        if self.monitor.cancelled() { Err(Error::CancelledHere) } else { Ok(()) }
     }
+}
+
+/// How long the parts of a pass over the stored bytes took. They go on beside each other; what one waits for another is in none of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Took {
+    /// Reading and hashing what is stored.
+    pub(crate) stored: Duration,
+    pub(crate) decryption: Duration,
+    pub(crate) decompression: Duration,
 }
 
 /// The archive that is read, for the payload's sake.
@@ -217,7 +221,7 @@ impl Stored<'_> {
 
     /// Reads every stored byte and compares the hash.
     pub(super) fn check(&self, step: Step, monitor: &dyn Monitor) -> Result<()> {
-        let pace = Pace::new(monitor, step, self.place.size_bytes);
+        let mut pace = Pace::new(monitor, step, self.place.size_bytes);
         let mut stored = StoredPayload::new(self.file, self.place, Hashed::StoredAndImage).map_err(|fault| Error::io(self.path, fault))?;
         let mut block = vec![0; BLOCK_BYTES];
         loop {
@@ -238,12 +242,14 @@ impl Stored<'_> {
         hashed: Hashed,
         step: Step,
         monitor: &dyn Monitor,
-    ) -> Result<()> {
+    ) -> Result<Took> {
+        let clock = throttle::clock(monitor);
         let stored = StoredPayload::new(self.file, self.place, hashed).map_err(|fault| Error::io(self.path, fault))?;
         let (decoded, used_bytes, joined) = std::thread::scope(|scope| {
             // Both disks and the hashes run beside the decoder: each takes about as long as it does.
             let (ahead, blocks) = bounded(AHEAD);
-            let reader = scope.spawn(alike(move || read_ahead(stored, &ahead)));
+            let reading = &*clock;
+            let reader = scope.spawn(alike(move || read_ahead(stored, &ahead, reading)));
             let mut stored = Ahead::new(blocks);
             let (written, blocks) = bounded::<Block>(AHEAD);
             let writer = scope.spawn(alike(move || {
@@ -255,7 +261,7 @@ impl Stored<'_> {
                 receivers.push(hash);
                 hasher = Some(scope.spawn(alike(move || Hashes::of(self.form, giving_way(Priority::Low, blocks.iter())))));
             }
-            let decoded = self.decode(&mut stored, step, monitor, &mut |block| {
+            let decoded = self.decode(&mut stored, &*clock, step, monitor, &mut |block| {
                 let taken = receivers.iter().all(|to| to.send(Arc::clone(&block)).is_ok());
                 // The writer, of a fault that it tells; or one that panicked.
                 if taken { Ok(()) } else { Err(Error::Internal("a thread of the archive reader ended early".to_owned())) }
@@ -274,7 +280,7 @@ impl Stored<'_> {
         if let Some(fault) = stored.fault.take() {
             return Err(Error::io(self.path, fault));
         }
-        decoded?;
+        let took = Took { stored: stored.took, ..decoded? };
         stored.verdict(used_bytes, &self.metadata.payload_hash).map_err(|detail| self.corrupt(detail))?;
         if let Some(Hashes { backup, restore }) = hashes {
             if backup != self.metadata.backup_hash {
@@ -284,20 +290,31 @@ impl Stored<'_> {
                 return Err(self.corrupt("the image does not fit its restore_hash"));
             }
         }
-        Ok(())
+        Ok(took)
     }
 
     /// Decompresses block by block, up to the declared size and not a byte further.
-    fn decode(&self, stored: &mut Ahead, step: Step, monitor: &dyn Monitor, each: &mut dyn FnMut(Block) -> Result<()>) -> Result<()> {
+    fn decode(
+        &self,
+        stored: &mut Ahead,
+        clock: &dyn Clock,
+        step: Step,
+        monitor: &dyn Monitor,
+        each: &mut dyn FnMut(Block) -> Result<()>,
+    ) -> Result<Took> {
         let size_bytes = self.metadata.original_size;
-        let pace = Pace::new(monitor, step, size_bytes);
+        let mut pace = Pace::new(monitor, step, size_bytes);
         let (mut done_bytes, memory) = (0, Pool::new());
+        // Each with those before it.
+        let (waiting, decrypting, decoding) = <(Cell<_>, Cell<_>, Cell<_>)>::default();
         let outcome = {
+            let stored = Timed::new(&mut *stored, clock, &waiting);
             let compressed: Box<dyn Read + '_> = match self.key {
-                None => Box::new(&mut *stored),
-                Some(key) => Box::new(Decryptor::new(&mut *stored, key, self.place.size_bytes)),
+                None => Box::new(stored),
+                Some(key) => Box::new(Timed::new(Decryptor::new(stored, key, self.place.size_bytes), clock, &decrypting)),
             };
-            let mut image = codec::decoder(self.metadata.compression, compressed).map_err(|fault| Error::Internal(fault.to_string()))?;
+            let image = codec::decoder(self.metadata.compression, compressed).map_err(|fault| Error::Internal(fault.to_string()))?;
+            let mut image = Timed::new(image, clock, &decoding);
             loop {
                 pace.at(done_bytes)?;
                 let wanted = usize::try_from(size_bytes - done_bytes).unwrap_or(usize::MAX).min(BLOCK_BYTES);
@@ -318,7 +335,11 @@ impl Stored<'_> {
             }
         };
         match outcome {
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(Took {
+                stored: Duration::ZERO,
+                decryption: decrypting.get().saturating_sub(waiting.get()),
+                decompression: decoding.get().saturating_sub(decrypting.get().max(waiting.get())),
+            }),
             Ok(Some(detail)) => Err(self.corrupt(detail)),
             Err(fault) => Err(self.corrupt(format!("the payload cannot be read after {done_bytes} bytes of the image: {fault}"))),
         }

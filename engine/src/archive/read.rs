@@ -23,7 +23,7 @@ use super::{
     METADATA_ENTRY, METADATA_LIMIT_BYTES, consistency,
     directory::{self, Found},
     layout::{Entry, Layout},
-    payload::{Hashed, Place, Stored},
+    payload::{Hashed, Place, Stored, Took},
     sealed::{self, Locked},
 };
 use crate::{
@@ -168,6 +168,11 @@ impl Archive {
     /// `restore_hash` on the way: what the sink got is only to be trusted once this returned `Ok`. Progress is in image bytes. `sink_path`
     /// is named where the sink fails. A locked archive is refused with `WrongPassword`.
     pub fn extract(&self, sink: &mut (dyn Write + Send), sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<()> {
+        self.extract_timed(sink, sink_path, step, monitor).map(drop)
+    }
+
+    /// The same, with how long its parts took.
+    pub(crate) fn extract_timed(&self, sink: &mut (dyn Write + Send), sink_path: &Path, step: Step, monitor: &dyn Monitor) -> Result<Took> {
         if self.is_locked() {
             return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
         }
@@ -187,7 +192,7 @@ impl Archive {
             return Err(Error::WrongPassword { path: self.path.clone(), tried: 0 });
         }
         let key = self.key.as_ref().map(DataKey::payload_key);
-        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::Nothing, step, monitor)
+        self.stored(key.as_ref()).extract(sink, sink_path, Hashed::Nothing, step, monitor).map(drop)
     }
 
     fn stored<'a>(&'a self, key: Option<&'a Key>) -> Stored<'a> {

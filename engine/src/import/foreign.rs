@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -21,7 +21,9 @@ use super::{
     find::{Untouchable, find},
     unpack::unpack,
 };
-use crate::{Error, Monitor, Result, durable, jobs::random, sqlite::pace::millis, temporary::Temporary};
+use crate::{
+    Error, Monitor, Result, durable, jobs::random, proof::told_ms, sqlite::pace::millis, temporary::Temporary, throttle::Stopwatch,
+};
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,12 +106,13 @@ pub struct ForeignCheck {
 /// Checks such a file as an import would, and writes nothing but a scratch copy in `scratch`, which goes again. A file that does not pass is the
 /// fault that says why.
 pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monitor: &dyn Monitor) -> Result<ForeignCheck> {
-    let begun = Instant::now();
+    let stopwatch = Stopwatch::begin(monitor);
     let found = find(file, &Untouchable::none(), monitor)?;
     let found = found.first().ok_or_else(|| Error::SourceMissing { path: file.to_owned() })?;
     if let Some(reason) = &found.file.untouchable {
         return Err(Error::NotImportable { path: file.to_owned(), code: "in_use", reason: reason.clone() });
     }
+    let finding = stopwatch.worked();
     let image = Temporary(scratch.join(format!("keepstone-{:08x}.sqlite", random())));
     monitor.step(Step::Verify);
     let sidecar = found.file.sidecar.as_ref();
@@ -119,27 +122,25 @@ pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monit
     let lower = |end: &str| found.path.to_string_lossy().to_ascii_lowercase().contains(end);
     let packed = lower(".gz") || lower(".zst") || lower(".zip");
     let mut checks = Vec::new();
-    let mut add = |name: CheckName, made: bool, detail: &str| {
-        let result = if made { CheckResult::Passed } else { CheckResult::NotApplicable };
-        checks.push(Check { name, result, detail: detail.to_owned(), elapsed_ms: 0 });
+    let mut add = |name: CheckName, made: bool, took: Duration, detail: &str| {
+        let (result, took) = if made { (CheckResult::Passed, took) } else { (CheckResult::NotApplicable, Duration::ZERO) };
+        checks.push(Check { name, result, detail: detail.to_owned(), elapsed_ms: told_ms(took) });
     };
+    let took = unpacked.took;
     let hashed = if unpacked.hash_compared { "equal to what its metadata say" } else { "nothing names its hash" };
     let decrypted = if unpacked.unauthenticated { "it opens; nothing vouches for who wrote it" } else { "it is not encrypted" };
-    add(CheckName::FileExistence, true, &human::bytes(found.file.size_bytes));
-    add(CheckName::ChecksumValidation, unpacked.hash_compared, hashed);
-    add(CheckName::DecryptionTest, unpacked.unauthenticated, decrypted);
-    add(CheckName::DecompressionTest, packed, if packed { "whole" } else { "it is not packed" });
+    add(CheckName::FileExistence, true, finding, &human::bytes(found.file.size_bytes));
+    add(CheckName::ChecksumValidation, unpacked.hash_compared, took.unpacking, hashed);
+    add(CheckName::DecryptionTest, unpacked.unauthenticated, took.unpacking, decrypted);
+    add(CheckName::DecompressionTest, packed, took.unpacking, if packed { "whole" } else { "it is not packed" });
     let inner = if unpacked.form == Form::Sqlite { CheckName::SqliteIntegrityCheck } else { CheckName::DumpContents };
     let words = unpacked
         .dumped
         .as_ref()
         .and_then(|facts| facts.source.postgres.as_ref())
         .map(|source| format!("whole, by pg_dump {} of a server {}", source.client_version, source.server_version));
-    add(inner, true, words.as_deref().unwrap_or_default());
-    add(CheckName::RowCounts, counted, if counted { "equal to what its metadata say" } else { "nothing names its counts" });
-    if let Some(last) = checks.iter_mut().find(|check| check.name == inner) {
-        last.elapsed_ms = millis(begun.elapsed());
-    }
+    add(inner, true, took.look, words.as_deref().unwrap_or_default());
+    add(CheckName::RowCounts, counted, took.counts, if counted { "equal to what its metadata say" } else { "nothing names its counts" });
     Ok(ForeignCheck {
         layout: found.file.name.layout,
         size_bytes,

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use flate2::read::MultiGzDecoder;
@@ -25,7 +26,8 @@ use crate::{
     image::{ImageFacts, hex},
     keys, postgres,
     proof::create_private,
-    sqlite::{pace::Pace, second_look::inspect_written},
+    sqlite::{inspect, pace::Pace, second_look::inspect_written},
+    throttle::Stopwatch,
 };
 
 /// Left free beside what is unpacked.
@@ -52,6 +54,16 @@ pub(super) struct Unpacked {
     /// What an archive says of what its dump does not tell: what was left out, and what is beside it.
     left_out: Option<LeftOut>,
     globals: Option<String>,
+    pub(super) took: Took,
+}
+
+/// How long its parts took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Took {
+    /// Read, decrypted, unpacked and hashed in one pass.
+    pub(super) unpacking: Duration,
+    pub(super) look: Duration,
+    pub(super) counts: Duration,
 }
 
 /// Unpacks `path` into the new file `image`. When this returns the image is a SQLite database that opened and passed its checks (one that is
@@ -67,20 +79,27 @@ pub(super) fn unpack(
     monitor: &dyn Monitor,
 ) -> Result<Unpacked> {
     let unpacking = Unpacking { path, image, monitor };
+    let stopwatch = Stopwatch::begin(monitor);
     let mut unpacked = match content {
         Content::Archive => unpacking.archive(passwords)?,
         Content::Zip => unpacking.zip()?,
         _ => unpacking.file(content, passwords)?,
     };
+    unpacked.took.unpacking = stopwatch.worked();
     let nothing = Sidecar::default();
     let sidecar = sidecar.unwrap_or(&nothing);
     unpacking.compare(sidecar, &mut unpacked)?;
     if unpacked.form == Form::Sqlite {
-        unpacking.look_inside(sidecar, &unpacked.image_hash, damaged_is_fine)?;
+        let took = unpacking.look_inside(sidecar, &unpacked.image_hash, damaged_is_fine)?;
+        (unpacked.took.look, unpacked.took.counts) = (took.integrity, took.counts);
     } else {
+        let stopwatch = Stopwatch::begin(monitor);
         let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
         unpacked.dumped =
             Some(ImageFacts { left_out: unpacked.left_out.clone().or(found.left_out.clone()), globals: unpacked.globals.clone(), ..found });
+        // One reading is both.
+        let took = stopwatch.worked();
+        (unpacked.took.look, unpacked.took.counts) = (took, took);
     }
     Ok(unpacked)
 }
@@ -130,6 +149,7 @@ impl Unpacking<'_> {
             dumped: None,
             left_out: archive.metadata().left_out.clone(),
             globals: archive.metadata().globals.clone(),
+            took: Took::default(),
         })
     }
 
@@ -153,6 +173,7 @@ impl Unpacking<'_> {
             dumped: None,
             left_out: None,
             globals: None,
+            took: Took::default(),
         })
     }
 
@@ -194,6 +215,7 @@ impl Unpacking<'_> {
             dumped: None,
             left_out: None,
             globals: None,
+            took: Took::default(),
         })
     }
 
@@ -355,14 +377,14 @@ impl Unpacking<'_> {
         Err(self.refused("checksum_mismatch", "its bytes are not the ones whose hash its metadata name"))
     }
 
-    fn look_inside(&self, sidecar: &Sidecar, image_hash: &str, damaged_is_fine: bool) -> Result<()> {
+    fn look_inside(&self, sidecar: &Sidecar, image_hash: &str, damaged_is_fine: bool) -> Result<inspect::Took> {
         self.monitor.step(Step::Check);
-        let report = inspect_written(self.image, image_hash, &sidecar.table_counts, self.monitor)?;
+        let report = inspect_written(self.image, image_hash, &sidecar.table_counts, Step::Check, self.monitor)?;
         let schema = match (&report.integrity, &report.schema) {
             (Err(detail), _) | (Ok(()), Err(detail)) if !damaged_is_fine => {
                 return Err(self.refused("damaged", format!("the database in it is damaged: {detail}")));
             }
-            (_, Err(_)) => return Ok(()),
+            (_, Err(_)) => return Ok(report.took),
             (_, Ok(schema)) => schema,
         };
         let differs = sidecar.table_counts.iter().find(|(table, count)| schema.get(*table).map(|found| found.row_count) != Some(**count));
@@ -372,7 +394,7 @@ impl Unpacking<'_> {
             let found = schema.get(table).map_or("no such table".to_owned(), |found| format!("{} rows", found.row_count));
             return Err(self.refused("counts_differ", format!("its metadata say that {table} has {count} rows, and there is {found}")));
         }
-        Ok(())
+        Ok(report.took)
     }
 }
 
@@ -403,17 +425,21 @@ fn declared(header: &[u8]) -> Declared {
 struct Progressing<'a, R> {
     inner: R,
     pace: Pace<'a>,
+    monitor: &'a dyn Monitor,
 }
 
 impl<'a, R> Progressing<'a, R> {
     fn new(inner: R, total_bytes: u64, monitor: &'a dyn Monitor) -> Self {
-        Self { inner, pace: Pace::new(monitor, Step::Verify, total_bytes) }
+        Self { inner, pace: Pace::new(monitor, Step::Verify, total_bytes), monitor }
     }
 }
 
 impl<R: Read> Read for Progressing<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
+        if let Some(throttle) = self.monitor.throttle() {
+            throttle.account(count as u64, &|| self.monitor.cancelled());
+        }
         self.pace.advance(count).map_err(|_| io::Error::other("cancelled"))?;
         Ok(count)
     }

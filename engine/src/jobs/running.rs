@@ -19,7 +19,7 @@ use keepstone_model::{
 
 use super::JobRequest;
 use crate::{
-    Error, Monitor, Result, Vault,
+    Error, Monitor, Result, Throttle, Vault,
     activity::{self, NewEvent},
     durable::{self, Lock, LockMode},
 };
@@ -363,8 +363,8 @@ impl Monitor for JobMonitor<'_> {
         self.inner.stopping()
     }
 
-    fn rate_bytes_per_s(&self) -> Option<u64> {
-        self.inner.rate_bytes_per_s()
+    fn throttle(&self) -> Option<&Throttle> {
+        self.inner.throttle()
     }
 
     fn cancelled(&self) -> bool {

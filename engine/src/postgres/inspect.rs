@@ -1,9 +1,11 @@
 //! Looking into a dump, of either form: what it holds and whether it is whole. Needs no server and no tool.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     io::{self, Read, Write},
     path::Path,
+    time::Duration,
 };
 
 use crossbeam_channel::{Sender, bounded};
@@ -14,7 +16,13 @@ use keepstone_model::{
 };
 
 use super::{plain, snapshot::Chunks, toc};
-use crate::{Error, Monitor, Result, archive::Archive, driver::Inside, proof::Checks};
+use crate::{
+    Error, Monitor, Result,
+    archive::Archive,
+    driver::Inside,
+    proof::Checks,
+    throttle::{self, Timed},
+};
 
 /// What a dump was found to hold.
 #[derive(Debug, Clone)]
@@ -77,19 +85,24 @@ pub(super) fn entries(archive: &Archive, monitor: &dyn Monitor) -> Result<Vec<to
     })
 }
 
-/// Streams a dump through a reader on another thread, to its last byte whatever the reader finds. None: the reader panicked.
+/// Streams a dump through a reader on another thread, to its last byte whatever the reader finds, and says how long that worked. None: the reader
+/// panicked.
 fn reading<T: Send>(
     extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>,
-    read: impl FnOnce(&mut Chunks) -> T + Send,
-) -> (Result<()>, Option<T>) {
+    monitor: &dyn Monitor,
+    read: impl FnOnce(&mut Timed<'_, Chunks>) -> T + Send,
+) -> (Result<()>, Option<(T, Duration)>) {
     let (chunks, dump) = bounded::<Vec<u8>>(8);
     std::thread::scope(|scope| {
+        let clock = throttle::clock(monitor);
         let reading = scope.spawn(move || {
-            let mut dump = Chunks { source: dump, now: Vec::new(), at: 0 };
+            let (began, waited) = (clock.now(), Cell::default());
+            let mut dump = Timed::new(Chunks { source: dump, now: Vec::new(), at: 0 }, &*clock, &waited);
             let found = read(&mut dump);
+            let took = clock.now().saturating_sub(began).saturating_sub(waited.get());
             // The bytes are all to be hashed, whatever they are.
             drop(io::copy(&mut dump, &mut io::sink()));
-            found
+            (found, took)
         });
         let mut sink = Sending(chunks);
         let extracted = extract(&mut sink, Path::new("the dump"));
@@ -103,29 +116,31 @@ fn reading<T: Send>(
 pub(super) struct Look<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) form: Form,
-    pub(super) found: Option<io::Result<Inspected>>,
+    /// And how long that took.
+    pub(super) found: Option<(io::Result<Inspected>, Duration)>,
 }
 
 impl Inside for Look<'_> {
-    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>, monitor: &dyn Monitor) -> Result<()> {
         let form = self.form;
-        let (extracted, found) = reading(extract, |dump| read(form, dump, &mut |_| ()));
+        let (extracted, found) = reading(extract, monitor, |dump| read(form, dump, &mut |_| ()));
         self.found = found;
         extracted
     }
 
-    fn look(&mut self, checks: &mut Checks, _: &dyn Monitor) -> Result<()> {
-        let found = self.found.take().ok_or_else(|| Error::Internal("a dump was not read".to_owned()))?;
+    fn look(&mut self, checks: &mut Checks, _: Step, _: &dyn Monitor) -> Result<()> {
+        let (found, took) = self.found.take().ok_or_else(|| Error::Internal("a dump was not read".to_owned()))?;
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                checks.add(CheckName::DumpContents, CheckResult::Failed, &error.to_string());
+                checks.took(CheckName::DumpContents, CheckResult::Failed, error.to_string(), took);
                 return Ok(());
             }
         };
-        checks.add(CheckName::DumpContents, CheckResult::Passed, &found.words);
+        checks.took(CheckName::DumpContents, CheckResult::Passed, found.words, took);
         match found.counts {
-            Some(counts) => checks.add_counts(Ok(of_backup(counts, self.metadata)), self.metadata),
+            // One reading is both.
+            Some(counts) => checks.add_counts(Ok(of_backup(counts, self.metadata)), self.metadata, took),
             None => checks.add(
                 CheckName::RowCounts,
                 CheckResult::NotApplicable,

@@ -22,9 +22,9 @@ use crate::{
     Error, Monitor, Result,
     archive::Archive,
     jobs::Running,
-    proof::{Depth, prove},
+    proof::{Depth, prove, told_ms},
     restore::RestoreReport,
-    sqlite::pace::millis,
+    throttle::Stopwatch,
 };
 
 /// Restores a backup into a new database, on whichever server.
@@ -80,7 +80,7 @@ pub(super) fn checked(running: &Running<'_>, plan: &RestorePlan, verify: bool, m
 /// Tries a restore into a scratch database on the backup's own server, compares the rows, and removes it again. What keeps it from being tried
 /// at all is no verdict on the backup.
 pub(crate) fn test_restore(running: &Running<'_>, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
-    let begun = std::time::Instant::now();
+    let stopwatch = Stopwatch::begin(monitor);
     let tried = (|| {
         let (location, environment) = reach_for_restore(running.vault, database)?;
         let mut maintenance = plan::maintenance(&location, &environment)?;
@@ -103,7 +103,7 @@ pub(crate) fn test_restore(running: &Running<'_>, database: &Database, archive: 
         Err(Error::Postgres(fault)) if matches!(*fault, Fault::RestoreFailed { .. }) => (CheckResult::Failed, fault.to_string()),
         Err(error) => (CheckResult::CouldNotRun, error.to_string()),
     };
-    Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: millis(begun.elapsed()) })
+    Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: told_ms(stopwatch.worked()) })
 }
 
 /// Whether things get the owners and rights that they have in the backup.

@@ -21,6 +21,7 @@ use crate::{
     doctor::{self, CheckOptions, Confirm, Outcome},
     sqlite::health::{SecondLook, second_look},
     testing,
+    throttle::Paced,
     verify::{VerifyOptions, verify},
 };
 
@@ -176,4 +177,28 @@ fn a_scratch_disk_that_fails_has_no_older_backup_recovered() {
 
     let outcome = doctor::check(&place.vault, &options, &SecondLookHere, &Silent).unwrap();
     assert!(matches!(&outcome, Outcome::Recovered { backup, .. } if *backup == newest), "{outcome:?}");
+}
+
+#[test]
+fn each_check_has_the_time_of_its_own_work_and_none_that_it_waited_for_the_pace() {
+    let place = protected();
+    let id = place.create(&Silent).id;
+    let slowly = Paced::at(10_000);
+    let options = VerifyOptions { test_restore: true, ..VerifyOptions::new(id.clone(), "alice") };
+    let proof = verify(&place.vault, &options, &slowly).unwrap().proof;
+    assert_eq!(proof.level(), Level::Restored, "{proof:?}");
+    assert!(slowly.clock.napped().as_secs() > 4_000, "the archive twice, and each copy page by page and row by row");
+    for check in &proof.checks {
+        match check.name {
+            CheckName::DecryptionTest => assert_eq!((check.result, check.elapsed_ms), (CheckResult::NotApplicable, 0)),
+            // Another thread does that, for which such a clock passes while this one waits.
+            CheckName::ChecksumValidation => assert!(check.elapsed_ms > 0, "{check:?}"),
+            _ => assert!((1..60_000).contains(&check.elapsed_ms), "{check:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_check_that_was_made_took_some_time() {
+    assert_eq!([0, 1, 999_999, 1_000_000, 1_000_001].map(|nanos| told_ms(Duration::from_nanos(nanos))), [0, 1, 1, 1, 2]);
 }

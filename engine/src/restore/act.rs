@@ -33,7 +33,7 @@ use crate::{
     jobs::{JobMonitor, Running, TEMPORARY, random, to_json},
     keys::{self, Passwords, Stretched},
     notes,
-    proof::{Depth, create_private, prove, verdict},
+    proof::{Depth, create_private, prove, told_ms, verdict},
     sqlite::{
         self,
         holders::open_elsewhere,
@@ -43,6 +43,7 @@ use crate::{
     },
     take::{TakeOptions, take},
     temporary::Temporary,
+    throttle::Stopwatch,
 };
 
 pub(crate) fn run(running: &Running<'_>, options: &RestoreOptions, monitor: &dyn Monitor) -> Result<RestoreReport> {
@@ -308,7 +309,7 @@ fn refuse_holders(plan: &RestorePlan, live: &Path) -> Result<()> {
 
 /// A restore into a scratch file, by the way that every restore takes, which is removed again.
 pub(crate) fn test_restore_sqlite(staging: &Path, database: &Database, archive: &Archive, monitor: &dyn Monitor) -> Result<Check> {
-    let begun = Instant::now();
+    let stopwatch = Stopwatch::begin(monitor);
     let scratch = Temporary(staging.join("test.sqlite"));
     let floor = Floor::between(database, staging)?;
     let tried = above(floor.as_ref(), archive.metadata().original_size, monitor, |monitor| {
@@ -319,7 +320,7 @@ pub(crate) fn test_restore_sqlite(staging: &Path, database: &Database, archive: 
         Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
         Err(error) => verdict(error)?,
     };
-    Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) })
+    Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: told_ms(stopwatch.worked()) })
 }
 
 /// The state that is about to be replaced, read inside the write transaction and published before anything is written. What would keep writers
@@ -429,7 +430,7 @@ pub(super) enum Damage {
 
 /// The image opens, and holds the rows it should. Bytes that the disk does not give back are an I/O error, not damage of the backup.
 pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
-    let report = inspect_written(image, &metadata.backup_hash, &metadata.table_counts, monitor)?;
+    let report = inspect_written(image, &metadata.backup_hash, &metadata.table_counts, Step::Verify, monitor)?;
     let counts = report
         .schema
         .as_ref()

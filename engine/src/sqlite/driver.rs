@@ -11,6 +11,7 @@ use keepstone_model::{
     backup::{Check, CheckName, CheckResult},
     database::Database,
     human,
+    job::Step,
     metadata::{Form, Metadata, Table},
     restore::{RestorePlan, Target},
 };
@@ -37,6 +38,7 @@ use crate::{
     postgres::Environment,
     proof::{Checks, verdict},
     restore::{self, Goal, Mark, RestoreReport},
+    throttle::Stopwatch,
 };
 
 /// Left free beside a scratch copy, so that a check never fills the disk.
@@ -186,7 +188,7 @@ impl Opened<'_> {
 }
 
 impl Inside for Opened<'_> {
-    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>) -> Result<()> {
+    fn take(&mut self, extract: &mut dyn FnMut(&mut (dyn Write + Send), &Path) -> Result<()>, _: &dyn Monitor) -> Result<()> {
         let (copy, file) = Scratch::create(self.folder, &format!("keepstone-{:08x}.sqlite", random()))?;
         let copy = self.copy.insert(copy);
         let mut sink = BufWriter::with_capacity(1 << 17, file);
@@ -194,28 +196,29 @@ impl Inside for Opened<'_> {
         sink.flush().map_err(|error| Error::io(copy.path(), error))
     }
 
-    fn look(&mut self, checks: &mut Checks, monitor: &dyn Monitor) -> Result<()> {
+    fn look(&mut self, checks: &mut Checks, step: Step, monitor: &dyn Monitor) -> Result<()> {
         let metadata = self.metadata;
-        let look = || inspect_written(self.copy()?, &metadata.backup_hash, &metadata.table_counts, monitor);
-        let report = checks.run(CheckName::SqliteIntegrityCheck, || match look() {
-            Ok(report) => {
-                let (result, detail) = match &report.integrity {
-                    Ok(()) => (CheckResult::Passed, remarked(&report)),
-                    Err(damage) => (CheckResult::Failed, damage.clone()),
-                };
-                Ok((result, detail, Some(report)))
+        let stopwatch = Stopwatch::begin(monitor);
+        let report = match inspect_written(self.copy()?, &metadata.backup_hash, &metadata.table_counts, step, monitor) {
+            Ok(report) => report,
+            Err(error) => {
+                let (result, detail) = verdict(error)?;
+                checks.took(CheckName::SqliteIntegrityCheck, result, detail, stopwatch.worked());
+                return Ok(());
             }
-            Err(error) => verdict(error).map(|(result, detail)| (result, detail, None)),
-        })?;
-        let Some(report) = report else { return Ok(()) };
-        match &report.foreign_keys {
-            Ok(()) => checks.add(CheckName::ForeignKeyCheck, CheckResult::Passed, ""),
-            // The bytes are the source's, so the source has them too: SQLite enforces foreign keys only where the application asks for it.
-            Err(violations) => {
-                checks.add(CheckName::ForeignKeyCheck, CheckResult::NotApplicable, &format!("as in the source: {violations}"));
-            }
+        };
+        let took = report.took;
+        match &report.integrity {
+            Ok(()) => checks.took(CheckName::SqliteIntegrityCheck, CheckResult::Passed, remarked(&report), took.integrity),
+            Err(damage) => checks.took(CheckName::SqliteIntegrityCheck, CheckResult::Failed, damage.clone(), took.integrity),
         }
-        checks.add_counts(counts(&report), self.metadata);
+        let (result, detail) = match &report.foreign_keys {
+            Ok(()) => (CheckResult::Passed, String::new()),
+            // The bytes are the source's, so the source has them too: SQLite enforces foreign keys only where the application asks for it.
+            Err(violations) => (CheckResult::NotApplicable, format!("as in the source: {violations}")),
+        };
+        checks.took(CheckName::ForeignKeyCheck, result, detail, took.foreign_keys);
+        checks.add_counts(counts(&report), metadata, took.counts);
         Ok(())
     }
 }

@@ -4,23 +4,31 @@
 use std::{
     collections::BTreeMap,
     path::Path,
+    sync::{Arc, Mutex, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use keepstone_model::metadata::Table;
+use keepstone_model::{
+    job::{Progress, Step},
+    metadata::Table,
+};
 use rusqlite::{Connection, limits::Limit};
 
 use super::{
     content::{self, Content},
-    fault, pages,
+    fault,
+    pace::millis,
+    pages,
     pages::Geometry,
+    reads::Reads,
     scratch::open_image,
     watch,
 };
 use crate::{
     Error, Monitor, Result,
     priority::{Priority, alike},
+    throttle::Stopwatch,
 };
 
 /// What was found in an image. Faults of the image are in here; only what kept us from looking is an error of [`inspect_image`].
@@ -36,6 +44,16 @@ pub struct ImageReport {
     pub not_examined: Vec<String>,
     /// What SQLite's check remarks of rows that are as the application left them: a value that a rule forbids which came after it, say.
     pub remarks: Vec<String>,
+    pub took: Took,
+}
+
+/// How long each part of a look took, apart from what it waited for the pace.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Took {
+    pub integrity: Duration,
+    pub foreign_keys: Duration,
+    /// Reading the schema and counting the rows.
+    pub counts: Duration,
 }
 
 impl ImageReport {
@@ -51,32 +69,43 @@ impl ImageReport {
 const LONGEST_VALUE_AT_MOST: i32 = 1_000_000_000;
 /// What even a small file's schema and messages may need.
 const LONGEST_VALUE_AT_LEAST: i32 = 16 << 20;
-/// How long a look may take: so many seconds, and one more for so many bytes. Sound databases take a hundredth of it; a crafted one may have
-/// SQLite go round in its pages for days.
+/// How long a part of a look may work: so many seconds, and one more for so many bytes. Sound databases take a hundredth of it; a crafted one may
+/// have SQLite go round in its pages for days.
 const LOOK_S: u64 = 120;
 const SLOWEST_BYTES_PER_S: u64 = 1 << 20;
 
 /// Checks an image file. It is not changed and no file is made beside it. CHECK constraints are not examined: SQLite does not load those of
 /// a database that it only reads, and a row that breaks one is as the application left it.
 pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> {
+    inspect_during(path, Step::Check, monitor)
+}
+
+/// The same; where it is not to hurry it says how much it has read, or it would seem to do nothing for hours.
+pub(super) fn inspect_during(path: &Path, step: Step, monitor: &dyn Monitor) -> Result<ImageReport> {
     let size_bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-    let (began, limit_s) = (Instant::now(), LOOK_S + size_bytes / SLOWEST_BYTES_PER_S);
-    let too_long = || (began.elapsed().as_secs() >= limit_s).then(|| Error::CheckTooLong { path: path.to_owned(), limit_s });
-    let look = Look { path, size_bytes, monitor, too_long: &too_long };
+    let look = Look { path, size_bytes, step, monitor };
+    let soundness = || look.at(|connection| soundness(connection, path, monitor));
+    let contents = || look.at(|connection| contents(connection, path, monitor));
     // Neither needs the other, and each reads the whole file.
-    let (soundness, contents) = thread::scope(|scope| {
-        let contents = scope.spawn(alike(|| look.at(|connection| contents(connection, path, monitor))));
-        (look.at(|connection| soundness(connection, path)), contents.join())
-    });
-    let contents = contents.map_err(|_| Error::Internal("a thread that looks into an image panicked".to_owned()))?;
+    let (soundness, contents) = if monitor.throttle().is_some() {
+        (soundness(), contents())
+    } else {
+        let (soundness, contents) = thread::scope(|scope| {
+            let contents = scope.spawn(alike(contents));
+            (soundness(), contents.join())
+        });
+        (soundness, contents.map_err(|_| Error::Internal("a thread that looks into an image panicked".to_owned()))?)
+    };
     match soundness.and_then(|soundness| Ok((soundness, contents?))) {
         Err(Error::NotADatabase { .. }) => Ok(unreadable("file is not a database")),
         Err(Error::SourceFormat { .. }) => Ok(unreadable("unsupported file format")),
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
         Err(error) => Err(error),
-        Ok((Soundness { integrity, page_size, aside }, Contents { foreign_keys, schema })) => {
+        Ok((Soundness { integrity, page_size, aside, took }, contents)) => {
             let Aside { not_examined, remarks } = aside;
-            Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined, remarks })
+            let Contents { foreign_keys, schema, took_foreign_keys, took_counts } = contents;
+            let took = Took { integrity: took, foreign_keys: took_foreign_keys, counts: took_counts };
+            Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined, remarks, took })
         }
     }
 }
@@ -84,34 +113,57 @@ pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> 
 fn unreadable(detail: &str) -> ImageReport {
     let fault = || detail.to_owned();
     let Aside { not_examined, remarks } = Aside::default();
-    ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined, remarks }
+    let took = Took::default();
+    ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined, remarks, took }
 }
 
 /// An image that is looked into, by as many connections as there are things to look for.
 struct Look<'a> {
     path: &'a Path,
     size_bytes: u64,
+    step: Step,
     monitor: &'a dyn Monitor,
-    too_long: &'a (dyn Fn() -> Option<Error> + Sync),
 }
 
 impl Look<'_> {
     fn at<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut connection = open_image(self.path)?;
-        give_way_now_and_then(&mut connection).map_err(fault::at(self.path))?;
+        let reads = self.monitor.throttle().map(|throttle| Reads::new(throttle.clone(), self.size_bytes));
+        let read_bytes = reads.as_ref().map(Reads::counted_bytes);
+        let reads = reads.map(|reads| Arc::new(Mutex::new(reads)));
+        give_way_now_and_then(&mut connection, reads.clone()).map_err(fault::at(self.path))?;
         // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
         let longest = i32::try_from(self.size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(self.path))?;
-        watch::watched(&connection, self.monitor, self.too_long, || work(&connection))
+        let (began, stopwatch) = (Instant::now(), Stopwatch::begin(self.monitor));
+        let limit = Duration::from_secs(LOOK_S + self.size_bytes / SLOWEST_BYTES_PER_S);
+        let watch = || {
+            if let Some(bytes) = &read_bytes {
+                let (done_bytes, elapsed_ms) = (bytes.load(Ordering::Relaxed), millis(began.elapsed()));
+                // What comes from the disk more than once nobody knows before.
+                self.monitor.progress(&Progress { step: self.step, done_bytes, total_bytes: 0, elapsed_ms });
+            }
+            (stopwatch.worked() >= limit).then(|| Error::CheckTooLong { path: self.path.to_owned(), limit_s: limit.as_secs() })
+        };
+        watch::watched(&connection, self.monitor, &watch, || {
+            let found = work(&connection);
+            if let Some(mut reads) = reads.as_ref().and_then(|reads| reads.lock().ok()) {
+                reads.end();
+            }
+            found
+        })
     }
 }
 
 /// SQLite has no other place for that.
-fn give_way_now_and_then(connection: &mut Connection) -> rusqlite::Result<()> {
+fn give_way_now_and_then(connection: &mut Connection, reads: Option<Arc<Mutex<Reads>>>) -> rusqlite::Result<()> {
     const STEPS: i32 = 256;
     const EVERY: Duration = Duration::from_micros(200);
     let mut given = Instant::now();
     let step = move || {
+        if let Some(mut reads) = reads.as_ref().and_then(|reads| reads.lock().ok()) {
+            reads.pause();
+        }
         if given.elapsed() >= EVERY {
             Priority::Low.give_way();
             given = Instant::now();
@@ -126,6 +178,7 @@ struct Soundness {
     integrity: Finding,
     page_size: u32,
     aside: Aside,
+    took: Duration,
 }
 
 /// What is told and is no damage.
@@ -135,7 +188,8 @@ struct Aside {
     remarks: Vec<String>,
 }
 
-fn soundness(connection: &Connection, path: &Path) -> Result<Soundness> {
+fn soundness(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Soundness> {
+    let stopwatch = Stopwatch::begin(monitor);
     let damage = pages::begin_read(connection, path)?;
     let page_size = Geometry::read(connection).map_err(fault::at(path))?.page_size;
     let mut aside = Aside::default();
@@ -143,7 +197,7 @@ fn soundness(connection: &Connection, path: &Path) -> Result<Soundness> {
         Some(detail) => Err(detail),
         None => integrity(connection, path, &mut aside)?,
     };
-    Ok(Soundness { integrity, page_size, aside })
+    Ok(Soundness { integrity, page_size, aside, took: stopwatch.worked() })
 }
 
 /// What its rows say. On a connection of its own: counting brings in stand-ins for the application's collations, which would make indexes look
@@ -151,14 +205,19 @@ fn soundness(connection: &Connection, path: &Path) -> Result<Soundness> {
 struct Contents {
     foreign_keys: Finding,
     schema: std::result::Result<BTreeMap<String, Table>, String>,
+    took_foreign_keys: Duration,
+    took_counts: Duration,
 }
 
 fn contents(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Contents> {
     let damage = pages::begin_read(connection, path)?;
+    let stopwatch = Stopwatch::begin(monitor);
     let foreign_keys = foreign_keys(connection, path)?;
+    let took_foreign_keys = stopwatch.worked();
     let mut content = Content::read(connection, path, monitor)?;
     content.damage.extend(damage);
-    Ok(Contents { foreign_keys, schema: (&content).into() })
+    let took_counts = stopwatch.worked().saturating_sub(took_foreign_keys);
+    Ok(Contents { foreign_keys, schema: (&content).into(), took_foreign_keys, took_counts })
 }
 
 type Finding = std::result::Result<(), String>;

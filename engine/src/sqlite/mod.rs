@@ -22,6 +22,7 @@ pub(crate) mod load;
 pub(crate) mod pace;
 mod pages;
 pub(crate) mod reading;
+mod reads;
 mod scratch;
 pub(crate) mod second_look;
 mod spool;

@@ -9,10 +9,11 @@ use std::{
     path::Path,
 };
 
+use keepstone_model::job::Step;
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 
-use super::inspect::{ImageReport, inspect_image};
+use super::inspect::{ImageReport, inspect_during};
 use crate::{
     Error, Monitor, Result,
     direct::{DirectReader, Requests},
@@ -20,20 +21,29 @@ use crate::{
     priority::Priority,
 };
 
-/// [`inspect_image`] of a file into which an image of this SHA-256 was written, with so many rows in its tables. Whatever is not as it should be is
+/// [`inspect_image`](super::inspect::inspect_image) of a file into which an image of this SHA-256 was written, with so many rows in its tables. Whatever is not as it should be is
 /// looked at twice, and the file is read back after each look: one that does not give back what was written to it is an I/O error, and what was found
 /// in it says nothing of the image.
-pub(crate) fn inspect_written(image: &Path, hash: &str, counts: &BTreeMap<String, u64>, monitor: &dyn Monitor) -> Result<ImageReport> {
-    let first = inspect_image(image, monitor)?;
+pub(crate) fn inspect_written(
+    image: &Path,
+    hash: &str,
+    counts: &BTreeMap<String, u64>,
+    step: Step,
+    monitor: &dyn Monitor,
+) -> Result<ImageReport> {
+    let first = inspect_during(image, step, monitor)?;
     if first.is_as_written(counts) {
         return Ok(first);
     }
     reads_back(image, Some(hash), monitor)?;
-    let second = inspect_image(image, monitor)?;
+    let mut second = inspect_during(image, step, monitor)?;
     if !second.is_as_written(counts) {
         // A disk that fails now and then may have done so again.
         reads_back(image, Some(hash), monitor)?;
     }
+    second.took.integrity += first.took.integrity;
+    second.took.foreign_keys += first.took.foreign_keys;
+    second.took.counts += first.took.counts;
     Ok(second)
 }
 
@@ -62,6 +72,9 @@ pub(super) fn reads_back(path: &Path, hash: Option<&str>, monitor: &dyn Monitor)
             Err(error) => return Err(fault(error)),
         };
         reader.consume(count);
+        if let Some(throttle) = monitor.throttle() {
+            throttle.account(count as u64, &|| monitor.cancelled());
+        }
     }
     match hash {
         Some(hash) if hex(&hasher.finalize()) != hash => Err(fault(io::Error::other("its disk does not give back what was written to it"))),

@@ -9,6 +9,7 @@ use keepstone_model::{
     backup::Verdict,
     database::DatabaseState,
     id::Kind,
+    job::Progress,
     retention::{Fate, Keep},
 };
 

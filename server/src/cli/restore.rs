@@ -270,7 +270,7 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
         return foreign(file, &target, args, cx);
     }
     if args.dry_run {
-        verify::check_file(file, &args.password, cx)?;
+        verify::check_file(file, &args.password, None, cx)?;
         cx.out.line(format_args!("It would be restored into the new file {}.", target.display()));
         cx.out.note("This was a dry run: nothing was changed.");
         return Ok(());

@@ -14,6 +14,7 @@ use keepstone_engine::{
         id::BackupId,
         job::Verb,
     },
+    monitor::Unhurried,
     verify::{self, VerifyOptions},
 };
 use serde_json::json;
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
         Timestamp::now().saturating_sub(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MIN)
     });
     let ids = match &args.id {
-        Some(id) if values::is_file(id) => return file(Path::new(id), &args.password, cx),
+        Some(id) if values::is_file(id) => return file(Path::new(id), &args.password, rate_bytes_per_s, cx),
         id => id.clone(),
     };
     let vault = cx.vault()?;
@@ -149,7 +150,7 @@ fn failed(id: &str, proof: &Proof) -> Fault {
 
 /// An archive anywhere. Its scratch copy lies in a private folder of the system's temporary one (`TMPDIR`), never beside the archive: that may be
 /// a disk that is only to be read.
-fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+fn file(path: &Path, password: &PasswordArg, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
     if !path.exists() {
         return Err(Error::ArchiveMissing {
             id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -158,20 +159,20 @@ fn file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> 
         .into());
     }
     if import::is_foreign(path) {
-        return foreign(path, password, cx);
+        return foreign(path, password, rate_bytes_per_s, cx);
     }
-    check_file(path, password, cx)?;
+    check_file(path, password, rate_bytes_per_s, cx)?;
     Ok(())
 }
 
 /// A file of another system, checked as an import checks it.
-fn foreign(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+fn foreign(path: &Path, password: &PasswordArg, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
     let mut passwords = environment::import_passwords(password.password_file.as_deref())?;
     let name = table::printable(&path.file_name().unwrap_or_default().to_string_lossy());
     let scratch = Scratch::new()?;
     let check = |passwords: &[import::Password]| {
         let follow = Follow::new(cx, Verb::Verify, &name);
-        import::verify_foreign(path, passwords, scratch.path(), &follow)
+        import::verify_foreign(path, passwords, scratch.path(), &Unhurried::new(&follow, rate_bytes_per_s))
     };
     let mut outcome = check(&passwords);
     if passwords.is_empty() && matches!(outcome, Err(Error::WrongPassword { .. })) {
@@ -210,12 +211,12 @@ fn foreign(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Faul
 }
 
 /// Checks an archive file and says what was found; gives the failure if it must not be restored.
-pub(crate) fn check_file(path: &Path, password: &PasswordArg, cx: &Context) -> Result<(), Fault> {
+pub(crate) fn check_file(path: &Path, password: &PasswordArg, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
     let passwords = password::for_file(path, password, cx)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let follow = Follow::new(cx, Verb::Verify, table::printable(&name));
     let scratch = Scratch::new()?;
-    let outcome = verify::verify_file(path, &passwords, scratch.path(), &follow);
+    let outcome = verify::verify_file(path, &passwords, scratch.path(), &Unhurried::new(&follow, rate_bytes_per_s));
     drop(follow);
     let (metadata, proof) = outcome?;
     if !cx.out.quiet {

@@ -1,7 +1,10 @@
 //! Looking into images: sound ones, damaged ones, and files that are none.
 
 use super::*;
-use crate::sqlite::inspect::inspect_image;
+use crate::{
+    sqlite::{content::Content, inspect::inspect_image},
+    throttle::Paced,
+};
 
 #[test]
 fn a_sound_image_is_not_touched() {
@@ -126,4 +129,42 @@ fn what_the_application_left_is_remarked_and_is_no_damage() {
     drop(connection);
     let report = inspect_image(&place.image(&fs::read(place.db()).unwrap()), &Silent).unwrap();
     assert!(report.integrity.clone().unwrap_err().contains("missing from index ti"), "{:?}", report.integrity);
+}
+
+#[test]
+fn a_look_reads_no_faster_than_it_may_however_long_that_takes() {
+    let place = Place::new();
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<4000) SELECT hex(randomblob(100)) FROM n";
+    drop(place.sql(&format!("CREATE TABLE t(x); INSERT INTO t {rows};")));
+    let size_bytes = fs::metadata(place.db()).unwrap().len();
+    // So slow that it takes longer than a look may work.
+    let slowly = Paced::at(size_bytes / 1_000);
+    let report = inspect_image(&place.db(), &slowly).unwrap();
+    assert_eq!((report.integrity, report.schema.unwrap()["t"].row_count), (Ok(()), 4000));
+    // It is checked page by page and, on a connection of its own, counted.
+    let napped = slowly.clock.napped();
+    assert!((1_900..2_200).contains(&napped.as_secs()), "{napped:?}");
+    let (took, second) = (report.took, Duration::from_secs(1));
+    assert!([took.integrity, took.foreign_keys, took.counts].iter().all(|time| !time.is_zero() && *time < second), "{took:?}");
+}
+
+#[test]
+fn a_table_that_is_not_to_be_counted_in_a_hurry_is_counted_in_small_steps() {
+    let place = Place::new();
+    let mut connection = place.sql(
+        "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10000) SELECT i FROM n",
+    );
+    let mut steps = |monitor: &dyn Monitor| {
+        let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let handler = counted.clone();
+        let step = move || {
+            handler.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(100, Some(step)).unwrap();
+        assert_eq!(Content::read(&connection, &place.db(), monitor).unwrap().tables["t"].row_count, 10_000);
+        counted.load(Ordering::Relaxed)
+    };
+    let (at_once, slowly) = (steps(&Silent), steps(&Paced::at(1_000_000)));
+    assert!(at_once < 10 && slowly > 100, "{at_once} {slowly}");
 }
