@@ -252,6 +252,15 @@ impl Error {
         move |cause| Self::NotNoted { done, mended, cause: Box::new(cause) }
     }
 
+    /// Whether what failed is done all the same, or may be: nobody is to take it for undone.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Unsure { .. } => true,
+            Self::Postgres(fault) => matches!(**fault, Fault::CommitUnknown { .. }),
+            _ => false,
+        }
+    }
+
     /// The stable name of this fault, e.g. `source_missing`.
     pub fn code(&self) -> &'static str {
         match self {

@@ -168,11 +168,12 @@ impl Catalog {
     }
 
     /// Every restore, undo and recovery of a database that is over and may have written, the newest first, each with its place in the order of
-    /// jobs.
+    /// jobs. One that failed has a report only if it may be done all the same.
     pub(crate) fn restores_of(&self, database: &DatabaseId) -> Result<Vec<(i64, JobRow)>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT * FROM jobs WHERE database = ?1 AND verb IN ('restore', 'undo', 'recover') AND state IN ('done', 'abandoned')
+                "SELECT * FROM jobs WHERE database = ?1 AND verb IN ('restore', 'undo', 'recover')
+                     AND (state IN ('done', 'abandoned') OR state = 'failed' AND result <> 'null')
                  ORDER BY number DESC",
             )?;
             Ok(statement.query_map([database.as_str()], |row| Ok((row.get("number")?, read(row)?)))?.collect::<Result<_, _>>()?)

@@ -183,12 +183,19 @@ pub struct JobDetail {
 
 pub fn job(vault: &Vault, id: &JobId) -> Result<JobDetail> {
     let row = vault.catalog().get_job(id)?.ok_or_else(|| Error::UnknownJob { id: id.to_string() })?;
+    let (row, found_out) = match restore::committed::found_out(vault, row.clone()) {
+        Ok(row) => (row, true),
+        Err(error) => {
+            tracing::debug!(job = %id, %error, "whether a restore was committed could not be found out");
+            (row, false)
+        }
+    };
     let report: Option<RestoreReport> = row.result.as_deref().and_then(|json| serde_json::from_str(json).ok());
     let log = vault.catalog().job_log(id)?;
     Ok(JobDetail {
         progress: if row.job.state.is_over() { None } else { vault.live().get(id)? },
         log: log.into_iter().map(|(at, line)| format!("{} {line}", at.strftime("%H:%M:%S"))).collect(),
-        can_undo: matches!(row.job.verb, Verb::Restore | Verb::Undo) && restore::undo_refusal(vault, &row)?.is_none(),
+        can_undo: found_out && matches!(row.job.verb, Verb::Restore | Verb::Undo) && restore::undo_refusal(vault, &row)?.is_none(),
         restored_path: report.as_ref().map(|report| report.path.display().to_string()),
         replaced: report.as_ref().is_some_and(|report| report.replaced),
         after: report.as_ref().and_then(|report| report.after.clone()),

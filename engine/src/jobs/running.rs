@@ -207,8 +207,13 @@ impl<'v> Running<'v> {
     /// Ends the job: row first, then event, progress and staging folder.
     pub(crate) fn finish(&self, result: Result<(), &Error>, outcome: String, report: Option<&str>, stopping: bool) -> Result<()> {
         let job = ended(self.job(), result, outcome, stopping);
-        // A failed verb leaves no report: what it wrote down on its way was for the case that its process died.
-        self.vault.catalog().put_job(&job, if result.is_ok() { report } else { Some("null") })?;
+        let left = match result {
+            Ok(()) => report,
+            // What it wrote down on its way stays: by that it is found out later what became of it.
+            Err(error) if error.may_be_done() => None,
+            Err(_) => Some("null"),
+        };
+        self.vault.catalog().put_job(&job, left)?;
         *self.job.lock().expect("no holder panics") = job.clone();
         for done in [record_end(self.vault, &job), self.vault.live().forget(&job.id), remove_staging(&self.staging)] {
             if let Err(error) = done {

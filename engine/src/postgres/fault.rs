@@ -129,7 +129,9 @@ impl Fault {
             Self::Full { .. } => "Try again later, or raise max_connections.".to_owned(),
             Self::Lost { .. } => "Nothing was published, and no live database was changed. Look at the server's log, then try again.".to_owned(),
             Self::CommitUnknown { .. } => {
-                "Look at the database when the server answers again: it is as it was before, or as in the backup, and nothing between.".to_owned()
+                "It is as it was before, or as in the backup, and nothing between. Keepstone asks the server when the job is looked at and before the next backup; if it was \
+                 committed, it can be undone then."
+                    .to_owned()
             }
             Self::NoRights { sql, .. } => format!("A superuser gives the right with: {sql}"),
             Self::ServerTooOld { .. } => "Back it up with its own pg_dump, or upgrade the server.".to_owned(),

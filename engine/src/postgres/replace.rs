@@ -2,6 +2,7 @@
 //! the server, so that undo is the same exchange again. A process that dies at any point leaves the old names or the new ones.
 
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use keepstone_model::{database::Database, job::Step, restore::RestorePlan};
 
 use super::{
     building::Building,
+    committed,
     fault::Fault,
     live,
     location::Location,
@@ -24,7 +26,10 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault, checkup,
     jobs::{Running, to_json},
-    restore::{KeptDatabase, Mark, RestoreReport},
+    restore::{
+        KeptDatabase, Mark, RestoreReport,
+        committed::{settle_open, wanted_until},
+    },
     sqlite::pace::millis,
 };
 
@@ -86,6 +91,8 @@ pub(super) fn replace(
             }
             Ok(report)
         }
+        // Its server does not answer: if it is still there, the next restore removes it, or the next day.
+        Err(error) if error.may_be_done() => Err(error),
         Err(error) => {
             // Only if it still has its temporary name: then it is not in the live one's place.
             unfinished::drop_after_fault(&mut maintenance, &environment, &built.name, monitor);
@@ -165,8 +172,9 @@ fn exchange(
     let comment = comment.map_or_else(|| "NULL".to_owned(), |comment| literal(&comment));
     let (name, incoming, aside) = (quoted(&live.database), quoted(incoming), quoted(&kept.name));
     let sql = format!(
-        "SET lock_timeout = '10s'; BEGIN; ALTER DATABASE {name} RENAME TO {aside}; ALTER DATABASE {incoming} RENAME TO {name}; \
+        "SET lock_timeout = '10s'; BEGIN; {}{aside}; ALTER DATABASE {incoming} RENAME TO {name}; \
          COMMENT ON DATABASE {aside} IS {}; COMMENT ON DATABASE {name} IS {comment}; COMMIT",
+        committed::rename_of(&live.database),
         literal(&kept.comment)
     );
     // Renaming locks the name: nobody connects from then on. It waits five seconds for those who are connected, whom the other connection ends
@@ -203,19 +211,21 @@ fn exchange(
     let held_ms = millis(began.elapsed());
     if let Err(error) = result {
         // A connection that was lost at the very end may have committed.
+        let unknown = |error: &Error| -> Error {
+            let (server, what) = (live.server(), format!("the exchange of {} and {}", live.database, kept.name));
+            Fault::CommitUnknown { server, what, detail: error.to_string() }.into()
+        };
         let lost = unfinished::is_lost(&error);
         let mut again = match if lost { unfinished::again(maintenance, environment, monitor) } else { plan::maintenance(live, environment) }
         {
             Ok(again) => again,
-            Err(_) if lost => {
-                let (server, detail) = (live.server(), error.to_string());
-                return Err(
-                    Fault::CommitUnknown { server, what: format!("the exchange of {} and {}", live.database, kept.name), detail }.into()
-                );
-            }
+            Err(_) if lost => return Err(unknown(&error)),
             Err(error) => return Err(error),
         };
-        if incoming_oid.is_none() || plan::oid(&mut again, &live.database)? != incoming_oid || live_oid == incoming_oid {
+        let number = incoming_oid.filter(|_| live_oid != incoming_oid);
+        // An answer that does not come is as good as none.
+        let has = number.map_or(Ok(false), |number| committed::has_the_name(&mut again, &live.database, number));
+        if !has.or_else(|asked| if lost { Err(unknown(&error)) } else { Err(asked) })? {
             return Err(match error {
                 Error::Postgres(fault) => match *fault {
                     Fault::Sql { code, detail, .. } if code == "55006" => Fault::NotReplaceable { detail }.into(),
@@ -279,11 +289,14 @@ fn copy_settings(connection: &mut Connection, from: &str, to: &str) -> Result<()
     if statements.is_empty() { Ok(()) } else { connection.run(&statements.join("; ")) }
 }
 
-/// Removes what was kept of a database and has had its time, and what restores that did not end left behind. Only what says so of itself, with this
+/// Removes what was kept of a database, has had its time, and is wanted by no restore of which it is still not known what became of it; and what restores that did not end left behind. Only what says so of itself, with this
 /// database's uid or a job of this vault.
 pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) -> Result<u64> {
     let (location, environment) = reach_for_restore(vault, database)?;
     let mut maintenance = plan::maintenance(&location, &environment)?;
+    settle_open(vault, &database.id)?;
+    let wanted: BTreeMap<String, Timestamp> =
+        vault.catalog().restores_of(&database.id)?.iter().filter_map(|(_, row)| wanted_until(row)).collect();
     let rows = maintenance.rows(&format!(
         "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE {}",
         literal(&format!("{KEPT}%"))
@@ -293,7 +306,8 @@ pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) ->
         let (name, comment): (String, String) = (row.get(0), row.get(1));
         let said = comment.strip_prefix(KEPT).and_then(|rest| rest.split_once(UNTIL));
         let Some((uid, until)) = said else { continue };
-        let over = until.parse::<Timestamp>().is_ok_and(|until| until <= now);
+        let wanted = wanted.get(&name).is_some_and(|&until| until > now);
+        let over = until.parse::<Timestamp>().is_ok_and(|until| until <= now) && !wanted;
         if uid == database.uid.as_str() && over && name != location.database {
             unfinished::drop_database(&mut maintenance, &name)?;
             removed += 1;

@@ -13,7 +13,7 @@ use keepstone_model::{
     database::Database,
     human,
     id::DatabaseId,
-    job::Verb,
+    job::{JobState, Verb},
     metadata::{Metadata, Table},
     restore::{
         Binding, Loading, Ownership, PLAN_LIFETIME_SECS, RESTORE_JOBS_MAX, RestorePlan, RowsSince, StateBefore, TableImpact, Target,
@@ -21,7 +21,7 @@ use keepstone_model::{
     },
 };
 
-use super::{PlanOptions, RestoreReport, lies_inside};
+use super::{PlanOptions, RestoreReport, committed, lies_inside};
 use crate::{
     Error, Result, Vault, backups,
     catalog::JobRow,
@@ -456,6 +456,7 @@ fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
 
 /// The last restore that replaced this database.
 pub(crate) fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Option<String>> {
+    committed::settle_open(vault, database)?;
     let restores = vault.catalog().restores_of(database)?;
     Ok(restores.iter().find(|(_, row)| replacing_report(row).is_some()).map(|(_, row)| row.job.id.to_string()))
 }
@@ -463,7 +464,8 @@ pub(crate) fn last_restore(vault: &Vault, database: &DatabaseId) -> Result<Optio
 /// What a restore reports that replaced the live database. One of which it is not known whether it did has not.
 pub(crate) fn replacing_report(row: &JobRow) -> Option<RestoreReport> {
     let report: RestoreReport = serde_json::from_str(row.result.as_deref()?).ok()?;
-    (report.replaced && report.mark.is_none()).then_some(report)
+    let unknown = report.mark.is_some() || row.job.state == JobState::Failed && committed::is_of_files(row);
+    (report.replaced && !unknown).then_some(report)
 }
 
 /// Refuses a plan that has expired or was made of another state (`StalePlan`). Rows written since are not a reason: they are counted again and

@@ -75,8 +75,8 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
     if !matches!(row.job.verb, Verb::Restore | Verb::Undo) {
         return Ok(Some(format!("job {id} is no restore")));
     }
-    // A restore whose process died may have been committed: it left its report before it wrote, so it can be undone, too.
-    let over = matches!(row.job.state, JobState::Done | JobState::Abandoned);
+    // A restore whose process died, or whose server did, may have been committed: it left its report before it wrote, so it can be undone, too.
+    let over = matches!(row.job.state, JobState::Done | JobState::Abandoned | JobState::Failed);
     let row = &match committed::found_out(vault, row.clone()) {
         Ok(row) => row,
         Err(error) => return Ok(Some(format!("whether restore {id} was committed cannot be found out now: {error}"))),

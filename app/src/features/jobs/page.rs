@@ -110,6 +110,8 @@ fn outcome(job: &JobDetail) -> AnyView {
         JobState::Failed => {
             let unchanged = match row.verb {
                 // Not twice.
+                // It may be done all the same.
+                Verb::Restore | Verb::Undo if matches!(job.error_code.as_deref(), Some("commit_unknown" | "unsure")) => "",
                 Verb::Restore | Verb::Undo
                     if job.hint.as_deref().is_some_and(|hint| hint.to_lowercase().contains("nothing was changed")) =>
                 {
@@ -127,7 +129,8 @@ fn outcome(job: &JobDetail) -> AnyView {
                     <p>{said}</p>
                     {hint}
                     <p>{unchanged}</p>
-                    <div class="alert-actions">{backup}{again}</div>
+                    {state_before(job)}
+                    <div class="alert-actions">{undo(job)}{backup}{again}</div>
                 </Alert>
             }
             .into_any()
@@ -143,7 +146,8 @@ fn outcome(job: &JobDetail) -> AnyView {
             <Alert kind=AlertKind::Failure title=words::interrupted(&title)>
                 <p>{words::interrupted_means()}</p>
                 <p>{said}</p>
-                <div class="alert-actions">{backup}{again}</div>
+                {state_before(job)}
+                <div class="alert-actions">{undo(job)}{backup}{again}</div>
             </Alert>
         }
         .into_any(),
@@ -171,16 +175,6 @@ fn restored(job: &JobDetail) -> AnyView {
     let path = job.new_path.clone();
     let what = if path.as_ref().is_some_and(|path| path.contains("://")) { words::new_database() } else { words::new_file() };
     let path = path.map(|path| view! { <p>{what}<code class="path">{path}</code></p> });
-    let kept = job.kept.clone().map(|(name, until)| {
-        let until = until.map(|until| view! { {words::kept_until()}<When moment=until/> });
-        view! { <p>{words::kept_before()}<code>{name}</code>{until}</p> }
-    });
-    let safety = job.safety_backup.clone().map(|id| {
-        view! { <p>{words::state_before()}<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
-    });
-    let undo = (job.can_undo && job.may_operate).then(|| {
-        view! { <a class="button" href=format!("/jobs/{}/undo", row.id)><Icon name="undo"/>{words::undo_do()}</a> }
-    });
     let backup = row
         .backup
         .clone()
@@ -194,12 +188,31 @@ fn restored(job: &JobDetail) -> AnyView {
         <Alert kind=kind title=title>
             <p>{said}</p>
             {path}
-            {safety}
-            {kept}
-            <div class="alert-actions">{undo}{backup}</div>
+            {state_before(job)}
+            <div class="alert-actions">{undo(job)}{backup}</div>
         </Alert>
     }
     .into_any()
+}
+
+fn state_before(job: &JobDetail) -> AnyView {
+    // Of one that failed or was interrupted it is kept only if it can be put back.
+    let kept = job.kept.clone().filter(|_| job.row.state == JobState::Done || job.can_undo);
+    let kept = kept.map(|(name, until)| {
+        let until = until.map(|until| view! { {words::kept_until()}<When moment=until/> });
+        view! { <p>{words::kept_before()}<code>{name}</code>{until}</p> }
+    });
+    let safety = job.safety_backup.clone().map(|id| {
+        view! { <p>{words::state_before()}<a href=format!("/backups/{id}") class="mono">{id.clone()}</a></p> }
+    });
+    view! { {safety}{kept} }.into_any()
+}
+
+fn undo(job: &JobDetail) -> AnyView {
+    let undo = (job.can_undo && job.may_operate).then(|| {
+        view! { <a class="button" href=format!("/jobs/{}/undo", job.row.id)><Icon name="undo"/>{words::undo_do()}</a> }
+    });
+    view! { {undo} }.into_any()
 }
 
 fn facts(job: &JobDetail) -> AnyView {

@@ -43,6 +43,7 @@ mod regression;
 mod restores;
 mod snapshots;
 mod torture;
+mod unheard;
 
 fn add(vault: &Vault, url: &str, name: &str) -> Result<Database> {
     let options = AddDatabaseOptions { location: url.to_owned(), name: Some(name.to_owned()), schedules: None, actor: "alice".to_owned() };

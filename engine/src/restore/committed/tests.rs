@@ -19,8 +19,8 @@ use crate::{
     backups::{self, BackupFilter},
     create::{CreateOptions, create},
     databases::AddDatabaseOptions,
-    jobs::{self, JobFilter},
-    restore::{PlanOptions, RestoreOptions, plan_restore, plan_undo, restore},
+    jobs::{self, JobFilter, Running},
+    restore::{PlanOptions, RestoreOptions, last_restore, plan_restore, plan_undo, restore},
     testing,
 };
 
@@ -156,6 +156,33 @@ fn one_that_cannot_be_found_out_about_is_looked_at_again() {
         assert_eq!(row.can_undo, undoable);
         let said = row.job.error.unwrap().message;
         assert!(said.contains(if undoable { "just after" } else { "before the restore was committed" }), "{said}");
+    }
+}
+
+/// Its process lives on, and its disk failed at the very commit.
+#[test]
+fn one_that_failed_and_may_be_done_is_found_out_about() {
+    for committed in [true, false] {
+        let place = grown();
+        let plan = plan_restore(&place.vault, &PlanOptions { backup: place.small.clone(), target: Target::Replace, safety_backup: true });
+        let options = RestoreOptions { plan: plan.unwrap(), verify: true, actor: "alice".to_owned() };
+        let running = Running::begin(&place.vault, &JobRequest::Restore(options)).unwrap();
+        let now: i64 = Connection::open(&place.live).unwrap().query_row("PRAGMA schema_version", [], |row| row.get(0)).unwrap();
+        let mark = serde_json::from_value(serde_json::json!({ "after": if committed { now } else { now + 1 }, "span": 1 << 15 })).unwrap();
+        let safety_backup = Some(place.small.clone());
+        let of = RestoreReport::of(place.small.clone(), place.live.clone());
+        let report = RestoreReport { mark: Some(Mark::Cookie(mark)), replaced: true, safety_backup, ..of };
+        running.note(&to_json(&report).unwrap()).unwrap();
+        let cause = Box::new(crate::Error::io(&place.live, std::io::Error::other("the disk fails")));
+        let error = crate::Error::Unsure { what: "it is not known whether the restore was committed".to_owned(), cause };
+        running.finish(Err(&error), String::new(), None, false).unwrap();
+        let restores = place.vault.catalog().restores_of(&place.shop).unwrap();
+        assert!(restores.len() == 1 && crate::restore::replacing_report(&restores[0].1).is_none(), "it is not known yet");
+        let found = jobs::job(&place.vault, &running.id()).unwrap();
+        let told = found.job.error.unwrap();
+        assert_eq!((found.job.state, found.can_undo, told.code.as_str()), (JobState::Failed, committed, "unsure"));
+        assert_eq!(told.message.contains("was not committed"), !committed, "{}", told.message);
+        assert_eq!(last_restore(&place.vault, &place.shop).unwrap().is_some(), committed);
     }
 }
 
