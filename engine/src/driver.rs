@@ -90,6 +90,11 @@ pub(crate) trait Driver: Debug + Sync {
         Ok(0)
     }
 
+    /// Whether what a replacement kept under this name is still there.
+    fn keeps(&self, _: &Vault, _: &Database, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether a restore over the live database was committed that left this mark before it was.
     fn was_committed(&self, vault: &Vault, database: &Database, mark: Mark) -> Result<bool>;
 

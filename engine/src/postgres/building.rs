@@ -14,7 +14,7 @@ use super::{
     location::Location,
     names::{literal, quoted},
     open::Connection,
-    plan,
+    plan, properties,
     restore::{failed, keeps_owners},
     settings::Environment,
     toc::Entry,
@@ -39,7 +39,7 @@ pub(super) struct Building<'a> {
     pub(super) environment: &'a Environment,
     pub(super) ownership: Ownership,
     pub(super) loading: Loading,
-    /// The database whose owner it gets.
+    /// The database whose owner and tablespace it gets.
     pub(super) like: Option<&'a str>,
 }
 
@@ -93,7 +93,10 @@ impl Building<'_> {
         let metadata = self.archive.metadata();
         let source = plan::source(metadata);
         let encoding = if metadata.source.encoding.is_empty() { "UTF8" } else { &metadata.source.encoding };
-        let plain = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING {}", quoted(name), literal(encoding));
+        let mut plain = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING {}", quoted(name), literal(encoding));
+        if let Some(tablespace) = self.like.map(|like| properties::tablespace(maintenance, like)).transpose()?.flatten() {
+            plain = format!("{plain} TABLESPACE {}", quoted(&tablespace));
+        }
         let mut full = plain.clone();
         if !source.collate.is_empty() {
             full = format!("{full} LC_COLLATE {} LC_CTYPE {}", literal(&source.collate), literal(&source.ctype));

@@ -86,6 +86,11 @@ impl Driver for Postgres {
         replace::remove_kept(vault, database, now)
     }
 
+    fn keeps(&self, vault: &Vault, database: &Database, name: &str) -> Result<bool> {
+        let (location, environment) = open::reach_for_restore(vault, database)?;
+        Ok(plan::oid(&mut plan::maintenance(&location, &environment)?, name)?.is_some())
+    }
+
     fn was_committed(&self, vault: &Vault, database: &Database, mark: Mark) -> Result<bool> {
         committed::was_committed(vault, database, mark)
     }

@@ -3,7 +3,7 @@
 
 use postgres::error::SqlState;
 
-use super::location::Location;
+use super::{location::Location, names::quoted};
 use crate::error::Kind;
 
 /// A fault of PostgreSQL's side.
@@ -27,6 +27,9 @@ pub enum Fault {
     CommitUnknown { server: String, what: String, detail: String },
     #[error("{user} may not {what}")]
     NoRights { user: String, what: String, sql: String },
+    /// By the server, of something that was not asked about before.
+    #[error("{user} may not do this: {detail}")]
+    Denied { user: String, detail: String },
     #[error("{server} runs PostgreSQL {found}, and {needed} is the oldest that is supported")]
     ServerTooOld { server: String, found: String, needed: &'static str },
     #[error("no {tool} on this machine")]
@@ -68,7 +71,7 @@ impl Fault {
             Self::Full { .. } => "server_full",
             Self::Lost { .. } => "server_lost",
             Self::CommitUnknown { .. } => "commit_unknown",
-            Self::NoRights { .. } => "rights_missing",
+            Self::NoRights { .. } | Self::Denied { .. } => "rights_missing",
             Self::ServerTooOld { .. } => "server_too_old",
             Self::NoClient { .. } => "client_missing",
             Self::ClientTooOld { .. } => "client_too_old",
@@ -101,6 +104,7 @@ impl Fault {
             | Self::Lost { .. }
             | Self::CommitUnknown { .. }
             | Self::NoRights { .. }
+            | Self::Denied { .. }
             | Self::ServerTooOld { .. }
             | Self::NoClient { .. }
             | Self::ClientTooOld { .. }
@@ -134,6 +138,9 @@ impl Fault {
                     .to_owned()
             }
             Self::NoRights { sql, .. } => format!("A superuser gives the right with: {sql}"),
+            Self::Denied { .. } => {
+                "A superuser can give that role the right; for restores the vault takes another role, too: `keepstone db edit DB --admin-url-file F`.".to_owned()
+            }
             Self::ServerTooOld { .. } => "Back it up with its own pg_dump, or upgrade the server.".to_owned(),
             Self::NoClient { .. } => {
                 "Install PostgreSQL's client tools, of the server's version or newer: `apt-get install postgresql-client` or `dnf install postgresql`.".to_owned()
@@ -181,7 +188,11 @@ fn of(location: &Location, error: &postgres::Error) -> Fault {
         &SqlState::INVALID_PASSWORD => Fault::LoginRefused { server, user, detail, by_password: true },
         &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Fault::LoginRefused { server, user, detail, by_password: false },
         &SqlState::TOO_MANY_CONNECTIONS | &SqlState::CANNOT_CONNECT_NOW => Fault::Full { server, detail },
-        &SqlState::INSUFFICIENT_PRIVILEGE => Fault::NoRights { user, what: format!("do this: {detail}"), sql: "GRANT …".to_owned() },
+        &SqlState::INSUFFICIENT_PRIVILEGE if detail.starts_with("permission denied for database ") => {
+            let sql = format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(&location.database), quoted(&user));
+            Fault::NoRights { user, what: format!("connect to {}", location.database), sql }
+        }
+        &SqlState::INSUFFICIENT_PRIVILEGE => Fault::Denied { user, detail },
         &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => Fault::Lost { server, detail },
         code => Fault::Sql { server, code: code.code().to_owned(), detail },
     }

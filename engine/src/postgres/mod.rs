@@ -26,6 +26,7 @@ mod objects;
 mod open;
 mod plain;
 mod plan;
+mod properties;
 mod replace;
 mod restore;
 mod sealed;

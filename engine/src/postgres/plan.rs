@@ -14,12 +14,13 @@ use super::{
     location::Location,
     names::literal,
     open::{Connection, reach_for_restore},
+    properties,
     settings::Environment,
     tools::{self, Client, Version},
 };
 use crate::{
     Error, Result, Vault,
-    restore::{Goal, NO_BINDING, PutBack, Standing, last_restore},
+    restore::{Goal, NO_BINDING, PutBack, Standing, gone, last_restore},
 };
 
 /// A database that can be connected to while another is made or renamed.
@@ -115,8 +116,7 @@ pub(super) fn plan(
             let (location, environment) = reach_for_restore(vault, database)?;
             let mut connection = maintenance(&location, &environment)?;
             if oid(&mut connection, name)?.is_none() {
-                let reason = format!("the server does not keep {name} any more, so there is nothing to go back to");
-                return Err(Error::UndoRefused { reason });
+                return Err(Error::UndoRefused { reason: gone(name) });
             }
             may_swap(&mut connection, &location.database)?;
             let old = live::state(&location.with_database(name), &environment)?;
@@ -158,6 +158,14 @@ fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_bac
         return Ok(Goal { live, standing: Standing::NoDatabase, ..nothing_known(Binding { last_restore, ..NO_BINDING }) });
     }
     may_swap(&mut connection, &location.database)?;
+    properties::refuse_tablespace(&mut connection, &location.database)?;
+    let refused = properties::refused(&mut connection, &location.database)?;
+    if !refused.is_empty() {
+        warnings.push(format!(
+            "These settings of the live database may only be made by another role, and are lost if nobody makes them again: {};",
+            refused.join("; ")
+        ));
+    }
     let state = live::state(&location, &environment)?;
     if state.estimated > 0 {
         warnings.push(format!("The rows of {} tables are the server's estimates: counting them would take too long.", state.estimated));

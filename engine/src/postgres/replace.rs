@@ -18,7 +18,7 @@ use super::{
     location::Location,
     names::{literal, quoted, with_ending},
     open::{Connection, reach_for_restore},
-    plan,
+    plan, properties,
     restore::{checked, report},
     settings::Environment,
     unfinished,
@@ -29,6 +29,7 @@ use crate::{
     restore::{
         KeptDatabase, Mark, RestoreReport,
         committed::{settle_open, wanted_until},
+        gone,
     },
     sqlite::pace::millis,
 };
@@ -72,7 +73,7 @@ pub(super) fn replace(
             building.name(&mut maintenance, &built.name, &location.database, monitor)?;
             return Ok(report);
         }
-        copy_settings(&mut maintenance, &location.database, &built.name)?;
+        properties::copy(&mut maintenance, &location.database, &built.name, monitor)?;
         let kept = Kept::of(database, &location.database, "before", plan.safety_backup);
         report.kept = plan.safety_backup.then(|| kept.told());
         note(running, &report, &mut maintenance, &built.name)?;
@@ -112,7 +113,7 @@ pub(super) fn put_back(
     let (location, environment) = reach_for_restore(running.vault, database)?;
     let mut maintenance = plan::maintenance(&location, &environment)?;
     if plan::oid(&mut maintenance, name)?.is_none() {
-        return Err(Error::UndoRefused { reason: format!("the server does not keep {name} any more, so there is nothing to go back to") });
+        return Err(Error::UndoRefused { reason: gone(name) });
     }
     let kept = Kept::of(database, &location.database, "undone", true);
     let mut report = RestoreReport {
@@ -225,7 +226,7 @@ fn exchange(
         let number = incoming_oid.filter(|_| live_oid != incoming_oid);
         // An answer that does not come is as good as none.
         let has = number.map_or(Ok(false), |number| committed::has_the_name(&mut again, &live.database, number));
-        if !has.or_else(|asked| if lost { Err(unknown(&error)) } else { Err(asked) })? {
+        if !has.map_err(|asked| if lost { unknown(&error) } else { asked })? {
             return Err(match error {
                 Error::Postgres(fault) => match *fault {
                     Fault::Sql { code, detail, .. } if code == "55006" => Fault::NotReplaceable { detail }.into(),
@@ -249,44 +250,6 @@ fn end_sessions(connection: &mut Connection, database: &str) -> Result<()> {
             literal(database)
         ))
         .map(drop)
-}
-
-/// What belongs to the database itself and not to what is in it: settings, rights to connect, limits. A dump does not carry them.
-fn copy_settings(connection: &mut Connection, from: &str, to: &str) -> Result<()> {
-    let target = quoted(to);
-    let mut statements = Vec::new();
-    for row in connection.rows(&format!(
-        "SELECT r.rolname::text, unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase \
-         LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE d.datname = {}",
-        literal(from)
-    ))? {
-        let (role, setting): (Option<String>, String) = (row.get(0), row.get(1));
-        let Some((key, value)) = setting.split_once('=') else { continue };
-        // Lists are kept quoted already, as `SET` takes them.
-        let lists = ["local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"];
-        let value = if lists.contains(&key) { value.to_owned() } else { literal(value) };
-        let whose = role.map_or_else(|| format!("DATABASE {target}"), |role| format!("ROLE {} IN DATABASE {target}", quoted(&role)));
-        let key = key.split('.').map(quoted).collect::<Vec<_>>().join(".");
-        statements.push(format!("ALTER {whose} SET {key} TO {value}"));
-    }
-    let limit: i32 = connection.row(&format!("SELECT datconnlimit FROM pg_database WHERE datname = {}", literal(from)))?.get(0);
-    if limit >= 0 {
-        statements.push(format!("ALTER DATABASE {target} CONNECTION LIMIT {limit}"));
-    }
-    let rights = connection.rows(&format!(
-        "SELECT CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type::text, a.is_grantable \
-         FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {}",
-        literal(from)
-    ))?;
-    if !rights.is_empty() {
-        statements.push(format!("REVOKE ALL ON DATABASE {target} FROM PUBLIC"));
-    }
-    for row in rights {
-        let (role, right, grantable): (Option<String>, String, bool) = (row.get(0), row.get(1), row.get(2));
-        let role = role.map_or_else(|| "PUBLIC".to_owned(), |role| quoted(&role));
-        statements.push(format!("GRANT {right} ON DATABASE {target} TO {role}{}", if grantable { " WITH GRANT OPTION" } else { "" }));
-    }
-    if statements.is_empty() { Ok(()) } else { connection.run(&statements.join("; ")) }
 }
 
 /// Removes what was kept of a database, has had its time, and is wanted by no restore of which it is still not known what became of it; and what restores that did not end left behind. Only what says so of itself, with this

@@ -24,8 +24,8 @@ pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
 pub(crate) use committed::Mark;
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, Standing, last_restore, plan_replace_sqlite, replacing_report};
 pub use plan::{although_open, choose_way, plan_restore, recount};
+pub(crate) use undo::{gone, run_undo, undo_refusal};
 pub use undo::{plan_undo, undo};
-pub(crate) use undo::{run_undo, undo_refusal};
 
 use crate::{
     Error, Monitor, Result, Vault, databases,

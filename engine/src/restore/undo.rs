@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     catalog::JobRow,
+    databases, driver,
     jobs::{JobFilter, JobMonitor, JobRequest, Running},
 };
 
@@ -69,6 +70,11 @@ fn report_of(row: &JobRow) -> Option<RestoreReport> {
     row.result.as_deref().and_then(|json| serde_json::from_str(json).ok())
 }
 
+/// Of a database that a replacement kept.
+pub(crate) fn gone(name: &str) -> String {
+    format!("the server does not keep {name} any more, so there is nothing to go back to")
+}
+
 /// Why a job cannot be undone; none if it can.
 pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>> {
     let id = &row.job.id;
@@ -101,5 +107,17 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
         later.job.verb == Verb::Undo
             && matches!(serde_json::from_str(&later.request), Ok(JobRequest::Undo(options)) if options.restore == *id)
     });
-    Ok(undone.map(|later| format!("restore {id} was undone already, by {}", later.job.id)))
+    if let Some(later) = undone {
+        return Ok(Some(format!("restore {id} was undone already, by {}", later.job.id)));
+    }
+    if let (Some(kept), Some(database)) = (&report.kept, &row.job.database) {
+        let database = databases::database(vault, database)?;
+        match driver::of(database.engine).keeps(vault, &database, &kept.name) {
+            Ok(false) => return Ok(Some(gone(&kept.name))),
+            Ok(true) => {}
+            // Who undoes it hears of that.
+            Err(error) => tracing::debug!(%error, "whether a server keeps the state before a restore could not be found out"),
+        }
+    }
+    Ok(None)
 }

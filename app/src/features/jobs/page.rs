@@ -90,7 +90,7 @@ fn outcome(job: &JobDetail) -> AnyView {
         .map(|id| view! { <a class="button" href=format!("/backups/{id}")><Icon name="backup"/>{words::see_backup()}</a> });
     let hint = job.hint.clone().map(|hint| view! { <p><Said sentence=hint/></p> });
     let title = verb_title(row.verb, row.database.as_deref());
-    let again = again(job);
+    let (before, undo, again) = (state_before(job), undo(job), again(job));
     let trash =
         (row.verb == Verb::Cleanup).then(|| view! { <a class="button" href="/trash"><Icon name="trash"/>{words::to_the_trash()}</a> });
     let unchanged = if row.verb == Verb::Cleanup { words::cleanup_undoable() } else { words::nothing_changed() };
@@ -129,8 +129,8 @@ fn outcome(job: &JobDetail) -> AnyView {
                     <p>{said}</p>
                     {hint}
                     <p>{unchanged}</p>
-                    {state_before(job)}
-                    <div class="alert-actions">{undo(job)}{backup}{again}</div>
+                    {before}
+                    <div class="alert-actions">{undo}{backup}{again}</div>
                 </Alert>
             }
             .into_any()
@@ -146,8 +146,8 @@ fn outcome(job: &JobDetail) -> AnyView {
             <Alert kind=AlertKind::Failure title=words::interrupted(&title)>
                 <p>{words::interrupted_means()}</p>
                 <p>{said}</p>
-                {state_before(job)}
-                <div class="alert-actions">{undo(job)}{backup}{again}</div>
+                {before}
+                <div class="alert-actions">{undo}{backup}{again}</div>
             </Alert>
         }
         .into_any(),
@@ -184,12 +184,13 @@ fn restored(job: &JobDetail) -> AnyView {
         None => (AlertKind::Good, words::restored()),
         Some(_) => (AlertKind::Failure, words::unsound()),
     };
+    let (before, undo) = (state_before(job), undo(job));
     view! {
         <Alert kind=kind title=title>
             <p>{said}</p>
             {path}
-            {state_before(job)}
-            <div class="alert-actions">{undo(job)}{backup}</div>
+            {before}
+            <div class="alert-actions">{undo}{backup}</div>
         </Alert>
     }
     .into_any()

@@ -38,6 +38,7 @@ mod in_place;
 mod loading;
 mod losses;
 mod partial;
+mod properties;
 mod refusals;
 mod regression;
 mod restores;

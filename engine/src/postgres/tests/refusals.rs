@@ -25,7 +25,9 @@ fn every_refusal_says_what_is_wrong_and_leaves_nothing() {
         assert_eq!((error.code(), error.kind().exit_code()), (code, exit), "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!format!("{error} {:?}", error.hint()).contains("s3cret"), "{error}");
-        assert!(error.hint().is_some(), "{code}");
+        let hint = error.hint().unwrap();
+        assert!(!hint.contains("GRANT …"), "{hint}");
+        assert_eq!(hint.contains("GRANT CONNECT ON DATABASE \"refusing\" TO \"locked\";"), words == "locked may not", "{hint}");
     }
     assert!(databases::databases(&fixture.vault).unwrap().is_empty());
     assert!(!fixture.vault.data_dir().join("keys/secrets.json").exists());

@@ -125,7 +125,7 @@ fn the_live_database_is_replaced_with_its_settings_and_put_back() {
     // The undo can be undone, too.
     let again = undone.job.unwrap();
     let plan = plan_undo(vault, &again).unwrap();
-    undo(vault, &UndoOptions { restore: again, plan, actor: "alice".into() }, &Silent).unwrap();
+    let last = undo(vault, &UndoOptions { restore: again, plan, actor: "alice".into() }, &Silent).unwrap().job.unwrap();
     assert_eq!(server.psql("live", "SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM public.orders o"), before);
 
     // What was kept goes when its time has come, not before, and nothing else goes.
@@ -133,8 +133,11 @@ fn the_live_database_is_replaced_with_its_settings_and_put_back() {
     let driver = crate::driver::of(database.engine);
     let now = jiff::Timestamp::now();
     assert_eq!((driver.remove_kept(vault, &database, now).unwrap(), count()), (0, "2".to_owned()));
+    let can_undo = || crate::jobs::job(vault, &last).unwrap().can_undo;
+    assert!(can_undo());
     let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap();
     assert_eq!((driver.remove_kept(vault, &database, tomorrow).unwrap(), count()), (1, "1".to_owned()));
+    assert!(!can_undo() && plan_undo(vault, &last).unwrap_err().to_string().contains("does not keep live_undone_"));
 }
 
 #[test]
