@@ -232,7 +232,13 @@ pub(super) fn replace(
     let Noted { attempt, report, .. } = noted;
     let placed = replaced.inspect_err(|error| match error {
         // The note stays: by it the next start sees what stands there, and ends what was begun or puts back what is kept.
-        Error::Unsure { .. } => {}
+        Error::Unsure { .. } => {
+            if !attempt.is_in_place(live)
+                && let Err(error) = running.note("null")
+            {
+                tracing::warn!(job = %running.id(), %error, "that a database was not replaced could not be written down");
+            }
+        }
         _ => attempt.give_up(live),
     })?;
     if report.kept_aside.is_some() {
