@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Proof},
     id::JobId,
     job::JobState,
 };
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Defaults, Result, Vault, databases,
     jobs::{self, JobFilter, JobRequest},
+    notes,
     verify::VerifyOptions,
 };
 
@@ -47,7 +48,12 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
     for database in databases::databases(vault)? {
         backups.extend(vault.catalog().backups_of(&database.id)?);
     }
-    for backup in due(backups, older_than, vault.defaults(), now) {
+    // The notes of those alone that are due by what the catalog says of them.
+    let mut candidates = due(backups.into_iter().map(Candidate::from).collect(), older_than, vault.defaults(), now);
+    for candidate in &mut candidates {
+        candidate.looks = notes::looks(vault, &candidate.backup.id).unwrap_or_default();
+    }
+    for Candidate { backup, .. } in due(candidates, older_than, vault.defaults(), now) {
         // One key a day: what was tried today in vain is not due again before tomorrow.
         let key = format!("recheck:{}:{}", backup.id, now.strftime("%Y%m%d"));
         let verify = VerifyOptions { rate_bytes_per_s: options.rate_bytes_per_s, ..VerifyOptions::new(backup.id, ACTOR) };
@@ -59,23 +65,48 @@ pub fn recheck(vault: &Vault, options: &RecheckOptions, now: Timestamp) -> Resul
     Ok(None)
 }
 
-/// The complete backups whose last proof is too old, or that have none, as the checks could not run, say; those first, then the oldest proof. A
-/// proof from the future says that a clock was wrong, and nothing else. Where backups are left unproven on purpose, one without a proof has its time from when it was made.
-fn due(backups: Vec<Backup>, older_than: SignedDuration, defaults: Defaults, now: Timestamp) -> Vec<Backup> {
-    let proven_at = |backup: &Backup| backup.proof.as_ref().filter(|_| backup.not_checked().is_none()).map(|proof| proof.checked_at);
-    let made_at = |backup: &Backup| (!defaults.verify).then_some(backup.created_at);
-    let checked_at = |backup: &Backup| proven_at(backup).or_else(|| made_at(backup)).filter(|at| *at <= now);
-    let is_due =
-        |backup: &Backup| backup.state == BackupState::Complete && checked_at(backup).is_none_or(|at| now.duration_since(at) >= older_than);
-    let mut due: Vec<Backup> = backups.into_iter().filter(is_due).collect();
-    due.sort_by_key(|backup| (checked_at(backup), backup.created_at));
+/// When it was last looked, with success, whether a backup is still what its proof says; none: never, or that cannot be told. Reads its notes.
+pub fn looked_at(vault: &Vault, backup: &Backup, now: Timestamp) -> Option<Timestamp> {
+    let looks = notes::looks(vault, &backup.id).unwrap_or_default();
+    backup.proof.as_ref()?.looked_at(&looks, now)
+}
+
+/// A backup, with the looks that its notes tell of.
+struct Candidate {
+    backup: Backup,
+    looks: Vec<Proof>,
+}
+
+impl From<Backup> for Candidate {
+    fn from(backup: Backup) -> Self {
+        Self { backup, looks: Vec::new() }
+    }
+}
+
+/// The complete backups at which nobody looked for too long, or never, as the checks could not run, say; those first, then the one whose last look is
+/// the oldest. Where backups are left unproven on purpose, one without a proof has its time from when it was made.
+fn due(candidates: Vec<Candidate>, older_than: SignedDuration, defaults: Defaults, now: Timestamp) -> Vec<Candidate> {
+    let looked_at = |candidate: &Candidate| {
+        let backup = &candidate.backup;
+        let proof = backup.proof.as_ref().filter(|_| backup.not_checked().is_none());
+        let made_at = (!defaults.verify).then_some(backup.created_at).filter(|at| *at <= now);
+        proof.and_then(|proof| proof.looked_at(&candidate.looks, now)).or(made_at)
+    };
+    let is_due = |candidate: &Candidate| {
+        candidate.backup.state == BackupState::Complete && looked_at(candidate).is_none_or(|at| now.duration_since(at) >= older_than)
+    };
+    let mut due: Vec<Candidate> = candidates.into_iter().filter(is_due).collect();
+    due.sort_by_key(|candidate| (looked_at(candidate), candidate.backup.created_at));
     due
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
-    use keepstone_model::id::Kind;
+    use keepstone_model::{
+        backup::{Check, CheckName, CheckResult},
+        id::Kind,
+    };
 
     use super::*;
     use crate::testing::{at, database, good_backup, good_proof, vault};
@@ -128,10 +159,10 @@ mod tests {
         let shop = database(&fixture.vault, "shop");
         let backup = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
         let week = SignedDuration::from_hours(7 * 24);
-        assert_eq!(due(vec![backup.clone()], week, Defaults::default(), at("2026-11-21T03:00:00Z")).len(), 0);
-        assert_eq!(due(vec![backup.clone()], week, Defaults::default(), at("2026-11-19T03:00:00Z")).len(), 1);
+        assert_eq!(due(vec![backup.clone().into()], week, Defaults::default(), at("2026-11-21T03:00:00Z")).len(), 0);
+        assert_eq!(due(vec![backup.clone().into()], week, Defaults::default(), at("2026-11-19T03:00:00Z")).len(), 1);
         let gone = Backup { state: BackupState::Missing, ..backup };
-        assert_eq!(due(vec![gone], week, Defaults::default(), at("2026-12-21T03:00:00Z")).len(), 0);
+        assert_eq!(due(vec![gone.into()], week, Defaults::default(), at("2026-12-21T03:00:00Z")).len(), 0);
     }
 
     #[test]
@@ -142,15 +173,35 @@ mod tests {
         let unproven = Backup { proof: None, ..made };
         let week = SignedDuration::from_hours(7 * 24);
         let on_purpose = Defaults { verify: false, ..Defaults::default() };
-        let due_at = |defaults, now| due(vec![unproven.clone()], week, defaults, at(now)).len();
+        let due_at = |defaults, now| due(vec![unproven.clone().into()], week, defaults, at(now)).len();
         assert_eq!(due_at(Defaults::default(), "2026-11-01T04:00:00Z"), 1);
         // What was to be proven and could not be is tried again, however young.
         let mut no_space = Backup { proof: Some(good_proof()), ..unproven.clone() };
         let soon = at("2026-11-20T04:00:00Z");
-        assert_eq!(due(vec![no_space.clone()], week, Defaults::default(), soon).len(), 0);
+        assert_eq!(due(vec![no_space.clone().into()], week, Defaults::default(), soon).len(), 0);
         no_space.proof.as_mut().unwrap().checks[3].result = keepstone_model::backup::CheckResult::CouldNotRun;
-        assert_eq!(due(vec![no_space], week, Defaults::default(), soon).len(), 1);
+        assert_eq!(due(vec![no_space.into()], week, Defaults::default(), soon).len(), 1);
         assert_eq!(due_at(on_purpose, "2026-11-01T04:00:00Z"), 0);
         assert_eq!(due_at(on_purpose, "2026-11-08T04:00:00Z"), 1);
+    }
+
+    #[test]
+    fn a_plain_look_counts_though_a_test_restore_says_more() {
+        let fixture = vault();
+        let shop = database(&fixture.vault, "shop");
+        let backup = good_backup(&fixture.vault, &shop.id, Kind::Daily, at("2026-11-01T03:00:00Z"));
+        let look = |text: &str| Proof { checked_at: at(text), ..good_proof() };
+        let mut restored = look("2026-11-02T03:00:00Z");
+        restored.checks.push(Check { name: CheckName::TestRestore, result: CheckResult::Passed, detail: String::new(), elapsed_ms: 1 });
+        drop(fixture.vault.catalog().change_backup(&backup.id, |backup| backup.proof = Some(restored.clone())).unwrap());
+        let noted = |proof: &Proof| notes::update(&fixture.vault, &backup.id, |notes| notes.proofs.push(proof.clone())).unwrap();
+        noted(&restored);
+        let recheck_at = |text: &str| recheck(&fixture.vault, &RecheckOptions::default(), at(text)).unwrap();
+        noted(&look("2026-11-20T05:00:00Z"));
+        assert_eq!(recheck_at("2026-11-21T03:00:00Z"), None, "it was looked at yesterday");
+        let stands = crate::backups::backup(&fixture.vault, &backup.id).unwrap();
+        assert_eq!(stands.proof, Some(restored), "and what a test restore said still stands");
+        assert_eq!(looked_at(&fixture.vault, &stands, at("2026-11-21T03:00:00Z")), Some(at("2026-11-20T05:00:00Z")));
+        assert!(recheck_at("2026-11-27T05:00:00Z").is_some());
     }
 }

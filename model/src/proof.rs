@@ -168,6 +168,13 @@ impl Proof {
         proofs.iter().fold(None, |before, proof| if proof.supersedes(before) { Some(proof) } else { before })
     }
 
+    /// When it was last looked whether it still is so, at `now`: when this proof was made, or at a later look that went well as far as it went, though
+    /// it takes no place of this one: after a test restore, say, no plain look does. A look from the future says that a clock was wrong, and nothing else.
+    pub fn looked_at(&self, looks: &[Self], now: Timestamp) -> Option<Timestamp> {
+        let well = looks.iter().filter(|look| !look.failed() && look.level() >= Level::Opened).map(|look| look.checked_at);
+        well.chain([self.checked_at]).filter(|at| *at <= now).max()
+    }
+
     /// The first check that could not run.
     pub fn not_run(&self) -> Option<&Check> {
         self.checks.iter().find(|c| c.result == CheckResult::CouldNotRun)
@@ -242,5 +249,31 @@ mod tests {
         assert_eq!(Proof::standing(&[good.clone(), no_space.clone()]), Some(&good));
         assert_eq!(Proof::standing(&[good, unreadable.clone()]), Some(&unreadable));
         assert_eq!(no_space.unreadable(), None);
+    }
+    #[test]
+    fn a_later_look_that_went_well_counts_however_far_it_went() {
+        use CheckName as N;
+        use CheckResult::{CouldNotRun, Failed, Passed};
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let look = |second, integrity, restore: Option<CheckResult>| {
+            let mut checks = vec![
+                (N::FileExistence, Passed),
+                (N::ChecksumValidation, Passed),
+                (N::SqliteIntegrityCheck, integrity),
+                (N::RowCounts, integrity),
+            ];
+            checks.extend(restore.map(|result| (N::TestRestore, result)));
+            Proof { checked_at: at(second), ..proof(&checks) }
+        };
+        let restored = look(10, Passed, Some(Passed));
+        let looked = |looks: &[Proof]| restored.looked_at(looks, at(100));
+        assert_eq!(looked(&[]), Some(at(10)));
+        assert_eq!(looked(&[restored.clone(), look(40, Passed, None), look(30, Passed, None)]), Some(at(40)));
+        assert_eq!(looked(&[look(40, CouldNotRun, None)]), Some(at(10)), "it was not looked inside");
+        assert_eq!(looked(&[look(40, Failed, None)]), Some(at(10)));
+        assert_eq!(looked(&[look(40, Passed, None), look(101, Passed, None)]), Some(at(40)));
+        assert_eq!(restored.looked_at(&[], at(9)), None);
+        // Nor is one that a test restore failed of due every day.
+        assert_eq!(look(10, Passed, Some(Failed)).looked_at(&[look(40, Passed, None)], at(100)), Some(at(40)));
     }
 }

@@ -9,12 +9,13 @@ use keepstone_engine::{
     backups::{self, BackupFilter},
     databases, import,
     model::{
-        backup::{BackupState, CheckResult, Level, Proof},
+        backup::{Backup, BackupState, CheckResult, Level, Proof},
         human,
         id::BackupId,
         job::Verb,
     },
     monitor::Unhurried,
+    recheck,
     verify::{self, VerifyOptions},
 };
 use serde_json::json;
@@ -88,9 +89,9 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
         };
         let filter = BackupFilter { database, state: Some(BackupState::Complete), oldest_first: true, ..BackupFilter::default() };
         let all = backups::list(&vault, &filter)?.backups;
-        // Of a proof from the future nothing is known but that a clock was wrong.
-        let fresh = |proof: &Proof| before.is_some_and(|before| proof.checked_at >= before && proof.checked_at <= Timestamp::now());
-        let stale = all.into_iter().filter(|backup| !backup.proof.as_ref().is_some_and(fresh));
+        let now = Timestamp::now();
+        let fresh = |backup: &Backup| before.is_some_and(|before| recheck::looked_at(&vault, backup, now).is_some_and(|at| at >= before));
+        let stale = all.into_iter().filter(|backup| !fresh(backup));
         let stale = stale.map(|backup| backup.id).collect::<Vec<_>>();
         if stale.is_empty() {
             cx.out.note("no backups to verify");
