@@ -308,6 +308,18 @@ pub(crate) fn unchecked_example() -> Backup {
     backup
 }
 
+/// One whose stored bytes are others by now.
+#[cfg(test)]
+pub(crate) fn bad_example() -> Backup {
+    let mut backup = example();
+    for check in backup.proof.iter_mut().flat_map(|proof| &mut proof.checks) {
+        if check.name == CheckName::ChecksumValidation {
+            (check.result, check.detail) = (CheckResult::Failed, "other bytes".to_owned());
+        }
+    }
+    backup
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     anomaly::LossPolicy,
-    backup::{Backup, SuspectCause},
+    backup::{Backup, CheckResult, SuspectCause},
     human,
     id::{BackupId, DatabaseId, DatabaseUid},
     retention::{CleanupRhythm, RetentionPolicy},
@@ -89,6 +89,8 @@ pub struct DatabaseFacts {
     pub last_run_failed: bool,
     /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
     pub newest_suspect: bool,
+    /// A check of a backup that is newer than the newest good one failed.
+    pub newer_bad: bool,
     /// Checks of a backup that is newer than the newest good one could not run.
     pub unchecked: bool,
     /// The last look at the live database found it damaged.
@@ -143,7 +145,8 @@ pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
         DatabaseState::Running
     } else if facts.newest_good_at.is_none() && facts.last_run_failed {
         DatabaseState::Failed
-    } else if facts.last_run_failed || facts.newest_suspect || facts.damaged || old {
+    } else if facts.last_run_failed || facts.newest_suspect || facts.newer_bad || facts.damaged || old {
+        // Also with an older good backup that meets the objective: what was counted on is not there, and its disk may lose more.
         DatabaseState::AtRisk
     } else if facts.newest_good_at.is_none() || facts.unchecked {
         // Also a database that has no backup at all yet: nothing unproven is ever green.
@@ -208,6 +211,8 @@ pub struct Situation<'a> {
     pub damage: Option<&'a str>,
     /// The newest complete backup, where it is suspect.
     pub suspect: Option<&'a Backup>,
+    /// The newest of the backups after the newest good one that were found bad.
+    pub bad: Option<&'a Backup>,
     /// The newest of the backups after the newest good one whose checks could not run.
     pub unchecked: Option<&'a Backup>,
     /// Those whose archive could not be read at the last check, the newest first.
@@ -246,6 +251,20 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                     .to_owned(),
                 backup: Some(backup.id.clone()),
             },
+        });
+    }
+    if let Some(backup) = situation.bad {
+        let check = backup.proof.iter().flat_map(|proof| &proof.checks).find(|check| check.result == CheckResult::Failed);
+        let found = check.map_or_else(String::new, |check| match check.detail.as_str() {
+            "" => format!(": {}", check.name),
+            detail => format!(": {}: {detail}", check.name),
+        });
+        concerns.push(Concern {
+            reason: format!("the newest backup was found bad{found}"),
+            advice:
+                "It does not count any more, and the newest good one is older. Make a backup now, and look at the disk that holds them."
+                    .to_owned(),
+            backup: Some(backup.id.clone()),
         });
     }
     if let Some((backup, check)) = situation.unchecked.and_then(|backup| Some((backup, backup.not_checked()?))) {
@@ -314,6 +333,7 @@ mod tests {
             any_complete: true,
             last_run_failed: false,
             newest_suspect: false,
+            newer_bad: false,
             unchecked: false,
             damaged: false,
             objective_secs: 100,
@@ -323,6 +343,9 @@ mod tests {
             (DatabaseFacts { newest_good_at: Some(at(949)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { last_run_failed: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_suspect: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newer_bad: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newer_bad: true, newest_good_at: None, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newer_bad: true, unchecked: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { damaged: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, newest_suspect: true, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { unchecked: true, ..fine }, DatabaseState::Unproven),
@@ -343,6 +366,8 @@ mod tests {
         let (now, id) = (Timestamp::from_second(1050).unwrap(), "shop".parse().unwrap());
         let flags = [false, true];
         for (last_run_failed, newest_suspect, damaged) in flags.iter().flat_map(|a| flags.iter().flat_map(|b| flags.map(|c| (*a, *b, c)))) {
+            // A newest backup that is suspect is not called bad.
+            let newer_bad = last_run_failed == damaged && !newest_suspect;
             for newest_good in [None, Some(1000), Some(900)] {
                 let facts = DatabaseFacts {
                     paused: false,
@@ -351,6 +376,7 @@ mod tests {
                     any_complete: true,
                     last_run_failed,
                     newest_suspect,
+                    newer_bad,
                     unchecked: false,
                     damaged,
                     objective_secs: 100,
@@ -361,11 +387,13 @@ mod tests {
                     ..crate::backup::example()
                 };
                 let (suspect, damage) = (newest_suspect.then_some(&backup), damaged.then_some("page 3 is torn"));
+                let bad = crate::backup::bad_example();
                 let situation = Situation {
                     database: &id,
                     facts,
                     damage,
                     suspect,
+                    bad: newer_bad.then_some(&bad),
                     unchecked: None,
                     unreadable: &[],
                     last_error: Some("no space"),
@@ -374,6 +402,8 @@ mod tests {
                 let found = concerns(&situation, now);
                 let at_risk = matches!(database_state(&facts, now), DatabaseState::AtRisk | DatabaseState::Failed);
                 assert_eq!(at_risk, !found.is_empty(), "{facts:?}");
+                let tells_bad = |concern: &Concern| concern.reason == "the newest backup was found bad: checksum_validation: other bytes";
+                assert_eq!(found.iter().any(tells_bad), newer_bad);
                 // A check that could not run makes a database no safer, and is one more thing to say.
                 let unchecked = crate::backup::unchecked_example();
                 let facts = DatabaseFacts { unchecked: true, ..facts };

@@ -262,6 +262,38 @@ fn a_backup_that_could_not_be_checked_alarms_until_it_or_a_later_one_is() {
 }
 
 #[test]
+fn a_newest_backup_that_is_found_bad_puts_its_database_at_risk_until_there_is_a_newer_good_one() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let now = at("2026-11-20T12:00:00Z");
+    let make = |kind| good_backup(&f.vault, &shop, kind, now);
+    let found_bad = |backup: &Backup| {
+        let spoil = |backup: &mut Backup| {
+            let check = backup.proof.as_mut().unwrap().checks.iter_mut().find(|check| check.name == CheckName::ChecksumValidation).unwrap();
+            (check.result, check.detail) = (CheckResult::Failed, "other bytes".to_owned());
+        };
+        f.vault.catalog().change_backup(&backup.id, spoil).unwrap();
+    };
+    let found = || {
+        let status = status(&f.vault, &shop, now).unwrap();
+        (status.state, status.concerns.into_iter().map(|concern| concern.reason).collect::<Vec<_>>())
+    };
+    let well = (DatabaseState::Protected, vec![]);
+    let [older, good, newest] = [Kind::Daily, Kind::Daily, Kind::Daily].map(make);
+    found_bad(&older);
+    assert_eq!(found(), well, "there are newer ones");
+    found_bad(&newest);
+    let at_risk = (DatabaseState::AtRisk, vec!["the newest backup was found bad: checksum_validation: other bytes".to_owned()]);
+    assert_eq!(found(), at_risk);
+    found_bad(&make(Kind::Safety));
+    assert_eq!(found(), at_risk, "a safety backup is of a restore");
+    found_bad(&good);
+    assert_eq!(found(), at_risk, "without any good one it is no better");
+    make(Kind::Manual);
+    assert_eq!(found(), well);
+}
+
+#[test]
 fn the_objective_follows_the_schedule_that_runs_most_often() {
     let f = vault();
     let now = at("2026-11-20T12:00:00Z");

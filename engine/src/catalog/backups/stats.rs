@@ -35,6 +35,8 @@ pub(crate) struct BackupStats {
     pub size_bytes: Option<u64>,
     /// The newest complete backup, where it is suspect.
     pub suspect: Option<Backup>,
+    /// The newest one after the newest good one that was found bad.
+    pub bad: Option<Backup>,
     /// The newest one after the newest good one whose checks could not run.
     pub unchecked: Option<Backup>,
     /// Those whose archive could not be read at the last check, the newest first.
@@ -74,6 +76,13 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         .query_row(of, read)
         .optional()?;
     let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
+    let bad = c
+        .prepare_cached(
+            "SELECT * FROM backups WHERE database = ?1 AND state = 'complete' AND verdict = 'bad' AND kind <> 'safety'
+               AND coverage = 'whole' AND sequence > ?2 ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(params![database.as_str(), newest_good.unwrap_or(i64::MIN)], read)
+        .optional()?;
     // Those without a proof were left unchecked on purpose.
     let unchecked = c
         .prepare_cached(
@@ -116,6 +125,7 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         lost_count,
         size_bytes,
         suspect,
+        bad,
         unchecked,
         unreadable,
         last_error,
