@@ -84,21 +84,21 @@ impl Monitor for Meanwhile<'_> {
 #[test]
 fn a_write_to_a_large_object_meanwhile_takes_everything_back() {
     let Some(server) = server() else { return };
-    let (fixture, database) = shop(server, "objects");
+    let (fixture, database) = shop(server, "written");
     let vault = &fixture.vault;
     let long = "SELECT lo_from_bytea(4712, convert_to(repeat('0123456789abcdef', 150000), 'UTF8'))";
-    server.psql("objects", &format!("SELECT lo_from_bytea(4711, 'before'); SELECT lo_create(4713); {long}"));
+    server.psql("written", &format!("SELECT lo_from_bytea(4711, 'before'); SELECT lo_create(4713); {long}"));
     let made = backup(vault, &database);
     // One that the backup holds is not there, and others are as in it, changed, and new.
     server.psql(
-        "objects",
+        "written",
         "DELETE FROM orders WHERE id > 10; SELECT lo_unlink(4713); SELECT lo_put(4711, 0, 'after!'); SELECT lo_create(4714)",
     );
-    let before = server.psql("objects", SUM);
+    let before = server.psql("written", SUM);
     let act = |meanwhile| {
         let plan = plan_of(vault, &made);
         assert!(plan.warnings.iter().any(|warning| warning.starts_with("Large objects (")), "{:?}", plan.warnings);
-        restore(vault, &RestoreOptions { plan, verify: true, actor: "alice".into() }, &Meanwhile(server, "objects", meanwhile))
+        restore(vault, &RestoreOptions { plan, verify: true, actor: "alice".into() }, &Meanwhile(server, "written", meanwhile))
     };
     for (write, look, held) in [
         ("SELECT lo_put(4711, 0, 'lost!!')", "SELECT convert_from(lo_get(4711), 'UTF8')", "lost!!"),
@@ -109,13 +109,13 @@ fn a_write_to_a_large_object_meanwhile_takes_everything_back() {
         let error = act(write).expect_err(write);
         assert_eq!((error.code(), error.kind().exit_code()), ("database_in_use", 5), "{error}");
         assert!(error.to_string().contains("large objects (1)"), "{error}");
-        assert_eq!((server.psql("objects", look).as_str(), server.psql("objects", SUM)), (held, before.clone()), "{write}");
+        assert_eq!((server.psql("written", look).as_str(), server.psql("written", SUM)), (held, before.clone()), "{write}");
     }
     // What it does not touch may be written to.
     act("SELECT lo_put(4714, 0, 'stays'); SELECT lo_create(4715)").unwrap();
     assert_eq!(
         server.psql(
-            "objects",
+            "written",
             "SELECT convert_from(lo_get(4711), 'UTF8'), length(lo_get(4712)), length(lo_get(4713)), convert_from(lo_get(4714), 'UTF8'), length(lo_get(4715))"
         ),
         "before|2400000|0|stays|0"
