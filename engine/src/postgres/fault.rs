@@ -194,6 +194,11 @@ fn of(location: &Location, error: &postgres::Error) -> Fault {
         }
         &SqlState::INSUFFICIENT_PRIVILEGE => Fault::Denied { user, detail },
         &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => Fault::Lost { server, detail },
+        // Locks, as a rule, and which setting bounds them stands in its hint only.
+        code @ &SqlState::OUT_OF_MEMORY => {
+            let detail = said.hint().map_or_else(|| detail.clone(), |hint| format!("{detail}: {}", hint.trim_end_matches('.')));
+            Fault::Sql { server, code: code.code().to_owned(), detail }
+        }
         code => Fault::Sql { server, code: code.code().to_owned(), detail },
     }
 }
