@@ -138,6 +138,9 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         Coverage::Whole => Baseline::of(running.vault, &database.id, monitor)?,
         Coverage::Partial => None,
     };
+    if baseline.as_ref().is_some_and(Baseline::is_unknown) {
+        monitor.log("there are backups before it, and none can be read: whether the database lost anything since is not known");
+    }
     let compared = |facts: &ImageFacts| baseline.as_ref().map(|baseline| baseline.compare(facts, &database.loss)).unwrap_or_default();
     let take_options = TakeOptions {
         database: &database,
@@ -193,6 +196,13 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
     }
     if let Some(check) = backup.not_checked() {
         events.push(event("backup.unchecked", EventResult::Failed, unchecked(backup, check)));
+    }
+    if baseline.is_some_and(Baseline::is_unknown) {
+        let message = format!(
+            "{}: whether the database lost anything is not known, as no backup before it can be read; look at what it holds",
+            backup.id
+        );
+        events.push(event("backup.uncompared", EventResult::Warning, message));
     }
     if let Some(baseline) = baseline {
         let since = &baseline.backup;

@@ -1,6 +1,6 @@
 //! What the tests of this crate stand on: a vault in a folder that goes when the test ends, and things in it.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use jiff::Timestamp;
 use keepstone_model::{
@@ -10,12 +10,13 @@ use keepstone_model::{
     id::{BackupId, DatabaseId, JobId, Kind},
     job::{Job, JobState, Verb},
 };
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::{
     Vault,
     activity::NewEvent,
-    databases,
+    databases::{self, AddDatabaseOptions},
     jobs::random,
     notes,
     vault::{OpenMode, VaultOptions},
@@ -29,6 +30,29 @@ pub(crate) struct Fixture {
 pub(crate) fn vault() -> Fixture {
     let dir = TempDir::new().unwrap();
     Fixture { vault: open(&dir), dir }
+}
+
+/// A vault with a database `shop` that is there to be backed up.
+pub(crate) struct Live {
+    pub vault: Vault,
+    pub database: DatabaseId,
+    /// Its file: a table `t` with the rows 1 to so many.
+    pub source: PathBuf,
+    pub dir: TempDir,
+}
+
+pub(crate) fn live(rows: u32) -> Live {
+    let Fixture { vault, dir } = vault();
+    let source = dir.path().join("shop.db");
+    let connection = Connection::open(&source).unwrap();
+    connection.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY)").unwrap();
+    connection
+        .execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO t SELECT i FROM n", [rows])
+        .unwrap();
+    let location = source.to_str().unwrap().to_owned();
+    let options = AddDatabaseOptions { location, name: None, schedules: None, actor: "alice".to_owned() };
+    let database = databases::add_database(&vault, &options).unwrap().id;
+    Live { vault, database, source, dir }
 }
 
 /// Opens the vault of a fixture once more, as another process would.

@@ -151,6 +151,19 @@ pub fn compare(before: &Content, now: &Content, policy: &LossPolicy) -> Changes 
     changes
 }
 
+/// The same where of the moment before only the number of all rows is known. A share of them that is gone is gone from some table, too; where
+/// tables have shares of their own, that table may be one of them, and only an empty database is a loss.
+pub fn compare_rows(before: u64, now: u64, policy: &LossPolicy) -> Changes {
+    let sentence = match policy.share_percent {
+        Some(_) if before > 0 && now == 0 => Some(format!("the database is empty, it had {}", rows(before))),
+        Some(share) if policy.tables.is_empty() && lost(before, now, share) && before - now >= LOSS_LEAST_ROWS => {
+            Some(format!("the database has {} of {}", human::count(now), rows(before)))
+        }
+        _ => None,
+    };
+    Changes { loss: sentence, ..Changes::default() }
+}
+
 /// Everything gone comes first, by whatever counts it is; a database of a few rows can be emptied, too.
 fn loss(before: &Content, now: &Content, policy: &LossPolicy, losses: &[(&String, String)]) -> Option<String> {
     let watched = |content: &Content| -> u64 {

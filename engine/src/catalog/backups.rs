@@ -137,6 +137,12 @@ impl Catalog {
         self.select("WHERE database = ?1 AND NOT gone ORDER BY sequence DESC", database.as_str())
     }
 
+    /// Every backup of a database that was published once, wherever its archive is by now, and though it was removed for good; the highest
+    /// sequence first.
+    pub(crate) fn once_published(&self, database: &DatabaseId) -> Result<Vec<Backup>> {
+        self.select("WHERE database = ?1 AND state IN ('complete', 'missing', 'trashed') ORDER BY sequence DESC", database.as_str())
+    }
+
     /// The ids of all backups of a database that there ever were, as far as the catalog knows.
     pub(crate) fn ids_of(&self, database: &DatabaseId) -> Result<HashSet<BackupId>> {
         self.read(|c| {

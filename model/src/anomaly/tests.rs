@@ -137,3 +137,25 @@ proptest! {
         prop_assert!(loss(&before, &[], &policy).is_some());
     }
 }
+
+#[test]
+fn of_the_number_of_all_rows_alone_a_share_that_is_gone_is_a_loss() {
+    let own = |table: &str| LossPolicy { tables: [(table.to_owned(), None)].into(), ..LossPolicy::default() };
+    let off = LossPolicy { share_percent: None, ..LossPolicy::default() };
+    for (before, now, policy, loss) in [
+        (900, 0, LossPolicy::default(), Some("the database is empty, it had 900 rows")),
+        (1, 0, LossPolicy::default(), Some("the database is empty, it had 1 row")),
+        (900, 449, LossPolicy::default(), Some("the database has 449 of 900 rows")),
+        (900, 450, LossPolicy::default(), None),
+        // Fewer than so many come and go.
+        (12, 3, LossPolicy::default(), None),
+        (0, 0, LossPolicy::default(), None),
+        (0, 5, LossPolicy::default(), None),
+        // The rows may be of the table that is not looked at.
+        (900, 1, own("queue"), None),
+        (900, 0, own("queue"), Some("the database is empty, it had 900 rows")),
+        (900, 0, off, None),
+    ] {
+        assert_eq!(compare_rows(before, now, &policy).loss.as_deref(), loss, "{before} {now}");
+    }
+}
