@@ -154,7 +154,7 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         validate::description(description).map_err(invalid)?;
     }
     let tags = options.tags.as_ref().map(|tags| validate::tags(&tags.join(","))).transpose().map_err(invalid)?;
-    notes::update(vault, id, |notes| {
+    let (written, kept_aside) = notes::update_or_renew(vault, &before, |notes| {
         if let Some(description) = &description {
             notes.description = Some(description.clone());
         }
@@ -169,6 +169,10 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         Some(true) if !before.pinned => ("backup.pinned", format!("pinned {id}")),
         Some(false) if before.pinned => ("backup.unpinned", format!("unpinned {id}")),
         _ => ("backup.edited", format!("edited {id}")),
+    };
+    let message = match &kept_aside {
+        Some(kept) => format!("{message}; its notes could not be read, and are written anew: the old ones are kept as {}", kept.display()),
+        None => message,
     };
     let event = NewEvent {
         actor: &options.actor,
@@ -186,7 +190,7 @@ pub fn edit(vault: &Vault, id: &BackupId, options: &EditBackupOptions) -> Result
         if let Some(tags) = &tags {
             backup.tags.clone_from(tags);
         }
-        backup.pinned = options.pinned.unwrap_or(backup.pinned);
+        backup.pinned = options.pinned.unwrap_or(if kept_aside.is_some() { written.pinned } else { backup.pinned });
     });
     write.map_err(Error::after(format!("the notes of {id} have it"), Mended::ByRepeating))
 }

@@ -167,7 +167,10 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     let back = || Error::after(format!("{id} was taken back from the trash"), Mended::AtNextStart);
     let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again).map_err(back())?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
-    notes::set_tombstone(vault, id, None).map_err(back())?;
+    match notes::set_tombstone(vault, id, None) {
+        Err(error @ Error::NotesDamaged { .. }) => tracing::warn!(%id, %error, "who deleted it stays in its notes"),
+        cleared => cleared.map_err(back())?,
+    }
     databases::update_latest_link(vault, &backup.database).map_err(back())?;
     Ok(backup)
 }
@@ -286,7 +289,7 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
         durable::sync_dir(&vault.trash_dir())?;
     }
     vault.catalog().mark_gone(&backup.id)?;
-    durable::remove(&vault.notes_path(&backup.id))?;
+    notes::remove(vault, &backup.id)?;
     Ok(Some(size))
 }
 

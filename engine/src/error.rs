@@ -144,6 +144,9 @@ pub enum Error {
     ArchiveMissing { id: String, path: PathBuf },
     #[error("{} is damaged: {detail}", .path.display())]
     ArchiveCorrupt { path: PathBuf, detail: String },
+    /// The archive beside them is as good as it was.
+    #[error("the notes {} cannot be read: {detail}", .path.display())]
+    NotesDamaged { id: BackupId, path: PathBuf, detail: String },
     #[error("{} has format {found}, this version knows up to {known}", .path.display())]
     ArchiveTooNew { path: PathBuf, found: u32, known: u32 },
     /// Nothing is known of what it holds: it may be the disk, a cable or a permission.
@@ -298,6 +301,7 @@ impl Error {
             Self::Invalid { .. } => "invalid",
             Self::ArchiveMissing { .. } => "archive_missing",
             Self::ArchiveCorrupt { .. } => "archive_corrupt",
+            Self::NotesDamaged { .. } => "notes_damaged",
             Self::ArchiveTooNew { .. } => "archive_too_new",
             Self::ArchiveUnreadable { .. } => "archive_unreadable",
             Self::VerificationFailed { .. } => "verification_failed",
@@ -363,6 +367,7 @@ impl Error {
             | Self::SourceFormat { .. }
             | Self::SourceCorrupt { .. }
             | Self::ArchiveCorrupt { .. }
+            | Self::NotesDamaged { .. }
             | Self::ArchiveTooNew { .. }
             | Self::VerificationFailed { .. }
             | Self::RestoreMismatch { .. }
@@ -471,6 +476,12 @@ impl Error {
                  no other job can work on this database."
             }
             Self::ArchiveMissing { .. } => "Put the file back, or delete the backup.",
+            Self::NotesDamaged { id, .. } => {
+                return Some(format!(
+                    "The archive is not damaged by this. `keepstone pin {id}` or `keepstone unpin {id}` keeps the file aside and writes the \
+                     notes anew, with what the catalog knows."
+                ));
+            }
             Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
                 "Do not restore it; use another backup, and make a new one now."
             }

@@ -4,11 +4,11 @@
 //! and why the source was in doubt. That it is pinned, deleted, in doubt, which checks passed and when stays readable, as it is needed where
 //! no password is known; nothing vouches for that part.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Acknowledgement, Proof, SuspectCause},
+    backup::{Acknowledgement, Backup, Encryption, Proof, SuspectCause},
     id::BackupId,
 };
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,37 @@ impl Notes {
         }
     }
 
+    /// Instead of notes that cannot be read, with what the catalog knows. Those may have said that it is pinned: then it is.
+    fn anew(row: &Backup) -> Self {
+        Self {
+            pinned: true,
+            description: Some(row.description.clone()),
+            tags: Some(row.tags.clone()),
+            proofs: row.proof.iter().cloned().collect(),
+            suspect: row.suspect.clone(),
+            suspect_cause: row.suspect_cause.unwrap_or_default(),
+            acknowledged: row.acknowledged.clone(),
+            ..Self::empty(&row.id)
+        }
+    }
+
+    /// Without what is about the content, where nothing can seal it.
+    fn stripped(mut self) -> Self {
+        (self.description, self.tags) = (None, None);
+        self.without_reasons()
+    }
+
+    fn without_reasons(mut self) -> Self {
+        self.suspect = self.suspect.map(|_| SEALED_SUSPECT.to_owned());
+        if let Some(acknowledged) = &mut self.acknowledged {
+            acknowledged.reason.clear();
+        }
+        for check in self.proofs.iter_mut().flat_map(|proof| &mut proof.checks) {
+            check.detail.clear();
+        }
+        self
+    }
+
     /// Whether there is something in it that no known password opens.
     pub(crate) fn is_locked(&self) -> bool {
         self.sealed.is_some()
@@ -142,14 +173,7 @@ impl Notes {
         };
         let plain = serde_json::to_vec(&content).map_err(|error| Error::Internal(error.to_string()))?;
         self.sealed = Some(keys::seal(&key.notes_key(), &associated(&self.backup_id), &plain)?);
-        self.suspect = self.suspect.map(|_| SEALED_SUSPECT.to_owned());
-        if let Some(acknowledged) = &mut self.acknowledged {
-            acknowledged.reason.clear();
-        }
-        for check in self.proofs.iter_mut().flat_map(|proof| &mut proof.checks) {
-            check.detail.clear();
-        }
-        Ok(self)
+        Ok(self.without_reasons())
     }
 }
 
@@ -218,7 +242,7 @@ fn read_file(vault: &Vault, id: &BackupId) -> Result<Notes> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Notes::empty(id)),
         Err(error) => return Err(Error::io(&path, error)),
     };
-    let damaged = |detail: String| Error::ArchiveCorrupt { path: path.clone(), detail };
+    let damaged = |detail: String| Error::NotesDamaged { id: id.clone(), path: path.clone(), detail };
     let found = serde_json::from_slice::<Version>(&bytes).map_err(|e| damaged(e.to_string()))?.notes_version;
     if found > NOTES_VERSION {
         return Err(Error::ArchiveTooNew { path, found, known: NOTES_VERSION });
@@ -277,13 +301,64 @@ pub(crate) fn forget(vault: &Vault, id: &BackupId) -> Result<()> {
     durable::remove(&path)
 }
 
+/// The same for what a person asks of one backup: notes that are damaged are kept aside first, and those in their place say what the catalog knows.
+/// Gives back under which name the damaged ones are kept, too.
+pub(crate) fn update_or_renew(vault: &Vault, row: &Backup, change: impl FnOnce(&mut Notes)) -> Result<(Notes, Option<PathBuf>)> {
+    let mut kept = None;
+    let notes = update_from(vault, &row.id, change, |path, seal, damage| {
+        if !matches!(damage, Error::NotesDamaged { .. }) {
+            return Err(damage);
+        }
+        kept = Some(keep_aside(path)?);
+        let notes = Notes::anew(row);
+        let is_open = matches!(seal, Seal::With(_)) || matches!(seal, Seal::Plain) && row.encryption == Encryption::None;
+        Ok(if is_open { notes } else { notes.stripped() })
+    })?;
+    Ok((notes, kept))
+}
+
+/// Gives damaged notes another name beside their own, under which nobody looks for any. What lies there stays.
+fn keep_aside(path: &Path) -> Result<PathBuf> {
+    let aside = asides(path).find(|aside| aside.symlink_metadata().is_err()).expect("the names have no end");
+    std::fs::copy(path, &aside).map_err(|error| Error::io(&aside, error))?;
+    Ok(aside)
+}
+
+/// e.g. `shop_daily_20261120T030000Z_k3f9.notes.json.damaged-1`, and so on.
+fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1_u32..).map(move |number| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        PathBuf::from(name)
+    })
+}
+
+/// Removes the notes of a backup that is removed for good, with those that were damaged and kept.
+pub(crate) fn remove(vault: &Vault, id: &BackupId) -> Result<()> {
+    let path = vault.notes_path(id);
+    for aside in asides(&path).take_while(|aside| aside.symlink_metadata().is_ok()) {
+        durable::remove(&aside)?;
+    }
+    durable::remove(&path)
+}
+
 /// Changes the notes, durably; gives back what is on the disk now. Two processes that change them at once do so one after the other. Beside an
 /// archive that no known password opens only the readable facts can be changed: `WrongPassword` for the others.
 pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
+    update_from(vault, id, change, |_, _, damage| Err(damage))
+}
+
+/// `renew` has what to begin with where the notes cannot be read.
+fn update_from(
+    vault: &Vault,
+    id: &BackupId,
+    change: impl FnOnce(&mut Notes),
+    renew: impl FnOnce(&Path, &Seal, Error) -> Result<Notes>,
+) -> Result<Notes> {
     let path = vault.notes_path(id);
     let _guard = lock_folder(&path)?;
     let seal = seal_of(vault, id);
-    let mut notes = read_file(vault, id)?;
+    let mut notes = read_file(vault, id).or_else(|damage| renew(&path, &seal, damage))?;
     if let Seal::With(key) = &seal {
         notes = notes.opened(key);
     }
@@ -314,3 +389,7 @@ pub(crate) fn update(vault: &Vault, id: &BackupId, change: impl FnOnce(&mut Note
     }
     Ok(notes)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests;

@@ -50,6 +50,8 @@ pub struct VerifyReport {
     pub job: JobId,
     pub backup: Backup,
     pub proof: Proof,
+    /// Why the proof does not stand in the notes beside the archive; none if it does. The archive is as it was found.
+    pub not_noted: Option<String>,
 }
 
 /// Checks a backup again and keeps the proof beside it. A check that fails is a report, not an error: look at `proof.failed()`.
@@ -97,11 +99,19 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         let archive = vault.open_archive(&path)?;
         proof.checks.push(driver::of(archive.metadata().engine).test_restore(running, &database, &archive, monitor)?);
     }
-    notes::update(vault, id, |notes| notes.proofs.push(proof.clone()))?;
+    // What notes are worth says nothing of the archive.
+    let not_noted = match notes::update(vault, id, |notes| notes.proofs.push(proof.clone())) {
+        Ok(_) => None,
+        Err(error @ (Error::NotesDamaged { .. } | Error::ArchiveTooNew { .. })) => {
+            monitor.log(&format!("the proof is in the catalog only: {error}"));
+            Some(error)
+        }
+        Err(error) => return Err(error),
+    };
     // Only the proof: it may have been pinned, described or deleted meanwhile.
     let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);
     let lost = encryption == Encryption::Lost;
-    let alarm = |action, message| NewEvent {
+    let alarm = |action, message: String| NewEvent {
         actor: &options.actor,
         action,
         result: EventResult::Failed,
@@ -112,6 +122,10 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     };
     if lost && backup.encryption != Encryption::Lost {
         activity::record(vault, &alarm("key.lost", format!("{id}: no password that the vault knows opens it")))?;
+    }
+    if let Some(error) = &not_noted {
+        let way = error.hint().unwrap_or_default();
+        activity::record(vault, &alarm("backup.notes", format!("{id}: the archive was checked, and {error}. {way}")))?;
     }
     let before = &backup;
     let backup = vault.catalog().change_backup(id, |backup| {
@@ -135,7 +149,7 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     if lost && !proof.failed() {
         return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
-    Ok(VerifyReport { job: running.id(), backup, proof })
+    Ok(VerifyReport { job: running.id(), backup, proof, not_noted: not_noted.map(|error| error.to_string()) })
 }
 
 /// Why an archive under the name of this backup is not its own, by the readable part of its head; none if it is.

@@ -2,7 +2,7 @@
 
 use keepstone_model::{
     Timestamp, human,
-    id::DatabaseId,
+    id::{BackupId, DatabaseId},
     job::{Progress, Step},
     retention::{Fate, Keep, Pass},
 };
@@ -55,6 +55,7 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
         removed: Vec::new(),
         skipped: Vec::new(),
         freed_bytes: 0,
+        unreadable: unreadable(&plan),
         postponed: plan.postponed,
         emptied: 0,
     };
@@ -73,12 +74,12 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
                 report.freed_bytes += done.backup.archive_size_bytes;
                 report.removed.push(Gone { backup: done.backup, reason });
             }
-            // Something has changed since the plan: this one stays, and the rest is as it was.
-            Err(error @ (Error::DatabaseBusy { .. } | Error::DeleteRefused { .. } | Error::ArchiveMissing { .. })) => {
+            Err(error) if ends_all(&error) => return Err(error),
+            // Something is the matter with this one, or has changed since the plan: it stays, and the rest is as it was.
+            Err(error) => {
                 monitor.log(&format!("kept {id}: {error}"));
                 report.skipped.push((id.clone(), error.to_string()));
             }
-            Err(error) => return Err(error),
         }
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         monitor.progress(&Progress { step: Step::Remove, done_bytes: report.freed_bytes, total_bytes, elapsed_ms });
@@ -88,6 +89,26 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
         monitor.log(&format!("the disk is nearly full: {} archives were removed from the trash for good", report.emptied));
     }
     Ok(report)
+}
+
+/// Whether the next one would fare no better: no room, no catalog to write to; or nobody wants it any more.
+fn ends_all(error: &Error) -> bool {
+    match error {
+        Error::NoSpace { .. }
+        | Error::DiskFloor { .. }
+        | Error::Cancelled { .. }
+        | Error::CancelledHere
+        | Error::Catalog(_)
+        | Error::CatalogDamaged { .. }
+        | Error::CatalogInUse { .. }
+        | Error::NotNoted { .. } => true,
+        _ => false,
+    }
+}
+
+/// What only its notes keep from being removed.
+fn unreadable(plan: &CleanupPlan) -> Vec<BackupId> {
+    plan.lines.iter().filter(|line| line.fate == Fate::Kept(Keep::Notes)).map(|line| line.backup.id.clone()).collect()
 }
 
 /// How many stay for which reason. Rules that count are told as one.
@@ -120,10 +141,20 @@ fn outcome(report: &CleanupReport) -> String {
         let count = report.skipped.len();
         words = format!("{words}; {count} could not go");
     }
+    if !report.unreadable.is_empty() {
+        words = format!("{words}; {}", unreadable_words(&report.unreadable));
+    }
     if report.postponed > 0 {
         words = format!("{words}; {} more in later passes", report.postponed);
     }
     words
+}
+
+/// What keeps backups for ever until a person does something about it.
+pub(super) fn unreadable_words(of: &[BackupId]) -> String {
+    let [first, rest @ ..] = of else { return String::new() };
+    let which = if rest.is_empty() { format!("the notes of {first}") } else { format!("the notes of {} backups, e.g. {first},", of.len()) };
+    format!("{which} cannot be read, so that none of them goes: `keepstone pin` or `keepstone unpin` writes them anew")
 }
 
 pub(super) fn counted(count: u64) -> String {

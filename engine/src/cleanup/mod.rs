@@ -77,6 +77,8 @@ pub struct CleanupReport {
     pub skipped: Vec<(BackupId, String)>,
     /// The bytes of the archives that went to the trash.
     pub freed_bytes: u64,
+    /// What would go, and of which it cannot be read whether it is pinned.
+    pub unreadable: Vec<BackupId>,
     /// How many wait for a later pass.
     pub postponed: u64,
     /// Archives of which the trash had to be emptied, because the disk is nearly full.

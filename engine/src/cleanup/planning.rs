@@ -12,7 +12,7 @@ use keepstone_model::{
     },
 };
 
-use crate::{Error, Result, Vault, archive::Archive, databases, guard};
+use crate::{Error, Result, Vault, archive::Archive, databases, guard, notes};
 
 #[derive(Debug, Clone)]
 pub struct PlanOptions {
@@ -111,7 +111,7 @@ fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, obstacle: &dyn 
 }
 
 /// What a complete backup's file says against removing it, or trusting in it. Unknown means no: what cannot be looked at is not to be relied on,
-/// and stays.
+/// and stays; what may be pinned, too.
 fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
     if backup.state != BackupState::Complete {
         return None;
@@ -128,7 +128,7 @@ fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
         }
     }
     match Archive::open(&path) {
-        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => None,
+        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => notes::tombstone(vault, &backup.id).is_err().then_some(Obstacle::Notes),
         Err(Error::ArchiveTooNew { .. }) => Some(Obstacle::NewerFormat),
         Ok(_) | Err(_) => Some(Obstacle::Unreadable),
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ACTOR, CleanupOptions, CleanupReport,
-    act::waiting_words,
+    act::{unreadable_words, waiting_words},
     planning::{CleanupPlan, PlanOptions, plan_by_catalog},
     rhythm::{Rhythm, rhythm_words},
 };
@@ -136,6 +136,7 @@ pub(super) fn ended(vault: &Vault, options: &CleanupOptions, result: &Result<Cle
     let policy = vault.catalog().get_database(&options.database)?.map(|database| database.retention);
     let waits = match result {
         Err(Error::PolicyNotConfirmed { database, count }) => Some(waiting_words(database, *count)),
+        Ok(report) if own && !report.unreadable.is_empty() => Some(unreadable_words(&report.unreadable)),
         _ => None,
     };
     let before = vault.catalog().cleanup_standing(&options.database)?;
@@ -143,7 +144,8 @@ pub(super) fn ended(vault: &Vault, options: &CleanupOptions, result: &Result<Cle
         Ok(_) if own => {
             standing.looked_at = Some(now);
             standing.seen_sequence = seen;
-            (standing.failure, standing.waits_for) = (None, None);
+            standing.failure = None;
+            standing.waits_for.clone_from(&waits);
             if options.confirmed.is_some() {
                 // Whoever confirmed what this policy removes has confirmed the policy.
                 standing.accepted.clone_from(&policy);

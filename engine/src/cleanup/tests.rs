@@ -113,6 +113,39 @@ fn only_what_was_seen_and_nothing_that_changed_since() {
 }
 
 #[test]
+fn notes_that_cannot_be_read_keep_one_and_not_all_the_others() {
+    let (f, db, made) = daily(9, 3);
+    fs::write(f.vault.notes_path(&made[0].id), "").unwrap();
+    let unattended = CleanupOptions { confirmed: None, ..confirmed(&f.vault, &db) };
+    let plan = plan_cleanup(&f.vault, &PlanOptions::new(db.clone()), Timestamp::now()).unwrap();
+    assert_eq!(plan.lines[8].fate.to_string(), "its notes cannot be read: it may be pinned");
+    for _ in 0..3 {
+        cleanup(&f.vault, &unattended, &Silent).unwrap();
+    }
+    let left = in_state(&f.vault, &db, BackupState::Complete);
+    assert_eq!(ids(&left), [&ids(&made[..1])[..], &ids(&made[6..])].concat());
+    let waits = |vault| databases::status(vault, &db, Timestamp::now()).unwrap().cleanup.waits_for;
+    assert!(waits(&f.vault).is_some_and(|what| what.contains(made[0].id.as_str())));
+    assert_eq!(actions(&f.vault).iter().filter(|action| *action == "cleanup.waits").count(), 1, "it is told once");
+
+    let unpin = EditBackupOptions { pinned: Some(false), actor: "bob".to_owned(), ..EditBackupOptions::default() };
+    backups::edit(&f.vault, &made[0].id, &unpin).unwrap();
+    cleanup(&f.vault, &unattended, &Silent).unwrap();
+    assert_eq!(ids(&in_state(&f.vault, &db, BackupState::Complete)), ids(&made[6..]));
+    assert_eq!(waits(&f.vault), None);
+}
+
+#[test]
+fn what_cannot_be_moved_stays_and_the_rest_goes() {
+    let (f, db, made) = daily(6, 3);
+    // Something else bears its name in the trash.
+    fs::create_dir_all(f.vault.trash_dir()).unwrap();
+    fs::write(f.vault.trash_path(&made[0].id), "another").unwrap();
+    let report = cleanup(&f.vault, &confirmed(&f.vault, &db), &Silent).unwrap();
+    assert_eq!((report.removed.len(), report.skipped.len(), &report.skipped[0].0), (2, 1, &made[0].id));
+}
+
+#[test]
 fn archives_that_are_not_as_they_were_written_are_not_relied_on() {
     let (f, db, made) = daily(6, 2);
     // The newest four are lost, cut short, damaged, or of another length: what the catalog says of them counts for nothing.

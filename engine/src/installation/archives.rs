@@ -9,7 +9,7 @@ use keepstone_model::{
 };
 
 use super::{Findings, Severity};
-use crate::{Result, Vault, archive::Archive};
+use crate::{Error, Result, Vault, archive::Archive, notes};
 
 /// The catalog beside the folder, both ways.
 pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
@@ -36,6 +36,7 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
             }
         }
     }
+    notes(vault, database, of, found);
     let mut tell = |names: &[String], severity, what: &str, remedy: &str, exit| {
         if let Some(first) = names.first() {
             found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);
@@ -60,6 +61,21 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
     if found.0.len() == before {
         let complete = of.iter().filter(|backup| backup.state == BackupState::Complete).count();
         found.well("archives", format!("{id}: catalog and folder agree on {complete}"));
+    }
+}
+
+/// The notes of all that are there or can be put back: without them it is not known what is pinned.
+fn notes(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
+    let there = of.iter().filter(|backup| matches!(backup.state, BackupState::Complete | BackupState::Trashed));
+    let unreadable: Vec<Error> = there.filter_map(|backup| notes::tombstone(vault, &backup.id).err()).collect();
+    if let Some(first) = unreadable.first() {
+        let id = &database.id;
+        let message = match unreadable.len() {
+            1 => format!("{id}: {first}"),
+            count => format!("{id}: {count} notes beside archives cannot be read, e.g. {first}"),
+        };
+        let remedy = first.hint().unwrap_or_else(|| "Look into the system's log: the disk may say more.".to_owned());
+        found.add("archives", Severity::Warning, message, remedy, 1);
     }
 }
 

@@ -74,6 +74,7 @@ pub enum Keep {
     Clock,
     NoNewerGood,
     Leased,
+    Notes,
     Floor,
     NextPass,
 }
@@ -142,6 +143,7 @@ impl Keep {
             Self::Clock => "clock",
             Self::NoNewerGood => "no_newer_good",
             Self::Leased => "leased",
+            Self::Notes => "notes",
             Self::Floor => "floor",
             Self::NextPass => "next_pass",
         }
@@ -175,6 +177,7 @@ impl fmt::Display for Keep {
             Self::Clock => "kept: the clock was changed, and no good backup was made since",
             Self::NoNewerGood => "kept: no newer good one",
             Self::Leased => "leased: it is being read",
+            Self::Notes => "its notes cannot be read: it may be pinned",
             Self::Floor => return write!(f, "kept: one of the last {FLOOR} good ones"),
             Self::NextPass => "goes in a later pass",
         };

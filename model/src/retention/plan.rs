@@ -63,7 +63,7 @@ pub fn pass_limit(complete: usize) -> usize {
 
 /// Decides about every backup of one database. `candidates` are all of them, in any order and any state; a policy is not asked to be sound.
 ///
-/// Whatever the policy: nothing goes that is pinned, leased, held, of a newer format, unreadable or does not count; nor the newest good one,
+/// Whatever the policy: nothing goes that is pinned, leased, held, of a newer format, unreadable, without readable notes, or does not count; nor the newest good one,
 /// nor anything while no good one with a higher sequence is there; and [`FLOOR`] good ones stay.
 pub fn plan(candidates: &[Candidate], policy: &RetentionPolicy, now: Timestamp, at: &Circumstances) -> RetentionPlan {
     let newest = newest_good(candidates, at.count_by);
@@ -90,6 +90,8 @@ pub fn plan(candidates: &[Candidate], policy: &RetentionPolicy, now: Timestamp, 
             Some(Keep::Clock)
         } else if candidate.obstacle == Some(Obstacle::Leased) {
             Some(Keep::Leased)
+        } else if candidate.obstacle == Some(Obstacle::Notes) {
+            Some(Keep::Notes)
         } else {
             None
         };

@@ -18,6 +18,8 @@ pub enum Obstacle {
     NewerFormat,
     /// Not in its place, of another length, or not to be read: nothing may rely on it.
     Unreadable,
+    /// Its notes cannot be read, which may say that it is pinned: the archive is as good as any.
+    Notes,
 }
 
 /// What matters of a backup for keeping it.

@@ -122,6 +122,9 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
             show::checks(&report.proof, cx);
         }
     }
+    if let Some(why) = &report.not_noted {
+        cx.out.note(format_args!("  {id}: the archive is as said, but {why}: `keepstone pin {id}` or `keepstone unpin {id}` writes them anew"));
+    }
     let fault = if let Some(error) = verify::failure(backup, &report.proof) {
         Some(error.into())
     } else if report.proof.level() < if test_restore { Level::Restored } else { Level::Opened } {

@@ -28,7 +28,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
     ];
     let obstacles = prop_oneof![
         12 => Just(None),
-        1 => select(vec![Some(Obstacle::Leased), Some(Obstacle::NewerFormat), Some(Obstacle::Unreadable)]),
+        1 => select(vec![Some(Obstacle::Leased), Some(Obstacle::NewerFormat), Some(Obstacle::Unreadable), Some(Obstacle::Notes)]),
     ];
     let kinds = prop_oneof![6 => select(vec![Kind::Hourly, Kind::Daily, Kind::Weekly, Kind::Monthly]), 3 => select(Kind::ALL.to_vec())];
     (kinds, states, verdicts, obstacles, prop::bool::weighted(0.05), 0_i64..40).prop_map(

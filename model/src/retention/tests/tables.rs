@@ -49,6 +49,7 @@ fn candidate(line: &str) -> Candidate {
             "trashed" => candidate.state = BackupState::Trashed,
             "leased" => candidate.obstacle = Some(Obstacle::Leased),
             "newer" => candidate.obstacle = Some(Obstacle::NewerFormat),
+            "notes" => candidate.obstacle = Some(Obstacle::Notes),
             "unreadable" => candidate.obstacle = Some(Obstacle::Unreadable),
             other => panic!("{other}"),
         }
@@ -132,6 +133,22 @@ fn protections() {
             "11 safety 2026-12-18 | safety, younger than 7 days",
             "12 daily 2026-12-19 | newest good",
             "13 safety 2026-12-20 | safety, younger than 7 days",
+        ],
+    );
+}
+
+#[test]
+fn one_whose_notes_cannot_be_read_stays_and_counts() {
+    check(
+        &daily(3),
+        "2026-12-24",
+        &usual(),
+        &[
+            "1 daily 2026-11-01 notes | its notes cannot be read: it may be pinned",
+            "2 daily 2026-11-02 | REMOVED daily, beyond the newest 3",
+            "3 daily 2026-11-03 | daily 3 of 3",
+            "4 daily 2026-11-04 notes | daily 2 of 3",
+            "5 daily 2026-11-05 notes | newest good",
         ],
     );
 }
