@@ -128,7 +128,9 @@ fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
         }
     }
     match Archive::open(&path) {
-        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => notes::tombstone(vault, &backup.id).is_err().then_some(Obstacle::Notes),
+        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => {
+            notes::tombstone(vault, &backup.id).is_err().then_some(Obstacle::Notes)
+        }
         Err(Error::ArchiveTooNew { .. }) => Some(Obstacle::NewerFormat),
         Ok(_) | Err(_) => Some(Obstacle::Unreadable),
     }

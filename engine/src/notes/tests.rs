@@ -28,7 +28,9 @@ fn pin(live: &Live, id: &BackupId, pinned: Option<bool>) -> Result<Backup> {
 
 #[test]
 fn damaged_notes_say_so_keep_the_verdict_and_are_written_anew_for_a_person() {
-    for damage in ["", "{\"notes_version\": 1, \"backup_id\"", "null", "{\"notes_version\": 1, \"backup_id\": \"other_daily_20261120T030000Z_k3f9\"}"] {
+    for damage in
+        ["", "{\"notes_version\": 1, \"backup_id\"", "null", "{\"notes_version\": 1, \"backup_id\": \"other_daily_20261120T030000Z_k3f9\"}"]
+    {
         let live = live(5);
         let (vault, [old, _new]) = (&live.vault, [backup(&live), backup(&live)]);
         let path = vault.notes_path(&old.id);

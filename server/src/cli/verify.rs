@@ -123,7 +123,9 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
         }
     }
     if let Some(why) = &report.not_noted {
-        cx.out.note(format_args!("  {id}: the archive is as said, but {why}: `keepstone pin {id}` or `keepstone unpin {id}` writes them anew"));
+        cx.out.note(format_args!(
+            "  {id}: the archive is as said, but {why}: `keepstone pin {id}` or `keepstone unpin {id}` writes them anew"
+        ));
     }
     let fault = if let Some(error) = verify::failure(backup, &report.proof) {
         Some(error.into())
