@@ -93,17 +93,17 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
 
 /// Whether the next one would fare no better: no room, no catalog to write to; or nobody wants it any more.
 fn ends_all(error: &Error) -> bool {
-    match error {
+    matches!(
+        error,
         Error::NoSpace { .. }
-        | Error::DiskFloor { .. }
-        | Error::Cancelled { .. }
-        | Error::CancelledHere
-        | Error::Catalog(_)
-        | Error::CatalogDamaged { .. }
-        | Error::CatalogInUse { .. }
-        | Error::NotNoted { .. } => true,
-        _ => false,
-    }
+            | Error::DiskFloor { .. }
+            | Error::Cancelled { .. }
+            | Error::CancelledHere
+            | Error::Catalog(_)
+            | Error::CatalogDamaged { .. }
+            | Error::CatalogInUse { .. }
+            | Error::NotNoted { .. }
+    )
 }
 
 /// What only its notes keep from being removed.
