@@ -160,7 +160,10 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
         if vault.catalog().is_gone(id)? || !in_trash.exists() {
             return Err(Error::ArchiveMissing { id: id.to_string(), path: in_trash });
         }
-        durable::relocate(&in_trash, &archive)?;
+        durable::relocate(&in_trash, &archive).map_err(|error| match error {
+            Error::TargetExists { path } => Error::PlaceTaken { id: id.clone(), path },
+            other => other,
+        })?;
     }
     // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
     let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
@@ -291,6 +294,18 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     vault.catalog().mark_gone(&backup.id)?;
     notes::remove(vault, &backup.id)?;
     Ok(Some(size))
+}
+
+/// Why this one is still in the trash after that was emptied; none where nothing is in its way.
+pub fn why_it_stays(vault: &Vault, backup: &Backup) -> Result<Option<Error>> {
+    let (path, in_folder) = (vault.trash_path(&backup.id), vault.archive_path(&backup.id));
+    if std::fs::exists(&in_folder).map_err(|error| Error::io(&in_folder, error))? {
+        return Ok(Some(Error::PlaceTaken { id: backup.id.clone(), path: in_folder }));
+    }
+    Ok(match guard::try_flock(&path) {
+        Ok(None) => Some(in_use(backup)),
+        _ => None,
+    })
 }
 
 fn record_emptied(vault: &Vault, count: u64, bytes: u64, actor: &str, why: &str) -> Result<()> {

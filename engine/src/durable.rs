@@ -120,6 +120,15 @@ pub(crate) fn is_file(path: &Path) -> Result<bool> {
     }
 }
 
+/// Whether two places are on one disk, as far as they are there already. Unknown means yes.
+pub(crate) fn on_one_disk(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| path.ancestors().find_map(|path| std::fs::metadata(path).ok()).map(|found| found.dev());
+    match (device(one), device(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
 /// Removes what processes that died in [`write`] left in a folder: temporary files of names that are `ours`. The caller holds the lock under
 /// which files in this folder are written, so none is in use.
 pub(crate) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {

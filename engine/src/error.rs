@@ -144,11 +144,15 @@ pub enum Error {
     ArchiveMissing { id: String, path: PathBuf },
     #[error("{} is damaged: {detail}", .path.display())]
     ArchiveCorrupt { path: PathBuf, detail: String },
+    #[error("another file lies in the place of {id}: {}", .path.display())]
+    PlaceTaken { id: BackupId, path: PathBuf },
     /// The archive beside them is as good as it was.
     #[error("the notes {} cannot be read: {detail}", .path.display())]
     NotesDamaged { id: BackupId, path: PathBuf, detail: String },
     #[error("{} has format {found}, this version knows up to {known}", .path.display())]
     ArchiveTooNew { path: PathBuf, found: u32, known: u32 },
+    #[error("{} lies on another disk than the backups folder around it", .path.display())]
+    OtherDisk { path: PathBuf },
     /// Nothing is known of what it holds: it may be the disk, a cable or a permission.
     #[error("the archive of backup {id} could not be read: {detail}")]
     ArchiveUnreadable { id: String, detail: String },
@@ -301,6 +305,8 @@ impl Error {
             Self::Invalid { .. } => "invalid",
             Self::ArchiveMissing { .. } => "archive_missing",
             Self::ArchiveCorrupt { .. } => "archive_corrupt",
+            Self::PlaceTaken { .. } => "place_taken",
+            Self::OtherDisk { .. } => "other_disk",
             Self::NotesDamaged { .. } => "notes_damaged",
             Self::ArchiveTooNew { .. } => "archive_too_new",
             Self::ArchiveUnreadable { .. } => "archive_unreadable",
@@ -406,6 +412,8 @@ impl Error {
             | Self::DeleteRefused { .. }
             | Self::ConvertRefused { .. }
             | Self::KeyNeeded { .. }
+            | Self::PlaceTaken { .. }
+            | Self::OtherDisk { .. }
             | Self::TargetExists { .. }
             | Self::TargetUnusable { .. }
             | Self::AlreadyExists { .. }
@@ -476,6 +484,13 @@ impl Error {
                  no other job can work on this database."
             }
             Self::ArchiveMissing { .. } => "Put the file back, or delete the backup.",
+            Self::PlaceTaken { .. } => {
+                "Both files are kept, as nobody can tell which is right. Look at that one and move it away; then say this once more."
+            }
+            Self::OtherDisk { .. } => {
+                "An archive gets its name in one step, which works within one disk only: put the folder back, or let the whole backups folder lie \
+                 on that disk (BACKUP_DIR). Nothing was begun."
+            }
             Self::NotesDamaged { id, .. } => {
                 return Some(format!(
                     "The archive is not damaged by this. `keepstone pin {id}` or `keepstone unpin {id}` keeps the file aside and writes the \

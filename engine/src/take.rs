@@ -80,6 +80,10 @@ pub(crate) fn take(
     let begun = Timestamp::from_millisecond(begun.as_millisecond()).map_err(|error| Error::Internal(error.to_string()))?;
     let id = BackupId::compose(&options.database.id, options.kind, begun, random());
     let (actor, job) = (options.actor, running.id());
+    // Before anything is read: its name is given by a rename.
+    if let Some(folder) = vault.archive_path(&id).parent().filter(|folder| !durable::on_one_disk(folder, &running.staging)) {
+        return Err(Error::OtherDisk { path: folder.to_owned() });
+    }
     let number = match options.past {
         Some(_) => Number::OfItsTime,
         None => Number::Above(databases::highest_unknown(vault, options.database)?),
@@ -381,6 +385,22 @@ pub(crate) fn adopt(backup: &mut Backup, archive: &Archive, encryption: Encrypti
     }
 }
 
+/// What an archive and its notes say of the content, once they can be opened: a row that was made where no password was known lacks it. Notes that cannot
+/// be read change nothing of what only they say.
+pub(crate) fn describe(backup: &mut Backup, metadata: &Metadata, notes: Option<&Notes>) {
+    backup.description = notes.and_then(|notes| notes.description.clone()).unwrap_or_else(|| metadata.description.clone());
+    backup.tags = notes.and_then(|notes| notes.tags.clone()).unwrap_or_else(|| metadata.tags.clone());
+    backup.total_records = metadata.total_records;
+    (backup.suspect, backup.suspect_cause) = doubt(metadata, notes);
+    if let Some(notes) = notes {
+        backup.acknowledged.clone_from(&notes.acknowledged);
+        backup.pinned = notes.pinned;
+        if let Some(proof) = Proof::standing(&notes.proofs) {
+            backup.proof = Some(proof.clone());
+        }
+    }
+}
+
 /// Why the source was in doubt, and of which sort: the notes know more than the metadata, which was written before the archive was proven.
 pub(crate) fn doubt(metadata: &Metadata, notes: Option<&Notes>) -> (Option<String>, Option<SuspectCause>) {
     let (why, cause) = match notes.filter(|notes| notes.suspect.is_some()) {
@@ -408,7 +428,26 @@ mod tests {
     use keepstone_model::backup::Check;
 
     use super::*;
-    use crate::testing::good_proof;
+    use crate::{
+        Silent,
+        create::{CreateOptions, create},
+        testing::{good_proof, live},
+    };
+
+    #[test]
+    fn a_folder_on_another_disk_is_met_before_anything_is_read() {
+        let live = live(5);
+        let elsewhere = tempfile::Builder::new().tempdir_in("/dev/shm").unwrap();
+        if durable::on_one_disk(elsewhere.path(), live.vault.backups_dir()) {
+            return;
+        }
+        let folder = live.vault.database_dir(&live.database);
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &folder).unwrap();
+        let error = create(&live.vault, &CreateOptions::new(live.database.clone(), "alice"), &Silent).unwrap_err();
+        assert_eq!((error.code(), error.hint().unwrap().contains("BACKUP_DIR")), ("other_disk", true), "{error}");
+        assert!(live.vault.catalog().backups_of(&live.database).unwrap().is_empty(), "not even a failed row");
+    }
 
     #[test]
     fn what_cannot_be_read_back_is_not_published_and_what_has_no_room_to_be_opened_is() {

@@ -61,6 +61,12 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
     };
     let seen = |line: &&super::Line| options.confirmed.as_ref().is_none_or(|confirmed| confirmed.contains(&line.backup.id));
     let wanted: Vec<_> = plan.removals().filter(seen).collect();
+    // What was seen to go, and stays for a reason of by now.
+    let confirmed = |line: &&super::Line| options.confirmed.as_ref().is_some_and(|confirmed| confirmed.contains(&line.backup.id));
+    for line in plan.lines.iter().filter(confirmed).filter(|line| !line.fate.is_removed()) {
+        monitor.log(&format!("kept {}: {}", line.backup.id, line.fate));
+        report.skipped.push((line.backup.id.clone(), line.fate.to_string()));
+    }
     let total_bytes = wanted.iter().map(|line| line.backup.archive_size_bytes).sum();
     let begun = std::time::Instant::now();
     for line in wanted {
@@ -134,6 +140,7 @@ fn tell(plan: &CleanupPlan, monitor: &dyn Monitor) {
 
 fn outcome(report: &CleanupReport) -> String {
     let mut words = match report.removed.len() {
+        0 if !report.skipped.is_empty() => format!("nothing of {} went", report.database),
         0 => format!("nothing of {} had to go", report.database),
         count => format!("moved {} of {} to the trash, {}", counted(count as u64), report.database, human::bytes(report.freed_bytes)),
     };

@@ -18,6 +18,7 @@ mod tests;
 mod tick;
 
 use keepstone_model::{
+    Timestamp,
     backup::Backup,
     id::{BackupId, DatabaseId, JobId},
     retention::{CountBy, Manual, RetentionPolicy},
@@ -83,6 +84,11 @@ pub struct CleanupReport {
     pub postponed: u64,
     /// Archives of which the trash had to be emptied, because the disk is nearly full.
     pub emptied: u64,
+}
+
+/// Looks whether the clock may be believed, as every pass does: before a plan is made that a person is to confirm, which counts on it.
+pub fn look_at_clock(vault: &Vault, now: Timestamp) -> Result<()> {
+    clock::look(vault, now).map(drop)
 }
 
 /// Removes what the policy does not keep, into the trash. When this returns, each removal is durable.

@@ -136,6 +136,22 @@ fn notes_that_cannot_be_read_keep_one_and_not_all_the_others() {
 }
 
 #[test]
+fn what_was_confirmed_and_stays_says_why() {
+    let (f, db, made) = daily(6, 3);
+    let options = confirmed(&f.vault, &db);
+    // The clock was set back between the plan and the act.
+    f.vault.catalog().guard_by_last_sequence(&db).unwrap();
+    let report = cleanup(&f.vault, &options, &Silent).unwrap();
+    let told: Vec<_> = report.skipped.iter().map(|(id, why)| (id.as_str(), why.contains("clock"))).collect();
+    assert_eq!((told, report.removed.len()), (ids(&made[..3]).into_iter().rev().map(|id| (id, true)).collect(), 0));
+    let outcome = jobs::job(&f.vault, &report.job).unwrap().job.outcome.unwrap();
+    assert_eq!(outcome, "nothing of shop went; 3 could not go");
+    // A plan that is made after the clock was looked at does not promise them.
+    super::look_at_clock(&f.vault, Timestamp::now() - HOUR * 48).unwrap();
+    assert!(plan_cleanup(&f.vault, &PlanOptions::new(db), Timestamp::now()).unwrap().removed.is_empty());
+}
+
+#[test]
 fn what_cannot_be_moved_stays_and_the_rest_goes() {
     let (f, db, made) = daily(6, 3);
     // Something else bears its name in the trash.

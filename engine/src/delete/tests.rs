@@ -8,7 +8,7 @@ use keepstone_model::{
     id::Kind,
 };
 
-use super::{TRASH_LIFETIME_SECS, delete, empty_trash, empty_trash_until, outlook, put_back, trash, trash_page};
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, empty_trash_until, outlook, put_back, trash, trash_page, why_it_stays};
 use crate::{
     Error, Vault,
     activity::{self, EventFilter},
@@ -406,4 +406,23 @@ fn a_pin_that_only_the_notes_have_is_to_be_said_again() {
     assert_eq!((notes::read(&f.vault, &one.id).unwrap().pinned, backups::backup(&f.vault, &one.id).unwrap().pinned), (true, false));
     work_again(&f);
     assert!(backups::edit(&f.vault, &one.id, &pin).unwrap().pinned);
+}
+
+#[test]
+fn another_file_under_its_name_is_told_and_both_stay() {
+    let f = vault();
+    let db = database(&f.vault, "shop").id;
+    let [old, _new] = ["2026-11-20T03:00:00Z", "2026-11-21T03:00:00Z"].map(|when| good_backup(&f.vault, &db, Kind::Daily, at(when)));
+    let trashed = delete(&f.vault, &old.id, "alice").unwrap().backup;
+    assert!(why_it_stays(&f.vault, &trashed).unwrap().is_none());
+    let place = f.vault.archive_path(&old.id);
+    fs::write(&place, "another").unwrap();
+    fs::write(f.vault.trash_path(&old.id), "archive").unwrap();
+    assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (0, 0));
+    for told in [why_it_stays(&f.vault, &trashed).unwrap().unwrap(), put_back(&f.vault, &old.id, "alice").unwrap_err()] {
+        assert_eq!((told.code(), told.hint().unwrap().contains("move it away")), ("place_taken", true), "{told}");
+    }
+    assert_eq!((fs::read_to_string(&place).unwrap().as_str(), trash(&f.vault).unwrap().len()), ("another", 1));
+    fs::remove_file(&place).unwrap();
+    assert_eq!(put_back(&f.vault, &old.id, "alice").unwrap().id, old.id);
 }

@@ -24,6 +24,8 @@ const SCRYPT_MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 const SCRYPT_WORK_LIMIT: u64 = 1 << 24;
 const PBKDF2_LIMIT: u32 = 20_000_000;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// What a person knows. Its bytes are what counts: no spelling of Unicode is made into another.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<String>);
@@ -33,9 +35,13 @@ impl Password {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// Of the text of a file or a variable: without the line feed (or CR LF) at its end, which an editor or a shell put there.
+    /// Of the text of a file or a variable: without the line feed (or CR LF) at its end and the byte order mark at its beginning, which an editor
+    /// or a shell put there.
     pub fn of_text(text: impl Into<String>) -> Self {
         let mut text = Zeroizing::new(text.into());
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text = Zeroizing::new(text[BYTE_ORDER_MARK.len_utf8()..].to_owned());
+        }
         if text.ends_with('\n') {
             text.pop();
             if text.ends_with('\r') {
@@ -253,6 +259,14 @@ mod tests {
     use super::*;
 
     const CHEAP: Kdf = Kdf::Pbkdf2 { iterations: 1000 };
+
+    #[test]
+    fn what_editors_put_around_a_password_is_no_part_of_it() {
+        for text in ["zwölf", "zwölf\n", "zwölf\r\n", "\u{feff}zwölf\n", "\u{feff}zwölf\r\n"] {
+            assert_eq!(Password::of_text(text).text(), "zwölf");
+        }
+        assert_eq!(Password::of_text(" zw\u{feff}ölf \n\n").text(), " zw\u{feff}ölf \n", "anything else is");
+    }
 
     #[test]
     fn a_slot_opens_with_its_password_only() {

@@ -2,7 +2,6 @@
 
 use std::{
     io::Write,
-    os::unix::fs::MetadataExt,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -23,7 +22,7 @@ use super::{
     snapshot::{SnapshotOptions, free_bytes},
     watch,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 
 /// How many batches of pages wait for the disk.
 const QUEUE: usize = 8;
@@ -53,7 +52,7 @@ pub(super) fn spool(
     options: &SnapshotOptions<'_>,
 ) -> Result<Spool> {
     // The floor is for the application's disk; a disk of the vault's own may be filled to the last byte.
-    let floor_bytes = if on_one_disk(path, options.spool_dir) { options.limits.free_bytes() } else { 0 };
+    let floor_bytes = if durable::on_one_disk(path, options.spool_dir) { options.limits.free_bytes() } else { 0 };
     let needed_bytes = geometry.size_bytes().saturating_add(floor_bytes);
     if free_bytes(options.spool_dir).is_some_and(|free| free < needed_bytes) {
         let path = options.spool_dir.to_owned();
@@ -71,15 +70,6 @@ pub(super) fn spool(
             copy_by_backup_api(connection, path, &scratch)?;
             Ok(Spool { scratch, crc: None })
         }
-    }
-}
-
-/// Unknown means yes.
-fn on_one_disk(one: &Path, other: &Path) -> bool {
-    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev());
-    match (device(one), device(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => true,
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Cleanup, cx: &Context) -> Result<(), Fault> {
     }
     let (vault, count_by) = (cx.vault()?, environment::count_by()?);
     let now = Timestamp::now();
+    cleanup::look_at_clock(&vault, now)?;
     let mut plans = Vec::new();
     for database in context::databases_of(&vault, args.db.as_deref())? {
         let policy = args.policy(&database.retention)?;

@@ -91,19 +91,21 @@ impl Encryption {
 
 /// The passwords that an import tries: of the file that was named, or else what a predecessor's deployment has.
 pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<import::Password>, Fault> {
-    let read = |path: &std::path::Path| -> Result<import::Password, Fault> {
+    let read = |path: &std::path::Path| -> Result<Vec<import::Password>, Fault> {
         let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
         // The line feed that an editor or a shell put at the end is no part of it.
         let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-        Ok(import::Password::new(line))
+        // Whether a byte order mark was part of it that other system knew.
+        let bare = line.strip_prefix('\u{feff}');
+        Ok(bare.into_iter().chain([line]).map(import::Password::new).collect())
     };
     if let Some(file) = file {
-        return Ok(vec![read(file)?]);
+        return read(file);
     }
     if let Some(password) = variables::var(PASSWORD) {
         return Ok(vec![import::Password::new(password)]);
     }
-    text("BACKUP_ENCRYPTION_PASSWORD_FILE").map(|path| read(std::path::Path::new(&path))).into_iter().collect()
+    text("BACKUP_ENCRYPTION_PASSWORD_FILE").map_or_else(|| Ok(Vec::new()), |path| read(std::path::Path::new(&path)))
 }
 
 /// Asks for it, if someone sits there.

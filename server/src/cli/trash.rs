@@ -95,7 +95,7 @@ fn empty(vault: &Vault, yes: Yes, cx: &Context) -> Result<(), Fault> {
     let trashed = delete::trash(vault)?;
     let bytes: u64 = trashed.iter().map(|backup| backup.archive_size_bytes).sum();
     if trashed.is_empty() {
-        cx.out.result(json!({ "removed": 0, "freed_bytes": 0 }));
+        cx.out.result(json!({ "removed": 0, "freed_bytes": 0, "left": [] }));
         cx.out.note("the trash is empty");
         return Ok(());
     }
@@ -105,11 +105,19 @@ fn empty(vault: &Vault, yes: Yes, cx: &Context) -> Result<(), Fault> {
     cx.out.note(format_args!("{} backups, {}, will be gone for good.", trashed.len(), human::bytes(bytes)));
     if let Err(fault) = confirm(cx, "empty", yes, "Empty the trash?", Some("empty")) {
         let ids: Vec<_> = trashed.iter().map(|backup| &backup.id).collect();
-        cx.out.result(json!({ "removed": 0, "freed_bytes": 0, "would_remove": ids }));
+        cx.out.result(json!({ "removed": 0, "freed_bytes": 0, "left": [], "would_remove": ids }));
         return Err(fault);
     }
     let (removed, freed_bytes) = delete::empty_trash(vault, None, &context::actor())?;
-    cx.out.result(json!({ "removed": removed, "freed_bytes": freed_bytes }));
+    let mut left = Vec::new();
+    for backup in delete::trash(vault)?.iter().filter(|backup| trashed.iter().any(|one| one.id == backup.id)) {
+        left.extend(delete::why_it_stays(vault, backup)?.map(|why| (backup.id.clone(), why)));
+    }
+    let told: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "reason": why.to_string() })).collect();
+    cx.out.result(json!({ "removed": removed, "freed_bytes": freed_bytes, "left": told }));
     cx.out.outcome(removed, format_args!("removed {removed} backups, {}", human::bytes(freed_bytes)));
-    Ok(())
+    for (id, why) in left.iter().skip(1) {
+        cx.out.note(format_args!("{id} stays in the trash: {why}"));
+    }
+    left.into_iter().next().map_or(Ok(()), |(_, why)| Err(why.into()))
 }
