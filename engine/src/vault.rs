@@ -116,6 +116,7 @@ impl Vault {
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;
+        later("a database.json that is lost", crate::databases::write_lost(&vault))?;
         Ok(vault)
     }
 

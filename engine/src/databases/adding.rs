@@ -96,9 +96,10 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let choice = folder::choose(vault, location, wished.as_ref(), &stem)?;
     // One that was here before keeps the settings it had.
     let is_new = matches!(choice, folder::Choice::New(_));
-    let mut kept = None;
+    let (mut kept, mut by_archives) = (None, false);
     let left = match choice {
         folder::Choice::TakenUp(left) => {
+            by_archives = left.by_archives;
             kept = left.schedules(now);
             left.database
         }
@@ -141,6 +142,9 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     let mut message = format!("added {} at {location}", database.id);
     if !adopted.backups.is_empty() {
         let _ = write!(message, ", backups found in its folder: {}", adopted.backups.len());
+    }
+    if by_archives {
+        message.push_str("; its database.json was lost: its settings are the usual ones, and its cleanup is paused");
     }
     if !adopted.unread.is_empty() {
         let _ = write!(message, "; not taken up: {}", adopted.unread.join("; "));

@@ -17,14 +17,17 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::order::{self, Found};
+use super::{
+    lost_file::{self, Said},
+    order::{self, Found},
+};
 use crate::{
     Error, Result, Vault,
     archive::Archive,
     catalog::{ScheduleRow, Standing},
     durable,
     image::hex,
-    keys,
+    keys, layout,
     notes::{self, Notes},
     scheduler::{self, Timing},
     sqlite::location::path_of,
@@ -59,6 +62,8 @@ struct KeptSchedule {
 pub(super) struct LeftDatabase {
     pub database: Database,
     schedules: Option<Vec<Value>>,
+    /// By its archives, as the file is lost: what only that said is not known.
+    pub by_archives: bool,
 }
 
 impl LeftDatabase {
@@ -96,7 +101,9 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
             Left::Database(left) if is_at(&left.database, location) => Ok(Choice::TakenUp(left)),
-            Left::Database(_) | Left::Other => Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() }),
+            Left::Database(_) | Left::Sealed | Left::Other => {
+                Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() })
+            }
         };
     }
     for entry in durable::entries(vault.backups_dir())? {
@@ -124,6 +131,8 @@ fn is_at(database: &Database, location: &str) -> bool {
 enum Left {
     Nothing,
     Database(Box<LeftDatabase>),
+    /// Archives of ours that no known password opens, and no file that says whose they are.
+    Sealed,
     /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
     Other,
 }
@@ -138,22 +147,30 @@ pub(crate) fn is_folder_of(backups: &Path, database: &Database) -> bool {
 /// Whether a backups folder holds the folder of any database.
 pub(crate) fn any_folder_in(backups: &Path) -> Result<bool> {
     for entry in durable::entries_if_there(backups)? {
-        if durable::is_file(&entry.path().join("database.json"))? {
+        let folder = entry.path();
+        // A lost file leaves the archives.
+        if durable::is_file(&folder.join(layout::DATABASE_JSON))? || folder.is_dir() && holds_archive(&folder)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Every database whose folder lies in the vault, by id; and the folders that look like one and cannot be read.
-pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<DatabaseId>)> {
+/// Every database whose folder lies in the vault, by id; and the folders that look like one and cannot be read, each with the reason.
+pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<String>)> {
     let (mut databases, mut others) = (Vec::new(), Vec::new());
     for entry in durable::entries(vault.backups_dir())? {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
         match left_in(vault, &id) {
             Ok(Left::Database(left)) => databases.push(*left),
             Ok(Left::Nothing) => {}
-            Ok(Left::Other) | Err(_) => others.push(id),
+            Ok(Left::Sealed) => others.push(format!(
+                "{id}: its database.json is lost or damaged, and no known password opens its archives: give it with `keepstone key add`, then add the database again"
+            )),
+            Ok(Left::Other) => others.push(format!(
+                "{id}: its database.json is not there or cannot be read, and neither can an archive in it: `keepstone db add LOCATION` begins a new folder; archives are taken into it by `keepstone import FOLDER --db DB`"
+            )),
+            Err(error) => others.push(format!("{id}: {error}")),
         }
     }
     databases.sort_by(|a, b| a.database.id.cmp(&b.database.id));
@@ -165,14 +182,16 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
     match fs::read(&path) {
         Ok(bytes) => Ok(match serde_json::from_slice::<DatabaseFile>(&bytes) {
             Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => {
-                Left::Database(Box::new(LeftDatabase { database: file.database, schedules: file.schedules }))
+                Left::Database(Box::new(LeftDatabase { database: file.database, schedules: file.schedules, by_archives: false }))
             }
-            _ => Left::Other,
+            // Of another name or a newer version: a file that says something.
+            Ok(_) => Left::Other,
+            Err(_) => by_archives(vault, id)?,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // A folder with nothing but a lock in it is one that was just made.
             let entries = durable::entries_if_there(&vault.database_dir(id)).or_else(no_folder)?;
-            Ok(if entries.iter().any(|entry| entry.file_name() != ".lock") { Left::Other } else { Left::Nothing })
+            if entries.iter().any(|entry| entry.file_name() != ".lock") { by_archives(vault, id) } else { Ok(Left::Nothing) }
         }
         Err(error) => Err(Error::io(&path, error)),
     }
@@ -183,6 +202,32 @@ fn no_folder(error: Error) -> Result<Vec<fs::DirEntry>> {
     match error {
         Error::Io { source, .. } if source.kind() == ErrorKind::NotADirectory => Ok(Vec::new()),
         other => Err(other),
+    }
+}
+
+fn holds_archive(folder: &Path) -> Result<bool> {
+    for kind in Kind::ALL {
+        if !ids_in(&folder.join(kind.as_str()))?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn by_archives(vault: &Vault, id: &DatabaseId) -> Result<Left> {
+    Ok(match lost_file::by_archives(vault, id)? {
+        Said::Database(database) => Left::Database(Box::new(LeftDatabase { database: *database, schedules: None, by_archives: true })),
+        Said::Sealed => Left::Sealed,
+        Said::Nothing => Left::Other,
+    })
+}
+
+/// Keeps a copy of a `database.json` that cannot be read, before another takes its place.
+pub(super) fn keep_damaged(vault: &Vault, id: &DatabaseId) -> Result<()> {
+    let path = vault.database_json_path(id);
+    match fs::copy(&path, path.with_extension("json.damaged")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&path, error)),
+        _ => Ok(()),
     }
 }
 

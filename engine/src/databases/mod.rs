@@ -5,6 +5,7 @@ mod editing;
 mod folder;
 mod latest;
 mod leads;
+mod lost_file;
 mod order;
 mod status;
 mod take_up;
@@ -18,6 +19,7 @@ pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanu
 pub(crate) use folder::{any_folder_in, archives_left, is_folder_of};
 pub(crate) use latest::update_latest_link;
 pub(crate) use leads::{elsewhere, follow};
+pub(crate) use lost_file::{write_if_lost, write_lost};
 pub(crate) use order::highest_unknown;
 pub use status::{DatabaseStatus, status, statuses};
 pub(crate) use take_up::take_up_all;

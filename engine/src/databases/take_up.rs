@@ -11,6 +11,8 @@ pub(crate) struct TakenUp {
     pub databases: u64,
     pub backups: u64,
     pub skipped: Vec<String>,
+    /// Databases that were taken up without what their lost files said.
+    pub without_settings: Vec<DatabaseId>,
 }
 
 /// Writes every database whose folder lies in the vault down in an empty catalog, with the backups in it. One that cannot be taken up keeps no
@@ -18,13 +20,17 @@ pub(crate) struct TakenUp {
 pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
     let now = rounded(Timestamp::now());
     let (left, others) = folder::all_left(vault)?;
-    let unread = |id: &DatabaseId| format!("{id}: its database.json is not there or cannot be read");
-    let mut taken_up = TakenUp { databases: 0, backups: 0, skipped: others.iter().map(unread).collect() };
+    let mut taken_up = TakenUp { databases: 0, backups: 0, skipped: others, without_settings: Vec::new() };
     for left in left {
         let (database, id) = (&left.database, left.database.id.clone());
         let taken = (|| {
             // A file of a version that kept no schedules there leaves the default ones.
             let schedules = left.schedules(now).map_or_else(|| FirstSchedules::usual().rows(&id, now), Ok)?;
+            if left.by_archives {
+                // Before the row, like every time: an open vault knows its folder by it.
+                folder::keep_damaged(vault, &id)?;
+                folder::write(vault, database, &schedules)?;
+            }
             let adopted = folder::archives(vault, database)?;
             let message = format!("took up {id} at {}, backups found in its folder: {}", database.location, adopted.backups.len());
             let event = event("database.added", actor, &id, message);
@@ -37,6 +43,7 @@ pub(crate) fn take_up_all(vault: &Vault, actor: &str) -> Result<TakenUp> {
         })();
         match taken {
             Ok(adopted) => {
+                taken_up.without_settings.extend(left.by_archives.then_some(id));
                 taken_up.databases += 1;
                 taken_up.backups += adopted.backups.len() as u64;
                 taken_up.skipped.extend(adopted.unread);

@@ -9,7 +9,7 @@ use keepstone_model::{
 };
 
 use super::{Findings, Severity};
-use crate::{Error, Result, Vault, archive::Archive, notes};
+use crate::{Error, Result, Vault, archive::Archive, databases, notes};
 
 /// The catalog beside the folder, both ways.
 pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
@@ -37,6 +37,14 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
         }
     }
     notes(vault, database, of, found);
+    let has_archives = of.iter().any(|backup| backup.state == BackupState::Complete);
+    if has_archives && !databases::is_folder_of(vault.backups_dir(), database) {
+        let message = format!("{id}: database.json in its folder is lost, damaged, or another database's");
+        let remedy = format!(
+            "Move away what is there under that name; the next `keepstone create {id}` writes it anew. A rebuilt catalog takes its settings from it."
+        );
+        found.add("archives", Severity::Warning, message, remedy, 1);
+    }
     let mut tell = |names: &[String], severity, what: &str, remedy: &str, exit| {
         if let Some(first) = names.first() {
             found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);

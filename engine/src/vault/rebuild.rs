@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use keepstone_model::event::EventResult;
+use keepstone_model::{event::EventResult, id::DatabaseId};
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::{Error, OpenMode, Result, Vault, VaultOptions, absolute, make, place, read_marker, refuse_foreign};
@@ -34,6 +34,8 @@ pub struct RebuildReport {
     pub kept: Option<PathBuf>,
     /// Databases and archives that could not be read and taken up, each with the reason. The next rebuild takes them up if it can read them.
     pub skipped: Vec<String>,
+    /// Databases whose `database.json` was lost: taken up by their newest archives, with the usual schedules and retention, and with cleanup paused.
+    pub without_settings: Vec<DatabaseId>,
     /// What came out of the newest readable copy of the old catalog; none if there was none.
     pub taken_over: Option<TakenOver>,
 }
@@ -75,8 +77,14 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     };
     let taken_up = databases::take_up_all(&vault, actor)?;
     schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
-    let mut report =
-        RebuildReport { databases: taken_up.databases, backups: taken_up.backups, kept: None, skipped: taken_up.skipped, taken_over };
+    let mut report = RebuildReport {
+        databases: taken_up.databases,
+        backups: taken_up.backups,
+        kept: None,
+        skipped: taken_up.skipped,
+        without_settings: taken_up.without_settings,
+        taken_over,
+    };
     report.skipped.extend(unreadable);
     let since =
         report.taken_over.as_ref().map(|taken| format!("; users, tokens and activity are those of {:.0}", taken.at)).unwrap_or_default();

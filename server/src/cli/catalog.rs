@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
         "backup_count": report.backups,
         "kept": report.kept,
         "skipped": report.skipped,
+        "without_settings": report.without_settings,
         "taken_over": report.taken_over.as_ref().map(|taken| json!({
             "at": taken.at,
             "user_count": taken.users,
@@ -52,6 +53,12 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
         )),
         None => cx.out.note("there was no copy of the catalog: make a user with `keepstone user add NAME --role admin`"),
     }
+    for id in &report.without_settings {
+        cx.out.note(format_args!(
+            "{id}: its database.json was lost, so its settings and schedules are the usual ones, and its cleanup is paused: look at `keepstone db \
+             show {id}`, `retention show {id}` and `schedule list {id}`, then `keepstone retention schedule {id} --resume`"
+        ));
+    }
     for skipped in &report.skipped {
         cx.out.note(format_args!("not taken up: {skipped}"));
     }
@@ -59,5 +66,16 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
         cx.out.note(format_args!("the old catalog is kept in {}", kept.display()));
     }
     cx.out.outcome(report.backups, format_args!("rebuilt: {} databases, {} backups", report.databases, report.backups));
-    Ok(())
+    let Some(first) = report.skipped.first() else { return Ok(()) };
+    Err(Fault::Here {
+        code: "not_all_taken_up",
+        message: match report.skipped.len() {
+            1 => format!("the catalog is made anew without {first}"),
+            count => format!("the catalog is made anew without {count} things, e.g. {first}"),
+        },
+        hint: Some(
+            "Keep the old catalog until that is settled. Once they can be read, `keepstone catalog rebuild` takes them up, too.".to_owned(),
+        ),
+        exit: 1,
+    })
 }

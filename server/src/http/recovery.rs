@@ -259,6 +259,13 @@ fn told(report: &RebuildReport) -> String {
     let skipped: Vec<_> = report.skipped.iter().map(|why| problem::escape(why)).collect();
     let skipped =
         if skipped.is_empty() { String::new() } else { format!("<h2>Not taken up</h2><ul><li>{}</li></ul>", skipped.join("</li><li>")) };
+    let without: Vec<_> = report.without_settings.iter().map(|id| problem::escape(id.as_str())).collect();
+    let without = if without.is_empty() {
+        String::new()
+    } else {
+        let what = "Their settings and schedules are the usual ones, as their files were lost, and their cleanup is paused. Look at them, then let it go on";
+        format!("<h2>Without their settings</h2><p>{what}: {}.</p>", without.join(", "))
+    };
     let (databases, backups) = (counted(report.databases, "database"), counted(report.backups, "backup"));
-    format!("<ul><li>{databases}, {backups}.</li><li>{people}</li></ul>{skipped}")
+    format!("<ul><li>{databases}, {backups}.</li><li>{people}</li></ul>{without}{skipped}")
 }
