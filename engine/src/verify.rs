@@ -18,7 +18,7 @@ use crate::{
     archive::Archive,
     backups, create, databases, driver,
     floor::{Floor, prove_above},
-    jobs::{JobMonitor, JobRequest, Running},
+    jobs::{self, JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     monitor::Unhurried,
     notes,
@@ -137,6 +137,11 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     // Once: it is tried again every day. That one cannot be read, its job says each time.
     if let Some(check) = backup.not_checked().filter(|_| before.not_checked().is_none() && proof.unreadable().is_none()) {
         activity::record(vault, &alarm("backup.unchecked", create::unchecked(&backup, check)))?;
+    }
+    if proof.failed() && options.actor == jobs::left::ACTOR {
+        jobs::left::ask_for_next(vault, &backup)?;
+    } else if options.actor != jobs::left::ACTOR {
+        jobs::forget_left(vault, id, proof.checked_at)?;
     }
     if proof.level() == Level::Restored {
         vault.catalog().restore_was_tested(&backup.database, proof.checked_at)?;

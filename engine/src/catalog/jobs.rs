@@ -63,9 +63,9 @@ impl Catalog {
         })
     }
 
-    /// Makes the oldest queued job whose database has no running job, and is not skipped, a running one; none while as many run as may run at
+    /// Makes the oldest queued job whose database has no running job, and that is not skipped, a running one; none while as many run as may run at
     /// once. Verifications work on archives only: they neither wait for a database nor keep it.
-    pub(crate) fn claim_job(&self, now: Timestamp, skip: &dyn Fn(&DatabaseId) -> bool) -> Result<Option<JobRow>> {
+    pub(crate) fn claim_job(&self, now: Timestamp, skip: &dyn Fn(&Job) -> bool) -> Result<Option<JobRow>> {
         // Looked at without the write lock first: it is asked often, and most times nothing waits.
         if !self.any_claimable()? {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Catalog {
             let max_running = meta::job_limits(tx)?.max_running;
             let candidates: Vec<JobRow> =
                 tx.prepare_cached(&format!("{CLAIMABLE} ORDER BY number"))?.query_map([max_running], read)?.collect::<Result<_, _>>()?;
-            let Some(mut row) = candidates.into_iter().find(|row| !row.job.database.as_ref().is_some_and(skip)) else {
+            let Some(mut row) = candidates.into_iter().find(|row| !skip(&row.job)) else {
                 return Ok(None);
             };
             let (pid, host) = worker();

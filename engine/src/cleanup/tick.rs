@@ -68,6 +68,10 @@ fn one(vault: &Vault, database: &Database, now: Timestamp, count_by: CountBy, fu
     if open.iter().any(|(job, _)| job.verb == Verb::Cleanup) {
         return Ok(None);
     }
+    // What is in its place again is not known yet to be what it was.
+    if jobs::left::came_back(vault, id)?.is_some() {
+        return Ok(None);
+    }
     // Of several processes the one that writes this goes on. If it dies before the job is queued, another pass comes in an hour.
     let mut mine = false;
     vault.catalog().change_cleanup_standing(id, |now_standing| {

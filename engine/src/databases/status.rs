@@ -12,6 +12,7 @@ use crate::{
     Result, Vault,
     catalog::ScheduleRow,
     cleanup::{self, CleanupStatus},
+    jobs,
     scheduler::Timing,
 };
 
@@ -110,6 +111,16 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         }
         // Before all but damage: what else is told is of the file that was there.
         concerns.insert(usize::from(damage.is_some()), moved.concern());
+    }
+    if let Some(back) = jobs::left::came_back(vault, &database.id)? {
+        if matches!(state, DatabaseState::Protected | DatabaseState::Unproven) {
+            state = DatabaseState::AtRisk;
+        }
+        concerns.push(Concern {
+            reason: format!("the archive of {back} was away, and was not read since it is back"),
+            advice: format!("A server reads it by itself, and so does the next create or verify; at once: `keepstone verify {back}`."),
+            backup: Some(back),
+        });
     }
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,

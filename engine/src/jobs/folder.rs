@@ -111,7 +111,11 @@ impl Found {
     fn words(&self) -> (&'static str, EventResult, String) {
         match self {
             Self::Nothing => ("backup.missing", EventResult::Failed, "its archive is not in the backups folder any more".to_owned()),
-            Self::Itself => ("backup.found", EventResult::Ok, "its archive is in its place again".to_owned()),
+            Self::Itself => (
+                "backup.found",
+                EventResult::Ok,
+                "its archive is in its place again; the newest that came back is read to its end".to_owned(),
+            ),
             Self::Changed { .. } => {
                 let message = "its archive is in its place again, and of another length than it had; it counts as good once it is verified";
                 ("backup.found", EventResult::Warning, message.to_owned())

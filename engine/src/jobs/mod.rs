@@ -1,6 +1,7 @@
 //! Jobs: rows that a worker claims. The command line claims its own at once; the web queues, and a worker thread of any process runs.
 
 mod folder;
+pub(crate) mod left;
 mod recover;
 mod running;
 #[cfg(test)]
@@ -20,15 +21,18 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use left::{any_left, forget_left, run_left};
 pub(crate) use recover::TEMPORARY;
 pub use recover::recover;
 pub(crate) use running::{JobMonitor, Running, Workplace, ignore_missing, random};
 
 use crate::{
     Error, Monitor, Result, Vault,
+    catalog::JobRow,
     cleanup::{self, CleanupOptions},
     convert::{self, ConvertOptions},
     create::{self, CreateOptions},
+    durable::Lock,
     import::{self, ImportOptions},
     restore::{self, KeptDatabase, RestoreOptions, RestoreReport, UndoOptions},
     verify::{self, VerifyOptions},
@@ -96,6 +100,20 @@ pub fn run_next(vault: &Vault, monitor: &dyn Monitor) -> Result<Option<JobId>> {
 pub(crate) struct Claimed<'v> {
     running: Running<'v>,
     request: JobRequest,
+}
+
+/// The running job that may be encrypting an archive, with any key that was the current one when it began; and the lock under which no other begins.
+pub(crate) fn encrypting(vault: &Vault) -> Result<(Option<Job>, Lock)> {
+    let claim = running::claim_lock(vault)?;
+    let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
+    let may_encrypt = |row: &JobRow| match serde_json::from_str(&row.request) {
+        Ok(JobRequest::Create(options)) => options.encrypt != Some(false),
+        Ok(JobRequest::Verify(_) | JobRequest::Cleanup(_)) => false,
+        // The safety backup of a restore; or nobody knows what it does.
+        Ok(_) | Err(_) => true,
+    };
+    let job = vault.catalog().list_jobs(&running)?.into_iter().find(may_encrypt).map(|row| row.job);
+    Ok((job, claim))
 }
 
 /// Claims the oldest queued job whose database is free; none while as many run as may run at once.

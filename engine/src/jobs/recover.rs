@@ -10,7 +10,7 @@ use keepstone_model::{
 };
 
 use super::{
-    JobFilter, JobRequest, STOPPED_KEY, folder, has_archive,
+    JobFilter, JobRequest, STOPPED_KEY, folder, has_archive, left,
     running::{claim_lock, record_end, remove_staging},
 };
 use crate::{
@@ -24,7 +24,6 @@ use crate::{
         committed,
     },
     take::adopt,
-    verify::VerifyOptions,
 };
 
 /// The file in a staging folder that names a temporary file elsewhere, written before that file is made.
@@ -67,8 +66,7 @@ pub fn recover(vault: &Vault) -> Result<()> {
     }
     for id in unproven {
         // It was published, so it was proven if that was wished; but the proof died with the process, or the file was away.
-        let options = VerifyOptions::new(id, "recovery");
-        super::submit(vault, &JobRequest::Verify(options), None)?;
+        left::ask(vault, id)?;
     }
     Ok(())
 }

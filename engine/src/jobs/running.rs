@@ -121,8 +121,13 @@ impl<'v> Running<'v> {
 
     /// Takes the oldest queued job whose database is free.
     pub(crate) fn claim(vault: &'v Vault) -> Result<Option<(Self, JobRequest)>> {
+        Self::claim_where(vault, &|_| false)
+    }
+
+    /// The same of those that are not skipped.
+    pub(crate) fn claim_where(vault: &'v Vault, skip: &dyn Fn(&Job) -> bool) -> Result<Option<(Self, JobRequest)>> {
         let claim = claim_lock(vault)?;
-        let Some(row) = vault.catalog().claim_job(Timestamp::now(), &|_| false)? else { return Ok(None) };
+        let Some(row) = vault.catalog().claim_job(Timestamp::now(), skip)? else { return Ok(None) };
         let running = match Self::lock(vault, row.job.clone()) {
             Ok(running) => running,
             Err(error) => {

@@ -15,7 +15,7 @@ use keepstone_engine::{
         coverage::{Coverage, Rows, TablePattern},
         database::Database,
         human,
-        id::Kind,
+        id::{DatabaseId, Kind},
         job::Verb,
         metadata::{Compression, Kdf},
         validate,
@@ -23,7 +23,7 @@ use keepstone_engine::{
 };
 use serde_json::json;
 
-use super::{Context, Fault, context, environment, password, progress::Follow, values, words};
+use super::{Context, Fault, context, environment, password, progress::Follow, values, verify, words};
 
 /// Back up a database now, or every one; it counts only once it was read back and checked
 #[derive(Debug, Args)]
@@ -159,6 +159,8 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
             }
         }
     });
+    let ids: Vec<DatabaseId> = databases.into_iter().map(|database| database.id).collect();
+    verify::left(&vault, &ids, cx);
     context::copy_catalog(&vault);
     outcome
 }

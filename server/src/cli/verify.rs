@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use keepstone_engine::{
     Error, Vault,
     backups::{self, BackupFilter},
-    databases, import,
+    databases, import, jobs,
     model::{
         backup::{Backup, BackupState, CheckResult, Level, Proof},
         human,
-        id::BackupId,
+        id::{BackupId, DatabaseId},
         job::Verb,
     },
     monitor::Unhurried,
@@ -98,7 +98,31 @@ pub(crate) fn run(args: &Verify, cx: &Context) -> Result<(), Fault> {
         }
         stale
     };
-    cx.each(&ids, |id| one(&vault, id, args.all, rate_bytes_per_s, args.test_restore, cx))
+    let outcome = cx.each(&ids, |id| one(&vault, id, args.all, rate_bytes_per_s, args.test_restore, cx));
+    let mut of: Vec<DatabaseId> = ids.iter().map(BackupId::database).collect();
+    of.dedup();
+    left(&vault, &of, cx);
+    outcome
+}
+
+/// Backups whose archives were away are read by whoever is at their database next, where no server runs.
+pub(crate) fn left(vault: &Vault, databases: &[DatabaseId], cx: &Context) {
+    if !jobs::any_left(vault, databases).unwrap_or(true) {
+        return;
+    }
+    let follow = Follow::new(cx, Verb::Verify, "what came back");
+    let looked_at = jobs::run_left(vault, databases, &follow);
+    drop(follow);
+    let told = looked_at.and_then(|ids| ids.iter().map(|id| backups::backup(vault, id)).collect::<Result<Vec<_>, _>>());
+    match told {
+        Ok(backups) => {
+            for backup in backups {
+                let (mark, word, _) = words::backup_state(&backup);
+                cx.out.note(format_args!("{} was asked to be checked, as it was away or its process had died: {mark} {word}", backup.id));
+            }
+        }
+        Err(error) => cx.out.note(format_args!("backups that came back could not be checked: {error}")),
+    }
 }
 
 fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>, test_restore: bool, cx: &Context) -> Result<(), Fault> {

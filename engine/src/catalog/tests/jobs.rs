@@ -88,7 +88,8 @@ fn one_job_of_a_database_runs_at_a_time_and_the_oldest_first() {
         queue(&f.vault, job);
     }
     let claim = |skip: &str| {
-        let row = f.vault.catalog().claim_job(Timestamp::now(), &|id| id.as_str() == skip).unwrap();
+        let row =
+            f.vault.catalog().claim_job(Timestamp::now(), &|job| job.database.as_ref().is_some_and(|id| id.as_str() == skip)).unwrap();
         row.map(|row| jobs.iter().position(|job| job.id == row.job.id).unwrap())
     };
     assert_eq!(claim("shop"), Some(2));
