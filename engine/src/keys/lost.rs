@@ -15,6 +15,8 @@ use crate::{
     activity::{self, NewEvent},
     archive::Archive,
     databases,
+    notes::{self, Notes},
+    take::describe,
 };
 
 /// In place of the ids of keys: nothing opens them.
@@ -189,12 +191,12 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
             continue;
         };
         if now != backup.encryption {
-            let metadata = archive.metadata();
+            let notes = if now == Encryption::Known { readable_notes(vault, &backup.id) } else { None };
             catalog.change_backup(&backup.id, |backup| {
                 backup.encryption = now;
                 // A catalog that was rebuilt without the password knows only now what is in it.
-                if now == Encryption::Known && backup.total_records == 0 {
-                    backup.total_records = metadata.total_records;
+                if now == Encryption::Known {
+                    describe(backup, archive.metadata(), notes.as_ref());
                 }
             })?;
             *(if now == Encryption::Lost { &mut lost } else { &mut found }).entry(backup.database).or_default() += 1;
@@ -216,6 +218,12 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
         catalog.set_keys_looked_at(&known)?;
     }
     Ok(())
+}
+
+/// None if they cannot be read, or are still locked.
+fn readable_notes(vault: &Vault, id: &BackupId) -> Option<Notes> {
+    let read = notes::read(vault, id).inspect_err(|error| tracing::warn!(backup = %id, %error, "what only its notes say is not known"));
+    read.ok().filter(|notes| !notes.is_locked())
 }
 
 fn ids(ring: &Ring) -> String {

@@ -38,7 +38,7 @@ use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
-    durable, guard,
+    durable, guard, jobs,
 };
 
 /// The keys of an open vault: what lies in `<data>/keys`, and what this process was told.
@@ -232,6 +232,15 @@ pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInf
     }
     if let (Some(reason), false) = (lost::needed_by(vault, &info.id)?, lose) {
         return Err(Error::KeyNeeded { id: info.id, reason });
+    }
+    // What is being made now is none of the archives that a person may have been ready to lose.
+    let (encrypting, _no_other_begins) = jobs::encrypting(vault)?;
+    if let Some(job) = encrypting {
+        let holder = format!("job {} ({}) is running and may be encrypting with key {}", job.id, job.verb, info.id);
+        return Err(match job.database {
+            Some(database) => Error::DatabaseBusy { database, holder },
+            None => Error::KeyNeeded { id: info.id, reason: holder },
+        });
     }
     vault.keys().edit(|ring| {
         ring.held.retain(|held| held.id() != info.id);

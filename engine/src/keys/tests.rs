@@ -1,5 +1,6 @@
 //! The keys of a vault: what is encrypted with which, what survives a change, a loss, a kill and a rebuilt catalog.
 
+mod anew;
 mod away;
 mod unread;
 
