@@ -119,7 +119,9 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
     refuse(&database, options)?;
     let _lock = running.lock_database(&database.id)?;
     databases::follow(running.vault, &database, &options.actor)?;
-    databases::write_if_lost(running.vault, &database)?;
+    if let Err(error) = databases::write_if_lost(running.vault, &database) {
+        tracing::warn!(database = %database.id, %error, "its database.json is lost and could not be written anew");
+    }
     // Before anything is read: a wish for encryption that cannot be met ends it here.
     let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
     let defaults = running.vault.defaults();
