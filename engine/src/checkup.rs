@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
+    backup::{Backup, CheckName},
     database::{Checkup, Recovered},
     event::EventResult,
     id::{DatabaseId, JobId},
 };
 
-use crate::{Result, Vault, activity::NewEvent, catalog::rounded};
+use crate::{Result, Vault, activity::NewEvent, catalog::rounded, sqlite::AS_A_WHOLE};
 
 /// Takes back that a database is damaged, if that is what is written down. That it was recovered stays to be read.
 pub(crate) fn all_is_well(vault: &Vault, database: &DatabaseId) -> Result<()> {
@@ -15,6 +16,15 @@ pub(crate) fn all_is_well(vault: &Vault, database: &DatabaseId) -> Result<()> {
         vault.catalog().set_checkup(database, None, None, Timestamp::now())?;
     }
     Ok(())
+}
+
+/// The same after a good backup, whose check saw all pages of the file: what another look found where this one could not look stands.
+pub(crate) fn is_backed_up(vault: &Vault, backup: &Backup) -> Result<()> {
+    let mut checks = backup.proof.iter().flat_map(|proof| &proof.checks);
+    if checks.any(|check| check.name == CheckName::SqliteIntegrityCheck && check.detail.contains(AS_A_WHOLE)) {
+        return Ok(());
+    }
+    all_is_well(vault, &backup.database)
 }
 
 /// Writes down damage, with its alarm. The same damage of which nobody has done anything alarms once.
@@ -51,4 +61,30 @@ fn event<'a>(
     message: String,
 ) -> NewEvent<'a> {
     NewEvent { actor, action, result, database: Some(database.clone()), backup: None, job, message }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use keepstone_model::id::Kind;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_good_backup_takes_back_no_damage_that_its_check_could_not_see() {
+        let here = testing::vault();
+        let database = testing::database(&here.vault, "shop").id;
+        damaged(&here.vault, &database, "alice", "Freelist: 2nd reference to page 5", "a person decides").unwrap();
+        let mut backup = testing::good_backup(&here.vault, &database, Kind::Manual, Timestamp::now());
+        for (detail, is_taken_back) in [
+            (format!("could not be examined: {AS_A_WHOLE}: out of luck; and 1 more"), false),
+            ("own: no such function: f".to_owned(), true),
+        ] {
+            let checks = backup.proof.iter_mut().flat_map(|proof| &mut proof.checks);
+            checks.filter(|check| check.name == CheckName::SqliteIntegrityCheck).for_each(|check| check.detail.clone_from(&detail));
+            is_backed_up(&here.vault, &backup).unwrap();
+            assert_eq!(here.vault.catalog().checkup(&database).unwrap().is_none(), is_taken_back, "{detail}");
+        }
+    }
 }

@@ -222,7 +222,7 @@ fn tell(running: &Running<'_>, options: &CreateOptions, backup: &Backup, changes
         }
     }
     if backup.is_good()
-        && let Err(error) = checkup::all_is_well(vault, &backup.database)
+        && let Err(error) = checkup::is_backed_up(vault, backup)
     {
         tracing::warn!(database = %backup.database, %error, "what the last look found could not be taken back");
     }

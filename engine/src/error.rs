@@ -90,6 +90,8 @@ pub enum Error {
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String, setting: &'static str },
+    #[error("{} was written to past SQLite's locks while it was read: {what}", .path.display())]
+    SourceOverwritten { path: PathBuf, what: String },
     #[error("looking into {} took longer than {limit_s} s", .path.display())]
     CheckTooLong { path: PathBuf, limit_s: u64 },
     #[error("{} is damaged: {detail}", .path.display())]
@@ -281,6 +283,7 @@ impl Error {
             Self::SourceHotJournal { .. } => "source_hot_journal",
             Self::SourceForeignOwner { .. } => "source_foreign_owner",
             Self::SnapshotTooLong { .. } => "snapshot_too_long",
+            Self::SourceOverwritten { .. } => "source_overwritten",
             Self::CheckTooLong { .. } => "check_too_long",
             Self::SourceCorrupt { .. } => "source_corrupt",
             Self::Unsupported { .. } => "unsupported",
@@ -423,6 +426,7 @@ impl Error {
             Self::SourceUnreadable { .. }
             | Self::SourceReadOnlyWal { .. }
             | Self::SnapshotTooLong { .. }
+            | Self::SourceOverwritten { .. }
             | Self::CheckTooLong { .. }
             | Self::ArchiveUnreadable { .. }
             | Self::VaultTooNew { .. }
@@ -454,6 +458,10 @@ impl Error {
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
             Self::SnapshotTooLong { setting, .. } => {
                 return Some(format!("Try again at a quieter time, or set the limit otherwise: `keepstone db edit DB --{setting} …`."));
+            }
+            Self::SourceOverwritten { .. } => {
+                "Nothing was kept of it. A file is copied, synced or put back over the database while it is in use: stop that, or do it with \
+                 `keepstone restore`; then try again."
             }
             Self::CheckTooLong { .. } => "No sound database of that size takes so long: do not trust the file.",
             Self::SourceCorrupt { .. } => "Keep the file as it is and restore the newest good backup.",

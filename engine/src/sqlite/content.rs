@@ -35,9 +35,10 @@ impl Content {
         let mut names = Vec::new();
         // All at once: asked for each table by itself, ten thousand of them took minutes in which the transaction was held.
         let trees = census.and_then(|census| Some((census, Trees::read(connection).ok()?)));
-        let listed = each(connection, "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual')", |name| {
-            names.push(name);
-        });
+        let listed =
+            each(connection, "SELECT name FROM temp.pragma_table_list WHERE schema='main' AND type IN ('table','virtual')", |name| {
+                names.push(name);
+            });
         content.keep(path, "the schema", listed)?;
         for name in names {
             if name.len() >= 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"sqlite_") {
@@ -76,7 +77,7 @@ impl Content {
 fn read_table(connection: &Connection, name: &str, counted: Option<&(&Census, Trees)>, monitor: &dyn Monitor) -> rusqlite::Result<Table> {
     // Hidden columns (1) are arguments of virtual tables; generated ones (2, 3) are columns like others.
     let mut statement =
-        connection.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
+        connection.prepare_cached("SELECT name, type FROM temp.pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
     let columns = statement
         .query_map([name], |row| Ok(Column { name: text(row.get_ref(0)?), declared_type: text(row.get_ref(1)?) }))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -95,7 +96,7 @@ struct Trees(BTreeMap<String, (u32, Keyed)>);
 impl Trees {
     fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut keyed = BTreeMap::new();
-        let listed = "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type='table'";
+        let listed = "SELECT name, wr FROM temp.pragma_table_list WHERE schema='main' AND type='table'";
         let mut statement = connection.prepare(listed)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -159,13 +160,12 @@ pub(super) fn content_hash(connection: &Connection) -> rusqlite::Result<String> 
     hasher.update(schema_hash(connection)?);
     let mut names = Vec::new();
     // Virtual tables are what their shadow tables hold.
-    let tables =
-        "SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','shadow') AND name <> 'sqlite_schema' ORDER BY name";
+    let tables = "SELECT name FROM temp.pragma_table_list WHERE schema='main' AND type IN ('table','shadow') AND name <> 'sqlite_schema' ORDER BY name";
     each(connection, tables, |name| names.push(name))?;
     for name in names {
         update(&mut hasher, 0, name.as_bytes());
         // Hidden and virtual columns are computed from the others.
-        let columns = "SELECT name, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden IN (0, 3) ORDER BY cid";
+        let columns = "SELECT name, pk FROM temp.pragma_table_xinfo(?1, 'main') WHERE hidden IN (0, 3) ORDER BY cid";
         let columns = connection
             .prepare_cached(columns)?
             .query_map([&name], |row| Ok((quoted(&text(row.get_ref(0)?)), row.get::<_, i64>(1)?)))?
@@ -194,7 +194,7 @@ pub(super) fn content_hash(connection: &Connection) -> rusqlite::Result<String> 
 /// itself is no content, unless a column is another name for it: VACUUM numbers rows anew, in their order.
 fn order(connection: &Connection, table: &str, columns: &[(String, i64)]) -> rusqlite::Result<String> {
     let taken = |name: &str| columns.iter().any(|(column, _)| column.eq_ignore_ascii_case(&quoted(name)));
-    let is_keyed = "SELECT wr FROM pragma_table_list WHERE schema='main' AND name=?1";
+    let is_keyed = "SELECT wr FROM temp.pragma_table_list WHERE schema='main' AND name=?1";
     let is_keyed = connection.prepare_cached(is_keyed)?.query_row([table], |row| row.get::<_, bool>(0))?;
     if let Some(rowid) = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !is_keyed && !taken(name)) {
         return Ok(rowid.to_owned());

@@ -31,7 +31,7 @@ fn hash(reading: &Reading<'_>) -> rusqlite::Result<String> {
         (0..4).try_for_each(|column| row.get_ref(column).map(|value| feed(&mut hasher, value)))?;
     }
     let mut tables = connection.prepare(
-        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')
+        "SELECT name, wr FROM temp.pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')
            AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema') AND name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\' ORDER BY name",
     )?;
     let tables =
@@ -39,7 +39,7 @@ fn hash(reading: &Reading<'_>) -> rusqlite::Result<String> {
     for (name, without_rowid) in tables {
         feed(&mut hasher, ValueRef::Text(name.as_bytes()));
         let columns = connection
-            .prepare("SELECT name FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")?
+            .prepare("SELECT name FROM temp.pragma_table_xinfo(?1, 'main') ORDER BY cid")?
             .query_map([&name], |row| row.get::<_, String>(0))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let listed: Vec<String> = columns.iter().map(|column| quoted(column)).collect();

@@ -16,14 +16,15 @@ use keepstone_model::{
 use rusqlite::{Connection, limits::Limit};
 
 use super::{
-    content::{self, Content},
+    content::Content,
     fault,
     pace::millis,
     pages,
     pages::Geometry,
     reads::Reads,
+    remarks::{is_of_a_value, is_remark},
     scratch::open_image,
-    watch,
+    stand_ins, watch,
 };
 use crate::{
     Error, Monitor, Result,
@@ -84,7 +85,7 @@ pub fn inspect_image(path: &Path, monitor: &dyn Monitor) -> Result<ImageReport> 
 pub(super) fn inspect_during(path: &Path, step: Step, monitor: &dyn Monitor) -> Result<ImageReport> {
     let size_bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
     let look = Look { path, size_bytes, step, monitor };
-    let soundness = || look.at(|connection| soundness(connection, path, monitor));
+    let soundness = || look_for_damage(&look);
     let contents = || look.at(|connection| contents(connection, path, monitor));
     // Neither needs the other, and each reads the whole file.
     let (soundness, contents) = if monitor.throttle().is_some() {
@@ -102,7 +103,7 @@ pub(super) fn inspect_during(path: &Path, step: Step, monitor: &dyn Monitor) -> 
         Err(Error::SourceCorrupt { detail, .. }) => Ok(unreadable(&detail)),
         Err(error) => Err(error),
         Ok((Soundness { integrity, page_size, aside, took }, contents)) => {
-            let Aside { not_examined, remarks } = aside;
+            let Aside { not_examined, remarks, .. } = aside;
             let Contents { foreign_keys, schema, took_foreign_keys, took_counts } = contents;
             let took = Took { integrity: took, foreign_keys: took_foreign_keys, counts: took_counts };
             Ok(ImageReport { integrity, foreign_keys, schema, page_size, not_examined, remarks, took })
@@ -112,7 +113,7 @@ pub(super) fn inspect_during(path: &Path, step: Step, monitor: &dyn Monitor) -> 
 
 fn unreadable(detail: &str) -> ImageReport {
     let fault = || detail.to_owned();
-    let Aside { not_examined, remarks } = Aside::default();
+    let Aside { not_examined, remarks, .. } = Aside::default();
     let took = Took::default();
     ImageReport { integrity: Err(fault()), foreign_keys: Err(fault()), schema: Err(fault()), page_size: 0, not_examined, remarks, took }
 }
@@ -186,6 +187,26 @@ struct Soundness {
 struct Aside {
     not_examined: Vec<String>,
     remarks: Vec<String>,
+    /// The tables behind `not_examined`.
+    unknown: Vec<String>,
+    /// Tables that are not as the application means them in more rows than SQLite tells of one.
+    crowded: Vec<String>,
+}
+
+/// What the image lacks that only its application has shows in a first look; then a second one sees to the file as a whole, on a connection of its
+/// own, where stand-ins do for what is lacking.
+fn look_for_damage(look: &Look<'_>) -> Result<Soundness> {
+    let (path, monitor) = (look.path, look.monitor);
+    let mut found = look.at(|connection| soundness(connection, path, monitor))?;
+    if !found.aside.unknown.is_empty() {
+        look.at(|connection| {
+            let stopwatch = Stopwatch::begin(monitor);
+            as_a_whole(connection, path, &mut found)?;
+            found.took += stopwatch.worked();
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 fn soundness(connection: &Connection, path: &Path, monitor: &dyn Monitor) -> Result<Soundness> {
@@ -225,95 +246,158 @@ type Finding = std::result::Result<(), String>;
 /// How many findings are told; the first few say all that a person needs.
 const MOST_FINDINGS: usize = 10;
 
-/// How many lines are looked through for one that tells of damage where the first ones do not.
-const MOST_LINES: usize = 1_000_000;
+/// How many rows SQLite tells of at most where it checks one table.
+const ROWS_OF_A_TABLE: usize = 100;
+
+/// What is said to be not examined where not even the pages of the whole file could be looked at: the first word of the list.
+pub(crate) const AS_A_WHOLE: &str = "the file as a whole";
 
 fn integrity(connection: &Connection, path: &Path, aside: &mut Aside) -> Result<Finding> {
-    match check(connection, path, ("integrity_check", None), &mut aside.remarks)? {
-        Checked::Done(finding) => Ok(finding),
+    let first = told(connection, ("integrity_check", &MOST_FINDINGS.to_string()), &|_| true);
+    let all = match first {
+        // Behind these there may be damage.
+        Ok(first) if first.damage.is_empty() && first.remarks.len() == MOST_FINDINGS => {
+            told(connection, ("integrity_check", &i32::MAX.to_string()), &|_| true)
+        }
+        first => first,
+    };
+    match checked(all, path)? {
+        Checked::Done(told) => {
+            aside.remarks.extend(told.remarks);
+            Ok(finding(told.damage))
+        }
         Checked::CannotRun(why) => {
-            // One table that only its application understands must not hide the state of all others: each by itself, and of that one at
-            // least what can be seen without understanding it.
+            // One table that only its application understands must not hide the state of all others: each by itself.
             tracing::debug!(why, "the integrity check goes table by table");
-            aside.remarks.clear();
             table_by_table(connection, path, aside)
         }
     }
 }
 
 fn table_by_table(connection: &Connection, path: &Path, aside: &mut Aside) -> Result<Finding> {
-    let mut names = Vec::new();
     let listed = connection
-        .prepare("SELECT name FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual','shadow')")
+        .prepare("SELECT name FROM temp.pragma_table_list WHERE schema='main' AND type IN ('table','virtual','shadow')")
         .and_then(|mut statement| statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>());
-    names.extend(listed.map_err(fault::at(path))?);
-    let mut findings = Vec::new();
-    for name in names {
-        let mut outcome = check(connection, path, ("integrity_check", Some(&name)), &mut aside.remarks)?;
-        if let Checked::CannotRun(why) = outcome {
-            aside.not_examined.push(format!("{name}: {why}"));
-            // The quick check looks at pages and cells, and at neither the order nor the expressions of indexes.
-            content::provide_collations(connection).map_err(fault::at(path))?;
-            outcome = check(connection, path, ("quick_check", Some(&name)), &mut aside.remarks)?;
-        }
-        if let Checked::Done(Err(finding)) = outcome {
-            findings.push(finding);
+    let mut damage = Vec::new();
+    for name in listed.map_err(fault::at(path))? {
+        match checked(told(connection, ("integrity_check", &argument(&name)), &|_| true), path)? {
+            Checked::Done(told) => {
+                if told.rows >= ROWS_OF_A_TABLE && told.damage.is_empty() {
+                    aside.crowded.push(name);
+                }
+                aside.remarks.extend(told.remarks);
+                damage.extend(told.damage);
+            }
+            Checked::CannotRun(why) => {
+                aside.not_examined.push(format!("{name}: {why}"));
+                aside.unknown.push(name);
+            }
         }
     }
-    Ok(if findings.is_empty() { Ok(()) } else { Err(findings.join("; ")) })
+    Ok(finding(damage))
+}
+
+/// The quick check of the whole file: pages and cells, what is free, used twice or never, and neither the order nor the expressions of indexes.
+fn as_a_whole(connection: &Connection, path: &Path, found: &mut Soundness) -> Result<()> {
+    pages::begin_read(connection, path)?;
+    stand_ins::provide(connection).map_err(fault::at(path))?;
+    let aided = |pragma: &str, argument: &str, counts: &dyn Fn(&str) -> bool| {
+        checked(stand_ins::aided(connection, || told(connection, (pragma, argument), counts)), path)
+    };
+    let mut damage = Vec::new();
+    // What rows hold a stand-in cannot tell.
+    match aided("quick_check", &MOST_FINDINGS.to_string(), &|line| !is_of_a_value(line))? {
+        Checked::Done(told) => damage.extend(told.damage),
+        Checked::CannotRun(why) => {
+            found.aside.not_examined.insert(0, format!("{AS_A_WHOLE}: {why}"));
+            for name in &found.aside.unknown {
+                if let Checked::Done(told) = aided("quick_check", &argument(name), &|line| !is_of_a_value(line))? {
+                    damage.extend(told.damage);
+                }
+            }
+        }
+    }
+    if !found.aside.crowded.is_empty() {
+        let theirs = endings(connection, &found.aside.crowded).map_err(fault::at(path))?;
+        let counts = |line: &str| !is_of_a_value(line) && theirs.iter().any(|ending| line.ends_with(ending));
+        match aided("integrity_check", &i32::MAX.to_string(), &counts)? {
+            Checked::Done(told) => damage.extend(told.damage),
+            Checked::CannotRun(why) => {
+                let told = |name| format!("{name}: what is behind {ROWS_OF_A_TABLE} rows that break its rules ({why})");
+                found.aside.not_examined.extend(found.aside.crowded.iter().map(told));
+            }
+        }
+    }
+    if let Err(known) = &found.integrity {
+        damage.retain(|line| !known.contains(line));
+        damage.insert(0, known.clone());
+    }
+    found.integrity = finding(damage);
+    Ok(())
+}
+
+/// How lines of the check end that are about these tables, whose indexes need no stand-in.
+fn endings(connection: &Connection, tables: &[String]) -> rusqlite::Result<Vec<String>> {
+    let mut endings: Vec<_> = tables.iter().map(|table| format!("row not in PRIMARY KEY order for {table}")).collect();
+    let mut statement = connection.prepare("SELECT name FROM main.sqlite_schema WHERE type='index' AND tbl_name=?1 COLLATE NOCASE")?;
+    for table in tables {
+        for index in statement.query_map([table], |row| row.get::<_, String>(0))? {
+            endings.push(format!(" index {}", index?));
+        }
+    }
+    Ok(endings)
+}
+
+fn argument(table: &str) -> String {
+    format!("'{}'", table.replace('\'', "''"))
+}
+
+fn finding(damage: Vec<String>) -> Finding {
+    if damage.is_empty() { Ok(()) } else { Err(damage.join("; ")) }
+}
+
+/// The first lines of one of SQLite's checks, sorted.
+#[derive(Default)]
+struct Told {
+    damage: Vec<String>,
+    remarks: Vec<String>,
+    rows: usize,
 }
 
 enum Checked {
-    Done(Finding),
+    Done(Told),
     /// The SQL of the check needs something of the application's.
     CannotRun(String),
 }
 
-/// One of SQLite's checks, of one table or of all.
-fn check(connection: &Connection, path: &Path, (pragma, table): (&str, Option<&str>), remarks: &mut Vec<String>) -> Result<Checked> {
-    let lines = |most: usize| -> rusqlite::Result<(Vec<String>, Vec<String>)> {
-        let argument = table.map_or_else(|| most.to_string(), |table| format!("'{}'", table.replace('\'', "''")));
-        let mut statement = connection.prepare(&format!("PRAGMA main.{pragma}({argument})"))?;
-        let mut rows = statement.query([])?;
-        let (mut damage, mut remarks) = (Vec::new(), Vec::new());
-        while let Some(row) = rows.next()? {
-            let text: String = row.get(0)?;
-            for line in text.lines().filter(|line| *line != "ok") {
-                let lines = if is_remark(line) { &mut remarks } else { &mut damage };
-                if lines.len() < MOST_FINDINGS {
-                    lines.push(line.to_owned());
-                }
-            }
-            if damage.len() == MOST_FINDINGS {
-                break;
+/// One of SQLite's checks, of one table or of all; what does not count is passed over.
+fn told(connection: &Connection, (pragma, argument): (&str, &str), counts: &dyn Fn(&str) -> bool) -> rusqlite::Result<Told> {
+    let mut statement = connection.prepare(&format!("PRAGMA main.{pragma}({argument})"))?;
+    let mut rows = statement.query([])?;
+    let mut told = Told::default();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        told.rows += 1;
+        for line in text.lines().filter(|line| *line != "ok" && counts(line)) {
+            let lines = if is_remark(connection, line) { &mut told.remarks } else { &mut told.damage };
+            if lines.len() < MOST_FINDINGS {
+                lines.push(line.to_owned());
             }
         }
-        Ok((damage, remarks))
-    };
-    let all = || match lines(MOST_FINDINGS)? {
-        // Behind these there may be damage.
-        (damage, remarks) if damage.is_empty() && remarks.len() == MOST_FINDINGS && table.is_none() => lines(MOST_LINES),
-        found => Ok(found),
-    };
-    match all() {
-        Ok((damage, told)) => {
-            remarks.extend(told);
-            Ok(Checked::Done(if damage.is_empty() { Ok(()) } else { Err(damage.join("; ")) }))
+        if told.damage.len() == MOST_FINDINGS {
+            break;
         }
-        Err(error) if fault::is_damage(&error) => Ok(Checked::Done(Err(fault::detail(&error)))),
+    }
+    Ok(told)
+}
+
+fn checked(told: rusqlite::Result<Told>, path: &Path) -> Result<Checked> {
+    match told {
+        Ok(told) => Ok(Checked::Done(told)),
+        Err(error) if fault::is_damage(&error) => Ok(Checked::Done(Told { damage: vec![fault::detail(&error)], ..Told::default() })),
         Err(error) if fault::is_sql(&error) => Ok(Checked::CannotRun(fault::detail(&error))),
         Err(error) => Err(fault::at(path)(error)),
     }
-}
-
-/// Whether a line of SQLite's check tells of no damage: a row that breaks a rule which was made after it, or a full-text index that only the
-/// application's own functions could be asked about. All of its bytes are as the application left them, and a restore brings back just that.
-fn is_remark(line: &str) -> bool {
-    let of_a_value =
-        ["NULL", "NUMERIC", "TEXT"].iter().any(|kind| line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(" value in ")));
-    let of_a_strict_value = line.starts_with("non-") && line.contains(" value in ");
-    let not_asked = line.starts_with("unable to validate the inverted index for ") && line.contains("SQL logic error");
-    of_a_value || of_a_strict_value || not_asked || line.starts_with("CHECK constraint failed in ")
 }
 
 /// Every row whose reference points to nothing, told by table and number.

@@ -23,11 +23,15 @@ pub(crate) mod pace;
 mod pages;
 pub(crate) mod reading;
 mod reads;
+mod remarks;
 mod scratch;
 pub(crate) mod second_look;
 mod spool;
+mod stand_ins;
+mod still;
 mod watch;
 
+pub(crate) use inspect::AS_A_WHOLE;
 pub(crate) use watch::told_to_stop;
 
 /// How long a verb waits for a lock that an application holds, before it says so.

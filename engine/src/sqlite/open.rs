@@ -15,6 +15,7 @@ use super::{
     fault,
     pages::{self, Geometry, Method},
     scratch::{beside, open_immutable},
+    still::{FileId, file_id},
     watch,
 };
 use crate::{Error, Monitor, Result, Silent};
@@ -68,6 +69,8 @@ pub(super) enum Access {
 pub(super) struct Live {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
+    /// What stood there when it was opened.
+    pub(super) file: FileId,
 }
 
 impl Live {
@@ -95,7 +98,7 @@ impl Live {
             .or_else(|error| if access == Access::Read { Connection::open_with_flags(path, read_only) } else { Err(error) })
             .map_err(fault::at(path))?;
         watch::be_patient(&mut connection).map_err(fault::at(path))?;
-        let live = Self { connection, path: path.to_owned() };
+        let live = Self { connection, path: path.to_owned(), file: file_id(&found) };
         live.prepare(access).map_err(fault::at(path))?;
         if access == Access::Write && live.connection.is_readonly(MAIN_DB).map_err(fault::at(path))? {
             let reason = "this user may not write it".to_owned();

@@ -12,6 +12,7 @@ use super::{
     scratch::open_image,
     snapshot::{Hold, SnapshotOptions},
     spool::spool,
+    still::Still,
     watch,
 };
 use crate::{Error, Monitor, Result};
@@ -61,12 +62,14 @@ pub(crate) fn read_live<T>(
     let hold = Hold::begin(path, options);
     let read = live.watched(monitor, &|| hold.verdict(), || {
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
+        let still = Still::since(&live, &geometry)?;
         if geometry.is_wal() {
             let read = read_within(&live.connection, path, &geometry, work);
+            let seen = still.see();
             pages::rollback(&live.connection);
-            return read.map(Read::Done);
+            return seen.and(read).map(Read::Done);
         }
-        let spool = spool(Method::available(), &live.connection, path, &geometry, options)?;
+        let spool = spool(Method::available(), &live.connection, &still, &geometry, options)?;
         pages::rollback(&live.connection);
         Ok(Read::Spooled(spool))
     })?;

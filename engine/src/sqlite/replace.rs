@@ -18,6 +18,7 @@ use super::{
     scratch::Scratch,
     snapshot::Taken,
     spool::copy_by_backup_api,
+    still::Still,
     watch,
 };
 use crate::{
@@ -173,6 +174,7 @@ impl PresentState for Present<'_> {
     fn stream(&mut self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
         let path = &self.live.path;
         let (reader, damage) = Self::reader(self.live, self.options)?;
+        let still = Still::since(&reader, self.geometry)?;
         let taken = Taken { method: self.method, path, geometry: self.geometry.clone(), damage, hold_ms: 0 };
         let mut facts = reader.watched(monitor, &watch::unlimited, || match self.method {
             Method::Dbpage => taken.stream_live(&reader.connection, sink, monitor, Step::SafetyBackup),
@@ -182,6 +184,7 @@ impl PresentState for Present<'_> {
                 taken.stream_spool(Step::SafetyBackup, (spool.path(), None), sink, monitor)
             }
         })?;
+        still.see()?;
         facts.source.hold_ms = millis(self.began.elapsed());
         Ok(facts)
     }

@@ -22,6 +22,7 @@ use super::{
     scratch::{self, beside},
     second_look,
     spool::{Spool, spool},
+    still::Still,
 };
 use crate::{
     Error, Monitor, Result,
@@ -55,14 +56,17 @@ pub(super) fn snapshot_by(
     let hold = Hold::begin(path, options);
     let taken = live.watched(monitor, &|| hold.verdict(), || {
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
+        let still = Still::since(&live, &geometry)?;
+        let damage = damage.or_else(|| still.cut_short(&geometry));
         let mut taken = Taken { method, path, geometry, damage, hold_ms: 0 };
         if method == Method::Dbpage && taken.geometry.is_wal() {
             // No writer waits for us, but the application's log cannot be taken back meanwhile: so the limits.
-            let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot)?;
-            return Ok(Outcome::Streamed(Box::new(facts)));
+            let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot);
+            still.see()?;
+            return Ok(Outcome::Streamed(Box::new(facts?)));
         }
         // Writers wait for the lock (or there are no pages to stream): out of the database as fast as the disk takes it.
-        let spool = spool(method, &live.connection, path, &taken.geometry, options)?;
+        let spool = spool(method, &live.connection, &still, &taken.geometry, options)?;
         pages::rollback(&live.connection);
         taken.hold_ms = hold.held_ms();
         Ok(Outcome::Spooled(taken, spool))

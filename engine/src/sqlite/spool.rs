@@ -20,6 +20,7 @@ use super::{
     pages::{self, Geometry, Method},
     scratch::Scratch,
     snapshot::{SnapshotOptions, free_bytes},
+    still::Still,
     watch,
 };
 use crate::{Error, Result, durable};
@@ -47,10 +48,11 @@ impl Spool {
 pub(super) fn spool(
     method: Method,
     connection: &Connection,
-    path: &Path,
+    still: &Still<'_>,
     geometry: &Geometry,
     options: &SnapshotOptions<'_>,
 ) -> Result<Spool> {
+    let path = still.path;
     // The floor is for the application's disk; a disk of the vault's own may be filled to the last byte.
     let floor_bytes = if durable::on_one_disk(path, options.spool_dir) { options.limits.free_bytes() } else { 0 };
     let needed_bytes = geometry.size_bytes().saturating_add(floor_bytes);
@@ -62,12 +64,14 @@ pub(super) fn spool(
     let create = move || Scratch::create(&folder, "snapshot.spool");
     match method {
         Method::Dbpage => {
-            let (scratch, crc) = copy_pages(connection, path, geometry, create)?;
+            let (scratch, crc) = copy_pages(connection, path, geometry, create, &|| still.see())?;
             Ok(Spool { scratch, crc: Some(crc) })
         }
         Method::BackupApi => {
             let (scratch, _empty_file_for_sqlite_to_fill) = create()?;
-            copy_by_backup_api(connection, path, &scratch)?;
+            let copied = copy_by_backup_api(connection, path, &scratch);
+            still.see()?;
+            copied?;
             Ok(Spool { scratch, crc: None })
         }
     }
@@ -79,6 +83,7 @@ fn copy_pages<W: Write>(
     path: &Path,
     geometry: &Geometry,
     create: impl FnOnce() -> Result<(Scratch, W)> + Send + 'static,
+    see: &dyn Fn() -> Result<()>,
 ) -> Result<(Scratch, u32)> {
     let (sender, batches) = bounded::<Arc<[u8]>>(QUEUE);
     let writer = thread::Builder::new().name("spool".to_owned()).spawn(move || write_out(create, &batches));
@@ -97,6 +102,8 @@ fn copy_pages<W: Write>(
             };
         }
     });
+    // What is wrong with pages that somebody wrote over meanwhile says nothing.
+    let copied = see().and(copied);
     drop(sender);
     let ended = ended(&writer);
     // All of the moment has left the database, or it is given up. Whatever comes now may wait for the disk, and nobody waits for us.
@@ -201,7 +208,7 @@ mod tests {
                 let geometry = Geometry::read(&connection).map_err(fault::at(&path))?;
                 let folder = spool.clone();
                 let create = move || Scratch::create(&folder, "snapshot.spool").map(|(scratch, _file)| (scratch, Hanging { takes, go_on }));
-                copy_pages(&connection, &path, &geometry, create)
+                copy_pages(&connection, &path, &geometry, create, &|| Ok(()))
             });
             assert!(hung.unwrap_err().to_string().contains("too long"));
             assert!(began.elapsed() < Duration::from_secs(5));

@@ -15,7 +15,7 @@ pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String
     let mut statement = reading
         .connection
         .prepare(
-            "SELECT l.name, l.type, l.wr FROM pragma_table_list l JOIN main.sqlite_schema s ON s.type = 'table' AND s.name = l.name
+            "SELECT l.name, l.type, l.wr FROM temp.pragma_table_list l JOIN main.sqlite_schema s ON s.type = 'table' AND s.name = l.name
              WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
              ORDER BY s.rowid",
         )
@@ -71,9 +71,9 @@ fn table(
     left_out: &dyn Fn(&str) -> bool,
 ) -> rusqlite::Result<Table> {
     // Hidden columns (1) are arguments of virtual tables; generated ones are 2 and 3.
-    let mut statement = reading
-        .connection
-        .prepare_cached("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid")?;
+    let mut statement = reading.connection.prepare_cached(
+        "SELECT name, type, \"notnull\", pk, hidden FROM temp.pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
+    )?;
     let mut columns = statement
         .query_map([name], |row| {
             let name = text(row, 0)?;
@@ -105,7 +105,8 @@ fn has_rowid_column(reading: &Reading<'_>, name: &str, columns: &[Column]) -> ru
     if !key.declared_type.eq_ignore_ascii_case("INTEGER") {
         return Ok(false);
     }
-    let indexed = reading.connection.prepare_cached("SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'")?.exists([name])?;
+    let indexed =
+        reading.connection.prepare_cached("SELECT 1 FROM temp.pragma_index_list(?1, 'main') WHERE origin = 'pk'")?.exists([name])?;
     Ok(!indexed)
 }
 

@@ -6,6 +6,8 @@ mod makes;
 mod refusals;
 mod replace;
 mod snapshot;
+mod still;
+mod unaided;
 mod unopenable;
 
 use std::{
