@@ -23,6 +23,7 @@ use crate::{
     archive::{Archive, ArchiveWriter, PayloadFacts, WriteOptions},
     catalog::Number,
     databases, durable,
+    error::Mended,
     floor::{Floor, prove_above},
     image::{ImageFacts, ImageSink},
     jobs::{Running, random},
@@ -257,7 +258,13 @@ fn write_and_publish(
         trashed_at: None,
         trash_until: None,
     };
-    vault.catalog().put_backup(&backup)?;
+    vault.catalog().put_backup(&backup).map_err(|error| {
+        // Whose restore ends for that, or whose archive has another one's place, is not told that it is done.
+        if options.kind == Kind::Safety || options.past.is_some() {
+            return error;
+        }
+        Error::after(format!("{id} is published as {}", target.display()), Mended::AtNextStart)(error)
+    })?;
     databases::update_latest_link(vault, &options.database.id)?;
     Ok((backup, facts))
 }
@@ -431,7 +438,8 @@ mod tests {
     use crate::{
         Silent,
         create::{CreateOptions, create},
-        testing::{good_proof, live},
+        databases::AddDatabaseOptions,
+        testing::{self, good_proof, live},
     };
 
     #[test]
@@ -464,5 +472,30 @@ mod tests {
             assert!(matches!(&refused, Err(error @ Error::ArchiveUnreadable { .. }) if error.kind().exit_code() == 1), "{refused:?}");
         }
         assert!(matches!(without(&[CheckName::SqliteIntegrityCheck, CheckName::RowCounts]), Ok(None)));
+    }
+
+    #[test]
+    fn a_published_backup_that_the_catalog_does_not_take_says_where_it_lies_and_is_listed_by_the_next_start() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let vault = testing::open(&dir);
+        let live = dir.path().join("shop.db");
+        rusqlite::Connection::open(&live).unwrap().execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        let options = AddDatabaseOptions { location: live.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+        let database = databases::add_database(&vault, &options).unwrap().id;
+        let catalog = rusqlite::Connection::open(vault.data_dir().join("catalog.sqlite")).unwrap();
+        let fail =
+            "CREATE TRIGGER fail BEFORE UPDATE ON backups WHEN NEW.state = 'complete' BEGIN SELECT RAISE(ABORT, 'the disk failed'); END";
+        catalog.execute_batch(fail).unwrap();
+        let fault = create(&vault, &CreateOptions::new(database.clone(), "alice"), &Silent).unwrap_err();
+        let [left] = vault.catalog().backups_of(&database).unwrap().try_into().unwrap();
+        let path = vault.archive_path(&left.id);
+        let said = format!("{} is published as {}, and that could not be written down: catalog: the disk failed", left.id, path.display());
+        assert_eq!((fault.code(), fault.to_string()), ("not_noted", said));
+        assert!(fault.hint().unwrap().contains("the next start of Keepstone"));
+        assert!(left.state == BackupState::Running && path.exists());
+        catalog.execute_batch("DROP TRIGGER fail").unwrap();
+        drop(vault);
+        let next = testing::open(&dir);
+        assert!(crate::backups::backup(&next, &left.id).unwrap().is_good());
     }
 }

@@ -26,7 +26,7 @@ pub fn message(fault: &Error) -> Option<String> {
     if let Error::NotNoted { done, cause, .. } = fault
         && message(cause).is_none()
     {
-        return Some(sentence(&format!("{done}, and that could not be written down")));
+        return Some(sentence(&without_folders(&format!("{done}, and that could not be written down"))));
     }
     if matches!(fault, Error::Catalog(_) | Error::Sqlite(_) | Error::Internal(_)) {
         tracing::error!(code, error = %fault, "a verb failed");

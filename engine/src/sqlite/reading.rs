@@ -10,6 +10,7 @@ use super::{
     open::{Access, Live},
     pages::{self, Geometry, Method},
     scratch::open_image,
+    second_look::reads_back,
     snapshot::{Hold, SnapshotOptions},
     spool::spool,
     still::Still,
@@ -76,7 +77,7 @@ pub(crate) fn read_live<T>(
     drop(live);
     match read {
         Read::Done(value) => Ok(value),
-        Read::Spooled(spool) => read_image(spool.path(), monitor, work),
+        Read::Spooled(spool) => read_written(spool.path(), None, monitor, work),
     }
 }
 
@@ -94,6 +95,22 @@ pub(crate) fn read_image<T>(path: &Path, monitor: &dyn Monitor, work: &mut dyn F
         }
         let geometry = Geometry::read(&connection).map_err(fault::at(path))?;
         read_within(&connection, path, &geometry, work)
+    })
+}
+
+/// The same of a file into which an image of this SHA-256 was written, if that is known. SQLite calls a sector corrupt that the disk does not give: a file
+/// that does not give back what was written to it is an I/O error, and says nothing of the image.
+pub(crate) fn read_written<T>(
+    path: &Path,
+    hash: Option<&str>,
+    monitor: &dyn Monitor,
+    work: &mut dyn FnMut(&Reading<'_>) -> Result<T>,
+) -> Result<T> {
+    read_image(path, monitor, work).or_else(|fault| {
+        if matches!(fault, Error::SourceCorrupt { .. } | Error::NotADatabase { .. } | Error::SourceFormat { .. }) {
+            reads_back(path, hash, monitor)?;
+        }
+        Err(fault)
     })
 }
 

@@ -8,7 +8,7 @@ use crate::{
     jobs::Workplace,
     sqlite::{
         self,
-        reading::{Reading, read_image, read_live},
+        reading::{Reading, read_live, read_written},
         snapshot::SnapshotOptions,
     },
 };
@@ -31,7 +31,8 @@ pub(super) fn read<T>(
         ExportSource::Backup(id) => {
             let archive = archive_of(vault, id)?;
             let image = unpacked(&archive, &workplace, monitor)?;
-            read_image(&image, monitor, &mut |reading| work(reading, archive.metadata().created_at))
+            let metadata = archive.metadata();
+            read_written(&image, Some(&metadata.backup_hash), monitor, &mut |reading| work(reading, metadata.created_at))
         }
     }
 }

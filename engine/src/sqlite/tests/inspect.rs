@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    sqlite::{content::Content, inspect::inspect_image},
+    image::hex,
+    sqlite::{content::Content, inspect::inspect_image, reading::read_written},
     throttle::Paced,
 };
 
@@ -167,4 +168,25 @@ fn a_table_that_is_not_to_be_counted_in_a_hurry_is_counted_in_small_steps() {
     };
     let (at_once, slowly) = (steps(&Silent), steps(&Paced::at(1_000_000)));
     assert!(at_once < 10 && slowly > 100, "{at_once} {slowly}");
+}
+
+#[test]
+fn a_scratch_copy_that_does_not_give_back_what_was_written_is_no_damaged_source() {
+    use sha2::{Digest, Sha256};
+    let place = Place::new();
+    drop(place.sql("CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000) SELECT hex(randomblob(50)) FROM n"));
+    let written = fs::read(place.db()).unwrap();
+    let mut given = written.clone();
+    let root = root_offset(&Connection::open(place.db()).unwrap(), "t", 4096);
+    given[root..root + 4096].fill(0x55);
+    let image = place.image(&given);
+    let read = |bytes: &[u8]| {
+        let hash = hex(&Sha256::digest(bytes));
+        read_written(&image, Some(&hash), &Silent, &mut |reading| {
+            let count = reading.connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+            count.map_err(|error| reading.fault(error))
+        })
+    };
+    assert_eq!(code(read(&written)), "io_error");
+    assert_eq!(code(read(&given)), "source_corrupt", "it is what was written");
 }
