@@ -271,7 +271,7 @@ pub(super) fn random_uid() -> Result<DatabaseUid> {
 #[derive(Debug, Default)]
 pub(super) struct Adopted {
     pub(super) backups: Vec<Backup>,
-    /// Archives that bear a backup's name and could not be read, each with the reason: what a disk refuses today may be there tomorrow.
+    /// Archives that bear a backup's name and could not be read, or their notes, each with the reason: what a disk refuses today may be there tomorrow.
     pub(super) unread: Vec<String>,
 }
 
@@ -279,7 +279,10 @@ pub(super) struct Adopted {
 pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
     let (mut found, mut unread) = (Vec::new(), Vec::new());
     let mut take = |id: &BackupId, path: &Path, state| match read_archive(vault, database, id, path, state) {
-        Ok(archive) => found.extend(archive),
+        Ok(archive) => found.extend(archive.map(|(archive, without_notes)| {
+            unread.extend(without_notes.map(|cause| format!("the notes of {id}, which counts as pinned until they are read: {cause}")));
+            archive
+        })),
         Err(cause) => {
             tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
             unread.push(format!("{id}: {cause}"));
@@ -324,20 +327,29 @@ pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
     Ok(durable::entries_if_there(folder)?.into_iter().filter_map(id).collect())
 }
 
-/// None: it is another database's.
-fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<Found>> {
+/// None: it is another database's. With the fault of its notes, if they could not be read.
+fn read_archive(
+    vault: &Vault,
+    database: &Database,
+    id: &BackupId,
+    path: &Path,
+    state: BackupState,
+) -> Result<Option<(Found, Option<Error>)>> {
     let mut archive = Archive::open(path)?;
     let encryption = keys::settle(vault, &mut archive)?;
     if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
         return Ok(None);
     }
     // Notes that cannot be read may say that it is pinned: then it is.
-    let notes = notes::read(vault, id).unwrap_or_else(|cause| {
-        tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
-        Notes { pinned: true, ..Notes::empty(id) }
-    });
+    let (notes, without_notes) = match notes::read(vault, id) {
+        Ok(notes) => (notes, None),
+        Err(cause) => {
+            tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
+            (Notes { pinned: true, ..Notes::empty(id) }, Some(cause))
+        }
+    };
     let previous = archive.metadata().previous.as_ref().map(|previous| previous.id.clone());
-    Ok(Some(Found { backup: described(&archive, encryption, notes, state), previous }))
+    Ok(Some((Found { backup: described(&archive, encryption, notes, state), previous }, without_notes)))
 }
 
 /// The row of a backup as its archive and notes tell it.

@@ -205,7 +205,8 @@ fn a_catalog_is_rebuilt_from_what_lies_beside_the_archives() {
     assert!(matches!(Vault::open(&options), Err(Error::CatalogDamaged { .. })));
 
     let report = super::rebuild(&options, "alice").unwrap();
-    assert_eq!((report.databases, report.backups, report.skipped.len()), (1, 3, 1), "{report:?}");
+    assert_eq!((report.databases, report.backups, report.skipped.len()), (1, 3, 2), "{report:?}");
+    assert!(report.skipped.iter().any(|told| told.starts_with(&format!("the notes of {damaged_notes}"))), "{report:?}");
     assert_eq!(fs::read_to_string(report.kept.unwrap()).unwrap(), "damaged");
     let vault = Vault::open(&options).unwrap();
     assert_eq!(databases::database(&vault, &shop.id).unwrap(), shop);
