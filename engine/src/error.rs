@@ -567,6 +567,12 @@ impl Error {
             Self::Unsure { .. } => {
                 "Mend what it names, and look at the database before its application goes on; what was there before is kept, as the job's log says."
             }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+                "Its disk is mounted read-only: the system's log says why. Mend that, or name a place on another disk."
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "Run keepstone as a user who may do that there, or give this one the right to."
+            }
             Self::Postgres(fault) => return fault.hint(),
             Self::NotVaultOwner { owner, .. } => return Some(format!("Run it as that user: sudo -u {owner} keepstone …")),
             _ => return None,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, Result, Vault,
-    restore::{Goal, NO_BINDING, PutBack, Standing, gone, last_restore},
+    restore::{Goal, NO_BINDING, PutBack, Space, Standing, gone, last_restore},
 };
 
 /// A database that can be connected to while another is made or renamed.
@@ -138,8 +138,7 @@ pub(super) fn nothing_known(binding: Binding) -> Goal {
         live: None,
         standing: Standing::Database,
         holders: Vec::new(),
-        space_needed_bytes: 0,
-        space_free_bytes: 0,
+        space: Space::UNKNOWN,
         writers_wait_ms: None,
         sessions: None,
         put_back: None,

@@ -22,7 +22,8 @@ use keepstone_model::{
 use super::{
     Mark, RestoreOptions, RestoreReport,
     aside::{self, Attempt, By},
-    plan::{cannot_be_opened, check_new_file, recount},
+    place::{cannot_be_opened, state_to_replace},
+    plan::{check_new_file, recount},
     written::write_and_read_back,
 };
 use crate::{
@@ -37,7 +38,6 @@ use crate::{
     sqlite::{
         self,
         holders::open_elsewhere,
-        live::live_state,
         replace::{PresentState, ReplaceOptions, replace},
         second_look::inspect_written,
     },
@@ -290,7 +290,7 @@ pub(crate) fn replace_sqlite(
 fn still_to_be_replaced(plan: &RestorePlan, live: &Path) -> Result<()> {
     // Before our own connection is made: what is found is somebody else's.
     refuse_holders(plan, live)?;
-    match live_state(live, sqlite::BUSY_WAIT) {
+    match state_to_replace(live) {
         Err(error) if cannot_be_opened(&error) => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(Error::StalePlan { reason: "the live database can be opened by now".to_owned() }),

@@ -3,8 +3,10 @@
 mod act;
 pub(crate) mod aside;
 pub(crate) mod committed;
+mod place;
 mod plan;
 pub(crate) mod recovery;
+mod space;
 mod undo;
 mod written;
 
@@ -24,6 +26,7 @@ pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
 pub(crate) use committed::Mark;
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, Standing, last_restore, plan_replace_sqlite, replacing_report};
 pub use plan::{although_open, choose_way, plan_restore, recount};
+pub(crate) use space::Space;
 pub(crate) use undo::{gone, run_undo, undo_refusal};
 pub use undo::{plan_undo, undo};
 

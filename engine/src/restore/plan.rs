@@ -21,18 +21,17 @@ use keepstone_model::{
     },
 };
 
-use super::{PlanOptions, RestoreReport, committed, lies_inside};
+use super::{
+    PlanOptions, RestoreReport, committed, lies_inside,
+    place::{cannot_be_opened, refuse_for_file, refuse_read_only, state_to_replace},
+    space::Space,
+};
 use crate::{
     Error, Result, Vault, backups,
     catalog::JobRow,
-    databases, driver, durable,
-    floor::{Disks, Floor, Need, floor_bytes, is_one_disk, needed},
+    databases, driver,
     jobs::JobFilter,
-    sqlite::{
-        self,
-        holders::open_elsewhere,
-        live::{LiveState, live_state},
-    },
+    sqlite::{self, holders::open_elsewhere, live::LiveState},
 };
 
 /// Of the 255 bytes that file systems allow, less what a temporary name adds.
@@ -42,8 +41,13 @@ const WORST_RATE_BYTES_PER_S: u64 = 100_000_000;
 
 /// Says what a restore would do. Changes nothing; this is the dry run and the page that is confirmed.
 pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
+    planned(vault, options).map(|(plan, _)| plan)
+}
+
+/// The plan, and where the room is that it needs.
+fn planned(vault: &Vault, options: &PlanOptions) -> Result<(RestorePlan, Space)> {
     if let Target::PutBack { .. } = &options.target {
-        return plan_put_back(vault, options);
+        return plan_put_back(vault, options).map(|plan| (plan, Space::UNKNOWN));
     }
     let backup = backups::backup(vault, &options.backup)?;
     let path = match backup.state {
@@ -91,9 +95,9 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         Target::NewFile { path } => plan_new_file(vault, &database, Path::new(path), metadata)?,
         target => driver::of(database.engine).plan(vault, &database, Some(metadata), target, options.safety_backup, &mut warnings)?,
     };
-    if goal.space_free_bytes < goal.space_needed_bytes {
-        let (needed, free) = (human::bytes(goal.space_needed_bytes), human::bytes(goal.space_free_bytes));
-        warnings.push(format!("Not enough space: {needed} are needed and {free} are free."));
+    if !goal.space.is_enough() {
+        let (needed, free) = (human::bytes(goal.space.needed_bytes), human::bytes(goal.space.free_bytes));
+        warnings.push(format!("Not enough space in {}: {needed} are needed and {free} are free.", goal.space.folder.display()));
     }
     if options.target.is_live() {
         warnings.extend(at_work(vault, &database.id)?);
@@ -103,7 +107,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
     }
     let now = Timestamp::now();
-    Ok(RestorePlan {
+    let plan = RestorePlan {
         backup: backup.id,
         database: database.id,
         target: options.target.clone(),
@@ -115,8 +119,8 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         before,
         tables: goal.live.map(|live| impacts(&live, metadata, &options.target)).unwrap_or_default(),
         size_bytes: size_after(metadata, &options.target),
-        space_needed_bytes: goal.space_needed_bytes,
-        space_free_bytes: goal.space_free_bytes,
+        space_needed_bytes: goal.space.needed_bytes,
+        space_free_bytes: goal.space.free_bytes,
         writers_wait_ms: goal.writers_wait_ms,
         sessions: goal.sessions,
         ownership: Ownership::default(),
@@ -126,7 +130,8 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
         only_tables: None,
         warnings,
         binding: Binding { payload_hash: metadata.payload_hash.clone(), ..goal.binding },
-    })
+    };
+    Ok((plan, goal.space))
 }
 
 /// The plan with another way for a server to be given it. Refused where no server takes part, or where a restore goes one way only.
@@ -157,19 +162,6 @@ pub fn choose_way(vault: &Vault, plan: RestorePlan, ownership: Ownership, loadin
 /// stay connected in any case.
 pub fn although_open(plan: RestorePlan) -> RestorePlan {
     RestorePlan { while_open: WhileOpen::Accepted, ..plan }
-}
-
-/// What is replaced as files, as there is nothing that SQLite could write through. A lock, a missing permission or a failing disk is none of these. A
-/// format that SQLite does not know may be a newer one's: whoever confirms it has read that.
-pub(super) fn cannot_be_opened(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::SourceMissing { .. }
-            | Error::SourceEmpty { .. }
-            | Error::NotADatabase { .. }
-            | Error::SourceCorrupt { .. }
-            | Error::SourceFormat { .. }
-    )
 }
 
 /// What is being done with the live database just now, or is about to be.
@@ -217,8 +209,8 @@ fn plan_put_back(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan> {
         before: StateBefore::KeptOnServer,
         tables: goal.live.zip(goal.put_back.as_ref()).map(|(live, old)| table_impacts(&live, &old.tables)).unwrap_or_default(),
         size_bytes: goal.put_back.as_ref().map_or(0, |old| old.size_bytes),
-        space_needed_bytes: goal.space_needed_bytes,
-        space_free_bytes: goal.space_free_bytes,
+        space_needed_bytes: goal.space.needed_bytes,
+        space_free_bytes: goal.space.free_bytes,
         writers_wait_ms: goal.writers_wait_ms,
         sessions: goal.sessions,
         ownership: Ownership::default(),
@@ -238,9 +230,7 @@ pub(crate) struct Goal {
     pub(crate) standing: Standing,
     /// Who has it open though it cannot be opened.
     pub(crate) holders: Vec<String>,
-    /// Both 0 where that cannot be told.
-    pub(crate) space_needed_bytes: u64,
-    pub(crate) space_free_bytes: u64,
+    pub(crate) space: Space,
     pub(crate) writers_wait_ms: Option<u64>,
     /// How many sessions are ended; none: they stay.
     pub(crate) sessions: Option<u64>,
@@ -306,14 +296,11 @@ fn plan_new_file(vault: &Vault, database: &Database, path: &Path, metadata: &Met
         let reason = "it lies inside the vault".to_owned();
         return Err(Error::TargetUnusable { path: path.to_owned(), reason });
     }
-    // A stick may be filled to the last byte; the application's disk may not.
-    let margin = if Floor::between(database, existing(path))?.is_some() { floor_bytes(database) } else { 0 };
     Ok(Goal {
         live: None,
         standing: Standing::Database,
         holders: Vec::new(),
-        space_needed_bytes: metadata.original_size.saturating_add(margin),
-        space_free_bytes: durable::free_bytes(existing(path))?,
+        space: Space::of_new_file(database, path, metadata)?,
         writers_wait_ms: None,
         sessions: None,
         put_back: None,
@@ -362,9 +349,10 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let path = sqlite::location::path_of(&database.location)?;
     let last_restore = last_restore(vault, &database.id)?;
     let size = metadata.original_size;
-    let state = match live_state(&path, sqlite::BUSY_WAIT) {
+    let state = match state_to_replace(&path) {
         Ok(state) => state,
         Err(error) if cannot_be_opened(&error) => {
+            refuse_for_file(&path)?;
             let standing = if sqlite::unopenable::is_any_there(&path) { Standing::Files } else { Standing::NoFile };
             warnings.push(format!("The live database cannot be opened ({error}): the backup is put in its place."));
             if standing == Standing::NoFile {
@@ -377,13 +365,11 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
                     holders.join(", ")
                 ));
             }
-            let space = space_of_files(vault, database, &path, size)?;
             return Ok(Goal {
                 live: Some(BTreeMap::new()),
                 standing,
                 holders,
-                space_needed_bytes: space.needed_bytes,
-                space_free_bytes: space.free_bytes,
+                space: Space::of_files(vault, database, &path, size)?,
                 writers_wait_ms: None,
                 sessions: None,
                 put_back: None,
@@ -392,6 +378,12 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
         }
         Err(error) => return Err(error),
     };
+    refuse_read_only(&path)?;
+    if let Some(damage) = &state.damage {
+        warnings.push(format!(
+            "The live database is damaged ({damage}): what cannot be read of it is not counted here, so a table may be listed as coming back that is there."
+        ));
+    }
     if state.page_size != metadata.source.page_size {
         warnings.push(format!(
             "The page size differs ({} bytes, in the backup {}): the backup is rewritten to the live one first, which takes longer.",
@@ -408,39 +400,16 @@ pub(crate) fn plan_replace_sqlite(vault: &Vault, database: &Database, metadata: 
     let live_bytes = state.page_count.saturating_mul(u64::from(state.page_size));
     // The plain image in the backups folder, once more if it is rewritten to another page size, and the safety backup at its worst.
     let images = if state.page_size == metadata.source.page_size { size } else { size.saturating_mul(2) };
-    let space = space(vault, database, &path, images.saturating_add(live_bytes), size)?;
     Ok(Goal {
         standing: Standing::Database,
         holders: Vec::new(),
         writers_wait_ms: Some((size.saturating_add(live_bytes.saturating_mul(2)) / (WORST_RATE_BYTES_PER_S / 1000)).max(100)),
-        space_needed_bytes: space.needed_bytes,
-        space_free_bytes: space.free_bytes,
+        space: Space::of_replacement(vault, database, &path, (images.saturating_add(live_bytes), size))?,
         sessions: None,
         put_back: None,
         binding: binding_of(&state, last_restore),
         live: Some(state.schema),
     })
-}
-
-/// What a replacement needs where. Beside the live database it writes at most the whole image, into the log or journal or as a file, and leaves the
-/// application its floor.
-fn space(vault: &Vault, database: &Database, live: &Path, in_vault_bytes: u64, beside_live_bytes: u64) -> Result<Need> {
-    let folder = existing(live);
-    let disks = if is_one_disk(folder, vault.backups_dir()) { Disks::One } else { Disks::Two };
-    let in_vault = Need { needed_bytes: in_vault_bytes, free_bytes: durable::free_bytes(vault.backups_dir())? };
-    let beside = Need { needed_bytes: beside_live_bytes.saturating_add(floor_bytes(database)), free_bytes: durable::free_bytes(folder)? };
-    Ok(needed(disks, in_vault, beside))
-}
-
-/// The same of what is replaced as files: on another disk what was there is kept as a copy.
-fn space_of_files(vault: &Vault, database: &Database, live: &Path, size: u64) -> Result<Need> {
-    let kept = if is_one_disk(existing(live), vault.backups_dir()) { 0 } else { sqlite::unopenable::set_bytes(live) };
-    space(vault, database, live, size.saturating_add(kept), size)
-}
-
-/// The nearest folder above a path that is there.
-fn existing(path: &Path) -> &Path {
-    path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"))
 }
 
 fn binding_of(state: &LiveState, last_restore: Option<String>) -> Binding {
@@ -479,13 +448,9 @@ pub fn recount(vault: &Vault, plan: &RestorePlan) -> Result<Vec<RowsSince>> {
         return Err(Error::Unsupported { what: "a restore of some tables only".to_owned() });
     }
     let options = PlanOptions { backup: plan.backup.clone(), target: plan.target.clone(), safety_backup: plan.safety_backup };
-    let fresh = plan_restore(vault, &options)?;
-    if fresh.space_free_bytes < fresh.space_needed_bytes {
-        let path = match &plan.target {
-            Target::NewFile { path } => PathBuf::from(path),
-            _ => vault.backups_dir().to_owned(),
-        };
-        return Err(Error::NoSpace { path });
+    let (fresh, space) = planned(vault, &options)?;
+    if !space.is_enough() {
+        return Err(Error::NoSpace { path: space.folder });
     }
     let now = fresh.binding;
     let then = &plan.binding;

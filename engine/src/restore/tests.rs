@@ -1,6 +1,7 @@
 //! A database that SQLite cannot open, replaced as files: what is looked at again at the last moment, and who is told of.
 
 mod after;
+mod place;
 
 use std::{
     fs,

@@ -27,6 +27,14 @@ fn translate(path: &Path, error: rusqlite::Error) -> Error {
         {
             Error::SourceReadOnlyWal { path }
         }
+        ffi::SQLITE_READONLY if extended == ffi::SQLITE_READONLY_DBMOVED => {
+            Error::StalePlan { reason: format!("{} was moved, replaced or deleted meanwhile", path.display()) }
+        }
+        // Met by who writes only.
+        ffi::SQLITE_READONLY if extended == ffi::SQLITE_READONLY => {
+            let reason = "SQLite may not write it: its disk is mounted read-only, or this user lacks the right to".to_owned();
+            Error::TargetUnusable { path, reason }
+        }
         ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => Error::SourceUnreadable { path },
         ffi::SQLITE_FULL => Error::NoSpace { path },
         // The header names a format that this SQLite does not know: a newer one, or damage. It has no code of its own.
@@ -80,5 +88,19 @@ fn extended_code(error: &rusqlite::Error) -> i32 {
     match error {
         rusqlite::Error::SqliteFailure(failure, _) | rusqlite::Error::SqlInputError { error: failure, .. } => failure.extended_code,
         _ => ffi::SQLITE_OK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_not_told_as_what_cannot_be_read() {
+        let code = |extended| translate(Path::new("/srv/shop.db"), rusqlite::Error::SqliteFailure(ffi::Error::new(extended), None)).code();
+        assert_eq!(code(ffi::SQLITE_READONLY_DBMOVED), "stale_plan");
+        assert_eq!(code(ffi::SQLITE_READONLY), "target_unusable");
+        assert_eq!(code(ffi::SQLITE_READONLY_CANTINIT), "source_read_only_wal");
+        assert_eq!(code(ffi::SQLITE_CANTOPEN), "source_unreadable");
     }
 }

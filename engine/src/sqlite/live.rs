@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use keepstone_model::metadata::Table;
+use rusqlite::MAIN_DB;
 
 use super::{
     content::{self, Content},
@@ -27,13 +28,23 @@ pub struct LiveState {
     pub encoding: String,
     /// Tables that damage keeps from being read are left out: what is restored over may well be damaged.
     pub schema: BTreeMap<String, Table>,
+    /// What was met of such damage.
+    pub damage: Option<String>,
+    /// Its header names a version that this SQLite may read and not write.
+    /// <https://www.sqlite.org/fileformat2.html#file_format_version_numbers>
+    pub only_to_be_read: bool,
 }
 
 /// Reads the state in one transaction; nothing is changed.
 pub fn live_state(path: &Path, busy_wait: Duration) -> Result<LiveState> {
     let live = Live::open(path, Access::Read)?;
     live.watched(&Silent, &watch::unlimited, || {
-        live.begin_read(busy_wait)?;
+        // Known from the start where it is the rights, and after the first read where it is the header.
+        let is_read_only = || live.connection.is_readonly(MAIN_DB).map_err(fault::at(path));
+        let may_be_written = !is_read_only()?;
+        let stepped_around = live.begin_read(busy_wait)?;
+        let only_to_be_read = may_be_written && is_read_only()?;
+        let content = Content::read(&live.connection, path, &Silent)?;
         let geometry = Geometry::read(&live.connection).map_err(fault::at(path))?;
         let state = LiveState {
             identity: identity(path)?,
@@ -42,7 +53,9 @@ pub fn live_state(path: &Path, busy_wait: Duration) -> Result<LiveState> {
             page_count: geometry.page_count,
             journal_mode: geometry.journal_mode,
             encoding: geometry.encoding,
-            schema: Content::read(&live.connection, path, &Silent)?.tables,
+            damage: stepped_around.or_else(|| content.suspect()),
+            schema: content.tables,
+            only_to_be_read,
         };
         pages::rollback(&live.connection);
         Ok(state)

@@ -53,12 +53,26 @@ fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str> {
     }
 }
 
+/// As many as Linux follows.
+const LINKS: usize = 40;
+
 /// Resolves links as far as the path exists: the file itself, or else its folder, so that a location given before and after the file was made
-/// names the same database.
+/// names the same database. A link whose file is gone leads to where that was.
 fn resolved(absolute: &Path) -> PathBuf {
-    if let Ok(path) = absolute.canonicalize() {
-        return path;
+    let mut path = absolute.to_owned();
+    for _ in 0..LINKS {
+        if let Ok(path) = path.canonicalize() {
+            return path;
+        }
+        match (path.parent(), path.read_link()) {
+            (Some(folder), Ok(leads_to)) => path = folder.join(leads_to),
+            _ => return in_its_folder(&path),
+        }
     }
+    absolute.to_owned()
+}
+
+fn in_its_folder(absolute: &Path) -> PathBuf {
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => absolute.to_owned(),
@@ -104,6 +118,23 @@ mod tests {
         let given = |path: &str| as_given(folder.path().join(path).to_str().unwrap()).unwrap();
         assert_eq!(given("link/shop.db"), folder.path().join("link/shop.db"));
         assert_eq!(given("link/../real/shop.db"), real.join("shop.db"));
+    }
+
+    #[test]
+    fn a_link_whose_file_is_gone_leads_to_where_that_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("vol")).unwrap();
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, root.join(name)).unwrap();
+        link("vol/real.db", "shop.db");
+        link("shop.db", "second.db");
+        link("away/real.db", "unmounted.db");
+        link("round.db", "round.db");
+        let led_to = |name: &str| path_of(root.join(name).to_str().unwrap()).unwrap();
+        assert_eq!(led_to("shop.db"), root.join("vol/real.db"));
+        assert_eq!(led_to("second.db"), root.join("vol/real.db"));
+        assert_eq!(led_to("unmounted.db"), root.join("away/real.db"), "where not even the folder is");
+        assert_eq!(led_to("round.db"), root.join("round.db"));
     }
 
     #[test]

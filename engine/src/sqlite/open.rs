@@ -101,7 +101,8 @@ impl Live {
         let live = Self { connection, path: path.to_owned(), file: file_id(&found) };
         live.prepare(access).map_err(fault::at(path))?;
         if access == Access::Write && live.connection.is_readonly(MAIN_DB).map_err(fault::at(path))? {
-            let reason = "this user may not write it".to_owned();
+            let on_read_only_disk = rustix::fs::accessat(CWD, path, Right::WRITE_OK, AtFlags::EACCESS) == Err(rustix::io::Errno::ROFS);
+            let reason = if on_read_only_disk { "its disk is mounted read-only" } else { "this user may not write it" }.to_owned();
             return Err(Error::TargetUnusable { path: path.to_owned(), reason });
         }
         Ok(live)

@@ -12,7 +12,7 @@ use keepstone_model::job::Step;
 use super::{
     committed::CookieMark,
     content, fault,
-    open::{Access, Live, identity},
+    open::{Access, Live},
     pace::millis,
     pages::{self, Geometry, Method},
     scratch::Scratch,
@@ -30,8 +30,10 @@ mod by_backup_api;
 mod by_pages;
 mod doubt;
 mod incoming;
+mod standing;
 
 use incoming::Incoming;
+use standing::Standing;
 
 /// How long a commit waits for readers of a rollback-journal database to finish.
 const COMMIT_WAIT: Duration = Duration::from_secs(30);
@@ -74,7 +76,8 @@ type BeforeWrite<'a> = dyn FnMut(&mut dyn PresentState) -> Result<()> + 'a;
 
 /// Replaces the content of `live` by the image. `before_write` is called once, inside the write transaction and before anything is written: it
 /// may stream the present state. When this returns `Ok` the new content is committed, durably; on any fault the live database is as it was.
-/// Two exceptions say so: `Unsure`, where the commit itself failed and the new content is there or may be; and, where SQLite lacks
+/// Two exceptions say so: `Unsure`, where the commit itself failed and the new content is there or may be, or went into a file that lost its name
+/// meanwhile; and, where SQLite lacks
 /// `sqlite_dbpage`, a mismatch found after the commit.
 pub fn replace(
     live: &Path,
@@ -92,6 +95,7 @@ pub(super) fn replace_by(
     before_write: &mut BeforeWrite<'_>,
     monitor: &dyn Monitor,
 ) -> Result<ReplaceReport> {
+    let standing = Standing::at(path)?;
     let mut live = Live::open(path, Access::Write)?;
     let page_size = live.watched(monitor, &watch::unlimited, || {
         live.begin_read(options.busy_wait)?;
@@ -106,18 +110,18 @@ pub(super) fn replace_by(
     // All that can be done without the lock is done before it.
     let incoming = Incoming::prepare(options, page_size, monitor)?;
     match method {
-        Method::Dbpage => by_pages::replace(&live, options, &incoming, before_write, monitor),
-        Method::BackupApi => by_backup_api::replace(&mut live, options, &incoming, before_write, monitor),
+        Method::Dbpage => by_pages::replace((&live, &standing), options, &incoming, before_write, monitor),
+        Method::BackupApi => by_backup_api::replace((&mut live, &standing), options, &incoming, before_write, monitor),
     }
 }
 
 /// Takes the write lock and sees that this is the database that the plan was made for. From here to the commit nobody else writes; readers go
 /// on, in WAL mode until after the commit.
-fn begin_write(live: &Live, options: &ReplaceOptions<'_>, incoming: &Incoming) -> Result<Geometry> {
+fn begin_write((live, standing): (&Live, &Standing), options: &ReplaceOptions<'_>, incoming: &Incoming) -> Result<Geometry> {
     watch::waiting(options.busy_wait, || live.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault::at(&live.path)))?;
     let stale = |reason: &str| Err(Error::StalePlan { reason: reason.to_owned() });
     let geometry = Geometry::read(&live.connection).map_err(fault::at(&live.path))?;
-    if options.expected_identity.is_some_and(|expected| identity(&live.path).ok().as_deref() != Some(expected)) {
+    if options.expected_identity.is_some_and(|expected| standing.identity != expected) {
         return stale("another file stands at the place of the database");
     }
     if let Some(expected) = options.expected_schema_hash {

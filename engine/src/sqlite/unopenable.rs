@@ -164,15 +164,31 @@ fn put_in_place(incoming: &mut Incoming, live: &Path, old: Option<&Seen>, course
         // File systems that do not know it: a rename goes over in one step, too.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             untouched(live, old, course)?;
-            fs::rename(&incoming.path, live).map_err(|error| Error::io(live, error))
+            renameat_with(CWD, &incoming.path, CWD, live, RenameFlags::empty()).map_err(|errno| not_to_be_replaced(live, errno))
         }
-        Err(errno) => Err(Error::io(live, errno.into())),
+        Err(errno) => Err(not_to_be_replaced(live, errno)),
     }?;
     if incoming.is_displaced(live) { Err(used_meanwhile()) } else { Ok(()) }
 }
 
 fn exchange(incoming: &Incoming, live: &Path) -> rustix::io::Result<()> {
     renameat_with(CWD, &incoming.path, CWD, live, RenameFlags::EXCHANGE)
+}
+
+/// What the system says of a file whose name it does not give to another one, in words that say what to do.
+fn not_to_be_replaced(live: &Path, errno: Errno) -> Error {
+    let reason = match errno {
+        Errno::BUSY => {
+            "it is a mount of its own, as a single file that is given to a container is, and no other file can take its name: restore into a new file \
+             (--to), and copy that over it while the application is stopped"
+        }
+        Errno::PERM | Errno::ACCESS => {
+            "the system lets no other file take its name: it is marked as immutable (`lsattr` shows that), or is another user's in a folder where \
+             only owners replace files"
+        }
+        errno => return Error::io(live, errno.into()),
+    };
+    Error::TargetUnusable { path: live.to_owned(), reason: reason.to_owned() }
 }
 
 /// Whether what has this name is the file that was confirmed, as it was.

@@ -9,7 +9,7 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write};
+use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, Standing, begin_write};
 use crate::{
     Error, Monitor, Result,
     image::RestoreHasher,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) fn replace(
-    live: &mut Live,
+    (live, standing): (&mut Live, &Standing),
     options: &ReplaceOptions<'_>,
     incoming: &Incoming,
     before_write: &mut BeforeWrite<'_>,
@@ -34,7 +34,7 @@ pub(super) fn replace(
     let path = live.path.clone();
     let (began, version, image) = live
         .watched(monitor, &watch::unlimited, || {
-            let geometry = begin_write(live, options, incoming)?;
+            let geometry = begin_write((live, standing), options, incoming)?;
             let began = Instant::now();
             before_write(&mut Present { method: Method::BackupApi, live, options, geometry: &geometry, began })?;
             let image = own_copy(incoming, &geometry, options)?;
@@ -43,6 +43,7 @@ pub(super) fn replace(
         .inspect_err(|_| pages::rollback(&live.connection))?;
     // The gap begins: the backup API wants its target without a transaction.
     pages::rollback(&live.connection);
+    standing.before_commit()?;
     let source = open_immutable(image.path())?;
     let pace = Pace::new(monitor, Step::Write, incoming.size_bytes());
     watch::watched(&source, monitor, &watch::unlimited, || write(&source, &mut live.connection, &path, options, &pace))?;
@@ -50,6 +51,7 @@ pub(super) fn replace(
     if data_version(live)? != version {
         monitor.log("another connection committed between the safety backup and the restore; the restore replaced that too");
     }
+    standing.after_commit()?;
     prove(live, options, incoming)?;
     Ok(ReplaceReport { pages_written: incoming.page_count(), page_count: incoming.page_count(), held_ms, method: "backup_api" })
 }

@@ -9,7 +9,7 @@ use std::{
 use keepstone_model::job::Step;
 use rusqlite::{params, types::Null};
 
-use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, begin_write, commit, doubt::Doubt};
+use super::{BeforeWrite, Incoming, Present, ReplaceOptions, ReplaceReport, Standing, begin_write, commit, doubt::Doubt};
 use crate::{
     Error, Monitor, Result,
     image::{RestoreHasher, VOLATILE_HEADER_BYTES, mask_volatile},
@@ -30,7 +30,7 @@ const LOCK_BYTE: u64 = 1 << 30;
 const LOG_WAIT: Duration = Duration::from_millis(250);
 
 pub(super) fn replace(
-    live: &Live,
+    (live, standing): (&Live, &Standing),
     options: &ReplaceOptions<'_>,
     incoming: &Incoming,
     before_write: &mut BeforeWrite<'_>,
@@ -39,14 +39,15 @@ pub(super) fn replace(
     let mut began = Instant::now();
     let log_before = log_bytes(live);
     let result = live.watched(monitor, &watch::unlimited, || {
-        let geometry = begin_write(live, options, incoming)?;
+        let geometry = begin_write((live, standing), options, incoming)?;
         began = Instant::now();
         let present = &mut Present { method: Method::Dbpage, live, options, geometry: &geometry, began };
         before_write(present).map_err(|error| not_to_be_read(live, error))?;
         let pages_written = Writer { live, incoming, geometry: &geometry, options, monitor }.write()?;
+        standing.before_commit()?;
         let doubt = match commit(live) {
             Ok(()) => None,
-            Err(busy @ Error::SourceBusy { .. }) => return Err(busy),
+            Err(not_begun @ (Error::SourceBusy { .. } | Error::StalePlan { .. })) => return Err(not_begun),
             Err(cause) => Some(Doubt { cause, mark: CookieMark::far_from(geometry.schema_version) }),
         };
         Ok((pages_written, doubt))
@@ -59,6 +60,7 @@ pub(super) fn replace(
     if let Some(doubt) = doubt {
         doubt.settle(&live.path)?;
     }
+    standing.after_commit()?;
     Ok(ReplaceReport { pages_written, page_count: incoming.page_count(), held_ms, method: "dbpage" })
 }
 

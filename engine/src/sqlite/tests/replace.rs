@@ -286,6 +286,35 @@ fn whatever_goes_wrong_changes_nothing() {
     }
 }
 
+/// In WAL mode SQLite commits into a file that has lost its name as into any other.
+#[test]
+fn a_file_that_loses_its_name_meanwhile_is_not_told_as_restored() {
+    for mode in ["WAL", "DELETE"] {
+        for method in [Method::Dbpage, Method::BackupApi] {
+            for replaced in [true, false] {
+                let place = Place::new();
+                let writer = place.sql(&format!("PRAGMA journal_mode={mode}; {ZOO}"));
+                let (image, _) = place.take().unwrap();
+                writer.execute_batch(CHANGES[0]).unwrap();
+                let other = place.folder.path().join("other.db");
+                Connection::open(&other).unwrap().execute_batch("CREATE TABLE other(x)").unwrap();
+                let mut lose = |_: &mut dyn PresentState| {
+                    if replaced { fs::rename(&other, place.db()) } else { fs::remove_file(place.db()) }.unwrap();
+                    Ok(())
+                };
+                let replacement = Replacement { method, ..Replacement::of(&image) };
+                let error = replacement.run(&place, &image, &mut lose, &Silent).unwrap_err();
+                assert_eq!(error.code(), "stale_plan", "{mode} {method:?}: {error}");
+                assert_eq!(one::<i64>(&writer, "SELECT count(*) FROM keyed"), 0, "{mode} {method:?}: nothing was committed");
+                // In WAL mode the old log still lies beside the file that took the name.
+                if replaced && mode == "DELETE" {
+                    assert_eq!(one::<i64>(&Connection::open(place.db()).unwrap(), "SELECT count(*) FROM other"), 0);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_applications_log_is_no_larger_afterwards_than_it_was() {
     let place = Place::new();

@@ -54,7 +54,13 @@ impl Incoming {
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(at)?;
         let unfinished = Unfinished(path.clone());
         let hash = digest(&mut source, Some(&mut file)).map_err(at)?;
-        let rights_lost = rights.give(&file).map_err(at)?;
+        let rights_lost = rights.give(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let reason = "this user may not give the new file the owner that the database has: run keepstone as that owner, or as root";
+                Error::TargetUnusable { path: live.to_owned(), reason: reason.to_owned() }
+            }
+            _ => at(error),
+        })?;
         file.sync_all().map_err(at)?;
         read_back(&mut file, &path, &hash)?;
         let seen = Seen::of(&file.metadata().map_err(at)?);
