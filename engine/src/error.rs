@@ -166,6 +166,8 @@ pub enum Error {
     WrongPassword { path: PathBuf, tried: usize },
     #[error("{what} asks for encryption, and there is no password")]
     NoEncryptionPassword { what: String },
+    #[error("{what} asks that the safety backup be encrypted, and there is no password for it")]
+    NoSafetyPassword { what: String },
     #[error("{reason}")]
     WeakPassword { reason: String },
     #[error("no key \"{id}\"")]
@@ -317,7 +319,7 @@ impl Error {
             Self::WrongPassword { tried: 0, .. } => "password_needed",
             Self::WrongPassword { .. } => "wrong_password",
             Self::NotImportable { code, .. } => code,
-            Self::NoEncryptionPassword { .. } => "no_encryption_password",
+            Self::NoEncryptionPassword { .. } | Self::NoSafetyPassword { .. } => "no_encryption_password",
             Self::WeakPassword { .. } => "weak_password",
             Self::UnknownKey { .. } => "unknown_key",
             Self::KeyNeeded { .. } => "key_needed",
@@ -369,6 +371,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Unsupported { .. }
             | Self::NoEncryptionPassword { .. }
+            | Self::NoSafetyPassword { .. }
             | Self::WeakPassword { .. } => Kind::Usage,
             Self::WrongPassword { .. } => Kind::WrongPassword,
             Self::SourceEmpty { .. }
@@ -505,8 +508,10 @@ impl Error {
                      notes anew, with what the catalog knows."
                 ));
             }
-            Self::ArchiveCorrupt { .. } | Self::VerificationFailed { .. } => {
-                "Do not restore it; use another backup, and make a new one now."
+            Self::ArchiveCorrupt { .. } => "Do not restore it; use another backup, and make a new one now.",
+            Self::VerificationFailed { .. } => {
+                "Use another backup, and make a new one now. If there is none: `keepstone restore … --to FILE --no-verify` writes what it holds into a new file \
+                 as it is."
             }
             Self::WrongPassword { .. } => {
                 "Give the password it was encrypted with: by --password-file FILE, BACKUP_ENCRYPTION_PASSWORD or `keepstone key add`. The \
@@ -515,6 +520,10 @@ impl Error {
             Self::NoEncryptionPassword { .. } => {
                 "Set BACKUP_ENCRYPTION_PASSWORD or BACKUP_ENCRYPTION_PASSWORD_FILE, or give the vault one with `keepstone key add`. Nothing \
                  was backed up; --no-encrypt makes a backup that is not encrypted."
+            }
+            Self::NoSafetyPassword { .. } => {
+                "Nothing was changed. Set BACKUP_ENCRYPTION_PASSWORD or BACKUP_ENCRYPTION_PASSWORD_FILE, or give the vault a password with `keepstone key \
+                 add`; or restore without a way back: --no-safety-backup, on the page the box of the safety backup."
             }
             Self::WeakPassword { .. } => "Make one with `openssl rand -base64 24`, and keep it where the backups are not.",
             Self::UnknownKey { .. } => "`keepstone key list` shows the keys.",

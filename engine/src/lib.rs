@@ -118,6 +118,7 @@ pub mod recheck;
 pub mod restore;
 pub mod scheduler;
 pub mod schedules;
+pub mod scratch;
 pub mod sqlite;
 pub mod storage;
 mod take;

@@ -9,6 +9,7 @@ mod kit;
 mod known;
 mod lost;
 mod ring;
+mod safety;
 mod secret;
 mod stored;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use known::Passwords;
 pub use lost::find_lost;
 pub(crate) use lost::{look_again, settle};
 use ring::{Held, Ring, Stamp};
+pub(crate) use safety::{for_safety, refuse_plain_safety};
 pub use secret::{DataKey, Password, Stretched};
 pub(crate) use secret::{Key, is_slot, seal, unseal};
 pub(crate) use stored::{secret, set_secret};

@@ -146,6 +146,36 @@ fn an_encrypted_database_from_backup_to_undo() {
     assert_eq!(rows().unwrap(), 2);
 }
 
+/// The service encrypts all, and the command line knows nothing of that.
+#[test]
+fn a_safety_backup_is_not_plain_where_the_backups_are_encrypted() {
+    let shop = encrypting();
+    let before = shop.backup();
+    let edit = EditDatabaseOptions { encrypt: Some(false), ..EditDatabaseOptions::default() };
+    databases::edit_database(&shop.vault, &shop.database.id, &edit).unwrap();
+    let replace = |safety_backup| {
+        let options = PlanOptions { backup: before.clone(), target: Target::Replace, safety_backup };
+        let plan = plan_restore(&shop.vault, &options)?;
+        restore(&shop.vault, &RestoreOptions { plan, verify: true, actor: "alice".to_owned() }, &Silent)
+    };
+    let safety = replace(true).unwrap().safety_backup.unwrap();
+    assert!(shop.opens_with(&safety, FIRST));
+    // One that is plain is restored over what has encrypted backups, and the vault's keys are gone.
+    let make = |encrypt| CreateOptions { encrypt: Some(encrypt), ..CreateOptions::new(shop.database.id.clone(), "alice") };
+    let [plain, _] = [false, true].map(|encrypt| create(&shop.vault, &make(encrypt), &Silent).unwrap().backup.id);
+    let options = |safety_backup| PlanOptions { backup: plain.clone(), target: Target::Replace, safety_backup };
+    fs::remove_dir_all(shop.vault.data_dir().join("keys")).unwrap();
+    let shop = shop.reopened();
+    let refused = plan_restore(&shop.vault, &options(true)).unwrap_err();
+    assert_eq!((refused.code(), refused.kind().exit_code()), ("no_encryption_password", 2), "{refused}");
+    assert!(refused.hint().unwrap().contains("--no-safety-backup"));
+    plan_restore(&shop.vault, &options(false)).unwrap();
+    shop.vault.keys().try_also(Password::new(FIRST));
+    let plan = plan_restore(&shop.vault, &options(true)).unwrap();
+    let report = restore(&shop.vault, &RestoreOptions { plan, verify: true, actor: "alice".to_owned() }, &Silent).unwrap();
+    assert!(shop.opens_with(&report.safety_backup.unwrap(), FIRST));
+}
+
 #[test]
 fn a_wish_for_encryption_is_never_skipped() {
     let shop = shop();

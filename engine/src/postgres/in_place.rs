@@ -269,7 +269,7 @@ fn safety_backup(running: &Running<'_>, plan: &RestorePlan, database: &Database,
         pin: false,
         compression: Compression::Zstd,
         level: None,
-        encrypt: keys::for_new(running.vault, database, None)?,
+        encrypt: keys::for_safety(running.vault, database, &plan.backup)?,
         // What is about to be replaced may lack anything.
         loss: &|_| None,
         proof: Some(Depth::Opened),

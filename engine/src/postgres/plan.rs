@@ -138,7 +138,7 @@ pub(super) fn nothing_known(binding: Binding) -> Goal {
         live: None,
         standing: Standing::Database,
         holders: Vec::new(),
-        space: Space::UNKNOWN,
+        space: Space::unknown(),
         writers_wait_ms: None,
         sessions: None,
         put_back: None,

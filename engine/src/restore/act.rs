@@ -31,10 +31,11 @@ use crate::{
     archive::Archive,
     backups, checkup, databases, driver, durable,
     floor::{Floor, above},
-    jobs::{JobMonitor, Running, TEMPORARY, random, to_json},
+    jobs::{JobMonitor, Running, TEMPORARY, to_json},
     keys::{self, Passwords, Stretched},
     notes,
     proof::{Depth, create_private, prove, told_ms, verdict},
+    scratch::ScratchFolder,
     sqlite::{
         self,
         holders::open_elsewhere,
@@ -85,7 +86,8 @@ fn outcome(report: &RestoreReport) -> String {
         let pages = if report.hash_equal { format!("{} pages written, ", human::count(report.pages_written)) } else { String::new() };
         format!("restored over the live database in {time}: {pages}writers waited {}{after}", human::duration_ms(report.held_ms))
     } else {
-        format!("restored in {time} into {}; the live database is unchanged", report.path.display())
+        let doubt = report.doubt.as_ref().map(|doubt| format!("; the backup is suspect: {doubt}")).unwrap_or_default();
+        format!("restored in {time} into {}; the live database is unchanged{doubt}", report.path.display())
     }
 }
 
@@ -111,7 +113,8 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
             } else {
                 Look::AtBytes
             };
-            new_file(&archive, Path::new(path), &staged, look, Some(&running.staging), monitor)?
+            let known = backups::backup(vault, &plan.backup)?.suspect;
+            new_file(&archive, Path::new(path), &staged, (look, known), Some(&running.staging), monitor)?
         }
         Target::Replace | Target::InPlace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
             driver::of(database.engine).restore(running, plan, &database, verify, actor, monitor)?
@@ -127,23 +130,29 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
 /// Restores an archive file into a new file; needs no vault and changes nothing else. `WrongPassword` if it is encrypted and none of these opens
 /// it.
 pub fn restore_file(archive: &Path, passwords: &Passwords, target: &Path, monitor: &dyn Monitor) -> Result<RestoreReport> {
+    restore_file_by(Look::Inside, archive, passwords, target, monitor)
+}
+
+/// The same, looking as closely as is said.
+pub fn restore_file_by(look: Look, archive: &Path, passwords: &Passwords, target: &Path, monitor: &dyn Monitor) -> Result<RestoreReport> {
     let begun = Instant::now();
     let target = std::path::absolute(target).map_err(|error| Error::io(target, error))?;
     check_new_file(&target)?;
-    let staged = |path: &Path| {
-        let name = format!(".{}.{:08x}", path.file_name().unwrap_or_default().to_string_lossy(), random());
-        path.with_file_name(name)
-    };
     monitor.step(Step::Verify);
     let archive = Archive::open_with(archive, passwords)?;
-    let mut report = new_file(&archive, &target, &staged, Look::Inside, None, monitor)?;
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    durable::make_dir(folder)?;
+    // On the disk of the target, and removed by the next restore into this folder if the process is killed.
+    let scratch = ScratchFolder::make(folder, ".keepstone-restore-")?;
+    let staged = |_: &Path| scratch.path().join("image");
+    let mut report = new_file(&archive, &target, &staged, (look, None), None, monitor)?;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }
 
 /// How closely a restored file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub enum Look {
     /// Each byte that the disk gives back is one of the backup's.
     AtBytes,
     /// And SQLite opens it, checks it and counts its rows.
@@ -170,7 +179,7 @@ fn new_file(
     archive: &Archive,
     target: &Path,
     staged: &dyn Fn(&Path) -> PathBuf,
-    look: Look,
+    (look, known): (Look, Option<String>),
     staging: Option<&Path>,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
@@ -181,13 +190,22 @@ fn new_file(
     }
     let temporary = Temporary(staged(target));
     if let Some(staging) = staging {
-        durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes())?;
+        match durable::write(&staging.join(TEMPORARY), temporary.0.to_string_lossy().as_bytes()) {
+            Err(Error::NoSpace { path }) => {
+                let temporary = temporary.0.display();
+                monitor.log(&format!("no space left in {}: if this process is killed, {temporary} stays", path.display()));
+            }
+            noted => noted?,
+        }
     }
     monitor.step(Step::Write);
     write_and_read_back(archive, &temporary.0, Step::Write, monitor)?;
+    // What is known to be wrong is no reason to keep it from somebody who asks for it: it may be all that there is, and a new file hurts nobody.
+    let mut doubt = known.or_else(|| metadata.suspect.clone());
     if look == Look::Inside && archive.form() == Form::Sqlite {
         monitor.step(Step::Check);
-        check_image(&temporary.0, &metadata, Damage::Refused, monitor)?;
+        let damage = if doubt.is_some() { Damage::Told } else { Damage::Refused };
+        doubt = check_image(&temporary.0, &metadata, damage, monitor)?.or(doubt);
     }
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
@@ -195,6 +213,7 @@ fn new_file(
         size_bytes: metadata.original_size,
         // It was synced and read back from the disk, and compared.
         hash_equal: true,
+        doubt,
         ..RestoreReport::of(metadata.backup_id.clone(), target.to_owned())
     })
 }
@@ -217,7 +236,7 @@ pub(crate) fn replace_sqlite(
     monitor.step(Step::Verify);
     let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
     // Before anything is touched: the state before is encrypted as the database's backups are, or there is no restore.
-    let encrypt = if plan.safety_backup { keys::for_new(vault, database, None)? } else { None };
+    let encrypt = if plan.safety_backup { keys::for_safety(vault, database, &plan.backup)? } else { None };
     let metadata = archive.metadata().clone();
     if metadata.payload_hash != plan.binding.payload_hash {
         return Err(Error::StalePlan { reason: "the archive is another one".to_owned() });
@@ -317,7 +336,7 @@ pub(crate) fn test_restore_sqlite(staging: &Path, database: &Database, archive: 
         check_image(&scratch.0, archive.metadata(), Damage::Refused, monitor)
     });
     let (result, detail) = match tried {
-        Ok(()) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
+        Ok(_) => (CheckResult::Passed, "restored into a scratch file that equals the backup, and removed again".to_owned()),
         Err(error) => verdict(error)?,
     };
     Ok(Check { name: CheckName::TestRestore, result, detail, elapsed_ms: told_ms(stopwatch.worked()) })
@@ -428,8 +447,9 @@ pub(super) enum Damage {
     Told,
 }
 
-/// The image opens, and holds the rows it should. Bytes that the disk does not give back are an I/O error, not damage of the backup.
-pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<()> {
+/// The image opens, and holds the rows it should; what is wrong with it comes back where that is to be told only. Bytes that the disk does not give
+/// back are an I/O error, not damage of the backup.
+pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<Option<String>> {
     let report = inspect_written(image, &metadata.backup_hash, &metadata.table_counts, Step::Verify, monitor)?;
     let counts = report
         .schema
@@ -438,13 +458,13 @@ pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, mon
     let found = match (&report.integrity, counts) {
         (Err(detail), _) | (Ok(()), Err(detail)) => detail.clone(),
         (Ok(()), Ok(Some((table, count)))) => format!("table {table} should hold {count} rows and does not"),
-        (Ok(()), Ok(None)) => return Ok(()),
+        (Ok(()), Ok(None)) => return Ok(None),
     };
     match damage {
         Damage::Refused => Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: found }),
         Damage::Told => {
             monitor.log(&format!("the backup is of a damaged database, and is restored as it is: {found}"));
-            Ok(())
+            Ok(Some(found))
         }
     }
 }

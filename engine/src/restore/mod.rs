@@ -21,7 +21,7 @@ use keepstone_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use act::restore_file;
+pub use act::{Look, restore_file, restore_file_by};
 pub(crate) use act::{replace_sqlite, run, test_restore_sqlite};
 pub(crate) use committed::Mark;
 pub(crate) use plan::{Goal, NO_BINDING, PutBack, Standing, last_restore, plan_replace_sqlite, replacing_report};
@@ -79,6 +79,9 @@ pub struct RestoreReport {
     /// The database that was in its place, where the server keeps it under another name: what undo puts back.
     #[serde(default)]
     pub kept: Option<KeptDatabase>,
+    /// What is wrong with the backup itself, of which a new file was made as it is.
+    #[serde(default)]
+    pub doubt: Option<String>,
     /// What became of the state before.
     #[serde(default)]
     pub before: StateBefore,
@@ -124,6 +127,7 @@ impl RestoreReport {
             rows_since_plan: Vec::new(),
             after: None,
             kept: None,
+            doubt: None,
             before: StateBefore::Untouched,
             kept_aside: None,
             mark: None,

@@ -31,6 +31,10 @@ pub(super) fn cannot_be_opened(error: &Error) -> bool {
 
 /// The live database, as SQLite can write over it.
 pub(super) fn state_to_replace(live: &Path) -> Result<LiveState> {
+    // SQLite would tell it as a matter of rights, or of side files.
+    if live.parent().is_some_and(|folder| accessat(CWD, folder, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS)) {
+        unusable(live, READ_ONLY_DISK)?;
+    }
     let state = live_state(live, sqlite::BUSY_WAIT)?;
     if state.only_to_be_read { Err(Error::SourceFormat { path: live.to_owned() }) } else { Ok(state) }
 }

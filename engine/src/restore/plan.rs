@@ -31,6 +31,7 @@ use crate::{
     catalog::JobRow,
     databases, driver,
     jobs::JobFilter,
+    keys,
     sqlite::{self, holders::open_elsewhere, live::LiveState},
 };
 
@@ -47,7 +48,7 @@ pub fn plan_restore(vault: &Vault, options: &PlanOptions) -> Result<RestorePlan>
 /// The plan, and where the room is that it needs.
 fn planned(vault: &Vault, options: &PlanOptions) -> Result<(RestorePlan, Space)> {
     if let Target::PutBack { .. } = &options.target {
-        return plan_put_back(vault, options).map(|plan| (plan, Space::UNKNOWN));
+        return plan_put_back(vault, options).map(|plan| (plan, Space::unknown()));
     }
     let backup = backups::backup(vault, &options.backup)?;
     let path = match backup.state {
@@ -103,6 +104,9 @@ fn planned(vault: &Vault, options: &PlanOptions) -> Result<(RestorePlan, Space)>
         warnings.extend(at_work(vault, &database.id)?);
     }
     let before = goal.before(options);
+    if before == StateBefore::SafetyBackup {
+        keys::refuse_plain_safety(vault, &database, &backup.id)?;
+    }
     if before == StateBefore::Lost {
         warnings.push("Without a safety backup there is no way back to the present state.".to_owned());
     }

@@ -20,7 +20,9 @@ pub(crate) struct Space {
 
 impl Space {
     /// Where that cannot be told.
-    pub(crate) const UNKNOWN: Self = Self { needed_bytes: 0, free_bytes: 0, folder: PathBuf::new() };
+    pub(crate) fn unknown() -> Self {
+        Self { needed_bytes: 0, free_bytes: 0, folder: PathBuf::new() }
+    }
 
     pub(super) fn is_enough(&self) -> bool {
         self.free_bytes >= self.needed_bytes

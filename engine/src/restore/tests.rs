@@ -2,6 +2,8 @@
 
 mod after;
 mod place;
+mod suspect;
+mod undo;
 
 use std::{
     fs,

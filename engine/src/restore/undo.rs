@@ -1,7 +1,8 @@
 //! Undo: the restore of the safety backup that a restore made.
 
 use keepstone_model::{
-    id::{BackupId, JobId},
+    backup::BackupState,
+    id::{BackupId, DatabaseId, JobId},
     job::{JobState, Verb},
     restore::{RestorePlan, Target},
 };
@@ -9,10 +10,12 @@ use keepstone_model::{
 use super::{
     PlanOptions, RestoreReport, UndoOptions,
     act::{act, conclude},
-    committed, plan_restore,
+    committed,
+    plan::replacing_report,
+    plan_restore,
 };
 use crate::{
-    Error, Monitor, Result, Vault,
+    Error, Monitor, Result, Vault, backups,
     catalog::JobRow,
     databases, driver,
     jobs::{JobFilter, JobMonitor, JobRequest, Running},
@@ -22,11 +25,33 @@ use crate::{
 pub fn plan_undo(vault: &Vault, restore: &JobId) -> Result<RestorePlan> {
     let (backup, target) = way_back(vault, restore)?;
     let mut plan = plan_restore(vault, &PlanOptions { backup, target, safety_backup: true })?;
+    plan.warnings.extend(newer(vault, &plan.database, restore)?);
     // What a server kept is of the moment of the exchange.
     if let (Target::PutBack { .. }, Some(row)) = (&plan.target, vault.catalog().get_job(restore)?) {
         plan.backup_taken_at = row.job.finished_at.unwrap_or(plan.backup_taken_at);
     }
     Ok(plan)
+}
+
+/// The restores after this one, which go with it: all but those that were undone.
+fn newer(vault: &Vault, database: &DatabaseId, restore: &JobId) -> Result<Vec<String>> {
+    let (mut undone, mut told) = (Vec::new(), Vec::new());
+    // The newest first: of an undo that was undone itself, what it undid counts again.
+    for (_, row) in vault.catalog().restores_of(database)? {
+        if row.job.id == *restore {
+            break;
+        }
+        let Some(report) = replacing_report(&row) else { continue };
+        if undone.contains(&row.job.id) {
+            continue;
+        }
+        if let Ok(JobRequest::Undo(options)) = serde_json::from_str(&row.request) {
+            undone.push(options.restore);
+        } else {
+            told.push(format!("A newer restore is undone by this as well: {}, of {}.", row.job.id, report.backup));
+        }
+    }
+    Ok(told)
 }
 
 /// What brings back the state before a restore that may be undone: its safety backup, or what the server kept.
@@ -119,5 +144,23 @@ pub(crate) fn undo_refusal(vault: &Vault, row: &JobRow) -> Result<Option<String>
             Err(error) => tracing::debug!(%error, "whether a server keeps the state before a restore could not be found out"),
         }
     }
-    Ok(None)
+    match &report.safety_backup {
+        Some(safety) if report.kept.is_none() => away(vault, safety),
+        _ => Ok(None),
+    }
+}
+
+/// Why a safety backup cannot be restored, and what brings it back; none if it can.
+fn away(vault: &Vault, safety: &BackupId) -> Result<Option<String>> {
+    let gone = || Some(format!("its safety backup {safety} was deleted for good"));
+    let backup = match backups::backup(vault, safety) {
+        Err(Error::UnknownBackup { .. }) => return Ok(gone()),
+        found => found?,
+    };
+    Ok(match backup.state {
+        BackupState::Complete => None,
+        BackupState::Trashed if !vault.trash_path(safety).exists() => gone(),
+        BackupState::Trashed => Some(format!("its safety backup is in the trash: `keepstone trash put-back {safety}` takes it out again")),
+        _ => Some(format!("the archive of its safety backup is missing: put {} back", vault.archive_path(safety).display())),
+    })
 }

@@ -21,8 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Context, Fault,
-    context::Scratch,
+    Context, Fault, context,
     table::{Cell, Table, Tone},
     values::Yes,
 };
@@ -137,7 +136,7 @@ pub(crate) fn run(args: &Apply, cx: &Context) -> Result<(), Fault> {
     let now = Timestamp::now();
     let wanted = read(args, now)?;
     // A file without a mistake may make the vault; with one, or to see what would be done, it leaves nothing behind.
-    let scratch = if args.dry_run && !cx.has_vault() && !wanted.is_empty() { Some(Scratch::new()?) } else { None };
+    let scratch = if args.dry_run && !cx.has_vault() && !wanted.is_empty() { Some(context::scratch()?) } else { None };
     let vault = match (&scratch, wanted.first()) {
         (Some(scratch), _) => Context::empty_vault(scratch)?,
         (None, Some(first)) => cx.vault_for(&first.location)?,

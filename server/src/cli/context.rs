@@ -1,9 +1,6 @@
 //! What every verb has at hand: the flags, the output, the vault, and who is acting.
 
-use std::{
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use keepstone_engine::{
@@ -14,7 +11,8 @@ use keepstone_engine::{
     keys,
     location::{self, Location},
     model::{backup::Backup, database::Database, job::JobState},
-    sqlite, tokens,
+    scratch::ScratchFolder,
+    sqlite,
     vault::{OpenMode, VaultOptions},
 };
 
@@ -67,8 +65,8 @@ impl Context {
     }
 
     /// An empty vault, for a look at what would be done in a new one.
-    pub(crate) fn empty_vault(scratch: &Scratch) -> Result<Vault, Fault> {
-        Self::furnished(&VaultOptions { data: scratch.0.join("data"), backups: None, mode: OpenMode::Create })
+    pub(crate) fn empty_vault(scratch: &ScratchFolder) -> Result<Vault, Fault> {
+        Self::furnished(&VaultOptions { data: scratch.path().join("data"), backups: None, mode: OpenMode::Create })
     }
 
     /// Whether the vault has passwords of its own.
@@ -148,29 +146,9 @@ impl Context {
     }
 }
 
-/// A folder for nobody but this process, which goes with the value.
-#[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(crate) fn new() -> Result<Self, Fault> {
-        let path = std::env::temp_dir().join(format!("keepstone-{}", tokens::random_name()?));
-        // Fails if somebody has made it before.
-        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| Error::io(&path, error))?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "a folder for a look could not be removed");
-        }
-    }
+/// A folder for nobody but this process, in the system's temporary folder.
+pub(crate) fn scratch() -> Result<ScratchFolder, Fault> {
+    Ok(ScratchFolder::make(&std::env::temp_dir(), "keepstone-")?)
 }
 
 /// The databases that a verb means: the one named, or every one.

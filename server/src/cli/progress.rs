@@ -18,7 +18,7 @@ use keepstone_engine::{
     },
 };
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
 };
 
@@ -144,12 +144,13 @@ fn describe(progress: &Progress) -> String {
     parts.join(" · ")
 }
 
-/// Set by the first Ctrl-C (or SIGTERM) from the first running verb on; the second has its usual effect, and kills.
+/// Set by the first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that goes) from the first running verb on; the second has its usual effect, and kills.
 pub(crate) fn cancel_flag() -> Arc<AtomicBool> {
     static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let flag = FLAG.get_or_init(|| {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        let hangup = (!ignores_hangup()).then_some(SIGHUP);
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hangup) {
             // In this order: the first signal finds the flag unset and sets it, the second finds it set and takes the default way.
             let _ = flag::register_conditional_default(signal, Arc::clone(&flag));
             let _ = flag::register(signal, Arc::clone(&flag));
@@ -157,6 +158,13 @@ pub(crate) fn cancel_flag() -> Arc<AtomicBool> {
         flag
     });
     Arc::clone(flag)
+}
+
+/// Whether it was started by `nohup`, and is to go on without its terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepstone_engine::{Error, Vault, databases, durable, model::human, scheduler::Firing, schedules};
 use serde_json::json;
 
-use super::{Context, Fault, context::Scratch, schedule};
+use super::{Context, Fault, context, schedule};
 use crate::config::Environment;
 
 /// How many of the next runs are shown of each schedule.
@@ -38,7 +38,7 @@ pub(crate) fn test(environment: &Environment, cx: &Context) -> Result<(), Fault>
         }
     }
     if new {
-        let scratch = Scratch::new()?;
+        let scratch = context::scratch()?;
         let trial = Context::empty_vault(&scratch)?;
         environment.protect(&trial).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => error.into(),

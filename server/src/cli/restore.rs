@@ -15,15 +15,14 @@ use keepstone_engine::{
         restore::{Loading, Ownership, RESTORE_JOBS_MAX, StateBefore, Target},
     },
     postgres,
-    restore::{self, PlanOptions, RestoreOptions, RestoreReport},
+    restore::{self, Look, PlanOptions, RestoreOptions, RestoreReport},
 };
 use serde_json::{Value, json};
 
 use super::{
     Context, Fault,
     confirm::confirm,
-    context::{self, Scratch},
-    environment,
+    context, environment, output,
     password::{self, PasswordArg},
     plan,
     progress::Follow,
@@ -188,12 +187,13 @@ pub(crate) fn told(
     result["hash_equal"] = json!(report.hash_equal);
     result["after"] = json!(report.after);
     result["kept"] = json!(report.kept);
+    result["doubt"] = json!(report.doubt);
     result["kept_aside"] = json!(report.kept_aside);
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
     cx.out.result(result);
     let (path, time) = (report.path.display(), human::duration_ms(report.elapsed_ms));
-    let mark = if unsound.is_none() { "✔" } else { "▲" };
+    let mark = if unsound.is_none() && report.doubt.is_none() { "✔" } else { "▲" };
     let said = match &report.after {
         _ if report.hash_equal => {
             format!("{mark} restored {} into {path}: {}, equal to the backup, {time}", report.backup, human::bytes(report.size_bytes))
@@ -203,6 +203,10 @@ pub(crate) fn told(
         None => format!("✔ put the database before back as {path} in {time}"),
     };
     cx.out.outcome(&path, format_args!("{said}"));
+    if let Some(doubt) = &report.doubt {
+        // Also with `-q`: it is what somebody will go on with.
+        output::stderr(format_args!("warning: the backup is suspect, and was written as it is: {}\n", printable(doubt)));
+    }
     if replaced {
         for since in &report.rows_since_plan {
             let (planned, rows) = (human::count(since.planned_rows), human::count(since.rows));
@@ -278,7 +282,8 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
     let result = json!({ "ok": false, "dry_run": false, "archive": file });
     let passwords = password::for_file(file, &args.password, cx)?;
     let follow = Follow::new(cx, Verb::Restore, &stem);
-    let outcome = restore::restore_file(file, &passwords, &target, &follow);
+    let look = if args.no_verify { Look::AtBytes } else { Look::Inside };
+    let outcome = restore::restore_file_by(look, file, &passwords, &target, &follow);
     drop(follow);
     told(outcome, result, false, None, cx)
 }
@@ -287,7 +292,7 @@ fn from_file(file: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
 fn foreign(file: &Path, target: &Path, args: &Restore, cx: &Context) -> Result<(), Fault> {
     let passwords = environment::import_passwords(args.password.password_file.as_deref())?;
     if args.dry_run {
-        let scratch = Scratch::new()?;
+        let scratch = context::scratch()?;
         let follow = Follow::new(cx, Verb::Verify, "the file");
         let checked = import::restore_foreign(file, &scratch.path().join("restored"), &passwords, &follow)?;
         drop(follow);

@@ -11,12 +11,7 @@ use clap::{Args, Subcommand};
 use keepstone_engine::{Error, durable};
 use serde_json::json;
 
-use super::{
-    Context, Fault,
-    confirm::confirm,
-    context::{self, Scratch},
-    values::Yes,
-};
+use super::{Context, Fault, confirm::confirm, context, values::Yes};
 
 /// A systemd unit that runs `keepstone serve`
 #[derive(Debug, Args)]
@@ -134,7 +129,7 @@ fn write(target: &Path, text: &str) -> Result<(), Error> {
 
 /// Asks systemd, where it is, whether it would take the unit.
 fn check(text: &str, file: &str, cx: &Context) -> Result<(), Fault> {
-    let folder = Scratch::new()?;
+    let folder = context::scratch()?;
     let path = folder.path().join(file);
     fs::write(&path, text).map_err(|error| Error::io(&path, error))?;
     match Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&path).output() {

@@ -21,9 +21,7 @@ use keepstone_engine::{
 use serde_json::json;
 
 use super::{
-    Context, Fault, context,
-    context::Scratch,
-    create, environment,
+    Context, Fault, context, create, environment,
     password::{self, PasswordArg},
     progress::Follow,
     show, table, values,
@@ -199,7 +197,7 @@ fn file(path: &Path, password: &PasswordArg, rate_bytes_per_s: Option<u64>, cx: 
 fn foreign(path: &Path, password: &PasswordArg, rate_bytes_per_s: Option<u64>, cx: &Context) -> Result<(), Fault> {
     let mut passwords = environment::import_passwords(password.password_file.as_deref())?;
     let name = table::printable(&path.file_name().unwrap_or_default().to_string_lossy());
-    let scratch = Scratch::new()?;
+    let scratch = context::scratch()?;
     let check = |passwords: &[import::Password]| {
         let follow = Follow::new(cx, Verb::Verify, &name);
         import::verify_foreign(path, passwords, scratch.path(), &Unhurried::new(&follow, rate_bytes_per_s))
@@ -245,7 +243,7 @@ pub(crate) fn check_file(path: &Path, password: &PasswordArg, rate_bytes_per_s: 
     let passwords = password::for_file(path, password, cx)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let follow = Follow::new(cx, Verb::Verify, table::printable(&name));
-    let scratch = Scratch::new()?;
+    let scratch = context::scratch()?;
     let outcome = verify::verify_file(path, &passwords, scratch.path(), &Unhurried::new(&follow, rate_bytes_per_s));
     drop(follow);
     let (metadata, proof) = outcome?;

@@ -92,6 +92,28 @@ fn a_loss_is_suspect_and_holds_until_it_is_acknowledged() {
 }
 
 #[test]
+fn a_backup_of_a_damaged_database_is_to_be_had_as_a_new_file_and_loudly() {
+    let host = Host::new();
+    let damaged = "CREATE TABLE t(a, b); CREATE INDEX i ON t(b); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3);
+        PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE INDEX i ON t(b DESC)' WHERE name='i'";
+    Connection::open(host.path("shop.db")).unwrap().execute_batch(damaged).unwrap();
+    let (exit, document) = host.json(&["create", "shop.db"]);
+    assert_eq!(exit, 4, "{document}");
+    let id = document["results"][0]["id"].as_str().unwrap().to_owned();
+    let restored = run(&mut host.command(&["restore", &id, "--to", "new.db", "-q"]));
+    assert_eq!(restored.exit, 0, "{restored:?}");
+    assert!(restored.stderr.contains("warning: the backup is suspect, and was written as it is: row"), "{restored:?}");
+    let rows = Connection::open(host.path("new.db")).unwrap().query_row("SELECT sum(a) FROM t", [], |row| row.get::<_, i64>(0));
+    assert_eq!(rows, Ok(6));
+    // The archive alone: what was found is not in it, and nobody gets a damaged database unasked.
+    let archive = host.path(&format!("keepstone-data/backups/shop/manual/{id}.zip"));
+    let archive = archive.to_str().unwrap();
+    let error = refused(&host, &["restore", "--path", archive, "--to", "alone.db"], "verification_failed", 4);
+    assert!(error["hint"].as_str().unwrap().contains("--no-verify"), "{error}");
+    host.ok(&["restore", "--path", archive, "--to", "alone.db", "--no-verify"]);
+}
+
+#[test]
 fn thresholds_are_kept_and_a_restore_is_no_loss() {
     let (host, small) = protected();
     let live = Connection::open(host.path("shop.db")).unwrap();

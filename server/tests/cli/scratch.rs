@@ -1,6 +1,10 @@
 //! What lies in the system's temporary folder is somebody else's: looks into a file work there, and leave it as they found it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::support::{Host, run, shop};
 
@@ -36,4 +40,36 @@ fn a_look_into_a_file_touches_nothing_that_lies_in_the_temporary_folder() {
         assert_eq!(fs::read_to_string(temporary.join(name)).unwrap(), "somebody else's");
     }
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), OTHERS.len(), "nothing of ours is left");
+}
+
+/// What a check unpacks outside of a vault may be the plain image of an encrypted backup.
+#[test]
+fn what_a_stopped_or_killed_look_unpacked_does_not_stay() {
+    let host = Host::new();
+    let filled = "CREATE TABLE t(x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20000) SELECT randomblob(1000) FROM n";
+    rusqlite::Connection::open(host.path("shop.db")).unwrap().execute_batch(filled).unwrap();
+    let archive = format!("{}.zip", host.create(&["shop.db"]));
+    fs::rename(host.path("keepstone-data/backups/shop/manual").join(&archive), host.path(&archive)).unwrap();
+    let temporary = host.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let verify = || {
+        let mut command = host.command(&["verify", "-q", &archive]);
+        command.env("TMPDIR", &temporary);
+        command
+    };
+    let left = || fs::read_dir(&temporary).unwrap().count();
+    let ended_by = |signal: &str| {
+        let mut child = verify().stderr(Stdio::null()).spawn().unwrap();
+        while left() == 0 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        child.wait().unwrap()
+    };
+    assert_eq!(ended_by("-HUP").code(), Some(1), "cancelled");
+    assert_eq!(left(), 0, "the terminal went, and nothing is left");
+    assert_eq!(ended_by("-KILL").code(), None);
+    assert_eq!(left(), 1);
+    assert_eq!(run(&mut verify()).exit, 0);
+    assert_eq!(left(), 0, "the next one removes it");
 }

@@ -97,7 +97,7 @@ pub(crate) fn of_new_file(folder: &Path) -> Option<String> {
     let group = match mode_by(&folder) {
         0o660 => format!(", and group {gid} may write it"),
         0o640 => format!(", and group {gid} may read it"),
-        _ => " alone".to_owned(),
+        _ => ", and nobody else may open it".to_owned(),
     };
     Some(format!("Whose the database was is not known: the new file belongs to user {uid}, as its folder does{group}."))
 }
