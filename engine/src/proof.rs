@@ -56,13 +56,13 @@ pub(crate) fn prove(
     if let Err(error) = unlocked {
         return locked(checks, &archive, error, unlocking, step, monitor);
     }
-    let metadata = archive.metadata().clone();
+    let metadata = archive.metadata();
 
     let driver = driver::of(metadata.engine);
     // Asked before it is read back: what looks inside takes the image in as it comes.
     let mut inside = match depth {
         Depth::Stored => None,
-        Depth::Opened => Some(driver.inside(&metadata, archive.form(), scratch_dir)?),
+        Depth::Opened => Some(driver.inside(metadata, archive.form(), scratch_dir)?),
     };
     let taker = inside.as_mut().and_then(|inside| inside.as_mut().ok());
     let whole = match taker {
