@@ -565,7 +565,10 @@ impl Error {
             Self::DiskFloor { .. } => {
                 "Free some space there, or keep the backups on another disk (BACKUP_DIR); nothing was left behind, and the application has room."
             }
-            Self::NoSpace { .. } => "Free some space there, then try again; the source and the older backups are untouched.",
+            Self::NoSpace { .. } => {
+                "Free some space there, then try again; the source and the older backups are untouched. If the disk of the backups is full, \
+                 `keepstone restore --path ARCHIVE --to FILE` writes one to another disk without any room there."
+            }
             Self::RestoreMismatch { .. } => "Nothing was changed. Verify the backup, and check the disk.",
             Self::NotNoted { mended: Mended::AtNextStart, .. } => {
                 "It stays done and is not to be repeated: the next start of Keepstone, or its next command, writes it down."
