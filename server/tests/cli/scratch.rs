@@ -52,14 +52,15 @@ fn what_a_stopped_or_killed_look_unpacked_does_not_stay() {
     fs::rename(host.path("keepstone-data/backups/shop/manual").join(&archive), host.path(&archive)).unwrap();
     let temporary = host.path("tmp");
     fs::create_dir(&temporary).unwrap();
-    let verify = || {
-        let mut command = host.command(&["verify", "-q", &archive]);
+    let verify = |rate: &str| {
+        let mut command = host.command(&["verify", "-q", "--rate", rate, &archive]);
         command.env("TMPDIR", &temporary);
         command
     };
     let left = || fs::read_dir(&temporary).unwrap().count();
     let ended_by = |signal: &str| {
-        let mut child = verify().stderr(Stdio::null()).spawn().unwrap();
+        // So slow that it is not over before it is ended.
+        let mut child = verify("1MB").stderr(Stdio::null()).spawn().unwrap();
         while left() == 0 && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
@@ -70,6 +71,6 @@ fn what_a_stopped_or_killed_look_unpacked_does_not_stay() {
     assert_eq!(left(), 0, "the terminal went, and nothing is left");
     assert_eq!(ended_by("-KILL").code(), None);
     assert_eq!(left(), 1);
-    assert_eq!(run(&mut verify()).exit, 0);
+    assert_eq!(run(&mut verify("1GB")).exit, 0);
     assert_eq!(left(), 0, "the next one removes it");
 }

@@ -128,14 +128,20 @@ fn a_full_disk_is_said_and_no_backup_made() {
     let (fixture, database) = shop(server, "full");
     server.psql("full", "CREATE TABLE large AS SELECT md5(n::text) || md5((n + 1)::text) AS noise FROM generate_series(1, 100000) n");
     let backups = fixture.vault.backups_dir().join("shop/manual");
-    // A disk of 1 MB in the staging folder's place stands in for a full one, where this user may mount.
-    let staging = fixture.vault.backups_dir().join(".staging");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&staging).output();
-    if !mounted.is_ok_and(|said| said.status.success()) {
+    // A disk of 1 MB in the place of the folder of backups stands in for a full one, where this user may mount.
+    let (root, small) = (fixture.vault.backups_dir(), fixture.dir.path().join("small"));
+    fs::create_dir(&small).unwrap();
+    let done = |command: &mut Command| command.output().is_ok_and(|said| said.status.success());
+    if !done(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&small)) {
         return;
     }
+    assert!(done(Command::new("cp").arg("-a").arg(format!("{}/.", root.display())).arg(&small)));
+    assert!(done(Command::new("mount").args(["--bind"]).arg(&small).arg(root)));
     let outcome = create(&fixture.vault, &CreateOptions::new(database.id.clone(), "alice"), &Silent);
-    assert!(Command::new("umount").arg("-l").arg(&staging).status().unwrap().success());
+    let left = fs::read_dir(&backups).map_or(0, Iterator::count);
+    for mounted in [root, &small] {
+        assert!(done(Command::new("umount").arg("-l").arg(mounted)));
+    }
     assert_eq!(outcome.unwrap_err().code(), "no_space");
-    assert!(fs::read_dir(backups).map_or(0, Iterator::count) == 0);
+    assert_eq!(left, 0);
 }
