@@ -105,7 +105,7 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
     }
     let now = rounded(Timestamp::now());
     let archive = vault.archive_path(id);
-    let lies = match guard::try_flock(&archive) {
+    let lies = match guard::try_lease(&archive) {
         Ok(Some(lease)) => Lies::InItsPlace(lease),
         Ok(None) => return Err(in_use(&backup)),
         Err(Error::Io { source, path }) if source.kind() == ErrorKind::NotFound => {
@@ -278,7 +278,7 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     if std::fs::exists(&in_folder).map_err(|error| Error::io(&in_folder, error))? {
         return mend::take_back(vault, backup).map(|()| None);
     }
-    let lease = match guard::try_flock(&path) {
+    let lease = match guard::try_lease(&path) {
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Ok(None),
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,

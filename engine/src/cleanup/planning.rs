@@ -117,7 +117,7 @@ fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
         return None;
     }
     let path = vault.archive_path(&backup.id);
-    match guard::try_flock(&path) {
+    match guard::try_lease(&path) {
         Ok(Some(_)) => {}
         Ok(None) => return Some(Obstacle::Leased),
         Err(error) => {
