@@ -68,7 +68,7 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
         report.skipped.push((line.backup.id.clone(), line.fate.to_string()));
     }
     let total_bytes = wanted.iter().map(|line| line.backup.archive_size_bytes).sum();
-    let begun = std::time::Instant::now();
+    let (begun, mut fault) = (std::time::Instant::now(), None);
     for line in wanted {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
@@ -85,6 +85,10 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
             Err(error) => {
                 monitor.log(&format!("kept {id}: {error}"));
                 report.skipped.push((id.clone(), error.to_string()));
+                // The disk's, not this one's: what can go goes, and then it is told as what it is.
+                if matches!(error, Error::Io { .. }) {
+                    fault.get_or_insert(error);
+                }
             }
         }
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -94,7 +98,7 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
     if report.emptied > 0 {
         monitor.log(&format!("the disk is nearly full: {} archives were removed from the trash for good", report.emptied));
     }
-    Ok(report)
+    fault.map_or(Ok(report), Err)
 }
 
 /// Whether the next one would fare no better: no room, no catalog to write to; or nobody wants it any more.

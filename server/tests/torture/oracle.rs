@@ -37,8 +37,9 @@ pub(crate) fn findings(scene: &Scene<'_>, traced: &Traced) -> Vec<String> {
     let done = traced.told().is_some_and(|document| document["ok"] == true);
     // What a folder's failed fsync was to keep is done; and who cannot write to standard output has done what there is no way to say.
     let unsure = |event: &Event| event.struck && (event.is_output() || event.is_sync() && Path::new(&event.path).is_dir());
-    // Unknown means no: an archive that cannot be read, or of which it cannot be told whether somebody reads it, stays for the next cleanup.
-    let unasked = |event: &Event| event.struck && Path::new(&event.path).extension().is_some_and(|ending| ending == "zip");
+    // Unknown means no: an archive that cannot be read or has notes that cannot be, or of which it cannot be told whether somebody reads it, stays for
+    // the next cleanup.
+    let unasked = |event: &Event| event.struck && [".zip", ".notes.json"].iter().any(|ending| event.path.ends_with(ending));
     let end = match done {
         true if scene.name == "cleanup" && traced.events.iter().any(unasked) => End::Unknown,
         true => End::Done,
