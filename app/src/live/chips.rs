@@ -18,6 +18,7 @@ pub fn ConnectionChip() -> impl IntoView {
         Connection::Live => words::live().to_owned(),
         Connection::Polling => words::polling().to_owned(),
         Connection::Reconnecting(secs) if secs < 3 => words::reconnecting().to_owned(),
+        Connection::Reconnecting(secs) if secs < 10 => words::reconnecting_for(&format!("{secs} s")),
         Connection::Reconnecting(secs) => words::reconnecting_for(&human::age_secs(secs.min(u64::from(u32::MAX)).cast_signed())),
         Connection::Offline => words::offline().to_owned(),
         Connection::SignedOut => words::signed_out().to_owned(),

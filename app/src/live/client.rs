@@ -49,6 +49,7 @@ struct Client {
     lock: RefCell<Lock>,
     newest: RefCell<String>,
     heard_at: Cell<f64>,
+    opened_at: Cell<f64>,
     retry_at: Cell<f64>,
     poll_at: Cell<f64>,
     failures: Cell<u32>,
@@ -81,6 +82,7 @@ impl Client {
             lock: RefCell::new(if locks { Lock::Free } else { Lock::Needless }),
             newest: RefCell::default(),
             heard_at: Cell::new(Date::now()),
+            opened_at: Cell::new(0.0),
             retry_at: Cell::new(0.0),
             poll_at: Cell::new(0.0),
             failures: Cell::new(0),
@@ -168,10 +170,15 @@ impl Client {
                 self.poll_at.set(now + POLL_PAUSE_MS);
                 self.poll();
             }
-        } else if now - self.heard_at.get() > SILENCE_MS {
+        } else if self.is_silent(now) {
             self.failed();
         }
         self.tell(now);
+    }
+
+    /// Whether nothing came for longer than the server is ever silent.
+    fn is_silent(&self, now: f64) -> bool {
+        now - self.heard_at.get().max(self.opened_at.get()) > SILENCE_MS
     }
 
     fn may_read(&self) -> bool {
@@ -186,7 +193,7 @@ impl Client {
             _ if !online() => Connection::Offline,
             // Nothing heard yet, and nothing wrong yet.
             Connection::Connecting if well && self.newest.borrow().is_empty() => Connection::Connecting,
-            _ if well && silent <= SILENCE_MS => Connection::Live,
+            _ if well && !self.is_silent(now) => Connection::Live,
             Connection::Polling if silent < 2.5 * POLL_PAUSE_MS => Connection::Polling,
             _ => Connection::Reconnecting(whole_seconds(silent)),
         };
@@ -199,7 +206,7 @@ impl Client {
         let on_error = self.handler(|client, _| client.failed());
         stream.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         stream.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        self.heard_at.set(Date::now());
+        self.opened_at.set(Date::now());
         // The handlers of the stream before this one are dropped here: it was closed, and none of them is running.
         let mut handlers = self.handlers.borrow_mut();
         handlers.truncate(usize::from(self.channel.is_some()));
