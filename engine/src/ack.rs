@@ -44,19 +44,25 @@ pub fn acknowledge(vault: &Vault, options: &AckOptions) -> Result<AckReport> {
         let open = backup.acknowledged.is_none() && backup.suspect.is_some();
         open && (backup.id == named.id || options.with_older && backup.sequence < named.sequence && backup.holds())
     };
-    let mut acknowledged = Vec::new();
+    let (mut now, mut acknowledged) = (named.clone(), Vec::new());
     for backup in all.iter().filter(meant) {
-        acknowledge_one(vault, backup, options)?;
-        acknowledged.push(backup.id.clone());
+        let changed = acknowledge_one(vault, backup, options)?;
+        acknowledged.push(changed.id.clone());
+        if changed.id == named.id {
+            now = changed;
+        }
     }
-    databases::update_latest_link(vault, &named.database)?;
-    let still = vault.catalog().backups_of(&named.database)?.into_iter().filter(Backup::holds).map(|backup| backup.id);
-    Ok(AckReport { backup: backups::backup(vault, &options.backup)?, acknowledged, still_holding: still.collect() })
+    // Nothing is read again: it is done, and a fault of that would say otherwise.
+    databases::update_latest_link(vault, &named.database)
+        .map_err(Error::after(format!("{} was acknowledged", named.id), Mended::ByRepeating))?;
+    let still = all.into_iter().filter(|backup| backup.holds() && !acknowledged.contains(&backup.id)).map(|backup| backup.id);
+    let still_holding = still.collect();
+    Ok(AckReport { backup: now, acknowledged, still_holding })
 }
 
 /// The notes first, which outlive the catalog. If the process dies before the row follows, the backup goes on holding, and a second ack
 /// brings both in line.
-fn acknowledge_one(vault: &Vault, backup: &Backup, options: &AckOptions) -> Result<()> {
+fn acknowledge_one(vault: &Vault, backup: &Backup, options: &AckOptions) -> Result<Backup> {
     let id = &backup.id;
     let now = rounded(Timestamp::now());
     let word = Acknowledgement { at: now, by: options.actor.clone(), reason: options.reason.trim().to_owned() };
@@ -81,7 +87,7 @@ fn acknowledge_one(vault: &Vault, backup: &Backup, options: &AckOptions) -> Resu
         message: format!("acknowledged {id}{why}: {what}"),
     };
     let written = vault.catalog().change_backup_and_record(id, &event, now, |backup| backup.acknowledged = Some(word.clone()));
-    written.map(drop).map_err(Error::after(format!("the notes of {id} have it"), Mended::ByRepeating))
+    written.map_err(Error::after(format!("the notes of {id} have it"), Mended::ByRepeating))
 }
 
 #[cfg(test)]

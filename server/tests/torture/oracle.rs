@@ -26,7 +26,7 @@ pub(crate) enum End {
     Done,
     /// It said that it was not.
     Failed,
-    /// It said nothing, or that it is not known (`unsure`), or failed only in learning whether what it had done will last.
+    /// It said nothing, or that it is not known (`unsure`) or not noted (`not_noted`), or failed only in learning whether what it had done will last.
     Unknown,
 }
 
@@ -43,7 +43,9 @@ pub(crate) fn findings(scene: &Scene<'_>, traced: &Traced) -> Vec<String> {
     let end = match done {
         true if scene.name == "cleanup" && traced.events.iter().any(unasked) => End::Unknown,
         true => End::Done,
-        false if traced.told().is_some_and(|told| told["error"]["code"] == "unsure") => End::Unknown,
+        false if traced.told().is_some_and(|told| ["unsure", "not_noted"].iter().any(|code| told["error"]["code"] == *code)) => {
+            End::Unknown
+        }
         false if traced.killed || traced.events.iter().any(unsure) => End::Unknown,
         false => End::Failed,
     };
