@@ -6,6 +6,7 @@ use std::{path::Path, time::Instant};
 use keepstone_model::{
     backup::{BackupState, Encryption},
     database::{Database, Engine},
+    human,
     id::BackupId,
     import::{
         Content,
@@ -44,7 +45,7 @@ pub(crate) fn run(running: &Running<'_>, options: &ImportOptions, monitor: &dyn 
 
 fn outcome(report: &ImportReport) -> String {
     let (imported, present, skipped, refused) = report.counts();
-    format!("imported {imported} backups; {present} were there already, {skipped} skipped, {refused} refused")
+    format!("imported {}; {present} were there already, {skipped} skipped, {refused} refused", human::counted(imported, "backup"))
 }
 
 fn act(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) -> Result<ImportReport> {
@@ -121,7 +122,11 @@ impl Importing<'_> {
         let mut notes = Vec::new();
         let outcome = match (&file.decision, found) {
             (Decision::Skip { reason }, _) => Outcome::Skipped { reason: reason.clone() },
-            (Decision::Refuse { code, reason }, _) => Outcome::Refused { code: code.clone(), reason: reason.clone(), exit: exit_of(code) },
+            (Decision::Refuse { code, reason }, found) => {
+                let fault = found.and_then(|found| found.fault.as_ref());
+                let exit = fault.map_or_else(|| exit_of(code), |fault| fault.kind().exit_code());
+                Outcome::Refused { code: code.clone(), reason: reason.clone(), exit }
+            }
             (Decision::Adopt(_), None) => return Err(Error::Internal(format!("{} was planned and not found", file.path))),
             (Decision::Adopt(adoption), Some(found)) => match self.adopt(file, found, adoption, &mut notes) {
                 Ok(outcome) => outcome,

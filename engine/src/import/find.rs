@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    io::ErrorKind,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -14,7 +15,7 @@ use keepstone_model::{
     import::{
         Content, Sidecar, kind_of,
         name::{Name, name},
-        plan::{ArchiveFacts, FoundFile},
+        plan::{ArchiveFacts, FoundFile, Refusal},
     },
 };
 
@@ -45,8 +46,12 @@ impl Untouchable {
         for database in databases::databases(vault)? {
             // A server's database is no file.
             let Location::Sqlite(path) = Location::of(&database.location, &vault.surroundings().get())? else { continue };
-            if let Ok(found) = fs::metadata(&path) {
-                untouchable.live.insert((found.dev(), found.ino()), format!("it is the live database {}", database.id));
+            match fs::metadata(&path) {
+                Ok(found) => {
+                    untouchable.live.insert((found.dev(), found.ino()), format!("it is the live database {}", database.id));
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) => {}
+                Err(error) => return Err(Error::io(&path, error)),
             }
             untouchable.own.push(vault.database_dir(&database.id));
         }
@@ -59,6 +64,24 @@ impl Untouchable {
 pub(super) struct Found {
     pub(super) file: FoundFile,
     pub(super) path: PathBuf,
+    /// Why it could not be looked at, as [`FoundFile::unreadable`] says in words.
+    pub(super) fault: Option<Error>,
+}
+
+impl Found {
+    fn new(path: &Path, file: FoundFile) -> Self {
+        Self { file, path: path.to_owned(), fault: None }
+    }
+
+    fn unreadable(path: &Path, file: FoundFile, fault: Error) -> Self {
+        let reason = match &fault {
+            Error::SourceUnreadable { path: unread } if unread == path => "this user may not read it".to_owned(),
+            Error::NotImportable { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        };
+        let unreadable = Some(Refusal { code: fault.code().to_owned(), reason });
+        Self { file: FoundFile { unreadable, ..file }, path: path.to_owned(), fault: Some(fault) }
+    }
 }
 
 /// Everything under `root` that is called like a backup, a database or a dump; `root` itself whatever it is called.
@@ -157,31 +180,38 @@ impl Walk<'_> {
             let target = path.canonicalize().unwrap_or_default();
             let link_to = if shown.contains(&target) { self.shown(&target) } else { "what lies outside of the folder".to_owned() };
             let file = FoundFile { link_to: Some(link_to), ..self.bare(&path, name, 0, None) };
-            found.push(Found { file, path });
+            found.push(Found::new(&path, file));
         }
         Ok(found)
     }
 
     fn file(&self, path: &Path, name: Name, known: &mut HashMap<Identity, String>) -> Option<Found> {
-        let status = fs::symlink_metadata(path).ok()?;
+        let status = match fs::symlink_metadata(path) {
+            Ok(status) => status,
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => return Some(Found::unreadable(path, self.bare(path, name, 0, None), Error::io(path, error))),
+        };
         let modified = status.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
         let mut file = self.bare(path, name, status.len(), modified);
         let identity = (status.dev(), status.ino());
         if let Some(first) = known.get(&identity) {
             // Two names of one file.
             file.link_to = Some(first.clone());
-            return Some(Found { file, path: path.to_owned() });
+            return Some(Found::new(path, file));
         }
         known.insert(identity, file.path.clone());
-        file.untouchable = self.untouchable.live.get(&identity).cloned().or_else(|| in_use(path));
-        if file.untouchable.is_none() {
-            match look_at(path, &mut file) {
-                Ok(()) => {}
-                Err(Error::SourceUnreadable { .. }) => file.untouchable = Some("this user may not read it".to_owned()),
-                Err(error) => file.untouchable = Some(error.to_string()),
+        let looked = match self.untouchable.live.get(&identity).cloned().map_or_else(|| in_use(path), |live| Ok(Some(live))) {
+            Ok(None) => look_at(path, &mut file),
+            Ok(untouchable) => {
+                file.untouchable = untouchable;
+                Ok(())
             }
-        }
-        Some(Found { file, path: path.to_owned() })
+            Err(error) => Err(error),
+        };
+        Some(match looked {
+            Ok(()) => Found::new(path, file),
+            Err(fault) => Found::unreadable(path, file, fault),
+        })
     }
 
     fn bare(&self, path: &Path, name: Name, size_bytes: u64, modified_at: Option<Timestamp>) -> FoundFile {
@@ -196,6 +226,7 @@ impl Walk<'_> {
             modified_at,
             link_to: None,
             untouchable: None,
+            unreadable: None,
             archive: None,
         }
     }
@@ -208,24 +239,29 @@ impl Walk<'_> {
 }
 
 /// A database with a journal or a log beside it is one that something works on, or a part of one.
-fn in_use(path: &Path) -> Option<String> {
-    let beside = |suffix: &str| {
+fn in_use(path: &Path) -> Result<Option<String>> {
+    for suffix in ["-wal", "-journal"] {
         let mut side = path.as_os_str().to_owned();
         side.push(suffix);
-        fs::metadata(side).is_ok_and(|side| side.len() > 0)
-    };
-    let side = ["-wal", "-journal"].into_iter().find(|suffix| beside(suffix))?;
-    Some(format!("a {side} file lies beside it: it is in use, or only a part of a database"))
+        match fs::metadata(&side) {
+            Ok(side) if side.len() > 0 => {
+                return Ok(Some(format!("a {suffix} file lies beside it: it is in use, or only a part of a database")));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(Path::new(&side), error)),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 fn look_at(path: &Path, file: &mut FoundFile) -> Result<()> {
     file.content = peek::peek(path, file.name.encrypted)?;
     if file.content != Content::Zip {
-        file.sidecar = sidecar::of_file(path, &file.name);
+        file.sidecar = sidecar::of_file(path, &file.name)?;
         return Ok(());
     }
     match Archive::open(path) {
-        Ok(archive) => own(path, &archive, file),
+        Ok(archive) => own(path, &archive, file)?,
         // Of Keepstone for certain, and not to be read by this version.
         Err(error @ (Error::ArchiveTooNew { .. } | Error::Unsupported { .. })) => return Err(error),
         Err(error) => {
@@ -248,10 +284,17 @@ fn look_at(path: &Path, file: &mut FoundFile) -> Result<()> {
 }
 
 /// What an archive and the notes beside it say.
-fn own(path: &Path, archive: &Archive, file: &mut FoundFile) {
+fn own(path: &Path, archive: &Archive, file: &mut FoundFile) -> Result<()> {
     let metadata = archive.metadata();
-    let notes = path.to_str().and_then(|path| path.strip_suffix(".zip")).map(|stem| format!("{stem}.notes.json"));
-    let notes = notes.and_then(|path| fs::read(path).ok()).and_then(|bytes| serde_json::from_slice::<Notes>(&bytes).ok());
+    let beside = path.to_str().and_then(|path| path.strip_suffix(".zip")).map(|stem| PathBuf::from(format!("{stem}.notes.json")));
+    let bytes = match beside.map(|beside| fs::read(&beside).map_err(|error| (beside, error))) {
+        None => None,
+        Some(Ok(bytes)) => Some(bytes),
+        Some(Err((_, error))) if error.kind() == ErrorKind::NotFound => None,
+        // A pin that cannot be read is not one that is not there.
+        Some(Err((beside, error))) => return Err(Error::io(&beside, error)),
+    };
+    let notes = bytes.and_then(|bytes| serde_json::from_slice::<Notes>(&bytes).ok());
     let notes = notes.filter(|notes| notes.backup_id == metadata.backup_id);
     file.content = Content::Archive;
     file.archive = Some(ArchiveFacts { id: metadata.backup_id.to_string(), kind: metadata.backup_type, created_at: metadata.created_at });
@@ -267,6 +310,7 @@ fn own(path: &Path, archive: &Archive, file: &mut FoundFile) {
         pinned,
         ..Sidecar::default()
     });
+    Ok(())
 }
 
 /// Whether a file is the catalog of a vault, which is no backup of anybody's database.

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     Password,
-    find::{Untouchable, find},
+    find::{Found, Untouchable, find},
     unpack::unpack,
 };
 use crate::{
@@ -42,8 +42,9 @@ pub struct ForeignRestore {
 pub fn is_foreign(path: &Path) -> bool {
     let zip = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
     let own = |content| content == Content::Archive || (zip && content == Content::Unknown);
-    find(path, &Untouchable::none(), &crate::Silent)
-        .is_ok_and(|found| found.first().is_some_and(|found| found.file.untouchable.is_none() && !own(found.file.content)))
+    find(path, &Untouchable::none(), &crate::Silent).is_ok_and(|found| {
+        found.first().is_some_and(|found| found.file.untouchable.is_none() && found.fault.is_none() && !own(found.file.content))
+    })
 }
 
 /// How what is in such a file is called as a file of its own: `sqlite`, or `sql` and `dump` of PostgreSQL.
@@ -56,6 +57,18 @@ pub fn ending_of(path: &Path) -> &'static str {
     }
 }
 
+/// The only file of a search, if it may be read and can be.
+fn touchable(found: Vec<Found>, file: &Path) -> Result<Found> {
+    let found = found.into_iter().next().ok_or_else(|| Error::SourceMissing { path: file.to_owned() })?;
+    if let Some(reason) = &found.file.untouchable {
+        return Err(Error::NotImportable { path: file.to_owned(), code: "in_use", reason: reason.clone() });
+    }
+    match found {
+        Found { fault: Some(fault), .. } => Err(fault),
+        found => Ok(found),
+    }
+}
+
 /// Restores such a file into a new one, which has its name only when it is whole, checked and durable. Nothing else is changed.
 pub fn restore_foreign(file: &Path, target: &Path, passwords: &[Password], monitor: &dyn Monitor) -> Result<ForeignRestore> {
     let begun = Instant::now();
@@ -64,10 +77,7 @@ pub fn restore_foreign(file: &Path, target: &Path, passwords: &[Password], monit
         return Err(Error::TargetExists { path: target });
     }
     let found = find(file, &Untouchable::none(), monitor)?;
-    let found = found.first().ok_or_else(|| Error::SourceMissing { path: file.to_owned() })?;
-    if let Some(reason) = &found.file.untouchable {
-        return Err(Error::NotImportable { path: file.to_owned(), code: "in_use", reason: reason.clone() });
-    }
+    let found = touchable(found, file)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = Temporary(target.with_file_name(format!(".{name}.{:08x}.tmp", random())));
     if let Some(folder) = target.parent() {
@@ -108,10 +118,7 @@ pub struct ForeignCheck {
 pub fn verify_foreign(file: &Path, passwords: &[Password], scratch: &Path, monitor: &dyn Monitor) -> Result<ForeignCheck> {
     let stopwatch = Stopwatch::begin(monitor);
     let found = find(file, &Untouchable::none(), monitor)?;
-    let found = found.first().ok_or_else(|| Error::SourceMissing { path: file.to_owned() })?;
-    if let Some(reason) = &found.file.untouchable {
-        return Err(Error::NotImportable { path: file.to_owned(), code: "in_use", reason: reason.clone() });
-    }
+    let found = touchable(found, file)?;
     let finding = stopwatch.worked();
     let image = Temporary(scratch.join(format!("keepstone-{:08x}.sqlite", random())));
     monitor.step(Step::Verify);

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::Read,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -11,20 +11,33 @@ use keepstone_model::import::{Sidecar, name::Name};
 use serde_json::Value;
 
 use super::peek;
+use crate::{Error, Result};
 
 /// Larger metadata are not read.
 pub(super) const LIMIT_BYTES: u64 = 16 << 20;
 
-/// The metadata of a file: beside it, in `metadata/` or `.metadata/` beside it or beside its folder.
-pub(super) fn of_file(path: &Path, name: &Name) -> Option<Sidecar> {
-    places(path, name).into_iter().find_map(|place| {
+/// What a link says that is not followed.
+const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();
+
+/// The metadata of a file: beside it, in `metadata/` or `.metadata/` beside it or beside its folder. What a disk does not give is a fault, and not
+/// metadata that are not there: they may say that the backup is another one, or damaged.
+pub(super) fn of_file(path: &Path, name: &Name) -> Result<Option<Sidecar>> {
+    for place in places(path, name) {
+        let file = match peek::open(&place) {
+            Ok(file) => file,
+            Err(Error::SourceMissing { .. } | Error::NotImportable { .. }) => continue,
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory || source.raw_os_error() == Some(LOOP) => continue,
+            Err(fault) => return Err(fault),
+        };
         let mut text = Vec::new();
-        let length = peek::open(&place).ok()?.take(LIMIT_BYTES + 1).read_to_end(&mut text).ok()?;
-        if length as u64 > LIMIT_BYTES {
-            return None;
+        let length = file.take(LIMIT_BYTES + 1).read_to_end(&mut text).map_err(|error| Error::io(&place, error))?;
+        if length as u64 <= LIMIT_BYTES
+            && let Some(found) = parse(&text)
+        {
+            return Ok(Some(found));
         }
-        parse(&text)
-    })
+    }
+    Ok(None)
 }
 
 fn places(path: &Path, name: &Name) -> Vec<PathBuf> {

@@ -34,8 +34,17 @@ pub struct FoundFile {
     pub link_to: Option<String>,
     /// Why it must not be read: it is a live database, say.
     pub untouchable: Option<String>,
+    /// Why it could not be looked at.
+    pub unreadable: Option<Refusal>,
     /// Of an archive of Keepstone: who it is.
     pub archive: Option<ArchiveFacts>,
+}
+
+/// What stands against a file, for machines and for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: String,
+    pub reason: String,
 }
 
 /// What an archive of Keepstone says of itself.
@@ -154,6 +163,9 @@ fn decide(file: &FoundFile, wish: &Wish<'_>) -> Decision {
     }
     if let Some(reason) = &file.untouchable {
         return refuse("in_use", reason.clone());
+    }
+    if let Some(fault) = &file.unreadable {
+        return refuse(&fault.code, fault.reason.clone());
     }
     match file.content {
         Content::Empty => return refuse("empty", "it is empty (0 bytes)"),
@@ -280,6 +292,7 @@ mod tests {
             modified_at: Some("2025-01-01T00:00:00Z".parse().unwrap()),
             link_to: None,
             untouchable: None,
+            unreadable: None,
             archive: None,
         }
     }

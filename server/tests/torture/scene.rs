@@ -131,6 +131,9 @@ impl Stage {
             Scene::new(self, "import", Failed::Unchanged, |host| {
                 fs::create_dir(host.path("old")).unwrap();
                 drop(shop(&host.path("old/data_backup_AUTO_20260101_030000.db"), 5));
+                fs::create_dir(host.path("old/metadata")).unwrap();
+                let beside = r#"{"backup_type": "automatic", "description": "before the move", "table_counts": {"orders": 5}}"#;
+                fs::write(host.path("old/metadata/data_backup_AUTO_20260101_030000.json"), beside).unwrap();
                 fs::write(host.path("old/notes.txt"), "nothing of ours").unwrap();
                 words(&["import", "old", "--db", "shop"])
             }),
