@@ -296,8 +296,17 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     Ok(Some(size))
 }
 
-/// Why this one is still in the trash after that was emptied; none where nothing is in its way.
-pub fn why_it_stays(vault: &Vault, backup: &Backup) -> Result<Option<Error>> {
+/// What is still in the trash after that was emptied of these, and why.
+pub fn what_stays(vault: &Vault, of_these: impl Fn(&Backup) -> bool) -> Result<Vec<(BackupId, Error)>> {
+    let mut left = Vec::new();
+    for backup in trash(vault)?.iter().filter(|backup| of_these(backup)) {
+        left.extend(why_it_stays(vault, backup)?.map(|why| (backup.id.clone(), why)));
+    }
+    Ok(left)
+}
+
+/// None where nothing is in its way.
+fn why_it_stays(vault: &Vault, backup: &Backup) -> Result<Option<Error>> {
     let (path, in_folder) = (vault.trash_path(&backup.id), vault.archive_path(&backup.id));
     if std::fs::exists(&in_folder).map_err(|error| Error::io(&in_folder, error))? {
         return Ok(Some(Error::PlaceTaken { id: backup.id.clone(), path: in_folder }));
@@ -312,7 +321,7 @@ fn record_emptied(vault: &Vault, count: u64, bytes: u64, actor: &str, why: &str)
     if count == 0 {
         return Ok(());
     }
-    let message = format!("emptied the trash of {count} {}, {}{why}", if count == 1 { "backup" } else { "backups" }, human::bytes(bytes));
+    let message = format!("emptied the trash of {}, {}{why}", human::counted(count, "backup"), human::bytes(bytes));
     let event = NewEvent { actor, action: "trash.emptied", result: EventResult::Ok, database: None, backup: None, job: None, message };
     activity::record(vault, &event).map(drop)
 }

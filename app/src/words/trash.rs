@@ -11,6 +11,11 @@ words! {
     empty_type { en: "Type empty to remove them" }
     empty_do(what: Shown) { en: "Remove {what}" }
     empty_typed_wrong { en: "Type the word empty." }
+    some_stay(removed: u64, left: u64, why: Shown) { en: format!(
+        "{}, {}: {why}",
+        plural(removed, "1 backup was removed", "{} backups were removed"),
+        plural(left, "1 stays", "{} stay")
+    ) }
     caption { en: "Deleted backups" }
     deleted { en: "Deleted" }
     amount(backups: u64, size: Shown) { en: plural(backups, &format!("1 backup, {size}"), &format!("{{}} backups, {size}")) }

@@ -8,7 +8,7 @@ use keepstone_model::{
     id::Kind,
 };
 
-use super::{TRASH_LIFETIME_SECS, delete, empty_trash, empty_trash_until, outlook, put_back, trash, trash_page, why_it_stays};
+use super::{TRASH_LIFETIME_SECS, delete, empty_trash, empty_trash_until, outlook, put_back, trash, trash_page, what_stays};
 use crate::{
     Error, Vault,
     activity::{self, EventFilter},
@@ -413,13 +413,13 @@ fn another_file_under_its_name_is_told_and_both_stay() {
     let f = vault();
     let db = database(&f.vault, "shop").id;
     let [old, _new] = ["2026-11-20T03:00:00Z", "2026-11-21T03:00:00Z"].map(|when| good_backup(&f.vault, &db, Kind::Daily, at(when)));
-    let trashed = delete(&f.vault, &old.id, "alice").unwrap().backup;
-    assert!(why_it_stays(&f.vault, &trashed).unwrap().is_none());
+    delete(&f.vault, &old.id, "alice").unwrap();
+    assert_eq!(what_stays(&f.vault, |_| true).unwrap().len(), 0);
     let place = f.vault.archive_path(&old.id);
     fs::write(&place, "another").unwrap();
     fs::write(f.vault.trash_path(&old.id), "archive").unwrap();
     assert_eq!(empty_trash(&f.vault, None, "alice").unwrap(), (0, 0));
-    for told in [why_it_stays(&f.vault, &trashed).unwrap().unwrap(), put_back(&f.vault, &old.id, "alice").unwrap_err()] {
+    for told in [what_stays(&f.vault, |_| true).unwrap().remove(0).1, put_back(&f.vault, &old.id, "alice").unwrap_err()] {
         assert_eq!((told.code(), told.hint().unwrap().contains("move it away")), ("place_taken", true), "{told}");
     }
     assert_eq!((fs::read_to_string(&place).unwrap().as_str(), trash(&f.vault).unwrap().len()), ("another", 1));

@@ -102,20 +102,17 @@ fn empty(vault: &Vault, yes: Yes, cx: &Context) -> Result<(), Fault> {
     for backup in &trashed {
         cx.out.note(format_args!("{} ({})", backup.id, human::bytes(backup.archive_size_bytes)));
     }
-    cx.out.note(format_args!("{} backups, {}, will be gone for good.", trashed.len(), human::bytes(bytes)));
+    cx.out.note(format_args!("{}, {}, will be gone for good.", human::counted(trashed.len(), "backup"), human::bytes(bytes)));
     if let Err(fault) = confirm(cx, "empty", yes, "Empty the trash?", Some("empty")) {
         let ids: Vec<_> = trashed.iter().map(|backup| &backup.id).collect();
         cx.out.result(json!({ "removed": 0, "freed_bytes": 0, "left": [], "would_remove": ids }));
         return Err(fault);
     }
     let (removed, freed_bytes) = delete::empty_trash(vault, None, &context::actor())?;
-    let mut left = Vec::new();
-    for backup in delete::trash(vault)?.iter().filter(|backup| trashed.iter().any(|one| one.id == backup.id)) {
-        left.extend(delete::why_it_stays(vault, backup)?.map(|why| (backup.id.clone(), why)));
-    }
+    let left = delete::what_stays(vault, |backup| trashed.iter().any(|one| one.id == backup.id))?;
     let told: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "reason": why.to_string() })).collect();
     cx.out.result(json!({ "removed": removed, "freed_bytes": freed_bytes, "left": told }));
-    cx.out.outcome(removed, format_args!("removed {removed} backups, {}", human::bytes(freed_bytes)));
+    cx.out.outcome(removed, format_args!("removed {}, {}", human::counted(removed, "backup"), human::bytes(freed_bytes)));
     for (id, why) in left.iter().skip(1) {
         cx.out.note(format_args!("{id} stays in the trash: {why}"));
     }

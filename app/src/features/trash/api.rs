@@ -97,7 +97,16 @@ pub async fn empty(seen: String, #[server(default)] typed: String) -> Result<(),
     }
     let seen = seen.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let seen = seen.ok_or_else(|| AppError::invalid("seen", shared::foreign_form()))?;
-    blocking(move |vault| delete::empty_trash_until(vault, seen, &person.name)).await?;
+    let (removed, left) = blocking(move |vault| {
+        let (removed, _) = delete::empty_trash_until(vault, seen, &person.name)?;
+        Ok((removed, delete::what_stays(vault, |backup| backup.trashed_at.is_some_and(|at| at <= seen))?))
+    })
+    .await?;
+    let stay = left.len() as u64;
+    if let Some((_, why)) = left.into_iter().next() {
+        let why = AppError::from(why);
+        return Err(answer(AppError::new(409, &why.code, words::some_stay(removed, stay, &why.message))));
+    }
     leptos_axum::redirect("/trash");
     Ok(())
 }
