@@ -205,7 +205,7 @@ fn chain(vault: &Vault, found: &mut Findings) {
                 let remedy = "Somebody changed the catalog by other means: compare it with its backups.";
                 found.add("activity", Severity::Failed, format!("the chain of events is broken at event {number}"), remedy, 4);
             }
-            None => found.well("activity", format!("the chain of {} events is whole", human::count(report.events))),
+            None => found.well("activity", format!("the chain of {} is whole", human::counted(report.events, "event"))),
         },
         Err(error) => found.fault("activity", &error),
     }
@@ -224,7 +224,13 @@ fn catalog_copies(vault: &Vault, now: Timestamp, found: &mut Findings) -> Result
         Some(at) if old(at) => {
             found.add("catalog", Severity::Warning, format!("the newest copy of the catalog is {} old", ago(at)), remedy, 1);
         }
-        Some(at) => found.well("catalog", format!("{} copies of the catalog, the newest {} old", copies.len(), ago(at))),
+        Some(at) => found.well(
+            "catalog",
+            match copies.len() {
+                1 => format!("one copy of the catalog, {} old", ago(at)),
+                count => format!("{} copies of the catalog, the newest {} old", human::count(count as u64), ago(at)),
+            },
+        ),
         None if oldest_user.is_some_and(old) => {
             found.add("catalog", Severity::Warning, "there is no copy of the catalog: users and activity are in one file only", remedy, 1);
         }

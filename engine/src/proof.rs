@@ -240,7 +240,10 @@ pub(crate) fn told_ms(time: Duration) -> u64 {
 fn compare_counts(found: &BTreeMap<String, u64>, metadata: &Metadata) -> (CheckResult, String) {
     let differing = differing_counts(found, &metadata.table_counts);
     if differing.is_empty() {
-        (CheckResult::Passed, format!("{} rows in {} tables", metadata.total_records, metadata.table_counts.len()))
+        (
+            CheckResult::Passed,
+            format!("{} in {}", human::counted(metadata.total_records, "row"), human::counted(metadata.table_counts.len(), "table")),
+        )
     } else {
         (CheckResult::Failed, differing.join("; "))
     }
@@ -249,7 +252,7 @@ fn compare_counts(found: &BTreeMap<String, u64>, metadata: &Metadata) -> (CheckR
 /// The tables that hold another number of rows than at the backup, a few words each.
 pub(crate) fn differing_counts(found: &BTreeMap<String, u64>, counted: &BTreeMap<String, u64>) -> Vec<String> {
     let names: BTreeSet<&String> = found.keys().chain(counted.keys()).collect();
-    let said = |count: Option<&u64>| count.map_or("no such table".to_owned(), |count| format!("{count} rows"));
+    let said = |count: Option<&u64>| count.map_or("no such table".to_owned(), |count| human::counted(*count, "row"));
     names
         .into_iter()
         .filter(|name| found.get(*name) != counted.get(*name))

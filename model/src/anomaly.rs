@@ -117,15 +117,17 @@ pub fn compare(before: &Content, now: &Content, policy: &LossPolicy) -> Changes 
         let Some(here) = now.tables.get(name) else {
             match successor(name, then, before, now, share) {
                 Some(new) => changes.news.push(format!("table {name} is now {new}")),
-                None if then.row_count > 0 => losses.push((name, format!("table {name} is gone, it had {}", rows(then.row_count)))),
+                None if then.row_count > 0 => {
+                    losses.push((name, format!("table {name} is gone, it had {}", human::counted(then.row_count, "row"))));
+                }
                 None => changes.warnings.push(format!("table {name} is gone, it was empty")),
             }
             continue;
         };
         if lost(then.row_count, here.row_count, share) {
             let sentence = match here.row_count {
-                0 => format!("table {name} is empty, it had {}", rows(then.row_count)),
-                left => format!("table {name} has {} of {}", human::count(left), rows(then.row_count)),
+                0 => format!("table {name} is empty, it had {}", human::counted(then.row_count, "row")),
+                left => format!("table {name} has {} of {}", human::count(left), human::counted(then.row_count, "row")),
             };
             if then.row_count - here.row_count >= LOSS_LEAST_ROWS {
                 losses.push((name, sentence));
@@ -155,9 +157,9 @@ pub fn compare(before: &Content, now: &Content, policy: &LossPolicy) -> Changes 
 /// tables have shares of their own, that table may be one of them, and only an empty database is a loss.
 pub fn compare_rows(before: u64, now: u64, policy: &LossPolicy) -> Changes {
     let sentence = match policy.share_percent {
-        Some(_) if before > 0 && now == 0 => Some(format!("the database is empty, it had {}", rows(before))),
+        Some(_) if before > 0 && now == 0 => Some(format!("the database is empty, it had {}", human::counted(before, "row"))),
         Some(share) if policy.tables.is_empty() && lost(before, now, share) && before - now >= LOSS_LEAST_ROWS => {
-            Some(format!("the database has {} of {}", human::count(now), rows(before)))
+            Some(format!("the database has {} of {}", human::count(now), human::counted(before, "row")))
         }
         _ => None,
     };
@@ -170,14 +172,18 @@ fn loss(before: &Content, now: &Content, policy: &LossPolicy, losses: &[(&String
         content.tables.iter().filter(|(name, _)| policy.share_of(name).is_some()).map(|(_, table)| table.row_count).sum()
     };
     if watched(before) > 0 && now.rows() == 0 {
-        return Some(format!("the database is empty, it had {} in {}", rows(before.rows()), counted(before.tables.len(), "table")));
+        return Some(format!(
+            "the database is empty, it had {} in {}",
+            human::counted(before.rows(), "row"),
+            human::counted(before.tables.len(), "table")
+        ));
     }
     let named: Vec<&str> = losses.iter().take(MOST_NAMED).map(|(_, sentence)| sentence.as_str()).collect();
     let more = losses.len().saturating_sub(MOST_NAMED);
     match (named.is_empty(), more) {
         (true, _) => None,
         (false, 0) => Some(named.join("; ")),
-        (false, more) => Some(format!("{}; and {} more", named.join("; "), counted(more, "table"))),
+        (false, more) => Some(format!("{}; and {} more", named.join("; "), human::counted(more, "table"))),
     }
 }
 
@@ -212,14 +218,6 @@ fn columns(name: &str, then: &Table, now: &Table, changes: &mut Changes) {
         }
     }
     changes.news.extend(now.columns.iter().filter(|c| of(then, &c.name).is_none()).map(|c| format!("column {name}.{} is new", c.name)));
-}
-
-fn rows(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", human::count(count)) }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 #[cfg(test)]

@@ -293,7 +293,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
         });
     }
     if situation.lost_count > 0 {
-        let backups = if situation.lost_count == 1 { "1 backup" } else { &format!("{} backups", situation.lost_count) };
+        let backups = human::counted(situation.lost_count, "backup");
         concerns.push(Concern {
             reason: format!("no known password opens {backups}"),
             advice: "Tell the vault the password they were encrypted with: `keepstone key add`. They are not damaged.".to_owned(),

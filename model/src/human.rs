@@ -66,9 +66,10 @@ pub fn age_secs(secs: i64) -> String {
     }
 }
 
-/// e.g. `1 row`, `2 000 rows`.
-pub fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+/// So many of what a regular noun names, e.g. `1 row`, `2 000 rows`.
+pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A count with thin groups of three, e.g. `2 000 000` (narrow no-break spaces).

@@ -211,23 +211,19 @@ impl AfterRestore {
         if !self.looked {
             return self.integrity.clone();
         }
-        let rows = human::count(self.rows);
+        let rows = human::counted(self.rows, "row");
         let counts = if self.differing.is_empty() && self.rows == self.backup_rows {
-            format!("{rows} rows, as in the backup")
+            format!("{rows}, as in the backup")
         } else if self.differing.is_empty() {
             // What was imported without counts.
-            format!("{rows} rows")
+            rows
         } else {
             let tables: Vec<_> = self
                 .differing
                 .iter()
                 .map(|(table, now, then)| format!("{table} {} of {}", human::count(*now), human::count(*then)))
                 .collect();
-            format!(
-                "{rows} rows, {} in the backup ({}; applications may have written since)",
-                human::count(self.backup_rows),
-                tables.join(", ")
-            )
+            format!("{rows}, {} in the backup ({}; applications may have written since)", human::count(self.backup_rows), tables.join(", "))
         };
         format!("{}; {counts}", self.integrity)
     }

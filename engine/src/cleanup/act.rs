@@ -96,7 +96,7 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
     }
     report.emptied = space::relieve(vault)?;
     if report.emptied > 0 {
-        monitor.log(&format!("the disk is nearly full: {} archives were removed from the trash for good", report.emptied));
+        monitor.log(&format!("the disk is nearly full, so for good gone from the trash: {}", human::counted(report.emptied, "archive")));
     }
     fault.map_or(Ok(report), Err)
 }
@@ -146,7 +146,9 @@ fn outcome(report: &CleanupReport) -> String {
     let mut words = match report.removed.len() {
         0 if !report.skipped.is_empty() => format!("nothing of {} went", report.database),
         0 => format!("nothing of {} had to go", report.database),
-        count => format!("moved {} of {} to the trash, {}", counted(count as u64), report.database, human::bytes(report.freed_bytes)),
+        count => {
+            format!("moved {} of {} to the trash, {}", human::counted(count, "backup"), report.database, human::bytes(report.freed_bytes))
+        }
     };
     if !report.skipped.is_empty() {
         let count = report.skipped.len();
@@ -168,11 +170,7 @@ pub(super) fn unreadable_words(of: &[BackupId]) -> String {
     format!("{which} cannot be read, so that none of them goes: `keepstone pin` or `keepstone unpin` writes them anew")
 }
 
-pub(super) fn counted(count: u64) -> String {
-    if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") }
-}
-
 /// What waits for a person, as it is said everywhere.
 pub(super) fn waiting_words(database: &DatabaseId, count: u64) -> String {
-    format!("the policy of {database} would remove {} at once: a person has to confirm it", counted(count))
+    format!("the policy of {database} would remove {} at once: a person has to confirm it", human::counted(count, "backup"))
 }

@@ -181,7 +181,7 @@ fn record(vault: &Vault, options: &ExportOptions, report: &ExportReport) -> Resu
         (false, 1) => "1 column that looks sensitive left out".to_owned(),
         (false, count) => format!("{count} columns that look sensitive left out"),
     };
-    let (rows, tables) = (human::plural(report.row_count(), "row", "rows"), human::plural(report.tables.len() as u64, "table", "tables"));
+    let (rows, tables) = (human::counted(report.row_count(), "row"), human::counted(report.tables.len(), "table"));
     let event = NewEvent {
         actor: &options.actor,
         action: "data.exported",

@@ -17,7 +17,10 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
     let before = found.0.len();
     let missing: Vec<&BackupId> = of.iter().filter(|backup| backup.state == BackupState::Missing).map(|backup| &backup.id).collect();
     if let Some(first) = missing.first() {
-        let message = format!("{id}: {} archives are missing, e.g. {first}", missing.len());
+        let message = match missing.len() {
+            1 => format!("{id}: the archive {first} is missing"),
+            count => format!("{id}: {count} archives are missing, e.g. {first}"),
+        };
         found.add("archives", Severity::Failed, message, "Put the files back, or delete those backups.", 3);
     }
     let (mut unknown, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,6 +1,9 @@
 //! Whether what is encrypted could be opened today: the newest encrypted archive of each database is tried with the passwords that are known here.
 
-use keepstone_model::backup::{Backup, BackupState, Encryption};
+use keepstone_model::{
+    backup::{Backup, BackupState, Encryption},
+    human,
+};
 
 use super::{Findings, Severity};
 use crate::{Vault, keys};
@@ -9,8 +12,7 @@ pub(super) fn keys(vault: &Vault, found: &mut Findings) {
     match keys::list(vault) {
         Ok(known) if known.is_empty() => {}
         Ok(known) => {
-            let (count, forms) = (known.len(), if known.len() == 1 { "password" } else { "passwords" });
-            found.well("keys", format!("the vault keeps {count} {forms}, sealed"));
+            found.well("keys", format!("the vault keeps {}, sealed", human::counted(known.len(), "password")));
         }
         Err(error) => found.fault("keys", &error),
     }

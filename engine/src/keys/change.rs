@@ -16,6 +16,7 @@ use std::{
 use keepstone_model::{
     backup::{Backup, Encryption},
     event::EventResult,
+    human,
     id::BackupId,
     metadata::Kdf,
 };
@@ -148,7 +149,13 @@ pub fn change(vault: &Vault, options: &ChangeOptions, monitor: &dyn Monitor) -> 
     }
     let result = if finished { EventResult::Ok } else { EventResult::Failed };
     let rest = if left.is_empty() { String::new() } else { format!(", {} left as they were", left.len()) };
-    record(vault, &options.actor, "key.changed", result, format!("{changed} archives were taken over to key {target}{rest}"))?;
+    record(
+        vault,
+        &options.actor,
+        "key.changed",
+        result,
+        format!("taken over to key {target}: {}{rest}", human::counted(changed, "archive")),
+    )?;
     Ok(ChangeReport { key: info(vault, &target)?, changed, already, left, finished })
 }
 

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use keepstone_model::metadata::{CIPHER, FORMAT_VERSION, Kdf};
+use keepstone_model::{
+    human,
+    metadata::{CIPHER, FORMAT_VERSION, Kdf},
+};
 
 use super::{KeyInfo, Ring, list};
 use crate::{Result, Vault};
@@ -65,7 +68,7 @@ fn describe(key: &KeyInfo, salt: &str) -> String {
     if key.current {
         text.push_str(", for new archives");
     }
-    let _ = write!(text, ", opens {} archives", key.archives);
+    let _ = write!(text, ", opens {}", human::counted(key.archives, "archive"));
     text
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use keepstone_model::{
     backup::{Backup, BackupState, Encryption},
     event::EventResult,
+    human,
     id::{BackupId, DatabaseId},
     metadata::Slot,
 };
@@ -121,7 +122,7 @@ pub(super) fn needed_by(vault: &Vault, id: &str) -> Result<Option<String>> {
     let unread = if stays { &[][..] } else { &unread[..] };
     let mut reasons = Vec::new();
     if only > 0 {
-        let archives = if only == 1 { "1 archive" } else { &format!("{only} archives") };
+        let archives = human::counted(only, "archive");
         reasons.push(format!("no other known password opens {archives}"));
     }
     if let [first, rest @ ..] = unread {
@@ -242,7 +243,7 @@ fn tell_of_damage(vault: &Vault, damage: Option<&str>, was_damaged: bool) -> Res
 
 fn tell(vault: &Vault, counts: BTreeMap<DatabaseId, u64>, action: &str, result: EventResult, message: &str) -> Result<()> {
     for (database, count) in counts {
-        let archives = if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") };
+        let archives = human::counted(count, "backup");
         let message = format!("{message} {archives} of {database}");
         if result == EventResult::Failed {
             tracing::error!(%database, count, "no known password opens these archives");

@@ -421,7 +421,7 @@ fn the_kit_holds_what_is_needed_and_no_secret() {
     shop.backup();
     let kit = kit(&shop.vault, Timestamp::now()).unwrap();
     let key = list(&shop.vault).unwrap().pop().unwrap();
-    for needed in [key.id.as_str(), "format 1", "test string", "for new archives, opens 1 archives", "def unlock(meta)", "restore --path"] {
+    for needed in [key.id.as_str(), "format 1", "test string", "for new archives, opens 1 archive", "def unlock(meta)", "restore --path"] {
         assert!(kit.contains(needed), "{needed}: {kit}");
     }
     assert!(!kit.contains(FIRST));

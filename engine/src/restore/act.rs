@@ -97,7 +97,7 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     let _lock = running.lock_database(&database.id)?;
     let rows_since_plan = recount(vault, plan)?;
     for RowsSince { table, planned_rows, rows } in &rows_since_plan {
-        monitor.log(&format!("{table} holds {} rows, not the {} of the plan", human::count(*rows), human::count(*planned_rows)));
+        monitor.log(&format!("{table} holds {}, not the {} of the plan", human::counted(*rows, "row"), human::count(*planned_rows)));
     }
     let begun = Instant::now();
     let mut report = match &plan.target {

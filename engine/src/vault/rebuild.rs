@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use keepstone_model::{event::EventResult, id::DatabaseId};
+use keepstone_model::{event::EventResult, human, id::DatabaseId};
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::{Error, OpenMode, Result, Vault, VaultOptions, absolute, make, place, read_marker, refuse_foreign};
@@ -88,7 +88,11 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     report.skipped.extend(unreadable);
     let since =
         report.taken_over.as_ref().map(|taken| format!("; users, tokens and activity are those of {:.0}", taken.at)).unwrap_or_default();
-    let message = format!("made a new catalog out of {} databases and {} backups{since}", report.databases, report.backups);
+    let message = format!(
+        "made a new catalog out of {} and {}{since}",
+        human::counted(report.databases, "database"),
+        human::counted(report.backups, "backup")
+    );
     let event = NewEvent { actor, action: "catalog.rebuilt", result: EventResult::Ok, database: None, backup: None, job: None, message };
     activity::record(&vault, &event)?;
     // The last connection takes everything out of the -wal and removes it.

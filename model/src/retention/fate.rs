@@ -207,5 +207,5 @@ impl fmt::Display for Fate {
 }
 
 fn days(secs: i64) -> String {
-    format!("{} days", secs / 86_400)
+    crate::human::counted(secs / 86_400, "day")
 }

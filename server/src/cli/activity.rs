@@ -93,7 +93,7 @@ fn verify(vault: &Vault, cx: &Context) -> Result<(), Fault> {
     cx.out.result(json!(ActivityCheck::from(&report)));
     match report.broken_at {
         None => {
-            cx.out.outcome("ok", format_args!("✔ the log is whole: {} events, each fits the one before", human::count(report.events)));
+            cx.out.outcome("ok", format_args!("✔ the log is whole: {}, each fits the one before", human::counted(report.events, "event")));
             Ok(())
         }
         Some(number) => Err(Fault::Here {

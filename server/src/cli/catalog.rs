@@ -1,7 +1,7 @@
 //! `keepstone catalog`: the index of everything, made anew where it is damaged or lost.
 
 use clap::{Args, Subcommand};
-use keepstone_engine::vault;
+use keepstone_engine::{model::human, vault};
 use serde_json::json;
 
 use super::{Context, Fault, confirm::confirm, context, values::Yes, words};
@@ -45,10 +45,10 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     }));
     match &report.taken_over {
         Some(taken) => cx.out.note(format_args!(
-            "{} users, {} tokens and {} events are those of {}: look whether everybody who is in `keepstone user list` and `token list` should be",
-            taken.users,
-            taken.tokens,
-            taken.events,
+            "{}, {} and {} are those of {}: look whether everybody who is in `keepstone user list` and `token list` should be",
+            human::counted(taken.users, "user"),
+            human::counted(taken.tokens, "token"),
+            human::counted(taken.events, "event"),
             words::time(taken.at)
         )),
         None => cx.out.note("there was no copy of the catalog: make a user with `keepstone user add NAME --role admin`"),
@@ -65,7 +65,10 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     if let Some(kept) = &report.kept {
         cx.out.note(format_args!("the old catalog is kept in {}", kept.display()));
     }
-    cx.out.outcome(report.backups, format_args!("rebuilt: {} databases, {} backups", report.databases, report.backups));
+    cx.out.outcome(
+        report.backups,
+        format_args!("rebuilt: {}, {}", human::counted(report.databases, "database"), human::counted(report.backups, "backup")),
+    );
     let Some(first) = report.skipped.first() else { return Ok(()) };
     Err(Fault::Here {
         code: "not_all_taken_up",

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Cleanup, cx: &Context) -> Result<(), Fault> {
         }
         return Ok(());
     }
-    if let Err(fault) = confirm(cx, "cleanup", args.yes, &format!("Move {} to the trash?", counted(count)), None) {
+    if let Err(fault) = confirm(cx, "cleanup", args.yes, &format!("Move {} to the trash?", human::counted(count, "backup")), None) {
         for (plan, _) in &plans {
             cx.out.result(json(plan, false, false));
         }
@@ -153,12 +153,17 @@ fn act(vault: &Vault, plan: &CleanupPlan, options: &PlanOptions, count_by: Count
         }
         return Ok(());
     }
-    cx.out.line(format_args!("{id}: moved {} to the trash, {}", counted(report.removed.len()), human::bytes(report.freed_bytes)));
+    cx.out.line(format_args!(
+        "{id}: moved {} to the trash, {}",
+        human::counted(report.removed.len(), "backup"),
+        human::bytes(report.freed_bytes)
+    ));
     for (id, why) in &report.skipped {
         cx.out.note(format_args!("kept {id}: {why}"));
     }
     if report.emptied > 0 {
-        cx.out.note(format_args!("The disk is nearly full: {} archives were removed from the trash for good.", report.emptied));
+        cx.out
+            .note(format_args!("The disk is nearly full, so for good gone from the trash: {}.", human::counted(report.emptied, "archive")));
     } else if let Some(until) = report.removed.iter().filter_map(|gone| gone.backup.trash_until).min() {
         cx.out.note(format_args!("Until {} they can be put back: keepstone trash put-back ID", words::time(until)));
     }
@@ -182,15 +187,11 @@ fn print(plan: &CleanupPlan, cx: &Context) {
     if !table.is_empty() {
         table.print(&cx.out);
     }
-    let stays = format!("{} stay ({})", counted(usize::try_from(plan.kept_count).unwrap_or(usize::MAX)), human::bytes(plan.kept_bytes));
+    let stays = format!("{} stay ({})", human::counted(plan.kept_count, "backup"), human::bytes(plan.kept_bytes));
     match plan.removed.len() {
         0 => cx.out.line(format_args!("Nothing has to go: {stays}.")),
-        count => cx.out.line(format_args!("{} to remove ({}), {stays}.", counted(count), human::bytes(plan.freed_bytes))),
+        count => cx.out.line(format_args!("{} to remove ({}), {stays}.", human::counted(count, "backup"), human::bytes(plan.freed_bytes))),
     }
-}
-
-fn counted(count: usize) -> String {
-    if count == 1 { "1 backup".to_owned() } else { format!("{count} backups") }
 }
 
 /// The plan: every backup with its reason.

@@ -260,13 +260,13 @@ pub(crate) fn told(vault: &Vault, report: &CreateReport, verify: Option<bool>, c
     cx.out.outcome(
         &backup.id,
         format_args!(
-            "{} {}: {} in {}{}, {} rows, {}, {}",
+            "{} {}: {} in {}{}, {}, {}, {}",
             words::backup_state(backup).0,
             backup.id,
             human::bytes(backup.original_size_bytes),
             human::bytes(backup.archive_size_bytes),
             if backup.encryption == Encryption::None { "" } else { ", encrypted" },
-            human::count(backup.total_records),
+            human::counted(backup.total_records, "row"),
             words::level(backup.level()),
             human::duration_ms(report.elapsed_ms)
         ),

@@ -421,8 +421,8 @@ fn remove(db: &str, yes: Yes, cx: &Context) -> Result<(), Fault> {
     result["removed"] = json!(false);
     cx.out.note(format_args!("{} ({}) will not be backed up any more.", database.id, database.location));
     cx.out.note(format_args!(
-        "Its {} backups ({}) stay in {}.",
-        human::count(status.backup_count),
+        "What it has ({}, {}) stays in {}.",
+        human::counted(status.backup_count, "backup"),
         human::bytes(status.archive_size_bytes),
         vault.backups_dir().join(database.id.as_str()).display()
     ));

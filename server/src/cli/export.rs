@@ -111,8 +111,8 @@ fn told(report: &ExportReport, options: &ExportOptions, cx: &Context) {
         &path,
         format_args!(
             "✔ exported {} of {} into {path}: {}, {}",
-            human::plural(report.row_count(), "row", "rows"),
-            human::plural(report.tables.len() as u64, "table", "tables"),
+            human::counted(report.row_count(), "row"),
+            human::counted(report.tables.len(), "table"),
             human::bytes(report.size_bytes),
             human::duration_ms(report.elapsed_ms)
         ),

@@ -31,7 +31,7 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     row("backups", format!("{} complete, {}", human::count(sums.backup_count), human::bytes(sums.archive_size_bytes)).into());
     row("good, failed", format!("{}, {}", human::count(sums.good_count), human::count(sums.failed_count)).into());
     row("oldest, newest", format!("{}, {}", words::time_or_dash(sums.oldest_at), words::time_or_dash(sums.newest_at)).into());
-    let full = info.days_to_full.map_or_else(String::new, |days| format!("; disk full in {days} days"));
+    let full = info.days_to_full.map_or_else(String::new, |days| format!("; disk full in {}", human::counted(days, "day")));
     row("growth", format!("{} a day{full}", human::bytes(sums.growth_bytes_per_day)).into());
     row("open jobs", info.open_job_count.to_string().into());
     row("users", info.user_count.to_string().into());

@@ -1,7 +1,10 @@
 //! `keepstone doctor` without a database: everything around the databases, with how to mend each finding.
 
 use jiff::Timestamp;
-use keepstone_engine::installation::{Finding, Severity, examine};
+use keepstone_engine::{
+    installation::{Finding, Severity, examine},
+    model::human,
+};
 use serde_json::json;
 
 use super::{
@@ -39,7 +42,7 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     let count = findings.iter().filter(|finding| finding.severity != Severity::Ok).count();
     Err(Fault::Here {
         code: "findings",
-        message: format!("{count} {}; the worst: {}", if count == 1 { "finding" } else { "findings" }, worst.message),
+        message: format!("{}; the worst: {}", human::counted(count, "finding"), worst.message),
         hint: worst.remedy.clone(),
         exit: worst.exit,
     })

@@ -150,7 +150,7 @@ fn change(vault: &Vault, arg: &PasswordArg, kdf: Kdf, cx: &Context) -> Result<()
     if !report.finished {
         return Err(Fault::Here {
             code: "change_unfinished",
-            message: format!("{} archives were not taken over", report.left.iter().filter(|left| !left.lost).count()),
+            message: format!("not taken over: {}", human::counted(report.left.iter().filter(|left| !left.lost).count(), "archive")),
             hint: Some(
                 "Put archives that are away back, or delete backups that are gone for good. Then say `keepstone key change` again; it goes on \
                  where it is. The old password opens them until then."

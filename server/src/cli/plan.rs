@@ -114,10 +114,10 @@ fn change(one: &TableImpact) -> Cell {
         (Some(_), None) => tone = Tone::Bad,
         (None, _) => {}
         (Some(now), Some(then)) if now > then => {
-            words.push(format!("{} fewer", human::plural(now - then, "row", "rows")));
+            words.push(format!("{} fewer", human::counted(now - then, "row")));
             tone = Tone::Warn;
         }
-        (Some(now), Some(then)) if then > now => words.push(format!("{} more", human::plural(then - now, "row", "rows"))),
+        (Some(now), Some(then)) if then > now => words.push(format!("{} more", human::counted(then - now, "row"))),
         _ => words.push("as many rows".to_owned()),
     }
     if !one.schema_changes.is_empty() {

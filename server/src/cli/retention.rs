@@ -234,11 +234,15 @@ fn show(vault: &Vault, db: &str, cx: &Context) -> Result<(), Fault> {
     cx.out.result(json!(detail));
     let mut table = Table::facts();
     table.row(["keeps".into(), db_verb::kept_words(&plan.database).into()]);
-    let held = format!("{} backups, {}", human::count(plan.kept_count), human::bytes(plan.kept_bytes));
+    let held = format!("{}, {}", human::counted(plan.kept_count, "backup"), human::bytes(plan.kept_bytes));
     table.row(["holds".into(), held.into()]);
     let goes = match plan.removed.len() {
         0 => "nothing".to_owned(),
-        count => format!("{count} backups, {}: `keepstone cleanup {id} --dry-run` says which", human::bytes(plan.freed_bytes)),
+        count => format!(
+            "{}, {}: `keepstone cleanup {id} --dry-run` says which",
+            human::counted(count, "backup"),
+            human::bytes(plan.freed_bytes)
+        ),
     };
     table.row(["would remove now".into(), goes.into()]);
     table.row(["in 30 days".into(), in_30_days(&outlook).into()]);
@@ -279,10 +283,10 @@ fn set(vault: &Vault, args: &Set, cx: &Context) -> Result<(), Fault> {
     let many = plan.removed.len() > plan.pass_limit() && database.retention != policy;
     if many {
         cx.out.note(format_args!(
-            "{}: {}\nIt would remove {} backups, {}, into the trash with the next cleanups.",
+            "{}: {}\nIt would remove {}, {}, into the trash with the next cleanups.",
             database.id,
             policy.words(),
-            plan.removed.len(),
+            human::counted(plan.removed.len(), "backup"),
             human::bytes(plan.freed_bytes)
         ));
         if let Err(fault) = confirm(cx, "retention", args.yes, "Set this policy?", None) {
@@ -295,7 +299,11 @@ fn set(vault: &Vault, args: &Set, cx: &Context) -> Result<(), Fault> {
     cx.out.result(result(true));
     cx.out.outcome(&database.id, format_args!("{} keeps {}", database.id, policy.words()));
     if !plan.removed.is_empty() {
-        cx.out.note(format_args!("The next cleanups remove {} backups, {}.", plan.removed.len(), human::bytes(plan.freed_bytes)));
+        cx.out.note(format_args!(
+            "The next cleanups remove {}, {}.",
+            human::counted(plan.removed.len(), "backup"),
+            human::bytes(plan.freed_bytes)
+        ));
     }
     cx.out.note(format_args!("In 30 days it will hold {}.", in_30_days(&outlook)));
     Ok(())
@@ -341,5 +349,5 @@ fn planned(vault: &Vault, id: &DatabaseId, policy: Option<RetentionPolicy>, now:
 }
 
 fn in_30_days(outlook: &Forecast) -> String {
-    format!("about {} backups, {}", human::count(outlook.count), human::bytes(outlook.bytes))
+    format!("about {}, {}", human::counted(outlook.count, "backup"), human::bytes(outlook.bytes))
 }

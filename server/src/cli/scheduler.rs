@@ -8,7 +8,7 @@ use keepstone_engine::{
     cleanup::{self, CleanupOptions},
     create::{self, CreateOptions},
     databases,
-    model::{id::Kind, job::Verb, retention::Manual},
+    model::{human, id::Kind, job::Verb, retention::Manual},
     scheduler::{Firing, Scheduler as Running, SchedulerOptions},
 };
 use serde_json::json;
@@ -64,9 +64,8 @@ fn keep_running(environment: &config::Environment, cx: &Context) -> Result<(), F
     let info = scheduler.info()?;
     match environment.firing {
         Firing::On => cx.out.line(format_args!(
-            "the scheduler runs: {} {}, next run {}",
-            info.active_schedules,
-            if info.active_schedules == 1 { "schedule" } else { "schedules" },
+            "the scheduler runs: {}, next run {}",
+            human::counted(info.active_schedules, "schedule"),
             words::time_or_dash(info.next_run_at)
         )),
         Firing::Off => cx.out.line("BACKUP_ENABLED is off: only queued jobs are carried out, no schedule runs"),

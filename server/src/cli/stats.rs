@@ -79,7 +79,7 @@ fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: u64, cx: &Contex
         "disk full",
         days.map_or_else(
             || "not at this rate".to_owned(),
-            |days| format!("in {} days ({} free)", human::count(days), human::bytes(free_bytes)),
+            |days| format!("in {} ({} free)", human::counted(days, "day"), human::bytes(free_bytes)),
         ),
     );
     table.print(&cx.out);

@@ -77,9 +77,16 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         code: "at_risk",
         message: match concern {
             Some(concern) => {
-                format!("{at_risk} of {} at risk: {}: {}", counted(statuses.len() as u64, "database"), worst.database.id, concern.reason)
+                format!(
+                    "{at_risk} of {} at risk: {}: {}",
+                    human::counted(statuses.len() as u64, "database"),
+                    worst.database.id,
+                    concern.reason
+                )
             }
-            None => format!("{at_risk} of {} at risk: {} {word}{age}", counted(statuses.len() as u64, "database"), worst.database.id),
+            None => {
+                format!("{at_risk} of {} at risk: {} {word}{age}", human::counted(statuses.len() as u64, "database"), worst.database.id)
+            }
         },
         hint: Some(match concern.filter(|concern| concern.backup.is_some() || worst.checkup.is_some()) {
             Some(concern) => concern.advice.clone(),
@@ -100,8 +107,4 @@ fn unchecked(statuses: &[DatabaseStatus]) -> Option<Fault> {
         hint: Some(concern.advice.clone()),
         exit: 1,
     })
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

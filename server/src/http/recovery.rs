@@ -224,10 +224,6 @@ fn sentence(message: &str) -> String {
     letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
 }
 
-fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", human::count(number), if number == 1 { "" } else { "s" })
-}
-
 /// For who has not the link.
 fn closed() -> String {
     "<p>On its host, <code>keepstone catalog rebuild</code> makes a new one; so does the link that was printed there when Keepstone was started \
@@ -249,9 +245,9 @@ fn told(report: &RebuildReport) -> String {
     let people = match &report.taken_over {
         Some(taken) => format!(
             "{}, {} and {} of the activity log as they were at {:.0}. Look whether everybody who is there should be.",
-            counted(taken.users, "user"),
-            counted(taken.tokens, "token"),
-            counted(taken.events, "event"),
+            human::counted(taken.users, "user"),
+            human::counted(taken.tokens, "token"),
+            human::counted(taken.events, "event"),
             taken.at
         ),
         None => "There was no copy of the catalog: the link by which the first admin is made is printed on the host.".to_owned(),
@@ -266,6 +262,6 @@ fn told(report: &RebuildReport) -> String {
         let what = "Their settings and schedules are the usual ones, as their files were lost, and their cleanup is paused. Look at them, then let it go on";
         format!("<h2>Without their settings</h2><p>{what}: {}.</p>", without.join(", "))
     };
-    let (databases, backups) = (counted(report.databases, "database"), counted(report.backups, "backup"));
+    let (databases, backups) = (human::counted(report.databases, "database"), human::counted(report.backups, "backup"));
     format!("<ul><li>{databases}, {backups}.</li><li>{people}</li></ul>{without}{skipped}")
 }
