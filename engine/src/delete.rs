@@ -90,12 +90,21 @@ enum Lies {
 
 fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>) -> Result<DeleteReport> {
     let _guard = lock_trash(vault)?;
+    notes::follow::one(vault, &backups::backup(vault, id)?)?;
     let backup = backups::backup(vault, id)?;
-    let of_database = vault.catalog().backups_of(&backup.database)?;
     let refused = |reason: &str| Error::DeleteRefused { id: id.clone(), reason: reason.to_owned() };
-    if let Some(reason) = delete_refusal(&backup, &of_database) {
-        return Err(refused(reason));
-    }
+    let of_database = loop {
+        let of_database = vault.catalog().backups_of(&backup.database)?;
+        if let Some(reason) = delete_refusal(&backup, &of_database) {
+            return Err(refused(reason));
+        }
+        // What it goes for is good by its notes, too; else another is looked for.
+        let own = |other: &&Backup| other.id != backup.id && other.kind != Kind::Safety && !other.is_imported();
+        let relied = of_database.iter().filter(own).find(|other| other.is_good());
+        if !relied.map_or(Ok(false), |relied| notes::follow::one(vault, relied))? {
+            break of_database;
+        }
+    };
     if cleanup.is_some() && backup.state != BackupState::Complete {
         return Err(refused("it is not complete"));
     }
@@ -337,7 +346,8 @@ fn newer_is_there(vault: &Vault, than: &Backup, of_database: &[Backup]) -> bool 
             matches!(backup.verdict(), Verdict::Good) || (than.verdict() == Verdict::Unproven && backup.verdict() == Verdict::Unproven);
         backup.state == BackupState::Complete && sound && backup.kind != Kind::Safety && !backup.is_imported()
     };
-    of_database.iter().filter(trusted).any(|backup| backup.sequence > than.sequence && whole(backup))
+    let noted = |backup: &Backup| notes::follow::as_noted(vault, backup).map_or(true, |as_noted| trusted(&&as_noted));
+    of_database.iter().filter(trusted).any(|backup| backup.sequence > than.sequence && whole(backup) && noted(backup))
 }
 
 /// Without a time it is not known to have passed: it stays until a person empties everything.

@@ -4,6 +4,8 @@
 //! and why the source was in doubt. That it is pinned, deleted, in doubt, which checks passed and when stays readable, as it is needed where
 //! no password is known; nothing vouches for that part.
 
+pub(crate) mod follow;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -236,10 +238,15 @@ pub(crate) fn looks(vault: &Vault, id: &BackupId) -> Result<Vec<Proof>> {
 }
 
 fn read_file(vault: &Vault, id: &BackupId) -> Result<Notes> {
+    Ok(read_if_there(vault, id)?.unwrap_or_else(|| Notes::empty(id)))
+}
+
+/// As they stand in the file, if there is one.
+fn read_if_there(vault: &Vault, id: &BackupId) -> Result<Option<Notes>> {
     let path = vault.notes_path(id);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Notes::empty(id)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(&path, error)),
     };
     let damaged = |detail: String| Error::NotesDamaged { id: id.clone(), path: path.clone(), detail };
@@ -251,7 +258,7 @@ fn read_file(vault: &Vault, id: &BackupId) -> Result<Notes> {
     if notes.backup_id != *id {
         return Err(damaged(format!("these are the notes of {}", notes.backup_id)));
     }
-    Ok(notes)
+    Ok(Some(notes))
 }
 
 /// Who deleted it and until when, as the file says it: readable beside an encrypted archive, too.

@@ -18,6 +18,7 @@ use crate::{
     image::hex,
     jobs,
     keys::Keys,
+    notes,
     postgres::Surroundings,
 };
 
@@ -116,6 +117,7 @@ impl Vault {
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;
+        later("what the notes say and the catalog does not", notes::follow::after_put_back(&vault))?;
         later("a database.json that is lost", crate::databases::write_lost(&vault))?;
         Ok(vault)
     }

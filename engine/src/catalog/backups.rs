@@ -109,6 +109,23 @@ impl Catalog {
         })
     }
 
+    /// The same with several rows, each by what is known of it, and one event.
+    pub(crate) fn change_backups_and_record<T>(
+        &self,
+        changes: &[(BackupId, T)],
+        event: &NewEvent<'_>,
+        now: Timestamp,
+        change: impl Fn(&mut Backup, &T),
+    ) -> Result<()> {
+        self.write(|tx| {
+            for (id, known) in changes {
+                self::change(tx, id, |backup| change(backup, known))?;
+            }
+            super::events::append(tx, event, now)?;
+            Ok(())
+        })
+    }
+
     /// Like `change_backup_and_record`, for what is no act of a person.
     pub(crate) fn change_backup(&self, id: &BackupId, change: impl Fn(&mut Backup)) -> Result<Backup> {
         self.write(|tx| self::change(tx, id, &change))

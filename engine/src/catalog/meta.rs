@@ -17,6 +17,7 @@ const REVISION: &str = "revision";
 const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const TRASH_CLOCK: &str = "trash_clock";
 const JOB_LIMITS: &str = "job_limits";
+const NOTES_FOLLOWED_BY: &str = "notes_followed_by";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
 /// Before the id of a backup.
 const TRY_AGAIN: &str = "try_again:";
@@ -103,6 +104,20 @@ impl Catalog {
         self.write(|tx| {
             let key = format!("{LEADS_TO}{}", database.as_str());
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![key, path])?;
+            Ok(())
+        })
+    }
+
+    /// Which file of a catalog it was that was last brought in line with the notes: a copy that is put back in its place says another.
+    pub(crate) fn notes_followed_by(&self) -> Result<Option<String>> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([NOTES_FOLLOWED_BY], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub(crate) fn set_notes_followed_by(&self, file: &str) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![NOTES_FOLLOWED_BY, file])?;
             Ok(())
         })
     }

@@ -29,7 +29,7 @@ mod watch;
 
 use std::{
     fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -112,6 +112,13 @@ impl Catalog {
         };
         reader.progress_handler(STEPS_TOLD, Some(count)).map_err(|e| whole(e.into()))?;
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), steps, verified: Mutex::new(None) })
+    }
+
+    /// What tells the catalog's file from another that is put in its place: its inode, and when that was made, as inodes are used again.
+    pub(crate) fn file_identity(&self) -> Result<String> {
+        let meta = std::fs::metadata(&self.path).map_err(|error| Error::io(&self.path, error))?;
+        let made_at = meta.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(format!("{}:{}", meta.ino(), made_at.unwrap_or_default().as_nanos()))
     }
 
     /// About how many steps SQLite took in long reads since the catalog was opened: what a page costs, on whatever machine. Statements that take a

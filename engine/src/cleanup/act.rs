@@ -13,6 +13,7 @@ use crate::{
     catalog::rounded,
     delete,
     jobs::{JobMonitor, Running},
+    notes,
 };
 
 /// Carries out a job that was begun or claimed, to its end and its row.
@@ -41,6 +42,8 @@ fn clean_up(running: &Running<'_>, options: &CleanupOptions, monitor: &dyn Monit
         count_by: options.count_by,
         pass,
     };
+    // Before the plan, as what waits for a person is found out by the catalog.
+    notes::follow::readable(vault, &options.database)?;
     let plan = plan_cleanup(vault, &plan_options, now)?;
     if pass == Pass::Unattended
         && let Some(waiting) = standing::waits_for_consent(vault, &plan, now)?

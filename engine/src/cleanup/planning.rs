@@ -71,7 +71,7 @@ impl CleanupPlan {
 /// Plans a cleanup of one database. Looks at every archive's file: one that is being read stays, and one that is not as it was written counts
 /// for nothing.
 pub fn plan_cleanup(vault: &Vault, options: &PlanOptions, now: Timestamp) -> Result<CleanupPlan> {
-    planned(vault, options, now, &|backup| obstacle(vault, backup))
+    planned(vault, options, now, &|backup| look(vault, backup))
 }
 
 /// The same by what the catalog says alone: whether there is anything to do at all.
@@ -79,11 +79,12 @@ pub(super) fn plan_by_catalog(vault: &Vault, options: &PlanOptions, now: Timesta
     planned(vault, options, now, &|_| None)
 }
 
-fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, obstacle: &dyn Fn(&Backup) -> Option<Obstacle>) -> Result<CleanupPlan> {
+fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, look: &dyn Fn(&mut Backup) -> Option<Obstacle>) -> Result<CleanupPlan> {
     let database = databases::database(vault, &options.database)?;
     let policy = options.policy.clone().unwrap_or_else(|| database.retention.clone());
     let mut backups = vault.catalog().backups_of(&database.id)?;
     backups.retain(|backup| backup.state != BackupState::Trashed);
+    let obstacles: Vec<_> = backups.iter_mut().map(look).collect();
     let circumstances = Circumstances {
         held_before: holding_sequence(&backups),
         clock_guard: vault.catalog().cleanup_standing(&database.id)?.clock_guard,
@@ -91,7 +92,7 @@ fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, obstacle: &dyn 
         manual: options.manual,
         pass: options.pass,
     };
-    let candidates: Vec<Candidate> = backups.iter().map(|backup| Candidate::new(backup, obstacle(backup))).collect();
+    let candidates: Vec<Candidate> = backups.iter().zip(obstacles).map(|(backup, obstacle)| Candidate::new(backup, obstacle)).collect();
     let plan: RetentionPlan = plan(&candidates, &policy, now, &circumstances);
     let (kept_count, kept_bytes) = plan.held(&candidates);
     let fates = plan.fates.iter().map(|fate| fate.ok_or_else(|| Error::Internal("a backup without a fate".to_owned())));
@@ -111,8 +112,9 @@ fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, obstacle: &dyn 
 }
 
 /// What a complete backup's file says against removing it, or trusting in it. Unknown means no: what cannot be looked at is not to be relied on,
-/// and stays; what may be pinned, too.
-fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
+/// and stays; what may be pinned, too. What the notes say of it that the catalog does not know holds.
+fn look(vault: &Vault, backup: &mut Backup) -> Option<Obstacle> {
+    let noted = notes::follow::as_noted(vault, backup).map(|as_noted| *backup = as_noted);
     if backup.state != BackupState::Complete {
         return None;
     }
@@ -128,9 +130,7 @@ fn obstacle(vault: &Vault, backup: &Backup) -> Option<Obstacle> {
         }
     }
     match Archive::open(&path) {
-        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => {
-            notes::tombstone(vault, &backup.id).is_err().then_some(Obstacle::Notes)
-        }
+        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => noted.is_err().then_some(Obstacle::Notes),
         Err(Error::ArchiveTooNew { .. }) => Some(Obstacle::NewerFormat),
         Ok(_) | Err(_) => Some(Obstacle::Unreadable),
     }

@@ -5,11 +5,17 @@ use std::{fs, path::Path};
 use keepstone_model::{
     backup::{Backup, BackupState},
     database::Database,
+    human,
     id::{BackupId, Kind},
 };
 
 use super::{Findings, Severity};
-use crate::{Error, Result, Vault, archive::Archive, databases, notes};
+use crate::{
+    Result, Vault,
+    archive::Archive,
+    databases,
+    notes::{self, follow::Compared},
+};
 
 /// The catalog beside the folder, both ways.
 pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
@@ -75,17 +81,40 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
     }
 }
 
-/// The notes of all that are there or can be put back: without them it is not known what is pinned.
+/// The notes of all that are there or can be put back: without them it is not known what is pinned, and where the catalog says otherwise they win.
 fn notes(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
-    let there = of.iter().filter(|backup| matches!(backup.state, BackupState::Complete | BackupState::Trashed));
-    let unreadable: Vec<Error> = there.filter_map(|backup| notes::tombstone(vault, &backup.id).err()).collect();
+    let id = &database.id;
+    let (mut unreadable, mut unknown, mut pinned) = (Vec::new(), Vec::new(), Vec::new());
+    for backup in of.iter().filter(|backup| matches!(backup.state, BackupState::Complete | BackupState::Trashed)) {
+        match notes::follow::compare(vault, backup) {
+            Ok(Compared::Agree) => {}
+            Ok(Compared::Unknown(what)) => unknown.push(format!("{} ({what})", backup.id)),
+            Ok(Compared::PinnedByRowAlone) => pinned.push(&backup.id),
+            Err(error) => unreadable.push(error),
+        }
+    }
     if let Some(first) = unreadable.first() {
-        let id = &database.id;
         let message = match unreadable.len() {
             1 => format!("{id}: {first}"),
             count => format!("{id}: {count} notes beside archives cannot be read, e.g. {first}"),
         };
         let remedy = first.hint().unwrap_or_else(|| "Look into the system's log: the disk may say more.".to_owned());
+        found.add("archives", Severity::Warning, message, remedy, 1);
+    }
+    if let Some(first) = unknown.first() {
+        let message = match unknown.len() {
+            1 => format!("{id}: the catalog does not know what the notes of a backup say: {first}"),
+            count => format!("{id}: the catalog does not know what the notes of {count} backups say, e.g. {first}"),
+        };
+        let remedy = "It is an older copy, and the notes win: the next start of `keepstone serve` or `keepstone scheduler`, and every cleanup, brings it in line.";
+        found.add("archives", Severity::Warning, message, remedy, 1);
+    }
+    if let Some(first) = pinned.first() {
+        let count = human::counted(pinned.len(), "backup");
+        let message = format!(
+            "{id}: {count} the catalog calls pinned and the notes do not, e.g. {first}; until somebody says so no cleanup removes them"
+        );
+        let remedy = format!("`keepstone pin {first}` or `keepstone unpin {first}` says it to both.");
         found.add("archives", Severity::Warning, message, remedy, 1);
     }
 }

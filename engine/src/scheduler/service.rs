@@ -22,7 +22,7 @@ use crate::{
     catalog::{ScheduleRow, Standing, rounded},
     cleanup, create, databases, delete,
     jobs::{self, random},
-    keys,
+    keys, notes,
     recheck::{self, RecheckOptions},
     schedules::{self, EditScheduleOptions, ScheduleStatus},
 };
@@ -260,6 +260,9 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
     let mut copy_after = Instant::now();
     if let Err(error) = databases::mend_files(vault) {
         tracing::error!(%error, "a database.json could not be brought up to date");
+    }
+    if let Err(error) = notes::follow::all(vault) {
+        tracing::error!(%error, "whether the catalog knows what the notes say could not be looked at");
     }
     while !stop.is_set() {
         if mended.elapsed() >= MEND {
