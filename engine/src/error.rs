@@ -115,6 +115,8 @@ pub enum Error {
     BackupsFolder { path: PathBuf, data: PathBuf, reason: String },
     #[error("the catalog is damaged: {detail}")]
     CatalogDamaged { detail: String },
+    #[error("{} was removed or replaced while it was open", .path.display())]
+    CatalogReplaced { path: PathBuf },
     #[error("{} is in use by another process", .path.display())]
     CatalogInUse { path: PathBuf },
     #[error("catalog: {0}")]

@@ -29,6 +29,7 @@ mod watch;
 
 use std::{
     fs::OpenOptions,
+    io::ErrorKind,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
@@ -69,6 +70,8 @@ pub(crate) const SIDES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 #[derive(Debug)]
 pub struct Catalog {
     path: PathBuf,
+    /// Device and inode of the file that is open.
+    identity: (u64, u64),
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     steps: Arc<AtomicU64>,
@@ -98,6 +101,7 @@ impl Catalog {
         let whole = |stop: Stop| stop.into_error(path);
         make_private(path)?;
         let mut writer = connect(path).map_err(|e| whole(e.into()))?;
+        let identity = identity(path)?;
         check(&writer, path).map_err(whole)?;
         use_wal(&writer).map_err(|e| whole(e.into()))?;
         writer.pragma_update(None, "synchronous", "FULL").map_err(|e| whole(e.into()))?;
@@ -111,7 +115,14 @@ impl Catalog {
             false // true would end the statement
         };
         reader.progress_handler(STEPS_TOLD, Some(count)).map_err(|e| whole(e.into()))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), steps, verified: Mutex::new(None) })
+        Ok(Self {
+            path: path.to_owned(),
+            identity,
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            steps,
+            verified: Mutex::new(None),
+        })
     }
 
     /// What tells the catalog's file from another that is put in its place: its inode, and when that was made, as inodes are used again.
@@ -132,7 +143,18 @@ impl Catalog {
         connect_to_read(&self.path).map_err(Stop::from).and_then(|c| act(&c)).map_err(|stop| stop.into_error(&self.path))
     }
 
+    /// `CatalogReplaced` where another file lies under the catalog's name by now, or none: what was written to the open one would be lost, and
+    /// what is read there is another truth than everybody else's.
+    pub fn refuse_replaced(&self) -> Result<()> {
+        match identity(&self.path) {
+            Ok(identity) if identity == self.identity => Ok(()),
+            Err(Error::Io { source, .. }) if source.kind() != ErrorKind::NotFound => Err(Error::io(&self.path, source)),
+            _ => Err(Error::CatalogReplaced { path: self.path.clone() }),
+        }
+    }
+
     fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
+        self.refuse_replaced()?;
         act(&lock(&self.reader)).map_err(|stop| stop.into_error(&self.path))
     }
 
@@ -143,6 +165,7 @@ impl Catalog {
     }
 
     fn write_as<T>(&self, news: News, act: impl Fn(&Transaction<'_>) -> Result<T, Stop>) -> Result<T> {
+        self.refuse_replaced()?;
         let mut connection = lock(&self.writer);
         let mut all = || {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -169,6 +192,12 @@ enum News {
     Told,
     /// What follows from merely looking: when a session or a token was last used. Told, every look would make all open pages look again.
     Kept,
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> Result<(u64, u64)> {
+    let found = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// A panic while the lock was held rolled its transaction back: the connection is as good as before.
@@ -215,7 +244,7 @@ impl Stop {
 fn make_private(path: &Path) -> Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Error::io(path, error)),
     }
 }

@@ -26,6 +26,7 @@ impl Error {
             Self::NotVaultOwner { .. } => "not_vault_owner",
             Self::BackupsFolder { .. } => "backups_folder",
             Self::CatalogDamaged { .. } => "catalog_damaged",
+            Self::CatalogReplaced { .. } => "catalog_replaced",
             Self::CatalogInUse { .. } => "catalog_in_use",
             Self::Catalog(_) => "catalog_error",
             Self::UnknownDatabase { .. } => "unknown_database",
@@ -165,6 +166,7 @@ impl Error {
             | Self::ArchiveUnreadable { .. }
             | Self::VaultTooNew { .. }
             | Self::Catalog(_)
+            | Self::CatalogReplaced { .. }
             | Self::Cancelled { .. }
             | Self::CancelledHere
             | Self::JobHung { .. }

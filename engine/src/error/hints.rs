@@ -39,6 +39,9 @@ impl Error {
             }
             Self::VaultTooNew { .. } | Self::ArchiveTooNew { .. } => "Use a newer version of keepstone; nothing was changed.",
             Self::CatalogInUse { .. } => "Stop `keepstone serve` and every other keepstone on this vault first.",
+            Self::CatalogReplaced { .. } => {
+                "Nothing more is read from or written to what is not there any more. Start keepstone again: if the catalog is lost, it offers a new one."
+            }
             Self::CatalogDamaged { .. } => "The archives are the truth: rebuild the catalog from them with `keepstone catalog rebuild`.",
             Self::UnknownDatabase { .. } => {
                 "`keepstone db list` shows the databases; a location needs a / or ends in .db, .sqlite or .sqlite3."

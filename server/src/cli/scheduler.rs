@@ -72,6 +72,10 @@ fn keep_running(environment: &config::Environment, cx: &Context) -> Result<(), F
     }
     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
         std::thread::sleep(LOOK);
+        if let Err(replaced @ Error::CatalogReplaced { .. }) = vault.catalog().refuse_replaced() {
+            scheduler.stop();
+            return Err(replaced.into());
+        }
     }
     let report = scheduler.stop();
     cx.out.result(json!({ "all_ended": report.all_ended, "backups": report.backups, "backups_failed": report.backups_failed }));

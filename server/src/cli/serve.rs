@@ -12,7 +12,7 @@ use keepstone_engine::{Error, Vault, model::environment::Environment, recheck::R
 use super::{Context, Fault, environment, settings::Written, values, variables};
 use crate::{
     config,
-    http::{self, proxies::Proxies, recovery::Recovered},
+    http::{self, Served, proxies::Proxies, recovery::Recovered},
     tls::{Current, Files},
 };
 
@@ -102,23 +102,26 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     let environment = args.environment.clone().or_else(|| variables::var("KEEPSTONE_ENVIRONMENT")).or_else(|| file.environment.clone());
     let environment = environment.filter(|text| !text.trim().is_empty()).map(|text| named(&text)).transpose()?;
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
-    let Some(vault) = vault(listen, public_url.as_deref(), certificate.as_ref(), cx)? else { return Ok(()) };
-    keepstone_engine::keys::refuse_without_password(&vault)?;
-    let demo = args.demo;
-    let vault = Arc::new(vault);
-    let options = http::ServeOptions {
-        vault,
-        listen,
-        public_url,
-        proxies,
-        certificate,
-        environment,
-        demo,
-        rechecks,
-        import_roots,
-        upload_limit_bytes,
-    };
-    http::serve(options).map_err(not_served)
+    // Anew where the catalog was taken away meanwhile.
+    while let Some(vault) = vault(listen, public_url.as_deref(), certificate.as_ref(), cx)? {
+        keepstone_engine::keys::refuse_without_password(&vault)?;
+        let served = http::serve(http::ServeOptions {
+            vault: Arc::new(vault),
+            listen,
+            public_url: public_url.clone(),
+            proxies: proxies.clone(),
+            certificate: certificate.clone(),
+            environment: environment.clone(),
+            demo: args.demo,
+            rechecks: rechecks.clone(),
+            import_roots: import_roots.clone(),
+            upload_limit_bytes,
+        });
+        if served.map_err(not_served)? == Served::Stopped {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The vault; where its catalog is damaged or lost, once there is a new one. None: told to stop before.

@@ -35,7 +35,7 @@ use std::{
 
 use anyhow::Context;
 use axum::{Router, serve::ListenerExt};
-use keepstone_engine::{Vault, model::environment::Environment, recheck::RecheckOptions};
+use keepstone_engine::{Error, Vault, model::environment::Environment, recheck::RecheckOptions};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -50,6 +50,8 @@ use crate::{
 use proxies::Proxies;
 use site::Site;
 
+/// How often it is looked whether the catalog is still there.
+const LOOK_AT_CATALOG: Duration = Duration::from_secs(2);
 /// How long open responses may go on once the process was told to stop.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -75,8 +77,17 @@ pub(crate) struct ServeOptions {
     pub(crate) upload_limit_bytes: u64,
 }
 
-/// Serves until the process is told to stop. Makes its own runtime.
-pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// The process was told to stop.
+    Stopped,
+    /// Another file lies under the catalog's name, or none: the vault is to be opened anew.
+    CatalogReplaced,
+}
+
+/// Serves until the process is told to stop, or its vault is not what it was. Makes its own runtime.
+pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<Served> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let served = runtime.block_on(run(options));
     // A blocking verb that a page began may still run: it gets this long, then the process ends and its job is mended at the next start.
@@ -84,7 +95,7 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
     served
 }
 
-async fn run(options: ServeOptions) -> anyhow::Result<()> {
+async fn run(options: ServeOptions) -> anyhow::Result<Served> {
     let ServeOptions {
         vault,
         listen,
@@ -123,6 +134,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
         say(&format!("Attention: {doubt}"));
     }
     let (bell, stopping) = watch::channel(false);
+    let replaced = catalog_replaced(vault.clone());
     let app = router::router(&router::Parts {
         vault,
         site,
@@ -136,11 +148,12 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
     });
     let mut server = tokio::spawn(answers(listener, certificate, app, stopped(stopping))?);
 
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        ended = &mut server => ended?.context("serving")?,
-    }
+    let served = tokio::select! {
+        _ = tokio::signal::ctrl_c() => Served::Stopped,
+        _ = terminate.recv() => Served::Stopped,
+        () = replaced => Served::CatalogReplaced,
+        ended = &mut server => ended?.context("serving").map(|()| Served::Stopped)?,
+    };
     tracing::info!("stopping");
     bell.send_replace(true); // ends the live streams too: a graceful stop would wait for them for ever
     if tokio::time::timeout(FAREWELL, server).await.is_err() {
@@ -152,7 +165,18 @@ async fn run(options: ServeOptions) -> anyhow::Result<()> {
         drop(shop);
     })
     .await?;
-    Ok(())
+    Ok(served)
+}
+
+/// Done when the catalog that is open is not the one that lies there.
+async fn catalog_replaced(vault: Arc<Vault>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_CATALOG).await;
+        if let Err(error @ Error::CatalogReplaced { .. }) = vault.catalog().refuse_replaced() {
+            tracing::error!(%error, "the vault is opened anew");
+            return;
+        }
+    }
 }
 
 /// Answers whoever connects, encrypted where there is a certificate, until `stop` is done and what is open has ended.

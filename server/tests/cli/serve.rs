@@ -103,6 +103,28 @@ fn with_a_damaged_catalog_it_offers_a_new_one_and_goes_on() {
 }
 
 #[test]
+fn a_catalog_that_goes_while_it_serves_is_noticed_and_the_next_one_taken() {
+    let host = Host::new();
+    drop(shop(&host.path("shop.db"), 10));
+    host.ok(&["db", "add", "shop.db"]);
+    host.create(&["shop"]);
+    let mut child = host.command(&["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut address = || lines.find_map(|line| Some(line.split_once(" on http://")?.1.to_owned())).unwrap();
+    let first = address();
+    assert!(get(&first, "/readyz").starts_with("HTTP/1.1 200"));
+    for side in ["", "-wal", "-shm"] {
+        std::fs::remove_file(host.path(&format!("keepstone-data/catalog.sqlite{side}"))).unwrap();
+    }
+    // It does not go on with what nobody else sees; another process makes a new one, and that is what it serves then.
+    host.ok(&["catalog", "rebuild", "--yes"]);
+    let second = address();
+    assert!(get(&second, "/readyz").starts_with("HTTP/1.1 200"));
+    assert_eq!(host.results(&["list"]).len(), 1);
+    stop(child);
+}
+
+#[test]
 fn it_protects_the_database_of_the_environment_as_that_says() {
     let host = Host::new();
     drop(shop(&host.path("shop.db"), 10));

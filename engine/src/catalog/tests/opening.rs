@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -23,6 +24,24 @@ fn a_new_catalog_is_private_and_durable() {
         let mode = fs::metadata(f.vault.data_dir().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+#[test]
+fn a_catalog_that_is_replaced_while_it_is_open_is_neither_read_nor_written() {
+    let f = testing::vault();
+    let path = f.vault.catalog_path();
+    let aside = path.with_extension("aside");
+    fs::rename(&path, &aside).unwrap();
+    for other in ["", "another catalog"] {
+        if !other.is_empty() {
+            fs::write(&path, other).unwrap();
+        }
+        let read = f.vault.catalog().databases().unwrap_err();
+        let written = f.vault.catalog().set_trash_emptied_at(Timestamp::now()).unwrap_err();
+        assert_eq!([read.code(), written.code()], ["catalog_replaced"; 2]);
+    }
+    fs::rename(&aside, &path).unwrap();
+    f.vault.catalog().set_trash_emptied_at(Timestamp::now()).unwrap();
 }
 
 #[test]
