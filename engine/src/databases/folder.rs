@@ -1,7 +1,7 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -304,22 +304,24 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
     Ok(Adopted { backups: order::settle(found), unread })
 }
 
-/// Where archives lie of databases that were removed: in their folders, and in the trash. They are in no catalog.
-pub(crate) fn archives_left(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
-    let here: BTreeSet<DatabaseId> = vault.catalog().databases()?.into_iter().map(|database| database.id).collect();
-    let mut left = Vec::new();
+/// Where archives lie that are in no catalog, in the folders and in the trash: of databases that were removed, and those that were made after the
+/// catalog that was put back.
+pub(crate) fn archives_unlisted(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
+    let mut listed = HashSet::new();
+    for database in vault.catalog().databases()? {
+        listed.extend(vault.catalog().backups_of(&database.id)?.into_iter().map(|backup| backup.id));
+    }
+    let mut found = Vec::new();
     for entry in durable::entries(vault.backups_dir())? {
-        let id = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok());
-        if let Some(id) = id.filter(|id| !here.contains(id)) {
-            for kind in Kind::ALL {
-                let of_kind = ids_in(&vault.database_dir(&id).join(kind.as_str()))?.into_iter();
-                left.extend(of_kind.map(|id| (id.clone(), vault.archive_path(&id))));
-            }
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
+        for kind in Kind::ALL {
+            let of_kind = ids_in(&vault.database_dir(&id).join(kind.as_str()))?.into_iter();
+            found.extend(of_kind.map(|id| (id.clone(), vault.archive_path(&id))));
         }
     }
-    let in_trash = ids_in(&vault.trash_dir())?.into_iter().filter(|id| !here.contains(&id.database()));
-    left.extend(in_trash.map(|id| (id.clone(), vault.trash_path(&id))));
-    Ok(left)
+    found.extend(ids_in(&vault.trash_dir())?.into_iter().map(|id| (id.clone(), vault.trash_path(&id))));
+    found.retain(|(id, _)| !listed.contains(id));
+    Ok(found)
 }
 
 pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {

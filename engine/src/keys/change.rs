@@ -30,7 +30,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
-    backups, delete,
+    backups, databases, delete,
     durable::{self, Lock, LockMode},
     guard,
 };
@@ -115,7 +115,9 @@ pub fn change(vault: &Vault, options: &ChangeOptions, monitor: &dyn Monitor) -> 
     let mut done = BTreeSet::new();
     loop {
         // Backups that were made meanwhile with the password of before come into a second round.
-        let round: Vec<Backup> = encrypted(vault)?.into_iter().filter(|backup| !done.contains(&backup.id)).collect();
+        let listed = encrypted(vault)?.into_iter().map(|backup| Whose::Listed(Box::new(backup)));
+        let unlisted = databases::archives_unlisted(vault)?.into_iter().map(|(id, path)| Whose::Unlisted(id, path));
+        let round: Vec<Whose> = listed.chain(unlisted).filter(|backup| !done.contains(backup.id())).collect();
         if round.is_empty() {
             break;
         }
@@ -123,20 +125,20 @@ pub fn change(vault: &Vault, options: &ChangeOptions, monitor: &dyn Monitor) -> 
             if monitor.cancelled() {
                 return Err(Error::CancelledHere);
             }
-            done.insert(backup.id.clone());
+            done.insert(backup.id().clone());
             match one(vault, &backup, &held.stretched, &passwords, monitor) {
                 Ok(Outcome::Changed) => {
-                    monitor.log(&format!("{} opens with key {target} now", backup.id));
+                    monitor.log(&format!("{} opens with key {target} now", backup.id()));
                     changed += 1;
                 }
                 Ok(Outcome::Already) => already += 1,
                 Ok(Outcome::Gone) => {}
                 Err(Error::WrongPassword { .. }) => {
-                    left.push(Left { id: backup.id, reason: "no known password opens it".to_owned(), lost: true });
+                    left.push(Left { id: backup.id().clone(), reason: "no known password opens it".to_owned(), lost: true });
                 }
                 // The next one would fail likewise.
                 Err(error @ (Error::NoSpace { .. } | Error::CancelledHere)) => return Err(error),
-                Err(error) => left.push(Left { id: backup.id, reason: error.to_string(), lost: false }),
+                Err(error) => left.push(Left { id: backup.id().clone(), reason: error.to_string(), lost: false }),
             }
         }
     }
@@ -166,15 +168,52 @@ enum Outcome {
     Gone,
 }
 
-fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Passwords, monitor: &dyn Monitor) -> Result<Outcome> {
-    let Some((path, mut archive)) = open(vault, backup)? else { return Ok(Outcome::Gone) };
+/// An archive that is taken over.
+enum Whose {
+    /// A row of the catalog says where it lies, and how large it is.
+    Listed(Box<Backup>),
+    /// It lies there, and the catalog does not know it: not yet, or not any more.
+    Unlisted(BackupId, PathBuf),
+}
+
+impl Whose {
+    fn id(&self) -> &BackupId {
+        match self {
+            Self::Listed(backup) => &backup.id,
+            Self::Unlisted(id, _) => id,
+        }
+    }
+
+    /// The archive, and where it lies; none if there is nothing to take over.
+    fn open(&self, vault: &Vault) -> Result<Option<(PathBuf, Archive)>> {
+        match self {
+            Self::Listed(backup) => open(vault, backup),
+            Self::Unlisted(_, path) => match Archive::open(path) {
+                Ok(archive) => Ok(archive.metadata().encrypted.then(|| (path.clone(), archive))),
+                Err(Error::ArchiveMissing { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// What the catalog is to say of it now.
+    fn settle(&self, vault: &Vault, size_bytes: u64) -> Result<()> {
+        match self {
+            Self::Listed(backup) if backup.archive_size_bytes != size_bytes || backup.encryption != Encryption::Known => {
+                settle_row(vault, &backup.id, size_bytes)
+            }
+            Self::Listed(_) | Self::Unlisted(..) => Ok(()),
+        }
+    }
+}
+
+fn one(vault: &Vault, backup: &Whose, to: &Arc<Stretched>, passwords: &Passwords, monitor: &dyn Monitor) -> Result<Outcome> {
+    let Some((path, mut archive)) = backup.open(vault)? else { return Ok(Outcome::Gone) };
     let mut slots = archive.metadata().slots.clone();
     let opens = |slot: &_| DataKey::unwrap_from(slot, to).is_some();
     if slots.len() == 1 && slots.iter().all(|slot| slot.salt == to.salt && opens(slot)) {
         // A process that died between the rename and the row left the row behind.
-        if backup.archive_size_bytes != archive.size_bytes() || backup.encryption != Encryption::Known {
-            settle_row(vault, &backup.id, archive.size_bytes())?;
-        }
+        backup.settle(vault, archive.size_bytes())?;
         return Ok(Outcome::Already);
     }
     vault.unlock(&mut archive)?;
@@ -189,7 +228,7 @@ fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Password
     if durable::free_bytes(&folder(vault))? < archive.size_bytes().saturating_add(MARGIN_BYTES) {
         return Err(Error::NoSpace { path: folder(vault) });
     }
-    let staged = folder(vault).join(format!("{}.zip", backup.id));
+    let staged = folder(vault).join(format!("{}.zip", backup.id()));
     let written = archive.rewrap(&staged, kept, monitor).and_then(|()| compare(&archive, &staged, to)).and_then(|size_bytes| {
         take_place(vault, archive, &path, &staged)?;
         Ok(size_bytes)
@@ -198,7 +237,7 @@ fn one(vault: &Vault, backup: &Backup, to: &Arc<Stretched>, passwords: &Password
         durable::remove(&staged)?;
     }
     let size_bytes = written?;
-    settle_row(vault, &backup.id, size_bytes)?;
+    backup.settle(vault, size_bytes)?;
     Ok(Outcome::Changed)
 }
 

@@ -9,13 +9,18 @@ use keepstone_model::{
 };
 
 use super::{KeyInfo, Ring, list};
-use crate::{Result, Vault};
+use crate::{Error, Result, Vault};
 
 /// What the kit's script is: it opens every archive without Keepstone.
 const SCRIPT: &str = include_str!("open-archive.py");
 
 /// The page, as text. An empty vault of keys gives the page without test strings.
 pub fn kit(vault: &Vault, now: Timestamp) -> Result<String> {
+    // The environment's password is on the page before its first use, too.
+    match super::current(vault) {
+        Ok(_) | Err(Error::WeakPassword { .. }) => {}
+        Err(fault) => return Err(fault),
+    }
     let ring = Ring::read(&vault.keys().folder)?;
     let mut page = String::new();
     let mut line = |text: &str| {

@@ -71,8 +71,8 @@ pub(super) fn slots(vault: &Vault) -> Result<Slots> {
     }
     let mut all = Slots::default();
     let of_catalog = encrypted(vault)?.into_iter().filter_map(|backup| path_of(vault, &backup).map(|path| (backup.id, path)));
-    // A database that was removed may be added again, with the archives that stayed.
-    for (id, path) in of_catalog.chain(databases::archives_left(vault)?) {
+    // A catalog takes up again what lies there: a database that was removed, say, with the archives that stayed.
+    for (id, path) in of_catalog.chain(databases::archives_unlisted(vault)?) {
         let Ok(archive) = Archive::open(&path) else {
             all.unread.push(id);
             continue;

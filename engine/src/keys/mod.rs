@@ -82,7 +82,7 @@ pub struct KeyInfo {
     pub kdf: Kdf,
     pub added_at: Timestamp,
     pub added_by: String,
-    /// New archives are encrypted with it, unless the environment names another.
+    /// New archives of this process are encrypted with it: the environment's password, else the vault's own choice.
     pub current: bool,
     /// Whether a change to it was begun and not finished.
     pub changing_to: bool,
@@ -260,7 +260,20 @@ pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInf
 pub fn list(vault: &Vault) -> Result<Vec<KeyInfo>> {
     let ring = Ring::read(&vault.keys().folder)?;
     let slots = lost::slots(vault)?.found;
-    Ok(ring.held.iter().map(|held| info_of(&ring, held, &slots)).collect())
+    let current = match &vault.keys().state().preferred {
+        Some(password) => ring.with(password).map(Held::id),
+        None => ring.current.as_deref(),
+    };
+    let info = |held: &Held| KeyInfo {
+        id: held.id().to_owned(),
+        kdf: held.stretched.kdf,
+        added_at: held.added_at,
+        added_by: held.added_by.clone(),
+        current: current == Some(held.id()),
+        changing_to: ring.changing_to.as_deref() == Some(held.id()),
+        archives: slots.iter().filter(|archive| archive.is_opened_by(held)).count() as u64,
+    };
+    Ok(ring.held.iter().map(info).collect())
 }
 
 /// One of them, by its id or a unique beginning of it.
@@ -269,18 +282,6 @@ fn info(vault: &Vault, id: &str) -> Result<KeyInfo> {
     match (found.pop(), found.is_empty()) {
         (Some(key), true) => Ok(key),
         _ => Err(Error::UnknownKey { id: id.to_owned() }),
-    }
-}
-
-fn info_of(ring: &Ring, held: &Held, slots: &[lost::Found]) -> KeyInfo {
-    KeyInfo {
-        id: held.id().to_owned(),
-        kdf: held.stretched.kdf,
-        added_at: held.added_at,
-        added_by: held.added_by.clone(),
-        current: ring.current.as_deref() == Some(held.id()),
-        changing_to: ring.changing_to.as_deref() == Some(held.id()),
-        archives: slots.iter().filter(|archive| archive.is_opened_by(held)).count() as u64,
     }
 }
 

@@ -255,6 +255,49 @@ fn a_changed_password_opens_everything_and_the_old_one_nothing() {
     assert_eq!(staging, ["lock"]);
 }
 
+#[test]
+fn a_changed_password_opens_what_the_catalog_does_not_know_as_well() {
+    let shop = encrypting();
+    let [listed, newer, trashed] = [shop.backup(), shop.backup(), shop.backup()];
+    delete::delete(&shop.vault, &trashed, "alice").unwrap();
+    // As after a catalog was put back that is older than these.
+    let catalog = rusqlite::Connection::open(shop.vault.data_dir().join(crate::layout::CATALOG)).unwrap();
+    for id in [&newer, &trashed] {
+        assert_eq!(catalog.execute("DELETE FROM backups WHERE id = ?1", [id.as_str()]).unwrap(), 1);
+    }
+    let first = list(&shop.vault).unwrap().remove(0);
+    assert_eq!(first.archives, 3);
+    let report = shop.change(Some(SECOND));
+    assert_eq!((report.changed, report.left.len(), report.finished), (3, 0, true), "{report:?}");
+    for path in [shop.vault.archive_path(&listed), shop.vault.archive_path(&newer), shop.vault.trash_path(&trashed)] {
+        let slots = Archive::open(&path).unwrap().metadata().slots.clone();
+        assert!(Passwords::of([Password::new(SECOND)]).open(&slots).unwrap().is_some(), "{}", path.display());
+        assert!(Passwords::of([Password::new(FIRST)]).open(&slots).unwrap().is_none(), "{}", path.display());
+    }
+    // A key that only one of them needs is needed.
+    let second = list(&shop.vault).unwrap().remove(1);
+    catalog.execute("DELETE FROM backups", []).unwrap();
+    assert_eq!(remove(&shop.vault, &second.id, false, "alice").unwrap_err().code(), "key_needed");
+    remove(&shop.vault, &first.id, false, "alice").unwrap();
+}
+
+#[test]
+fn the_key_for_new_archives_is_the_one_that_they_get() {
+    let shop = encrypting();
+    shop.vault.keys().prefer(Some(Password::new(FIRST)), false);
+    let report = shop.change(Some(SECOND));
+    assert!(!report.key.current, "the environment names the first");
+    let made = shop.backup();
+    assert!(shop.opens_with(&made, FIRST) && !shop.opens_with(&made, SECOND));
+    let current = || list(&shop.vault).unwrap().into_iter().filter(|key| key.current).map(|key| key.id).collect::<Vec<_>>();
+    assert_ne!(current(), std::slice::from_ref(&report.key.id), "the environment names the first");
+    shop.vault.keys().prefer(None, false);
+    assert_eq!(current(), [report.key.id]);
+    shop.vault.keys().prefer(Some(Password::new("a third one of the environment 5")), false);
+    assert_eq!(current().len(), 0);
+    assert!(kit(&shop.vault, Timestamp::now()).unwrap().contains("for new archives"), "it is kept before its first use");
+}
+
 /// Cancels after the first archive.
 struct StopAfter(std::sync::atomic::AtomicU32);
 impl crate::Monitor for StopAfter {

@@ -138,12 +138,18 @@ fn change(vault: &Vault, arg: &PasswordArg, kdf: Kdf, cx: &Context) -> Result<()
     cx.out.outcome(
         &report.key.id,
         format_args!(
-            "key {} is for new archives; {} taken over to it, {} opened with it already",
-            report.key.id,
+            "{} taken over to key {}{}, {} opened with it already",
             human::count(report.changed),
+            report.key.id,
+            if report.key.current { ", which is for new archives" } else { "" },
             human::count(report.already)
         ),
     );
+    if !report.key.current {
+        cx.out.note(
+            "BACKUP_ENCRYPTION_PASSWORD still names another password, and new archives are encrypted with that one: change it wherever keepstone              runs, then say `keepstone key change` once more.",
+        );
+    }
     for left in &report.left {
         cx.out.note(format_args!("left as it was: {}: {}", left.id, left.reason));
     }
