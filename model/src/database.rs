@@ -82,10 +82,9 @@ pub struct Database {
 pub struct DatabaseFacts {
     pub paused: bool,
     pub running: bool,
+    pub added_at: Timestamp,
     /// When the newest good backup was taken.
     pub newest_good_at: Option<Timestamp>,
-    /// Whether any complete backup exists, proven or not.
-    pub any_complete: bool,
     pub last_run_failed: bool,
     /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
     pub newest_suspect: bool,
@@ -185,9 +184,10 @@ impl Checkup {
     }
 }
 
+/// Older than the objective; one that never had a good backup is as old as its protection was to begin.
 fn is_old(facts: &DatabaseFacts, now: Timestamp) -> bool {
-    let age_secs = facts.newest_good_at.map(|at| now.duration_since(at).as_secs());
-    age_secs.is_some_and(|age| age > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX))
+    let age_secs = now.duration_since(facts.newest_good_at.unwrap_or(facts.added_at)).as_secs();
+    age_secs > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX)
 }
 
 /// One thing that makes a database unsafe, and what to do about it.
@@ -307,14 +307,17 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
             backup: None,
         });
     }
-    if let Some(at) = facts.newest_good_at.filter(|_| is_old(facts, now)) {
-        let (age, objective) =
-            (human::age_secs(now.duration_since(at).as_secs()), human::duration_ms(facts.objective_secs.saturating_mul(1000)));
-        concerns.push(Concern {
-            reason: format!("the newest good backup is {age} old, the objective is {objective}"),
-            advice: "Make a backup now.".to_owned(),
-            backup: None,
-        });
+    if is_old(facts, now) {
+        let age = |at| human::age_secs(now.duration_since(at).as_secs());
+        let objective = human::duration_ms(facts.objective_secs.saturating_mul(1000));
+        let (reason, advice) = match facts.newest_good_at {
+            Some(at) => (format!("the newest good backup is {} old, the objective is {objective}", age(at)), "Make a backup now."),
+            None => (
+                format!("no good backup in the {} since it was added, the objective is {objective}", age(facts.added_at)),
+                "Make a backup now, with its checks: only what has passed them counts. If schedules should have, let the server or the scheduler run.",
+            ),
+        };
+        concerns.push(Concern { reason, advice: advice.to_owned(), backup: None });
     }
     concerns
 }
@@ -329,8 +332,8 @@ mod tests {
         let fine = DatabaseFacts {
             paused: false,
             running: false,
+            added_at: at(940),
             newest_good_at: Some(at(1000)),
-            any_complete: true,
             last_run_failed: false,
             newest_suspect: false,
             newer_bad: false,
@@ -351,7 +354,8 @@ mod tests {
             (DatabaseFacts { unchecked: true, ..fine }, DatabaseState::Unproven),
             (DatabaseFacts { unchecked: true, newest_good_at: Some(at(949)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { unchecked: true, running: true, ..fine }, DatabaseState::Running),
-            (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::Unproven),
+            (DatabaseFacts { newest_good_at: None, added_at: at(950), ..fine }, DatabaseState::Unproven),
+            (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, last_run_failed: true, ..fine }, DatabaseState::Failed),
             (DatabaseFacts { running: true, last_run_failed: true, ..fine }, DatabaseState::Running),
             (DatabaseFacts { paused: true, running: true, ..fine }, DatabaseState::Paused),
@@ -368,12 +372,12 @@ mod tests {
         for (last_run_failed, newest_suspect, damaged) in flags.iter().flat_map(|a| flags.iter().flat_map(|b| flags.map(|c| (*a, *b, c)))) {
             // A newest backup that is suspect is not called bad.
             let newer_bad = last_run_failed == damaged && !newest_suspect;
-            for newest_good in [None, Some(1000), Some(900)] {
+            for (newest_good, added) in [(None, 1000), (None, 900), (Some(1000), 900), (Some(900), 1000)] {
                 let facts = DatabaseFacts {
                     paused: false,
                     running: false,
+                    added_at: Timestamp::from_second(added).unwrap(),
                     newest_good_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
-                    any_complete: true,
                     last_run_failed,
                     newest_suspect,
                     newer_bad,

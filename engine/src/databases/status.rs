@@ -81,8 +81,8 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     let facts = DatabaseFacts {
         paused: database.paused,
         running: vault.catalog().creates_now(&database.id)?,
+        added_at: database.added_at,
         newest_good_at: stats.newest_good_at,
-        any_complete: stats.complete_count > 0,
         last_run_failed: stats.last_run_failed,
         newest_suspect: stats.suspect.is_some(),
         newer_bad: stats.bad.is_some(),
