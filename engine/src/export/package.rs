@@ -39,7 +39,7 @@ pub(super) fn write(
         }
         written?;
         flushed.map_err(|error| writing.io(error))?;
-        listed.push(describe(one, &file));
+        listed.push(describe(writing, one, &file));
     }
     zip.begin("export.json").map_err(|error| writing.io(error))?;
     let text = serde_json::to_vec_pretty(&contents(writing, format, &listed)).map_err(io::Error::from);
@@ -47,9 +47,14 @@ pub(super) fn write(
     zip.finish().map_err(|error| writing.io(error))
 }
 
-fn describe(table: &Table, file: &str) -> Value {
+fn describe(writing: &Writing<'_>, table: &Table, file: &str) -> Value {
     let columns: Vec<_> = table.exported().map(|column| json!({ "name": column.name, "type": column.declared_type })).collect();
-    json!({ "table": table.name, "file": file, "columns": columns, "left_out": table.left_out() })
+    let mut described = json!({ "table": table.name, "file": file, "columns": columns, "left_out": table.left_out() });
+    if !writing.is_exported(table) {
+        // Its file is empty, and the table may not be.
+        described["unreadable"] = json!(true);
+    }
+    described
 }
 
 fn contents(writing: &Writing<'_>, format: ExportFormat, tables: &[Value]) -> Value {

@@ -18,6 +18,8 @@ pub(crate) struct Column {
     pub(crate) key: bool,
     /// Because its name looks sensitive, or because it is made of such a one.
     pub(crate) left_out: bool,
+    /// It is made by a function that only its application has.
+    pub(crate) unknown: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -35,7 +37,11 @@ impl Table {
         self.columns.iter().filter(|column| column.left_out).map(|column| column.name.clone()).collect()
     }
 
+    pub(crate) fn unknown(&self) -> Vec<&str> {
+        self.columns.iter().filter(|column| column.unknown).map(|column| column.name.as_str()).collect()
+    }
+
     pub(crate) fn exported(&self) -> impl Iterator<Item = &Column> {
-        self.columns.iter().filter(|column| !column.left_out)
+        self.columns.iter().filter(|column| !column.left_out && !column.unknown)
     }
 }

@@ -378,3 +378,35 @@ fn an_export_into_a_file_that_the_activity_log_cannot_take_down_says_so_and_a_st
     assert!(target.exists());
     assert_eq!(export_stream(vault, &options, &mut io::sink(), &Silent).unwrap_err().code(), "catalog_error");
 }
+
+#[test]
+fn what_only_the_application_computes_is_left_out_and_told() {
+    let f = testing::vault();
+    let path = f.dir.path().join("shop.db");
+    let c = Connection::open(&path).unwrap();
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8 | rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    c.create_scalar_function("app", 1, flags, |_| Ok(7)).unwrap();
+    c.execute_batch(
+        "CREATE TABLE t(a, b AS (app(a)), c AS (sqrt(a))); INSERT INTO t(a) VALUES (4), (9);
+         CREATE TABLE own(a); INSERT INTO own VALUES (1);
+         PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE VIRTUAL TABLE own USING nothing_known(a)', rootpage=0 WHERE name='own';",
+    )
+    .unwrap();
+    let options_of_db = AddDatabaseOptions { location: path.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+    let id = add_database(&f.vault, &options_of_db).unwrap().id;
+    let target = f.dir.path().join("out.csv");
+    let named =
+        |table: &str| ExportOptions { tables: vec![table.to_owned()], ..options(ExportSource::Database(id.clone()), ExportFormat::Csv) };
+    let report = export(&f.vault, &named("t"), &target, &Silent).unwrap();
+    assert_eq!((report.row_count(), fs::read_to_string(&target).unwrap().as_str()), (2, "\"a\",\"c\"\r\n4,2.0\r\n9,3.0\r\n"));
+    assert!(report.warnings.iter().any(|warning| warning.contains("left out: b")), "{:?}", report.warnings);
+    // A person asked for it, and nothing of it can be read: an empty file would pass for it.
+    let error = export(&f.vault, &named("own"), &f.dir.path().join("own.csv"), &Silent).unwrap_err();
+    assert_eq!((error.code(), f.dir.path().join("own.csv").exists()), ("invalid", false), "{error}");
+    // In an export of everything it is missed.
+    for (format, name) in [(ExportFormat::Csv, "all.zip"), (ExportFormat::Sql, "all.sql")] {
+        let report = export(&f.vault, &options(ExportSource::Database(id.clone()), format), &f.dir.path().join(name), &Silent).unwrap();
+        assert_eq!(report.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["t"]);
+        assert!(report.warnings.iter().any(|warning| warning.contains("own is left out")), "{:?}", report.warnings);
+    }
+}

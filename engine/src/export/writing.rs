@@ -46,6 +46,8 @@ pub(crate) struct Writing<'a> {
     pub(super) source: &'a ExportSource,
     pub(super) taken_at: Timestamp,
     pub(super) tables: Vec<Table>,
+    /// Whether a person named the tables.
+    named: bool,
     /// What is named where the sink fails.
     sink_path: &'a Path,
     pace: Pace<'a>,
@@ -56,7 +58,29 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(rows: &'a dyn Rows, asked: &'a Asked<'a>, taken_at: Timestamp, tables: Vec<Table>, monitor: &'a dyn Monitor) -> Self {
         // How much the rows are is not known before they are read.
         let pace = Pace::new(monitor, Step::Export, 0);
-        Self { rows, source: asked.source, taken_at, tables, sink_path: asked.sink_path, pace, done: RefCell::default() }
+        Self {
+            rows,
+            source: asked.source,
+            taken_at,
+            tables,
+            named: !asked.tables.is_empty(),
+            sink_path: asked.sink_path,
+            pace,
+            done: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter()
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Whether a table was read to its end.
+    pub(super) fn is_exported(&self, table: &Table) -> bool {
+        self.done.borrow().tables.iter().any(|done| done.name == table.name)
     }
 
     /// The table of an export that has exactly one.

@@ -85,6 +85,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     // The file is nobody's yet: if the process dies, it goes.
     connection.execute_batch("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA mmap_size=0")?;
+    // As the `sqlite3` program loads a script that does not say: a parent that is replaced takes no children with it.
+    connection.execute_batch("PRAGMA foreign_keys=OFF")?;
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),

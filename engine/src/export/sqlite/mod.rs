@@ -4,8 +4,10 @@ mod shape;
 mod source;
 mod sql;
 
+use keepstone_model::export::ExportFormat;
 use rusqlite::{Row, types::ValueRef};
 
+use self::shape::Shape;
 use super::{
     Asked, Exported, Sink,
     table::{Column, Table},
@@ -13,15 +15,22 @@ use super::{
     writing::{Rows, Value, Writing},
 };
 use crate::{
-    Monitor, Result, Vault,
+    Error, Monitor, Result, Vault,
     sqlite::{content::quoted, reading::Reading},
 };
 
 pub(crate) fn export(vault: &Vault, asked: &Asked<'_>, sink: &mut Sink<'_>, monitor: &dyn Monitor) -> Result<Exported> {
     source::read(vault, asked.source, monitor, &mut |reading, taken_at| {
         monitor.step(keepstone_model::job::Step::Export);
-        let tables = shape::read(reading, asked.format, asked.tables, asked.left_out)?;
+        let Shape { tables, unknown } = shape::read(reading, asked.format, asked.tables, asked.left_out)?;
         let writing = Writing::new(reading, asked, taken_at, tables, monitor);
+        for (table, why) in &unknown {
+            unreadable(&writing, table, why)?;
+        }
+        for table in writing.tables().filter(|table| asked.format != ExportFormat::Sql && !table.unknown().is_empty()) {
+            let (name, columns) = (&table.name, table.unknown().join(", "));
+            writing.warn(format!("of table {name} what only its application computes is left out: {columns}"));
+        }
         write(&writing, asked, sink, &|writing, out| sql::write(writing, reading, out))?;
         Ok(writing.finish())
     })
@@ -47,6 +56,16 @@ fn value(value: ValueRef<'_>) -> Value<'_> {
     }
 }
 
+/// A table that only its application can read is left out with a warning; where a person asked for it, an empty file must not pass for it.
+fn unreadable(writing: &Writing<'_>, table: &str, why: &str) -> Result<()> {
+    if writing.is_named() {
+        let message = format!("table {table} cannot be exported, only its application can read it: {why}");
+        return Err(Error::Invalid { field: "tables", message });
+    }
+    writing.warn(format!("table {table} is left out, only its application can read it: {why}"));
+    Ok(())
+}
+
 /// Calls `take` with every row of a query. None: only the application could read it (its module or function is not known here), which is
 /// a warning and no end.
 fn rows(
@@ -58,8 +77,7 @@ fn rows(
 ) -> Result<Option<u64>> {
     let unreadable = |error: rusqlite::Error| {
         if Reading::is_sql(&error) {
-            writing.warn(format!("table {table} is left out, only its application can read it: {}", Reading::detail(&error)));
-            Ok(None)
+            unreadable(writing, table, &Reading::detail(&error)).map(|()| None)
         } else {
             Err(reading.fault(error))
         }

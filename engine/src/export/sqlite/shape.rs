@@ -6,11 +6,18 @@ use rusqlite::{Row, types::ValueRef};
 use crate::{
     Error, Result,
     export::table::{Column, Table, TableKind},
-    sqlite::{content_hash::rowid_alias, reading::Reading},
+    sqlite::{content::quoted, content_hash::rowid_alias, reading::Reading},
 };
 
-/// The tables in the order in which the schema has them. For JSON and CSV those that a person sees; for SQL what makes them up, too.
-pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String], left_out: &dyn Fn(&str) -> bool) -> Result<Vec<Table>> {
+/// The tables of an export.
+pub(super) struct Shape {
+    /// In the order in which the schema has them. For JSON and CSV those that a person sees; for SQL what makes them up, too.
+    pub(super) tables: Vec<Table>,
+    /// Tables whose columns only their application knows, each with the reason.
+    pub(super) unknown: Vec<(String, String)>,
+}
+
+pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String], left_out: &dyn Fn(&str) -> bool) -> Result<Shape> {
     let fault = |error| reading.fault(error);
     let mut statement = reading
         .connection
@@ -40,10 +47,16 @@ pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String
         TableKind::Shadow => wished.iter().any(|of| is_shadow_of(name, of)),
         _ => wished.iter().any(|wish| wish.eq_ignore_ascii_case(name)),
     };
-    let mut tables = Vec::new();
+    let (mut tables, mut unknown) = (Vec::new(), Vec::new());
     for (name, kind, without_rowid) in &listed {
         if is_wished(name, *kind) && (*kind != TableKind::Shadow || format == ExportFormat::Sql) {
-            tables.push(table(reading, name, *kind, *without_rowid, left_out).map_err(fault)?);
+            match table(reading, name, *kind, *without_rowid, left_out) {
+                Ok(table) => tables.push(table),
+                Err(error) if *kind == TableKind::Virtual && Reading::is_sql(&error) => {
+                    unknown.push((name.clone(), Reading::detail(&error)));
+                }
+                Err(error) => return Err(fault(error)),
+            }
         }
     }
     if format == ExportFormat::Sql {
@@ -54,7 +67,7 @@ pub(super) fn read(reading: &Reading<'_>, format: ExportFormat, wished: &[String
             table.columns.iter_mut().for_each(|column| column.left_out = true);
         }
     }
-    Ok(tables)
+    Ok(Shape { tables, unknown })
 }
 
 /// A virtual table's own tables are called `<its name>_<something>`.
@@ -84,12 +97,18 @@ fn table(
                 not_null: row.get(2)?,
                 key: row.get::<_, i64>(3)? > 0,
                 generated: row.get::<_, i64>(4)? > 1,
+                unknown: false,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     if columns.iter().any(|column| column.left_out) {
         // It may be made of what is left out.
         columns.iter_mut().filter(|column| column.generated).for_each(|column| column.left_out = true);
+    }
+    // One that is computed when it is read may need a function of the application; the others are there all the same.
+    for column in columns.iter_mut().filter(|column| column.generated) {
+        let select = format!("SELECT {} FROM main.{}", quoted(&column.name), quoted(name));
+        column.unknown = reading.connection.prepare(&select).is_err_and(|error| Reading::is_sql(&error));
     }
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let rowid =

@@ -162,3 +162,17 @@ fn a_name_of_the_applications_does_not_hide_its_tables() {
     assert_eq!((schema["t"].row_count, schema["t"].columns.len(), schema.len()), (2, 1, 2), "{schema:?}");
     assert_eq!(place.take().unwrap().1.schema, schema);
 }
+
+#[test]
+fn an_index_on_a_function_that_every_sqlite_has_is_checked() {
+    let place = Place::new();
+    let connection = Connection::open(place.db()).unwrap();
+    connection.execute_batch("CREATE TABLE t(a REAL); CREATE INDEX t_sin ON t(sin(a)); INSERT INTO t VALUES (0.5), (1.5), (2.5);").unwrap();
+    let sound = look(&place);
+    assert!(sound.integrity.is_ok() && sound.not_examined.is_empty() && sound.remarks.is_empty(), "{sound:?}");
+    // Every entry of it is that of another function.
+    connection
+        .execute_batch("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX t_sin ON t(cos(a))' WHERE name = 't_sin';")
+        .unwrap();
+    assert!(look(&place).integrity.is_err());
+}
