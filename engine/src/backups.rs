@@ -11,7 +11,7 @@ use keepstone_model::{
     validate,
 };
 
-use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, delete, error::Mended, notes};
+use crate::{Error, Result, Vault, activity::NewEvent, archive::Archive, delete, error::Mended, identity, notes};
 
 /// Which backups a list is of. Newest first; trashed ones only when their state is asked for.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +97,8 @@ pub struct BackupDetail {
     /// The archive is encrypted and no known password opens it: its metadata holds the readable fields only.
     pub locked: bool,
     pub archive_path: Option<std::path::PathBuf>,
+    /// Why the file there is not its archive; what that says is not given out as the backup's.
+    pub another: Option<String>,
     pub previous: Option<BackupId>,
     pub next: Option<BackupId>,
 }
@@ -108,8 +110,13 @@ pub fn detail(vault: &Vault, id: &BackupId) -> Result<BackupDetail> {
         _ => vault.archive_path(id),
     };
     let archive_path = path.is_file().then_some(path);
+    let mut another = None;
     let archive = archive_path.as_ref().and_then(|path| match Archive::open(path) {
         Ok(mut archive) => {
+            another = identity::another(&backup, archive.metadata());
+            if another.is_some() {
+                return None;
+            }
             if let Err(cause) = vault.unlock(&mut archive) {
                 tracing::warn!(%id, %cause, "the archive's sealed metadata could not be read");
             }
@@ -123,7 +130,15 @@ pub fn detail(vault: &Vault, id: &BackupId) -> Result<BackupDetail> {
     let locked = archive.as_ref().is_some_and(Archive::is_locked);
     let metadata = archive.map(|archive| archive.metadata().clone());
     let (previous, next) = vault.catalog().neighbours(&backup)?;
-    Ok(BackupDetail { backup, metadata, locked, archive_path, previous, next })
+    Ok(BackupDetail { backup, metadata, locked, archive_path, another, previous, next })
+}
+
+impl BackupDetail {
+    /// The refusal to take anything out of a file that is not the backup's archive; none if it is, or there is none.
+    pub fn not_its_own(&self) -> Option<Error> {
+        let (path, detail) = self.archive_path.clone().zip(self.another.clone())?;
+        Some(Error::NotItsArchive { id: self.backup.id.clone(), path, detail })
+    }
 }
 
 /// What may be edited afterwards; it lands in the notes beside the archive, durably. `None` leaves a thing as it is.

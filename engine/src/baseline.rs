@@ -3,7 +3,7 @@
 
 use keepstone_model::{
     anomaly::{Changes, Content, LossPolicy, compare, compare_rows},
-    backup::{Backup, BackupState, Encryption, Verdict},
+    backup::{Backup, Encryption, Verdict},
     coverage::Coverage,
     id::{BackupId, DatabaseId, Kind},
     metadata::Metadata,
@@ -66,8 +66,7 @@ impl Baseline {
                 },
             },
         };
-        let path = if backup.state == BackupState::Trashed { vault.trash_path(&backup.id) } else { vault.archive_path(&backup.id) };
-        let known = match vault.open_archive(&path) {
+        let known = match vault.open_backup(&backup) {
             Ok(archive) => Known::Tables(content(archive.metadata())),
             Err(error) => {
                 monitor.log(&format!("{} cannot be compared with table by table: {error}", backup.id));

@@ -97,7 +97,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     let old = backups::backup(vault, id)?;
     refuse(vault, &old)?;
     let encrypt = keys::for_new(vault, &database, options.encrypt)?;
-    let archive = vault.open_archive(&vault.archive_path(id))?;
+    let archive = vault.open_backup(&old)?;
     let metadata = archive.metadata().clone();
     let compression = options.compression.unwrap_or(metadata.compression);
     let kept = metadata.format_version == FORMAT_VERSION && metadata.encrypted == encrypt.is_some() && metadata.compression == compression;

@@ -151,6 +151,9 @@ pub enum Error {
     ArchiveMissing { id: String, path: PathBuf },
     #[error("{} is damaged: {detail}", .path.display())]
     ArchiveCorrupt { path: PathBuf, detail: String },
+    /// Whole or not: the catalog knows that another one was written.
+    #[error("the file under the name of {id} is not its archive: {detail}")]
+    NotItsArchive { id: BackupId, path: PathBuf, detail: String },
     #[error("another file lies in the place of {id}: {}", .path.display())]
     PlaceTaken { id: BackupId, path: PathBuf },
     /// The archive beside them is as good as it was.

@@ -101,6 +101,7 @@ pub mod error;
 pub mod export;
 mod floor;
 mod guard;
+mod identity;
 pub mod image;
 pub mod import;
 pub mod installation;

@@ -197,7 +197,16 @@ fn seal_of(vault: &Vault, id: &BackupId) -> Seal {
         Error::ArchiveMissing { .. } => Archive::open(&vault.trash_path(id)),
         other => Err(other),
     });
-    seal_by(vault, opened)
+    seal_by(vault, opened.and_then(|archive| own(id, archive)))
+}
+
+/// Another backup's archive under this one's name has another key: what it does not open would be written over.
+fn own(id: &BackupId, archive: Archive) -> Result<Archive> {
+    if archive.metadata().backup_id == *id {
+        return Ok(archive);
+    }
+    let detail = format!("it is the archive of {}", archive.metadata().backup_id);
+    Err(Error::NotItsArchive { id: id.clone(), path: archive.path().to_owned(), detail })
 }
 
 fn seal_by(vault: &Vault, opened: Result<Archive>) -> Seal {
@@ -379,7 +388,15 @@ fn update_from(
         notes.proofs[0] = holds;
     }
     let file = match seal {
-        Seal::With(key) => notes.clone().closed(&key)?,
+        Seal::With(key) if !notes.is_locked() => notes.clone().closed(&key)?,
+        Seal::With(_) => {
+            // The key is of another archive, or what is sealed is damaged: it stays as it is, too.
+            if before != (notes.description.clone(), notes.tags.clone()) {
+                let detail = "what is sealed in them does not open with the archive's key".to_owned();
+                return Err(Error::NotesDamaged { id: id.clone(), path, detail });
+            }
+            notes.clone().stripped()
+        }
         Seal::Locked(error) if notes.is_locked() || matches!(error, Error::WrongPassword { .. }) => {
             // What is sealed stays as it is, and nothing about the content is written beside it in clear.
             if before != (notes.description.clone(), notes.tags.clone()) {

@@ -27,7 +27,7 @@ pub(crate) fn equal_backup(
 ) -> Result<Option<Backup>> {
     let Some(backup) = newest_good(running, database, within)? else { return Ok(None) };
     // The row may outlive its archive; only what is really there, and opens, can stand in for a new one.
-    let Ok(archive) = running.vault.open_archive(&running.vault.archive_path(&backup.id)) else { return Ok(None) };
+    let Ok(archive) = running.vault.open_backup(&backup) else { return Ok(None) };
     Ok(driver::of(database.engine).equals(source, &archive, monitor)?.then_some(backup))
 }
 

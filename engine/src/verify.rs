@@ -18,6 +18,7 @@ use crate::{
     archive::Archive,
     backups, create, databases, driver,
     floor::{Floor, prove_above},
+    identity::another,
     jobs::{self, JobMonitor, JobRequest, Running},
     keys::{self, Passwords},
     monitor::Unhurried,
@@ -89,14 +90,15 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
     let check = || prove_above(floor.as_ref(), &path, &passwords, scratch, Depth::Opened, Step::Verify, monitor);
     let (metadata, mut proof) = at_low_priority(check)?;
     // However sound it is.
-    if let Some(why) = metadata.and_then(|metadata| another(&backup, &metadata)) {
+    let another = metadata.and_then(|metadata| another(&backup, &metadata));
+    if let Some(why) = &another {
         for check in proof.checks.iter_mut().filter(|check| check.name == CheckName::FileExistence) {
             (check.result, check.detail) = (CheckResult::Failed, why.clone());
         }
     }
     if options.test_restore && !proof.failed() {
         let database = databases::database(vault, &backup.database)?;
-        let archive = vault.open_archive(&path)?;
+        let archive = vault.open_backup(&backup)?;
         proof.checks.push(driver::of(archive.metadata().engine).test_restore(running, &database, &archive, monitor)?);
     }
     // What notes are worth says nothing of the archive.
@@ -109,7 +111,8 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         Err(error) => return Err(error),
     };
     // Only the proof: it may have been pinned, described or deleted meanwhile.
-    let encryption = Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);
+    let settled = || Archive::open(&path).and_then(|mut archive| keys::settle(vault, &mut archive)).unwrap_or(backup.encryption);
+    let encryption = if another.is_some() { backup.encryption } else { settled() };
     let lost = encryption == Encryption::Lost;
     let alarm = |action, message: String| NewEvent {
         actor: &options.actor,
@@ -155,17 +158,6 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
     Ok(VerifyReport { job: running.id(), backup, proof, not_noted: not_noted.map(|error| error.to_string()) })
-}
-
-/// Why an archive under the name of this backup is not its own, by the readable part of its head; none if it is.
-pub(crate) fn another(backup: &Backup, metadata: &Metadata) -> Option<String> {
-    if metadata.backup_id != backup.id {
-        Some(format!("it is the archive of {}", metadata.backup_id))
-    } else if backup.payload_hash.as_ref().is_some_and(|hash| *hash != metadata.payload_hash) {
-        Some("it is not the archive that was written: the hash of its content is another".to_owned())
-    } else {
-        None
-    }
 }
 
 /// The databases of which a restore was tried since then, and equalled the backup.

@@ -149,6 +149,7 @@ words! {
     left_out { en: "Left out" }
     migration { en: "Migration" }
     application { en: "Application" }
+    not_its_archive { en: "Not its archive" }
     imported_from { en: "Imported from" }
     compression { en: "Compression" }
     encrypted { en: "Encrypted" }

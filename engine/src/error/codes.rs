@@ -42,6 +42,7 @@ impl Error {
             Self::Invalid { .. } => "invalid",
             Self::ArchiveMissing { .. } => "archive_missing",
             Self::ArchiveCorrupt { .. } => "archive_corrupt",
+            Self::NotItsArchive { .. } => "not_its_archive",
             Self::PlaceTaken { .. } => "place_taken",
             Self::OtherDisk { .. } => "other_disk",
             Self::NotesDamaged { .. } => "notes_damaged",
@@ -111,6 +112,7 @@ impl Error {
             | Self::SourceFormat { .. }
             | Self::SourceCorrupt { .. }
             | Self::ArchiveCorrupt { .. }
+            | Self::NotItsArchive { .. }
             | Self::NotesDamaged { .. }
             | Self::ArchiveTooNew { .. }
             | Self::VerificationFailed { .. }

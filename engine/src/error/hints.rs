@@ -72,6 +72,12 @@ impl Error {
                 ));
             }
             Self::ArchiveCorrupt { .. } => "Do not restore it; use another backup, and make a new one now.",
+            Self::NotItsArchive { id, .. } => {
+                return Some(format!(
+                    "Nothing was touched. Put the right file back (`keepstone list --dir FOLDER` says which is whose), then `keepstone verify {id}`; or use another \
+                     backup. Who wants what this file holds writes it into a new one: `keepstone restore --path ARCHIVE --to FILE`."
+                ));
+            }
             Self::VerificationFailed { .. } => {
                 "Use another backup, and make a new one now. If there is none: `keepstone restore … --to FILE --no-verify` writes what it holds into a new file \
                  as it is."

@@ -18,7 +18,6 @@ use std::{
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::BackupState,
     event::EventResult,
     export::{ExportFormat, looks_sensitive, sensitive_words},
     human,
@@ -298,12 +297,7 @@ pub(crate) fn write(
 
 /// The archive of a backup that is there, in the trash, too.
 pub(crate) fn archive_of(vault: &Vault, id: &BackupId) -> Result<Archive> {
-    let backup = backups::backup(vault, id)?;
-    match backup.state {
-        BackupState::Trashed => vault.open_archive(&vault.trash_path(id)),
-        BackupState::Complete => vault.open_archive(&vault.archive_path(id)),
-        _ => Err(Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) }),
-    }
+    vault.open_backup(&backups::backup(vault, id)?)
 }
 
 /// Left free beside a scratch copy.
@@ -387,6 +381,9 @@ pub fn outline(vault: &Vault, source: &ExportSource) -> Result<Vec<TableOutline>
         }
         ExportSource::Backup(id) => {
             let detail = backups::detail(vault, id)?;
+            if let Some(error) = detail.not_its_own() {
+                return Err(error);
+            }
             let missing = || Error::ArchiveMissing { id: id.to_string(), path: vault.archive_path(id) };
             detail.metadata.ok_or_else(missing)?.schema
         }

@@ -93,12 +93,10 @@ struct Present {
 fn present(vault: &Vault, database: &Database) -> Result<Vec<Present>> {
     let mut present = Vec::new();
     for backup in vault.catalog().backups_of(&database.id)? {
-        let path = match backup.state {
-            BackupState::Complete => vault.archive_path(&backup.id),
-            BackupState::Trashed => vault.trash_path(&backup.id),
-            _ => continue,
-        };
-        match vault.open_archive(&path) {
+        if !matches!(backup.state, BackupState::Complete | BackupState::Trashed) {
+            continue;
+        }
+        match vault.open_backup(&backup) {
             Ok(archive) => {
                 let metadata = archive.metadata();
                 present.push(Present { id: backup.id, origin: metadata.origin.clone(), backup_hash: metadata.backup_hash.clone() });

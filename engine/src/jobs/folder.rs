@@ -12,7 +12,7 @@ use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
-    keys, verify,
+    identity, keys,
 };
 
 /// A row without its archive becomes missing, with an alarm; one whose archive came back is complete again. Gives back what is to be verified.
@@ -83,7 +83,7 @@ enum Found {
 /// None: it cannot be told, so all stays as it was. Reads the head of the file.
 fn look(vault: &Vault, backup: &Backup) -> Option<Found> {
     match Archive::open(&vault.archive_path(&backup.id)) {
-        Ok(archive) => Some(match verify::another(backup, archive.metadata()) {
+        Ok(archive) => Some(match identity::another(backup, archive.metadata()) {
             Some(why) => Found::Another { why },
             None if archive.size_bytes() == backup.archive_size_bytes => Found::Itself,
             None => Found::Changed { size_bytes: archive.size_bytes() },

@@ -15,7 +15,7 @@ use crate::{
     Error, Result, Vault,
     activity::{self, NewEvent},
     archive::Archive,
-    databases,
+    databases, identity,
     notes::{self, Notes},
     take::describe,
 };
@@ -184,7 +184,10 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
             continue;
         };
         // What cannot be read now is taken to be as it was; the checks say what it is.
-        let tried = Archive::open(&path).and_then(|mut archive| Ok((settle(vault, &mut archive)?, archive)));
+        let tried = Archive::open(&path).and_then(|mut archive| {
+            identity::refuse_another(&backup, &archive)?;
+            Ok((settle(vault, &mut archive)?, archive))
+        });
         let Ok((now, archive)) = tried else {
             if !waits {
                 catalog.try_again(&backup.id)?;

@@ -41,6 +41,7 @@ use super::{
 use crate::{
     Error, Monitor, Result, Vault,
     archive::Archive,
+    backups,
     driver::{self, ImageOptions, Source},
     jobs::{Running, to_json},
     keys,
@@ -59,7 +60,7 @@ const WORST_RATE_BYTES_PER_S: u64 = 10_000_000;
 
 pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warnings: &mut Vec<String>) -> Result<Goal> {
     let (location, environment) = reach_for_restore(vault, database)?;
-    let archive = vault.open_archive(&vault.archive_path(&metadata.backup_id))?;
+    let archive = vault.open_backup(&backups::backup(vault, &metadata.backup_id)?)?;
     refuse_script(&archive)?;
     let mut connection = Connection::open(&location, &environment)?;
     let version = connection.version()?;

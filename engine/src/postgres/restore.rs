@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Error, Monitor, Result,
     archive::Archive,
+    backups,
     jobs::Running,
     proof::{Depth, prove, told_ms},
     restore::RestoreReport,
@@ -64,7 +65,7 @@ pub(super) fn report(metadata: &Metadata, replaced: bool) -> RestoreReport {
 pub(super) fn checked(running: &Running<'_>, plan: &RestorePlan, verify: bool, monitor: &dyn Monitor) -> Result<Archive> {
     let vault = running.vault;
     monitor.step(Step::Verify);
-    let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
+    let archive = vault.open_backup(&backups::backup(vault, &plan.backup)?)?;
     if archive.metadata().payload_hash != plan.binding.payload_hash {
         return Err(Error::StalePlan { reason: "the archive is another one".to_owned() });
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use keepstone_model::{
-    backup::{Check, CheckName, CheckResult, Level, Verdict},
+    backup::{Backup, Check, CheckName, CheckResult, Level, Verdict},
     coverage::Coverage,
     database::Database,
     human,
@@ -99,6 +99,9 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     for RowsSince { table, planned_rows, rows } in &rows_since_plan {
         monitor.log(&format!("{table} holds {}, not the {} of the plan", human::counted(*rows, "row"), human::count(*planned_rows)));
     }
+    if verify {
+        refuse_bad(vault, plan)?;
+    }
     let begun = Instant::now();
     let mut report = match &plan.target {
         Target::NewFile { path } => {
@@ -107,14 +110,10 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
                 path.with_file_name(name)
             };
             monitor.step(Step::Verify);
-            let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
-            let look = if verify && archive.form() == Form::Sqlite {
-                look_at(vault, &plan.backup, archive.metadata(), monitor)
-            } else {
-                Look::AtBytes
-            };
-            let known = backups::backup(vault, &plan.backup)?.suspect;
-            new_file(&archive, Path::new(path), &staged, (look, known), Some(&running.staging), monitor)?
+            let backup = backups::backup(vault, &plan.backup)?;
+            let archive = vault.open_backup(&backup)?;
+            let look = if verify && archive.form() == Form::Sqlite { look_at(&backup, monitor) } else { Look::AtBytes };
+            new_file(&archive, Path::new(path), &staged, (look, backup.suspect), Some(&running.staging), monitor)?
         }
         Target::Replace | Target::InPlace | Target::NewDatabase { .. } | Target::PutBack { .. } => {
             driver::of(database.engine).restore(running, plan, &database, verify, actor, monitor)?
@@ -125,6 +124,24 @@ pub(super) fn act(running: &Running<'_>, plan: &RestorePlan, verify: bool, actor
     report.rows_since_plan = rows_since_plan;
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
+}
+
+/// What did not pass its newest checks does not take the live database's place; they need not be of what a restore looks at itself. It may be all that
+/// there is: without checks it is written all the same, and so is the state before a restore, as it was.
+fn refuse_bad(vault: &Vault, plan: &RestorePlan) -> Result<()> {
+    if !matches!(plan.target, Target::Replace | Target::InPlace) {
+        return Ok(());
+    }
+    let backup = backups::backup(vault, &plan.backup)?;
+    let proof = backup.proof.as_ref().filter(|_| backup.verdict() == Verdict::Bad && backup.kind != Kind::Safety);
+    match proof.and_then(|proof| Some((proof, proof.checks.iter().find(|check| check.result == CheckResult::Failed)?))) {
+        Some((proof, check)) => {
+            let (id, name, at) = (backup.id.to_string(), check.name, proof.checked_at);
+            let detail = format!("{name} at {at:.0}: {}; if that was mended since, `keepstone verify {id}` says so", check.detail);
+            Err(Error::VerificationFailed { id, detail })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Restores an archive file into a new file; needs no vault and changes nothing else. `WrongPassword` if it is encrypted and none of these opens
@@ -160,9 +177,8 @@ pub enum Look {
 }
 
 /// SQLite finds in equal bytes what it found in them before: where the catalog knows that it was well, only the bytes are compared.
-fn look_at(vault: &Vault, id: &BackupId, metadata: &Metadata, monitor: &dyn Monitor) -> Look {
-    let known = backups::backup(vault, id).ok().filter(|backup| backup.payload_hash.as_ref() == Some(&metadata.payload_hash));
-    match known.filter(|backup| backup.verdict() == Verdict::Good).and_then(|backup| backup.proof) {
+fn look_at(backup: &Backup, monitor: &dyn Monitor) -> Look {
+    match backup.proof.as_ref().filter(|_| backup.verdict() == Verdict::Good && backup.payload_hash.is_some()) {
         Some(proof) => {
             monitor.log(&format!(
                 "SQLite checked these very bytes at {:.0}; they are compared, and not checked by it again",
@@ -234,7 +250,8 @@ pub(crate) fn replace_sqlite(
         refuse_holders(plan, &live)?;
     }
     monitor.step(Step::Verify);
-    let archive = vault.open_archive(&vault.archive_path(&plan.backup))?;
+    let backup = backups::backup(vault, &plan.backup)?;
+    let archive = vault.open_backup(&backup)?;
     // Before anything is touched: the state before is encrypted as the database's backups are, or there is no restore.
     let encrypt = if plan.safety_backup { keys::for_safety(vault, database, &plan.backup)? } else { None };
     let metadata = archive.metadata().clone();
@@ -244,7 +261,6 @@ pub(crate) fn replace_sqlite(
     let image = Temporary(running.staging.join("image.sqlite"));
     extract(&archive, &image.0, Step::Verify, monitor)?;
     if verify {
-        let backup = backups::backup(vault, &plan.backup)?;
         let damage = if backup.suspect.is_some() || backup.kind == Kind::Safety { Damage::Told } else { Damage::Refused };
         check_image(&image.0, &metadata, damage, monitor)?;
     }

@@ -12,7 +12,7 @@ use keepstone_model::{
     coverage::{Coverage, LeftOut},
     database::Database,
     human,
-    id::DatabaseId,
+    id::{DatabaseId, Kind},
     job::{JobState, Verb},
     metadata::{Metadata, Table},
     restore::{
@@ -51,11 +51,10 @@ fn planned(vault: &Vault, options: &PlanOptions) -> Result<(RestorePlan, Space)>
         return plan_put_back(vault, options).map(|plan| (plan, Space::unknown()));
     }
     let backup = backups::backup(vault, &options.backup)?;
-    let path = match backup.state {
-        BackupState::Complete => vault.archive_path(&backup.id),
-        _ => return Err(Error::ArchiveMissing { id: backup.id.to_string(), path: vault.archive_path(&backup.id) }),
-    };
-    let archive = vault.open_archive(&path)?;
+    if backup.state != BackupState::Complete {
+        return Err(Error::ArchiveMissing { id: backup.id.to_string(), path: vault.archive_path(&backup.id) });
+    }
+    let archive = vault.open_backup(&backup)?;
     let metadata = archive.metadata();
     let database = databases::database(vault, &backup.database)?;
     if metadata.database_uid != database.uid {
@@ -70,6 +69,11 @@ fn planned(vault: &Vault, options: &PlanOptions) -> Result<(RestorePlan, Space)>
     match backup.verdict() {
         Verdict::Suspect => {
             warnings.push(format!("This backup is suspect: {}.", backup.suspect.as_deref().unwrap_or("its source was in doubt")));
+        }
+        Verdict::Bad if options.target.is_live() && backup.kind != Kind::Safety => {
+            warnings.push(
+                "This backup did not pass its last checks: it is not written over the live database unless checks are left out.".to_owned(),
+            );
         }
         Verdict::Bad => warnings.push("This backup did not pass its last checks.".to_owned()),
         Verdict::Unproven | Verdict::Partial if backup.level() < Level::Opened => {

@@ -122,7 +122,7 @@ fn first_that_opens(running: &Running<'_>, good: &[Backup], monitor: &dyn Monito
     for backup in good {
         let image = Temporary(running.staging.join("image.sqlite"));
         let opened = (|| {
-            let archive = vault.open_archive(&vault.archive_path(&backup.id))?;
+            let archive = vault.open_backup(backup)?;
             let metadata = archive.metadata().clone();
             extract(&archive, &image.0, Step::Verify, monitor)?;
             check_image(&image.0, &metadata, Damage::Refused, monitor)?;
@@ -130,7 +130,12 @@ fn first_that_opens(running: &Running<'_>, good: &[Backup], monitor: &dyn Monito
         })();
         match opened {
             Ok(metadata) => return Ok((backup.clone(), metadata, image)),
-            Err(error @ (Error::ArchiveMissing { .. } | Error::ArchiveCorrupt { .. } | Error::VerificationFailed { .. })) => {
+            Err(
+                error @ (Error::ArchiveMissing { .. }
+                | Error::ArchiveCorrupt { .. }
+                | Error::NotItsArchive { .. }
+                | Error::VerificationFailed { .. }),
+            ) => {
                 monitor.log(&format!("{} does not restore ({error}); an older one is tried", backup.id));
                 let verify = JobRequest::Verify(VerifyOptions::new(backup.id.clone(), "recovery"));
                 jobs::submit(vault, &verify, None)?;

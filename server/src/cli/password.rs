@@ -10,7 +10,7 @@ use keepstone_engine::{
     Error, Vault,
     archive::Archive,
     keys::{Password, Passwords},
-    model::{backup::Backup, id::BackupId},
+    model::backup::Backup,
 };
 
 use super::{Context, Fault, environment};
@@ -90,10 +90,8 @@ pub(crate) fn for_backup(vault: &Vault, backup: &Backup, arg: &PasswordArg, cx: 
     if let Some(password) = given {
         vault.keys().try_also(password);
     }
-    let path = path_of(vault, &backup.id);
-    let Some(path) = path else { return Ok(()) };
     for _ in 0..TRIES {
-        match vault.open_archive(&path) {
+        match vault.open_backup(backup) {
             Err(Error::WrongPassword { .. }) if !is_given && can_ask(cx) => {
                 vault.keys().try_also(ask(&format!("No known password opens {}. Its password: ", backup.id))?);
             }
@@ -103,8 +101,4 @@ pub(crate) fn for_backup(vault: &Vault, backup: &Backup, arg: &PasswordArg, cx: 
     }
     keepstone_engine::keys::find_lost(vault)?;
     Ok(())
-}
-
-fn path_of(vault: &Vault, id: &BackupId) -> Option<PathBuf> {
-    keepstone_engine::backups::detail(vault, id).ok()?.archive_path
 }

@@ -42,6 +42,9 @@ pub(crate) struct Show {
 
 /// The SQL, for psql; a person reads it before.
 fn globals(detail: &backups::BackupDetail, cx: &Context) -> Result<(), Fault> {
+    if let Some(error) = detail.not_its_own() {
+        return Err(error.into());
+    }
     let kept = detail.metadata.as_ref().and_then(|metadata| metadata.globals.as_deref());
     let Some(sql) = kept else {
         let message = format!("no roles and tablespaces are kept beside {}", detail.backup.id);
@@ -112,6 +115,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
     optional("in the trash until", backup.trash_until.map(words::time));
     optional("job", backup.job.as_ref().map(ToString::to_string));
     optional("archive", detail.archive_path.as_ref().map(|path| path.display().to_string()));
+    optional("not its archive", detail.another.clone().map(|why| format!("{why}: nothing is restored or exported from that file")));
     if let Some(metadata) = &detail.metadata {
         optional("globals", metadata.globals.is_some().then(|| format!("roles and tablespaces: keepstone show {} --globals", backup.id)));
         optional("left out", metadata.left_out.as_ref().map(LeftOut::words));

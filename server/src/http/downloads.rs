@@ -56,8 +56,9 @@ impl Downloads {
     pub(super) async fn database(&self, id: String) -> Result<Response, AppError> {
         let vault = self.vault.clone();
         let opened = tokio::task::spawn_blocking(move || -> Result<_, AppError> {
-            let (id, path) = locate(&vault, &id)?;
-            Ok((id, vault.open_archive(&path)?))
+            let (id, _) = locate(&vault, &id)?;
+            let archive = vault.open_backup(&backups::backup(&vault, &id)?)?;
+            Ok((id, archive))
         });
         let (id, archive) = opened.await.unwrap_or_else(|_| Err(AppError::internal()))?;
         let mut headers = attachment(&format!("{id}.sqlite"), "application/vnd.sqlite3");
@@ -104,6 +105,9 @@ fn open(downloads: &Downloads, id: &str) -> Result<(BackupId, File, u64, String)
 fn locate(vault: &Vault, id: &str) -> Result<(BackupId, std::path::PathBuf), AppError> {
     let id: BackupId = id.parse().map_err(|_| AppError::from(Error::UnknownBackup { id: id.to_owned() }))?;
     let detail = backups::detail(vault, &id)?;
+    if let Some(error) = detail.not_its_own() {
+        return Err(error.into());
+    }
     let path = detail.archive_path.ok_or_else(|| AppError::new(404, "no_archive", "This backup has no archive."))?;
     Ok((id, path))
 }

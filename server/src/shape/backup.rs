@@ -32,12 +32,14 @@ impl From<&Backup> for BackupStatus {
 pub(crate) struct BackupDetail {
     #[serde(flatten)]
     pub(crate) backup: BackupStatus,
-    /// None where there is no archive, or it cannot be read.
+    /// None where there is no archive, or it cannot be read, or is not the backup's.
     pub(crate) metadata: Option<Metadata>,
     /// Whether roles and tablespaces of the server are kept beside the dump; `keepstone show ID --globals` prints them.
     pub(crate) globals: bool,
     /// It is encrypted, and no known password opens it.
     pub(crate) locked: bool,
+    /// Why the file under its name is not its archive, by what the catalog knows; nothing is taken out of that.
+    pub(crate) not_its_archive: Option<String>,
     pub(crate) previous: Option<BackupId>,
     pub(crate) next: Option<BackupId>,
     /// Why cleanup keeps it or not, e.g. `daily 3 of 7`; none in the trash.
@@ -55,6 +57,7 @@ impl BackupDetail {
             globals: detail.metadata.as_ref().is_some_and(|metadata| metadata.globals.is_some()),
             metadata: detail.metadata.clone().map(|metadata| Metadata { globals: None, ..metadata }),
             locked: detail.locked,
+            not_its_archive: detail.another.clone(),
             previous: detail.previous.clone(),
             next: detail.next.clone(),
         }

@@ -575,3 +575,42 @@ fn the_installation_and_the_sums_are_told() {
     );
     assert!(sums["growth_bytes_per_day"].as_u64().unwrap() > 0 && sums["days_to_full"].is_u64(), "{sums}");
 }
+
+#[test]
+fn what_lies_under_a_backup_s_name_and_is_not_its_archive_is_never_restored() {
+    let (host, first) = protected();
+    settled({
+        let connection = Connection::open(host.path("shop.db")).unwrap();
+        connection.execute_batch("CREATE TABLE later (a)").unwrap();
+        connection
+    });
+    let second = host.create(&["shop"]);
+    fs::copy(host.archive_of(&first), host.path("kept.zip")).unwrap();
+    fs::copy(host.archive_of(&second), host.archive_of(&first)).unwrap();
+    let live = content(&host.path("shop.db"));
+    for args in [
+        &["restore", &first, "--to", "back.db"] as &[&str],
+        &["restore", &first, "--replace", "--yes"],
+        &["restore", &first, "--replace", "--yes", "--no-verify", "-q"],
+        &["restore", &first, "--replace", "--dry-run"],
+        &["export", &first, "--format", "sql", "-o", "out.sql"],
+        &["convert", &first, "--compress=gzip"],
+    ] {
+        let error = refused(&host, args, "not_its_archive", 4);
+        let hint = error["hint"].as_str().unwrap();
+        assert!(error["message"].as_str().unwrap().contains(&second) && hint.contains("restore --path"), "{error}");
+    }
+    let shown = host.json(&["show", &first]).1["results"][0].clone();
+    assert!(shown["metadata"].is_null() && shown["not_its_archive"].as_str().unwrap().contains(&second), "{shown}");
+    assert!(!host.path("back.db").exists() && !host.path("out.sql").exists());
+    assert_eq!(content(&host.path("shop.db")), live, "the live database is as it was");
+    // Who wants what the file holds gets it; and the right file is all that the backup needs.
+    host.ok(&["restore", "--path", host.archive_of(&first).to_str().unwrap(), "--to", "other.db"]);
+    assert_eq!(content(&host.path("other.db")), live);
+    host.fails(&["verify", &first], "verification_failed", 4);
+    fs::copy(host.path("kept.zip"), host.archive_of(&first)).unwrap();
+    refused(&host, &["restore", &first, "--replace", "--yes"], "verification_failed", 4);
+    host.ok(&["verify", &first]);
+    host.ok(&["restore", &first, "--replace", "--yes"]);
+    assert_ne!(content(&host.path("shop.db")), live);
+}

@@ -247,6 +247,9 @@ fn fact_groups(found: &backups::BackupDetail, row: &BackupRow, vault: &Vault) ->
         let shown = path.strip_prefix(vault.backups_dir()).unwrap_or(path);
         archive.push(mono(words::fact_file(), shown.display().to_string()));
     }
+    if let Some(why) = &found.another {
+        archive.push(text(words::not_its_archive(), sentence(why)));
+    }
     let mut groups = vec![(words::archive().to_owned(), archive)];
     if let Some(metadata) = &found.metadata {
         groups.extend(metadata_groups(metadata));

@@ -93,6 +93,21 @@ async fn a_damaged_archive_never_becomes_a_whole_download() {
 }
 
 #[tokio::test]
+async fn another_file_under_the_archive_s_name_is_no_download() {
+    let (server, backup) = with_backup();
+    let other = create::create(&server.vault, &CreateOptions::new(backup.database.clone(), "test"), &Silent).unwrap().backup;
+    let admin = server.signed_in(Role::Admin);
+    let archive = |id| keepstone_engine::backups::detail(&server.vault, id).unwrap().archive_path.unwrap();
+    std::fs::copy(archive(&other.id), archive(&backup.id)).unwrap();
+    for path in [format!("/backups/{}/download", backup.id), format!("/backups/{}/download/database", backup.id)] {
+        let response = server.get(&path, &admin).await;
+        let (status, body) = (response.status(), bytes(response).await);
+        let said = String::from_utf8_lossy(&body);
+        assert!(!status.is_success() && said.contains("is not its archive") && !said.contains(".zip"), "{path}: {status} {said}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let server = Server::new();
     let admin = server.signed_in(Role::Admin);
