@@ -4,13 +4,7 @@
 //! The tables are locked against writers first, then the safety backup is taken, so that it is of exactly the moment before. Large objects cannot be
 //! locked: who writes to them meanwhile has the restore taken back.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
-    io,
-    path::Path,
-    time::Instant,
-};
+use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Instant};
 
 use crossbeam_channel::bounded;
 use keepstone_model::{
@@ -29,12 +23,13 @@ use super::{
     content::{self, OWN_RELATIONS, Relation},
     fault::Fault,
     inspect, live, load,
-    names::{quoted, shown},
+    names::quoted,
     objects::Contents,
     open::{Connection, reach_for_restore},
     plain, plan,
     restore::{checked, failed, keeps_owners, report},
     settings::Environment,
+    staying,
     toc::Entry,
     unfinished,
 };
@@ -66,7 +61,9 @@ pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warn
     let version = connection.version()?;
     plan::client(&environment, metadata, version)?;
     let state = live::state(&location, &environment)?;
-    let stays = left_over(&mut connection, &inspect::entries(&archive, &crate::Silent)?)?;
+    let entries = inspect::entries(&archive, &crate::Silent)?;
+    staying::refuse_parts(&mut connection, &entries)?;
+    let stays = staying::staying(&mut connection, &entries)?;
     let objects: i64 = connection.row("SELECT count(*) FROM pg_largeobject_metadata")?.get(0);
     if objects > 0 {
         warnings.push(format!(
@@ -75,7 +72,7 @@ pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warn
         ));
     }
     if !stays.is_empty() {
-        let named = stays.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let named = stays.iter().take(NAMED).map(|one| one.called.as_str()).collect::<Vec<_>>().join(", ");
         let more = if stays.len() > NAMED { format!(" and {} more", stays.len() - NAMED) } else { String::new() };
         warnings.push(format!("What the backup does not hold stays as it is, and may not fit what comes back: {named}{more}."));
     }
@@ -99,40 +96,6 @@ fn refuse_script(archive: &Archive) -> Result<()> {
     Err(Fault::NotReplaceable { detail }.into())
 }
 
-/// What is there and not in the backup, e.g. `table audit.log`, `function shout(text)`.
-fn left_over(connection: &mut Connection, entries: &[Entry]) -> Result<Vec<String>> {
-    const MADE: [&str; 10] =
-        ["TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE", "FUNCTION", "PROCEDURE", "AGGREGATE", "TYPE", "DOMAIN"];
-    let held: BTreeSet<(&str, &str)> = entries
-        .iter()
-        .filter(|entry| MADE.contains(&entry.kind.as_str()))
-        .map(|entry| (entry.schema.as_str(), entry.name.as_str()))
-        .collect();
-    connection.run("SET search_path = ''")?;
-    let rows = connection.rows(&format!(
-        "SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' ELSE 'table' END, \
-                n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {OWN_RELATIONS} \
-           AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND c.relkind = 'S') \
-         UNION ALL \
-         SELECT 'function', n.nspname::text, p.proname || CASE WHEN p.pronargs = 0 AND EXISTS (SELECT 1 FROM pg_aggregate a WHERE a.aggfnoid = p.oid) THEN '(*)' \
-                ELSE '(' || oidvectortypes(p.proargtypes) || ')' END FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
-         WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
-           AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i')) \
-         UNION ALL \
-         SELECT 'type', n.nspname::text, t.typname::text FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid \
-         WHERE t.typtype IN ('e', 'd', 'c', 'r') AND (t.typrelid = 0 OR c.relkind = 'c') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
-           AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e') \
-         ORDER BY 1, 2, 3"
-    ))?;
-    let stays = rows.iter().filter_map(|row| {
-        let (kind, schema, name): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-        let called = if kind == "function" { format!("{schema}.{name}") } else { shown(&schema, &name) };
-        (!held.contains(&(schema.as_str(), name.as_str()))).then(|| format!("{kind} {called}"))
-    });
-    Ok(stays.collect())
-}
-
 pub(super) fn restore(
     running: &Running<'_>,
     plan: &RestorePlan,
@@ -153,6 +116,10 @@ pub(super) fn restore(
          SET lock_timeout = '{LOCK_WAIT}'; BEGIN"
     ))?;
     lock(&mut connection, database.id.as_str())?;
+    let entries = inspect::entries(&archive, &crate::Silent)?;
+    // Not what the plan saw: what there is now that nobody else changes it.
+    staying::refuse_parts(&mut connection, &entries)?;
+    let stays = staying::staying(&mut connection, &entries)?;
     // On any fault from here on the connection is dropped, and with it all that it did.
     let mut report = RestoreReport { path: database.location.clone().into(), ..report(archive.metadata(), true) };
     // Before the safety backup: what is in neither is noticed then.
@@ -165,7 +132,7 @@ pub(super) fn restore(
     running.note(&to_json(&RestoreReport { mark: Some(Mark::Transaction(transaction)), ..report.clone() })?)?;
     monitor.step(Step::Write);
     let client = plan::client(&environment, archive.metadata(), version)?;
-    empty_settings_of_extensions(&mut connection, &inspect::entries(&archive, &crate::Silent)?)?;
+    empty_settings_of_extensions(&mut connection, &entries)?;
     let tool = Tool { client: &client, name: "pg_restore", location: None, staging: &running.staging, home: environment.home.as_deref() };
     let mut arguments: Vec<OsString> = ["--format=custom", "--clean", "--if-exists", "--file=-"].map(OsString::from).to_vec();
     if !keep {
@@ -176,6 +143,7 @@ pub(super) fn restore(
         .map_err(|detail| failed(archive.metadata(), detail, &location))?;
     monitor.step(Step::Check);
     let after = prove(&mut connection, archive.metadata())?;
+    staying::refuse_gone(&mut connection, &stays, database.id.as_str())?;
     if let Some(objects) = objects {
         objects.refuse_changed(&mut connection, &environment, database.id.as_str())?;
     }

@@ -32,6 +32,7 @@ mod restore;
 mod sealed;
 mod settings;
 mod snapshot;
+mod staying;
 mod tls;
 mod unfinished;
 

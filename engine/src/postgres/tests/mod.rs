@@ -43,6 +43,7 @@ mod refusals;
 mod regression;
 mod restores;
 mod snapshots;
+mod staying;
 mod torture;
 mod unheard;
 
