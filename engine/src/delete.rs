@@ -346,7 +346,7 @@ fn newer_is_there(vault: &Vault, than: &Backup, of_database: &[Backup]) -> bool 
             matches!(backup.verdict(), Verdict::Good) || (than.verdict() == Verdict::Unproven && backup.verdict() == Verdict::Unproven);
         backup.state == BackupState::Complete && sound && backup.kind != Kind::Safety && !backup.is_imported()
     };
-    let noted = |backup: &Backup| notes::follow::as_noted(vault, backup).map_or(true, |as_noted| trusted(&&as_noted));
+    let noted = |backup: &Backup| notes::follow::as_noted(vault, backup).ok().flatten().is_none_or(|as_noted| trusted(&&as_noted));
     of_database.iter().filter(trusted).any(|backup| backup.sequence > than.sequence && whole(backup) && noted(backup))
 }
 

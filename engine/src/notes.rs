@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Acknowledgement, Backup, Encryption, Proof, SuspectCause},
+    backup::{Acknowledgement, Backup, BackupState, Encryption, Proof, SuspectCause},
     id::BackupId,
 };
 use serde::{Deserialize, Serialize};
@@ -107,8 +107,13 @@ impl Notes {
 
     /// Instead of notes that cannot be read, with what the catalog knows. Those may have said that it is pinned: then it is.
     fn anew(row: &Backup) -> Self {
+        Self { pinned: true, ..Self::of(row) }
+    }
+
+    /// With what the catalog knows.
+    fn of(row: &Backup) -> Self {
         Self {
-            pinned: true,
+            pinned: row.pinned,
             description: Some(row.description.clone()),
             tags: Some(row.tags.clone()),
             proofs: row.proof.iter().cloned().collect(),
@@ -241,6 +246,11 @@ pub(crate) fn read(vault: &Vault, id: &BackupId) -> Result<Notes> {
     })
 }
 
+/// As [`read`], and none where there is no file.
+pub(crate) fn read_if_any(vault: &Vault, id: &BackupId) -> Result<Option<Notes>> {
+    if read_if_there(vault, id)?.is_none() { Ok(None) } else { read(vault, id).map(Some) }
+}
+
 /// All looks that are kept, without what is sealed of them: when and how each check came out.
 pub(crate) fn looks(vault: &Vault, id: &BackupId) -> Result<Vec<Proof>> {
     Ok(read_file(vault, id)?.proofs)
@@ -279,8 +289,25 @@ pub(crate) fn tombstone(vault: &Vault, id: &BackupId) -> Result<Option<Tombstone
 pub(crate) fn set_tombstone(vault: &Vault, id: &BackupId, tombstone: Option<Tombstone>) -> Result<()> {
     let path = vault.notes_path(id);
     let _guard = lock_folder(&path)?;
-    let notes = Notes { tombstone, ..read_file(vault, id)? };
-    write_file(&path, &notes)
+    // Which archive it is cannot be asked here.
+    let known = |row: &Backup| if row.encryption == Encryption::None { Notes::of(row) } else { Notes::of(row).stripped() };
+    let notes = match read_if_there(vault, id)? {
+        Some(notes) => notes,
+        None => lost_row(vault, id)?.as_ref().map_or_else(|| Notes::empty(id), known),
+    };
+    write_file(&path, &Notes { tombstone, ..notes })
+}
+
+/// The row of a backup that was published, so that it had notes: without them what they said is in the catalog only, and is not to be lost with it.
+fn lost_row(vault: &Vault, id: &BackupId) -> Result<Option<Backup>> {
+    let published = |row: &Backup| matches!(row.state, BackupState::Complete | BackupState::Missing | BackupState::Trashed);
+    Ok(vault.catalog().get_backup(id)?.filter(published))
+}
+
+/// What of a row's notes may stand beside its archive in clear.
+fn unsealed(notes: Notes, row: &Backup, seal: &Seal) -> Notes {
+    let is_open = matches!(seal, Seal::With(_)) || matches!(seal, Seal::Plain) && row.encryption == Encryption::None;
+    if is_open { notes } else { notes.stripped() }
 }
 
 fn lock_folder(path: &Path) -> Result<Guard> {
@@ -326,9 +353,7 @@ pub(crate) fn update_or_renew(vault: &Vault, row: &Backup, change: impl FnOnce(&
             return Err(damage);
         }
         kept = Some(keep_aside(path)?);
-        let notes = Notes::anew(row);
-        let is_open = matches!(seal, Seal::With(_)) || matches!(seal, Seal::Plain) && row.encryption == Encryption::None;
-        Ok(if is_open { notes } else { notes.stripped() })
+        Ok(unsealed(Notes::anew(row), row, seal))
     })?;
     Ok((notes, kept))
 }
@@ -374,7 +399,12 @@ fn update_from(
     let path = vault.notes_path(id);
     let _guard = lock_folder(&path)?;
     let seal = seal_of(vault, id);
-    let mut notes = read_file(vault, id).or_else(|damage| renew(&path, &seal, damage))?;
+    let mut notes = match read_if_there(vault, id) {
+        Ok(Some(notes)) => notes,
+        // Somebody removed them: what the catalog knows stands in them from now on.
+        Ok(None) => lost_row(vault, id)?.map_or_else(|| Notes::empty(id), |row| unsealed(Notes::of(&row), &row, &seal)),
+        Err(damage) => renew(&path, &seal, damage)?,
+    };
     if let Seal::With(key) = &seal {
         notes = notes.opened(key);
     }

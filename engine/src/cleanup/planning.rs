@@ -114,7 +114,7 @@ fn planned(vault: &Vault, options: &PlanOptions, now: Timestamp, look: &dyn Fn(&
 /// What a complete backup's file says against removing it, or trusting in it. Unknown means no: what cannot be looked at is not to be relied on,
 /// and stays; what may be pinned, too. What the notes say of it that the catalog does not know holds.
 fn look(vault: &Vault, backup: &mut Backup) -> Option<Obstacle> {
-    let noted = notes::follow::as_noted(vault, backup).map(|as_noted| *backup = as_noted);
+    let noted = notes::follow::as_noted(vault, backup).ok().flatten().map(|as_noted| *backup = as_noted);
     if backup.state != BackupState::Complete {
         return None;
     }
@@ -130,7 +130,7 @@ fn look(vault: &Vault, backup: &mut Backup) -> Option<Obstacle> {
         }
     }
     match Archive::open(&path) {
-        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => noted.is_err().then_some(Obstacle::Notes),
+        Ok(archive) if archive.size_bytes() == backup.archive_size_bytes => noted.is_none().then_some(Obstacle::Notes),
         Err(Error::ArchiveTooNew { .. }) => Some(Obstacle::NewerFormat),
         Ok(_) | Err(_) => Some(Obstacle::Unreadable),
     }

@@ -277,10 +277,14 @@ pub(super) struct Adopted {
 
 /// The backups whose archives carry this database's uid, in their folders or in the trash. Others are left alone.
 pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    let (mut found, mut unread, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     let mut take = |id: &BackupId, path: &Path, state| match read_archive(vault, database, id, path, state) {
-        Ok(archive) => found.extend(archive.map(|(archive, without_notes)| {
-            unread.extend(without_notes.map(|cause| format!("the notes of {id}, which counts as pinned until they are read: {cause}")));
+        Ok(archive) => found.extend(archive.map(|(archive, noted)| {
+            match noted {
+                Noted::Read => {}
+                Noted::Nowhere => lost.push(id.clone()),
+                Noted::Unread(cause) => unread.push(format!("the notes of {id}, which counts as pinned until they are read: {cause}")),
+            }
             archive
         })),
         Err(cause) => {
@@ -301,6 +305,13 @@ pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
             take(&id, &vault.trash_path(&id), BackupState::Trashed);
         }
     }
+    unread.extend(lost.first().map(|first| match lost.len() {
+        1 => format!("the notes of {first}, which are gone: it counts as pinned until `keepstone unpin {first}`"),
+        count => format!(
+            "the notes of {count} backups of {}, which are gone: each counts as pinned until `keepstone unpin`, e.g. of {first}",
+            database.id
+        ),
+    }));
     Ok(Adopted { backups: order::settle(found), unread })
 }
 
@@ -329,29 +340,33 @@ pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
     Ok(durable::entries_if_there(folder)?.into_iter().filter_map(id).collect())
 }
 
-/// None: it is another database's. With the fault of its notes, if they could not be read.
-fn read_archive(
-    vault: &Vault,
-    database: &Database,
-    id: &BackupId,
-    path: &Path,
-    state: BackupState,
-) -> Result<Option<(Found, Option<Error>)>> {
+/// What became of the notes beside an archive.
+enum Noted {
+    Read,
+    /// They are written before an archive gets its name: somebody removed them, or brought the archive alone.
+    Nowhere,
+    Unread(Error),
+}
+
+/// None: it is another database's.
+fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<(Found, Noted)>> {
     let mut archive = Archive::open(path)?;
     let encryption = keys::settle(vault, &mut archive)?;
     if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
         return Ok(None);
     }
-    // Notes that cannot be read may say that it is pinned: then it is.
-    let (notes, without_notes) = match notes::read(vault, id) {
-        Ok(notes) => (notes, None),
+    // Notes that cannot be read, or are gone, may say that it is pinned: then it is.
+    let pinned = || Notes { pinned: true, ..Notes::empty(id) };
+    let (notes, noted) = match notes::read_if_any(vault, id) {
+        Ok(Some(notes)) => (notes, Noted::Read),
+        Ok(None) => (pinned(), Noted::Nowhere),
         Err(cause) => {
             tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
-            (Notes { pinned: true, ..Notes::empty(id) }, Some(cause))
+            (pinned(), Noted::Unread(cause))
         }
     };
     let previous = archive.metadata().previous.as_ref().map(|previous| previous.id.clone());
-    Ok(Some((Found { backup: described(&archive, encryption, notes, state), previous }, without_notes)))
+    Ok(Some((Found { backup: described(&archive, encryption, notes, state), previous }, noted)))
 }
 
 /// The row of a backup as its archive and notes tell it.

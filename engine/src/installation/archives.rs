@@ -84,10 +84,11 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
 /// The notes of all that are there or can be put back: without them it is not known what is pinned, and where the catalog says otherwise they win.
 fn notes(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings) {
     let id = &database.id;
-    let (mut unreadable, mut unknown, mut pinned) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut unreadable, mut lost, mut unknown, mut pinned) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for backup in of.iter().filter(|backup| matches!(backup.state, BackupState::Complete | BackupState::Trashed)) {
         match notes::follow::compare(vault, backup) {
             Ok(Compared::Agree) => {}
+            Ok(Compared::Lost) => lost.push(&backup.id),
             Ok(Compared::Unknown(what)) => unknown.push(format!("{} ({what})", backup.id)),
             Ok(Compared::PinnedByRowAlone) => pinned.push(&backup.id),
             Err(error) => unreadable.push(error),
@@ -100,6 +101,16 @@ fn notes(vault: &Vault, database: &Database, of: &[Backup], found: &mut Findings
         };
         let remedy = first.hint().unwrap_or_else(|| "Look into the system's log: the disk may say more.".to_owned());
         found.add("archives", Severity::Warning, message, remedy, 1);
+    }
+    if let Some(first) = lost.first() {
+        let (message, way) = match lost.len() {
+            1 => (format!("{id}: the notes beside {first} are gone"), format!("`keepstone verify {first}`")),
+            count => {
+                (format!("{id}: the notes beside {count} archives are gone, e.g. {first}"), format!("`keepstone verify --all --db {id}`"))
+            }
+        };
+        let message = format!("{message}; what they said is in the catalog only, and until they are there again no cleanup removes it");
+        found.add("archives", Severity::Warning, message, format!("{way} writes them anew, with what the catalog knows."), 1);
     }
     if let Some(first) = unknown.first() {
         let message = match unknown.len() {

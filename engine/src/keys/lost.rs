@@ -224,10 +224,11 @@ pub fn find_lost(vault: &Vault) -> Result<()> {
     Ok(())
 }
 
-/// None if they cannot be read, or are still locked.
+/// None if there are none or they cannot be read, or are still locked.
 fn readable_notes(vault: &Vault, id: &BackupId) -> Option<Notes> {
-    let read = notes::read(vault, id).inspect_err(|error| tracing::warn!(backup = %id, %error, "what only its notes say is not known"));
-    read.ok().filter(|notes| !notes.is_locked())
+    let read =
+        notes::read_if_any(vault, id).inspect_err(|error| tracing::warn!(backup = %id, %error, "what only its notes say is not known"));
+    read.ok().flatten().filter(|notes| !notes.is_locked())
 }
 
 fn ids(ring: &Ring) -> String {

@@ -108,10 +108,12 @@ pub(crate) fn one(vault: &Vault, row: &Backup) -> Result<bool> {
     if is_behind(vault, row, Depth::Readable) { these(vault, slice::from_ref(row)) } else { Ok(false) }
 }
 
-/// The row as its notes have it, by what can be read of them in clear; the catalog stays as it is.
-pub(crate) fn as_noted(vault: &Vault, row: &Backup) -> Result<Backup> {
-    let notes = if has_notes(row) { read_if_there(vault, &row.id)? } else { None };
-    Ok(notes.map_or_else(|| row.clone(), |notes| followed(row, &notes)))
+/// The row as its notes have it, by what can be read of them in clear; the catalog stays as it is. None: it has lost its notes, and what they said.
+pub(crate) fn as_noted(vault: &Vault, row: &Backup) -> Result<Option<Backup>> {
+    if !has_notes(row) {
+        return Ok(Some(row.clone()));
+    }
+    Ok(read_if_there(vault, &row.id)?.map(|notes| followed(row, &notes)))
 }
 
 fn is_behind(vault: &Vault, row: &Backup, depth: Depth) -> bool {
@@ -181,6 +183,8 @@ fn difference(row: &Backup, after: &Backup) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Compared {
     Agree,
+    /// There are none, and there were: what they said is in the catalog only.
+    Lost,
     /// What it does not know, in words.
     Unknown(String),
     /// The notes say that it is not pinned, or never said it.
@@ -189,7 +193,11 @@ pub(crate) enum Compared {
 
 /// For the doctor: by what can be read in clear.
 pub(crate) fn compare(vault: &Vault, row: &Backup) -> Result<Compared> {
-    let Some(notes) = read_if_there(vault, &row.id)?.filter(|_| has_notes(row)) else { return Ok(Compared::Agree) };
+    let there = read_if_there(vault, &row.id)?;
+    if !has_notes(row) {
+        return Ok(Compared::Agree);
+    }
+    let Some(notes) = there else { return Ok(Compared::Lost) };
     let after = followed(row, &notes);
     Ok(if after != *row {
         Compared::Unknown(difference(row, &after))

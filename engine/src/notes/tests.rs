@@ -90,3 +90,63 @@ fn where_no_password_is_known_nothing_of_the_content_is_written_in_clear() {
     assert!(notes.pinned && notes.description.is_none());
     assert!(!serde_json::to_string(&notes).unwrap().contains("secret"));
 }
+
+fn doctor(vault: &Vault) -> Vec<String> {
+    let found = examine(vault, Timestamp::now()).unwrap();
+    found.into_iter().filter(|one| one.area == "archives" && one.severity == Severity::Warning).map(|one| one.message).collect()
+}
+
+#[test]
+fn notes_that_are_gone_are_told_and_written_anew_with_what_the_catalog_knows() {
+    let live = live(5);
+    let (vault, [old, _new]) = (&live.vault, [backup(&live), backup(&live)]);
+    pin(&live, &old.id, Some(true)).unwrap();
+    let known = pin(&live, &old.id, None).unwrap();
+    fs::remove_file(vault.notes_path(&old.id)).unwrap();
+    let told = doctor(vault);
+    assert!(matches!(&told[..], [one] if one.contains("are gone") && one.contains(old.id.as_str())), "{told:?}");
+    let plan = crate::cleanup::plan_cleanup(vault, &crate::cleanup::PlanOptions::new(live.database.clone()), Timestamp::now()).unwrap();
+    assert!(plan.candidates.iter().any(|candidate| candidate.obstacle == Some(keepstone_model::retention::Obstacle::Notes)));
+
+    let report = verify(vault, &VerifyOptions::new(old.id.clone(), "alice"), &Silent).unwrap();
+    let written = read(vault, &old.id).unwrap();
+    assert!(report.backup.pinned && written.pinned);
+    assert_eq!((written.description.as_deref(), &written.tags), (Some("before the move"), &Some(known.tags)));
+    assert_eq!(written.proofs, [known.proof.unwrap(), report.proof]);
+    assert_eq!(doctor(vault), Vec::<String>::new());
+
+    // So does a deletion, which is taken back.
+    pin(&live, &old.id, Some(false)).unwrap();
+    fs::remove_file(vault.notes_path(&old.id)).unwrap();
+    delete::delete(vault, &old.id, "alice").unwrap();
+    delete::put_back(vault, &old.id, "alice").unwrap();
+    assert_eq!(read(vault, &old.id).unwrap().tags, Some(vec!["blue".to_owned()]));
+}
+
+#[test]
+fn a_new_catalog_takes_an_archive_without_notes_up_as_pinned_and_says_so() {
+    let live = live(5);
+    let [first, second, _noted] = [backup(&live), backup(&live), backup(&live)];
+    let Live { vault, dir, database, .. } = live;
+    for id in [&first.id, &second.id] {
+        fs::remove_file(vault.notes_path(id)).unwrap();
+    }
+    drop(vault);
+    let options = crate::vault::VaultOptions { data: dir.path().join("vault"), backups: None, mode: crate::vault::OpenMode::Existing };
+    let report = crate::vault::rebuild(&options, "alice").unwrap();
+    assert!(
+        matches!(&report.skipped[..], [one] if one.contains("2 backups of shop") && one.contains("keepstone unpin")),
+        "{:?}",
+        report.skipped
+    );
+    let vault = crate::testing::open(&dir);
+    let pinned: Vec<bool> = vault.catalog().backups_of(&database).unwrap().iter().rev().map(|backup| backup.pinned).collect();
+    assert_eq!(pinned, [true, true, false]);
+    verify(&vault, &VerifyOptions::new(first.id.clone(), "alice"), &Silent).unwrap();
+    let unpin = EditBackupOptions { pinned: Some(false), actor: "alice".to_owned(), ..EditBackupOptions::default() };
+    backups::edit(&vault, &second.id, &unpin).unwrap();
+    drop(vault);
+    assert_eq!(crate::vault::rebuild(&options, "alice").unwrap().skipped, Vec::<String>::new(), "it was told once");
+    let vault = crate::testing::open(&dir);
+    assert_eq!([&first, &second].map(|one| backups::backup(&vault, &one.id).unwrap().pinned), [true, false]);
+}
