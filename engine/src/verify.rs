@@ -108,6 +108,8 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
             monitor.log(&format!("the proof is in the catalog only: {error}"));
             Some(error)
         }
+        // What cannot be read has notes that cannot either, and must not go on as good for that.
+        Err(error) if proof.level() < Level::Opened => Some(error),
         Err(error) => return Err(error),
     };
     // Only the proof: it may have been pinned, described or deleted meanwhile.

@@ -85,6 +85,10 @@ pub struct DatabaseFacts {
     pub added_at: Timestamp,
     /// When the newest good backup was taken.
     pub newest_good_at: Option<Timestamp>,
+    /// When the newest one was taken that is there, proven or not.
+    pub newest_at: Option<Timestamp>,
+    /// The archive of a backup that is newer than the newest good one is not there any more.
+    pub missing: bool,
     pub last_run_failed: bool,
     /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
     pub newest_suspect: bool,
@@ -144,7 +148,7 @@ pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
         DatabaseState::Running
     } else if facts.newest_good_at.is_none() && facts.last_run_failed {
         DatabaseState::Failed
-    } else if facts.last_run_failed || facts.newest_suspect || facts.newer_bad || facts.damaged || old {
+    } else if facts.last_run_failed || facts.newest_suspect || facts.newer_bad || facts.missing || facts.damaged || old {
         // Also with an older good backup that meets the objective: what was counted on is not there, and its disk may lose more.
         DatabaseState::AtRisk
     } else if facts.newest_good_at.is_none() || facts.unchecked {
@@ -184,10 +188,23 @@ impl Checkup {
     }
 }
 
-/// Older than the objective; one that never had a good backup is as old as its protection was to begin.
+/// How safe it is whatever runs for it just now: a run that hangs, or fails like the last one, makes nothing safer.
+pub fn standing(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
+    match database_state(&DatabaseFacts { running: false, ..*facts }, now) {
+        risk @ (DatabaseState::Failed | DatabaseState::AtRisk) => risk,
+        _ => database_state(facts, now),
+    }
+}
+
+/// A clock may be put right by so much.
+const CLOCK_SLACK_SECS: i64 = 300;
+
+/// Older than the objective. Without a good backup the newest one counts that is there, else how long the database has been known. What is said to be
+/// taken in the future was taken at nobody knows what time.
 fn is_old(facts: &DatabaseFacts, now: Timestamp) -> bool {
-    let age_secs = now.duration_since(facts.newest_good_at.unwrap_or(facts.added_at)).as_secs();
-    age_secs > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX)
+    let backup_at = facts.newest_good_at.or(facts.newest_at);
+    let age_secs = now.duration_since(backup_at.unwrap_or(facts.added_at)).as_secs();
+    age_secs > i64::try_from(facts.objective_secs).unwrap_or(i64::MAX) || backup_at.is_some() && age_secs < -CLOCK_SLACK_SECS
 }
 
 /// One thing that makes a database unsafe, and what to do about it.
@@ -217,6 +234,8 @@ pub struct Situation<'a> {
     pub unchecked: Option<&'a Backup>,
     /// Those whose archive could not be read at the last check, the newest first.
     pub unreadable: &'a [BackupId],
+    /// The newest of the backups after the newest good one whose archive is missing, and how many there are.
+    pub missing: Option<(&'a BackupId, u64)>,
     pub last_error: Option<&'a str>,
     /// Backups that no known password opens.
     pub lost_count: u64,
@@ -292,6 +311,18 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
             backup: Some(newest.clone()),
         });
     }
+    if let Some((newest, count)) = situation.missing {
+        let all =
+            if count == 1 { format!("the archive of {newest} is missing") } else { format!("{count} archives are missing, e.g. {newest}") };
+        concerns.push(Concern {
+            reason: format!("{all}, and no newer backup is good"),
+            advice: format!(
+                "Put the files back where they were, or look whether their disk is mounted; what is gone for good goes from the list by `keepstone \
+                 delete {newest}`. Then make a backup now."
+            ),
+            backup: Some(newest.clone()),
+        });
+    }
     if situation.lost_count > 0 {
         let backups = human::counted(situation.lost_count, "backup");
         concerns.push(Concern {
@@ -310,10 +341,21 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
     if is_old(facts, now) {
         let age = |at| human::age_secs(now.duration_since(at).as_secs());
         let objective = human::duration_ms(facts.objective_secs.saturating_mul(1000));
-        let (reason, advice) = match facts.newest_good_at {
+        let (reason, advice) = match facts.newest_good_at.or(facts.newest_at) {
+            Some(at) if at > now => (
+                format!(
+                    "the newest backup says that it was taken {} from now",
+                    human::duration_secs(at.duration_since(now).as_secs().unsigned_abs())
+                ),
+                "The clock was ahead when it was made, or is behind now: put it right, and make a backup now, for nobody knows how old that one is.",
+            ),
+            Some(at) if facts.newest_good_at.is_none() => (
+                format!("no backup was proven, and the newest one is {} old, the objective is {objective}", age(at)),
+                "Make a backup now, with its checks.",
+            ),
             Some(at) => (format!("the newest good backup is {} old, the objective is {objective}", age(at)), "Make a backup now."),
             None => (
-                format!("no good backup in the {} since it was added, the objective is {objective}", age(facts.added_at)),
+                format!("there is no good backup, {} after it was added; the objective is {objective}", age(facts.added_at)),
                 "Make a backup now, with its checks: only what has passed them counts. If schedules should have, let the server or the scheduler run.",
             ),
         };
@@ -334,6 +376,8 @@ mod tests {
             running: false,
             added_at: at(940),
             newest_good_at: Some(at(1000)),
+            newest_at: Some(at(1000)),
+            missing: false,
             last_run_failed: false,
             newest_suspect: false,
             newer_bad: false,
@@ -354,14 +398,28 @@ mod tests {
             (DatabaseFacts { unchecked: true, ..fine }, DatabaseState::Unproven),
             (DatabaseFacts { unchecked: true, newest_good_at: Some(at(949)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { unchecked: true, running: true, ..fine }, DatabaseState::Running),
-            (DatabaseFacts { newest_good_at: None, added_at: at(950), ..fine }, DatabaseState::Unproven),
-            (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newest_good_at: None, ..fine }, DatabaseState::Unproven),
+            (DatabaseFacts { newest_good_at: None, newest_at: Some(at(949)), added_at: at(1050), ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newest_good_at: None, newest_at: None, added_at: at(950), ..fine }, DatabaseState::Unproven),
+            (DatabaseFacts { newest_good_at: None, newest_at: None, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { missing: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { newest_good_at: Some(at(1350)), ..fine }, DatabaseState::Protected),
+            (DatabaseFacts { newest_good_at: Some(at(1351)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, last_run_failed: true, ..fine }, DatabaseState::Failed),
             (DatabaseFacts { running: true, last_run_failed: true, ..fine }, DatabaseState::Running),
             (DatabaseFacts { paused: true, running: true, ..fine }, DatabaseState::Paused),
         ];
         for (facts, state) in cases {
             assert_eq!(database_state(&facts, at(1050)), state, "{facts:?}");
+            // A run hides no risk, and is told where there is none.
+            let running = DatabaseFacts { running: true, ..facts };
+            let told = match state {
+                DatabaseState::AtRisk | DatabaseState::Failed | DatabaseState::Paused => state,
+                _ => DatabaseState::Running,
+            };
+            if !facts.running {
+                assert_eq!(standing(&running, at(1050)), told, "{running:?}");
+            }
         }
     }
 
@@ -378,6 +436,8 @@ mod tests {
                     running: false,
                     added_at: Timestamp::from_second(added).unwrap(),
                     newest_good_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
+                    newest_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
+                    missing: false,
                     last_run_failed,
                     newest_suspect,
                     newer_bad,
@@ -400,6 +460,7 @@ mod tests {
                     bad: newer_bad.then_some(&bad),
                     unchecked: None,
                     unreadable: &[],
+                    missing: None,
                     last_error: Some("no space"),
                     lost_count: 0,
                 };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state},
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state, standing},
     id::{BackupId, DatabaseId},
     schedule::OBJECTIVE_SLACK_SECS,
 };
@@ -24,6 +24,8 @@ const GAP_WITHOUT_SCHEDULE_SECS: u64 = 24 * 3600;
 pub struct DatabaseStatus {
     pub database: Database,
     pub state: DatabaseState,
+    /// The same, but for a run that hides a risk.
+    pub standing: DatabaseState,
     /// Why it is not safe and what to do, the most urgent first.
     pub concerns: Vec<Concern>,
     /// Its path leads to another file than the one that was backed up last.
@@ -48,6 +50,11 @@ pub struct DatabaseStatus {
 }
 
 impl DatabaseStatus {
+    /// Whether it is at risk or failed, whatever runs for it just now.
+    pub fn is_at_risk(&self) -> bool {
+        matches!(self.standing, DatabaseState::Failed | DatabaseState::AtRisk)
+    }
+
     /// Why there is no good backup, where nothing went wrong: a few words, e.g. "no backup yet".
     pub fn lacks(&self) -> Option<&'static str> {
         match (self.newest_good_at, self.backup_count, self.size_bytes) {
@@ -63,7 +70,7 @@ impl DatabaseStatus {
 /// Every database with its state, the worst first.
 pub fn statuses(vault: &Vault, now: Timestamp) -> Result<Vec<DatabaseStatus>> {
     let mut all = databases(vault)?.into_iter().map(|database| status_of(vault, database, now)).collect::<Result<Vec<_>>>()?;
-    all.sort_by(|a, b| (a.state, &a.database.id).cmp(&(b.state, &b.database.id)));
+    all.sort_by(|a, b| (a.standing, &a.database.id).cmp(&(b.standing, &b.database.id)));
     Ok(all)
 }
 
@@ -83,6 +90,8 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         running: vault.catalog().creates_now(&database.id)?,
         added_at: database.added_at,
         newest_good_at: stats.newest_good_at,
+        newest_at: stats.newest_at,
+        missing: stats.missing.is_some(),
         last_run_failed: stats.last_run_failed,
         newest_suspect: stats.suspect.is_some(),
         newer_bad: stats.bad.is_some(),
@@ -98,24 +107,21 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         bad: stats.bad.as_ref(),
         unchecked: stats.unchecked.as_ref(),
         unreadable: &stats.unreadable,
+        missing: stats.missing.as_ref().map(|(id, count)| (id, *count)),
         last_error: stats.last_error.as_deref(),
         lost_count: stats.lost_count,
     };
-    let mut state = database_state(&facts, now);
+    let (mut state, mut standing) = (database_state(&facts, now), standing(&facts, now));
     let mut concerns = concerns(&situation, now);
     let is_moved = moved.is_some();
     if let Some(moved) = moved {
         // What stands in its place now is not what was backed up.
-        if matches!(state, DatabaseState::Protected | DatabaseState::Unproven) {
-            state = DatabaseState::AtRisk;
-        }
+        (state, standing) = (raised(state), at_least_at_risk(standing));
         // Before all but damage: what else is told is of the file that was there.
         concerns.insert(usize::from(damage.is_some()), moved.concern());
     }
     if let Some(back) = jobs::left::came_back(vault, &database.id)? {
-        if matches!(state, DatabaseState::Protected | DatabaseState::Unproven) {
-            state = DatabaseState::AtRisk;
-        }
+        (state, standing) = (raised(state), at_least_at_risk(standing));
         concerns.push(Concern {
             reason: format!("the archive of {back} was away, and was not read since it is back"),
             advice: format!("A server reads it by itself, and so does the next create or verify; at once: `keepstone verify {back}`."),
@@ -125,6 +131,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
         state,
+        standing,
         concerns,
         is_moved,
         checkup,
@@ -143,6 +150,18 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         size_bytes: stats.size_bytes,
         database,
     })
+}
+
+/// At risk, where nothing worse and no run is told.
+fn raised(state: DatabaseState) -> DatabaseState {
+    if state == DatabaseState::Running { state } else { at_least_at_risk(state) }
+}
+
+fn at_least_at_risk(state: DatabaseState) -> DatabaseState {
+    match state {
+        DatabaseState::Protected | DatabaseState::Unproven | DatabaseState::Running => DatabaseState::AtRisk,
+        DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Paused => state,
+    }
 }
 
 /// The longest gap of the schedule that runs most often, and some slack: a monthly schedule beside a daily one does not make a week without a

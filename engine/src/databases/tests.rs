@@ -7,7 +7,7 @@ use keepstone_model::{
     backup::{Backup, BackupState, CheckName, CheckResult},
     database::DatabaseState,
     id::{DatabaseId, Kind},
-    job::{JobState, Verb},
+    job::{JobError, JobState, Verb},
     schedule::Preset,
 };
 use rusqlite::Connection;
@@ -174,7 +174,9 @@ fn what_a_row_says() {
     let shop = testing::database(&f.vault, "shop").id;
     let now = at("2026-11-20T12:00:00Z");
     let of = |id: &DatabaseId| status(&f.vault, id, now).unwrap();
-    assert_eq!((of(&shop).state, of(&shop).objective_secs, of(&shop).next_run_at), (DatabaseState::Unproven, 26 * 3600, None));
+    assert_eq!((of(&shop).state, of(&shop).objective_secs, of(&shop).next_run_at), (DatabaseState::AtRisk, 26 * 3600, None));
+    let added_at = of(&shop).database.added_at;
+    assert_eq!(status(&f.vault, &shop, added_at + SignedDuration::from_hours(26)).unwrap().state, DatabaseState::Unproven);
 
     // A failed run and nothing good yet.
     let run = |state, error: Option<&str>| {
@@ -221,9 +223,46 @@ fn what_a_row_says() {
     // A safety backup is of a state that somebody did not want: it protects nothing.
     let blog = testing::database(&f.vault, "blog").id;
     good_backup(&f.vault, &blog, Kind::Safety, now);
-    assert_eq!(of(&blog).state, DatabaseState::Unproven);
+    assert_eq!((of(&blog).state, of(&blog).newest_good_at), (DatabaseState::AtRisk, None));
     let order: Vec<String> = statuses(&f.vault, now).unwrap().into_iter().map(|s| s.database.id.to_string()).collect();
     assert_eq!(order, ["blog", "shop"], "the worst first");
+}
+
+#[test]
+fn what_is_missing_what_failed_early_and_what_only_runs_are_told() {
+    let f = vault();
+    let shop = testing::database(&f.vault, "shop").id;
+    let now = at("2026-11-20T12:00:00Z");
+    let of = || status(&f.vault, &shop, now).unwrap();
+    let [old, new] = [2, 1].map(|hours| good_backup(&f.vault, &shop, Kind::Daily, now - SignedDuration::from_hours(hours)));
+    assert_eq!((of().state, of().concerns.len()), (DatabaseState::Protected, 0));
+    let state = |backup: &Backup, state: BackupState| f.vault.catalog().change_backup(&backup.id, |backup| backup.state = state).unwrap();
+    state(&old, BackupState::Missing);
+    assert_eq!(of().state, DatabaseState::Protected, "a newer one is good");
+    state(&new, BackupState::Missing);
+    let told = of();
+    assert_eq!((told.state, told.is_at_risk()), (DatabaseState::AtRisk, true));
+    assert!(told.concerns[0].reason.starts_with(&format!("2 archives are missing, e.g. {}", new.id)), "{:?}", told.concerns);
+    // A run that goes on makes nothing safer.
+    begun(&f.vault, &shop, Kind::Daily, now);
+    let mut job = testing::job(Verb::Create, Some(&shop));
+    f.vault.catalog().add_job(&job, "{}", None).unwrap();
+    job.state = JobState::Running;
+    f.vault.catalog().put_job(&job, None).unwrap();
+    assert_eq!((of().state, of().is_at_risk()), (DatabaseState::Running, true));
+    state(&new, BackupState::Complete);
+    assert_eq!((of().state, of().is_at_risk()), (DatabaseState::Running, false));
+    // One that ends before it has begun a backup has failed all the same, until the next one is done.
+    let mut ended = |state: JobState, error: Option<&str>, minutes: i64| {
+        job.state = state;
+        job.finished_at = Some(now + SignedDuration::from_mins(minutes));
+        job.error = error.map(|message| JobError { code: "io_error".to_owned(), message: message.to_owned(), hint: None });
+        f.vault.catalog().put_job(&job, None).unwrap();
+    };
+    ended(JobState::Failed, Some("the folder is not writable"), 1);
+    assert_eq!((of().state, of().last_error.as_deref()), (DatabaseState::AtRisk, Some("the folder is not writable")));
+    ended(JobState::Cancelled, None, 2);
+    assert_eq!(of().state, DatabaseState::Protected);
 }
 
 #[test]

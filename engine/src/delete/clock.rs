@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// A clock that is further than this from where it was last seen, and from the time that has passed since in truth, has jumped, or the machine was off for so long:
-/// those wait for another day.
-const JUMP: SignedDuration = SignedDuration::from_hours(48);
+/// those wait for another day. Well below the time that a deleted backup may be put back: a jump takes no more than so much of it away.
+const JUMP: SignedDuration = SignedDuration::from_hours(18);
 /// How often it is written down that the clock was seen.
 const WRITE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -122,15 +122,17 @@ mod tests {
         // A month ahead, with everything that was missed; and a day later by that clock, which is no day in truth.
         let jumped = next(&first, hours(24 * 30), Some(up("a", 5)));
         assert_eq!(jumped.waited_secs, Some(0));
-        let later = next(&jumped, hours(24 * 31), Some(up("a", 6)));
+        let later = next(&jumped, hours(24 * 30 + 17), Some(up("a", 6)));
         assert_eq!(later.waited_secs, Some(3600));
+        // As much as a deleted backup may be put back is a jump, too.
+        assert_eq!(next(&first, hours(1 + 24), Some(up("a", 5))).waited_secs, Some(0));
         // The machine is started anew: it was down for nobody knows how long, and up for two hours.
-        let started = next(&later, hours(24 * 31 + 9), Some(up("b", 2)));
+        let started = next(&later, hours(24 * 31 + 2), Some(up("b", 2)));
         assert_eq!(started.waited_secs, Some(3 * 3600));
-        assert_eq!(next(&started, hours(24 * 31 + 30), Some(up("b", 22))).waited_secs, Some(23 * 3600));
-        assert_eq!(next(&started, hours(24 * 31 + 30), Some(up("b", 23))).waited_secs, None);
+        assert_eq!(next(&started, hours(24 * 31 + 22), Some(up("b", 22))).waited_secs, Some(23 * 3600));
+        assert_eq!(next(&started, hours(24 * 31 + 23), Some(up("b", 23))).waited_secs, None);
         assert_eq!(next(&started, hours(24 * 60), Some(up("b", 23))).waited_secs, Some(0), "another jump");
-        assert_eq!(next(&started, hours(24 * 32), None).waited_secs, Some(3 * 3600), "where nobody says how long it was, it waits");
+        assert_eq!(next(&started, hours(24 * 31 + 12), None).waited_secs, Some(3 * 3600), "where nobody says how long it was, it waits");
     }
 
     #[test]

@@ -83,6 +83,16 @@ fn a_good_backup_whose_archive_cannot_be_read_is_good_no_more() {
     let events = activity::events(vault, &EventFilter { backup: Some(new.id.clone()), ..EventFilter::default() }).unwrap();
     let failed: Vec<_> = events.iter().filter(|event| event.result == EventResult::Failed).map(|event| event.action.as_str()).collect();
     assert_eq!(failed, ["backup.verify_failed"]);
+    // Nor does it go on as good where its notes cannot be read either.
+    let proof = vault.catalog().change_backup(&new.id, |backup| backup.proof = old.proof.clone()).unwrap().proof;
+    assert!(proof.is_some_and(|proof| !proof.failed()));
+    let notes = vault.archive_path(&new.id).with_extension("notes.json");
+    let aside = notes.with_extension("aside");
+    fs::rename(&notes, &aside).unwrap();
+    std::os::unix::fs::symlink(&notes, &notes).unwrap();
+    let report = verify(vault, &VerifyOptions::new(new.id.clone(), "recheck"), &Silent).unwrap();
+    assert!(report.backup.verdict() == Verdict::Unproven && report.not_noted.is_some(), "{report:?}");
+    fs::rename(&aside, &notes).unwrap();
     let status = databases::status(vault, &shop, now).unwrap();
     assert_eq!((status.state, status.unchecked.as_ref()), (DatabaseState::Unproven, Some(&new.id)));
     assert!(status.concerns[0].reason.starts_with("the newest backup could not be read: "), "{:?}", status.concerns);

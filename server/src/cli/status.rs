@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
             cx.out.note(format_args!("▲ {}: {alarm}", status.database.id));
         }
     }
-    let at_risk = statuses.iter().filter(|status| matches!(status.state, DatabaseState::Failed | DatabaseState::AtRisk)).count();
+    let at_risk = statuses.iter().filter(|status| status.is_at_risk()).count();
     if table.is_empty() {
         cx.out.note("no databases yet: `keepstone db add LOCATION`");
     } else if !cx.out.quiet {
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Status, cx: &Context) -> Result<(), Fault> {
         });
     }
     let worst = &statuses[0];
-    let word = if worst.state == DatabaseState::Failed { "has no good backup, and its last run failed" } else { "is at risk" };
+    let word = if worst.standing == DatabaseState::Failed { "has no good backup, and its last run failed" } else { "is at risk" };
     let age = worst
         .newest_good_at
         .map_or_else(String::new, |at| format!(" (newest good backup {} old)", human::age_secs(now.duration_since(at).as_secs())));

@@ -146,7 +146,7 @@ fn one(vault: &Vault, id: &BackupId, brief: bool, rate_bytes_per_s: Option<u64>,
     }
     if let Some(why) = &report.not_noted {
         cx.out.note(format_args!(
-            "  {id}: the archive is as said, but {why}: `keepstone pin {id}` or `keepstone unpin {id}` writes them anew"
+            "  {id}: what was found is in the catalog only: {why}. `keepstone pin {id}` or `keepstone unpin {id}` writes its notes anew"
         ));
     }
     let fault = if let Some(error) = verify::failure(backup, &report.proof) {

@@ -16,6 +16,8 @@ pub(crate) struct DatabaseStatus {
     #[serde(flatten)]
     pub(crate) database: Database,
     pub(crate) state: DatabaseState,
+    /// Whether it is at risk or failed, also while a run for it hides that.
+    pub(crate) at_risk: bool,
     pub(crate) newest_good_at: Option<Timestamp>,
     /// Why it is not safe and what to do, the most urgent first.
     pub(crate) concerns: Vec<Concern>,
@@ -38,6 +40,7 @@ impl From<&databases::DatabaseStatus> for DatabaseStatus {
         Self {
             database: Database { objective_secs: Some(status.objective_secs), ..status.database.clone() },
             state: status.state,
+            at_risk: status.is_at_risk(),
             newest_good_at: status.newest_good_at,
             concerns: status.concerns.clone(),
             checkup: status.checkup.clone(),

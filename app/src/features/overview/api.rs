@@ -72,6 +72,7 @@ mod on_the_server {
                 look_at: server::look_at(&status),
                 last_error: status.last_error.as_deref().map(sentence),
                 state: status.state,
+                standing: status.standing,
                 id: status.database.id,
             }
         };

@@ -37,6 +37,8 @@ pub struct Overview {
 pub struct OverviewRow {
     pub id: DatabaseId,
     pub state: DatabaseState,
+    /// The same, but for a run that hides a risk.
+    pub standing: DatabaseState,
     pub age: Age,
     pub next_run: Option<Moment>,
     pub last_error: Option<String>,
@@ -66,12 +68,12 @@ pub struct Hero {
 pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
     let worst = rows.first()?;
     let total = rows.len();
-    let like_it = rows.iter().filter(|row| row.state == worst.state).count();
+    let like_it = rows.iter().filter(|row| row.standing == worst.standing).count();
     let name = &worst.id;
     let (like, all) = (like_it as u64, total as u64);
     let lasting = worst.last_error.as_deref();
     let newest = worst.age.newest_good.as_ref().map_or(shared::never().to_owned(), |at| at.relative.clone());
-    let (title, text, act) = match worst.state {
+    let (title, text, act) = match worst.standing {
         DatabaseState::Failed => (words::failed(name, like, all), words::failed_means(name, lasting), true),
         DatabaseState::AtRisk => (
             words::at_risk(name, like, all),
@@ -106,7 +108,7 @@ pub fn hero(rows: &[OverviewRow]) -> Option<Hero> {
         DatabaseState::Paused => (words::paused(name, like, all), words::paused_means().to_owned(), false),
     };
     let look_at = worst.look_at.clone().filter(|_| act);
-    Some(Hero { state: worst.state, title, text, act_on: act.then(|| name.clone()), look_at })
+    Some(Hero { state: worst.standing, title, text, act_on: act.then(|| name.clone()), look_at })
 }
 
 #[cfg(test)]
@@ -118,6 +120,7 @@ mod tests {
         OverviewRow {
             id: id.parse().unwrap(),
             state,
+            standing: state,
             age: Age { newest_good: Some(moment), objective: "26 h".into(), percent: 100, over: true },
             next_run: None,
             last_error: error.map(str::to_owned),

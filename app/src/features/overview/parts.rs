@@ -116,7 +116,7 @@ fn item(row: OverviewRow, days: Days) -> AnyView {
     let error = row
         .last_error
         .or(row.concern)
-        .filter(|_| matches!(row.state, DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Unproven));
+        .filter(|_| matches!(row.standing, DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Unproven));
     view! {
         <li class="risk-row">
             <div class="risk-state"><StateBadge state=row.state/></div>

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use keepstone_model::{
     backup::{Backup, BackupState, Verdict},
     id::{BackupId, DatabaseId},
+    job::JobState,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -41,6 +42,10 @@ pub(crate) struct BackupStats {
     pub unchecked: Option<Backup>,
     /// Those whose archive could not be read at the last check, the newest first.
     pub unreadable: Vec<BackupId>,
+    /// When the newest complete whole one was taken.
+    pub newest_at: Option<Timestamp>,
+    /// The newest one after the newest good one whose archive is missing, and how many there are.
+    pub missing: Option<(BackupId, u64)>,
     /// What went wrong in the last run, if it did: running and cancelled ones say nothing.
     pub last_error: Option<String>,
     pub last_run_failed: bool,
@@ -74,6 +79,14 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
              ORDER BY sequence DESC LIMIT 1",
         )?
         .query_row(of, read)
+        .optional()?;
+    let newest_at = newest.as_ref().map(|backup| backup.created_at);
+    let missing = c
+        .prepare_cached(
+            "SELECT id, count(*) OVER () FROM backups WHERE database = ?1 AND state = 'missing' AND NOT gone AND kind <> 'safety'
+               AND coverage = 'whole' AND sequence > ?2 ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(params![database.as_str(), newest_good.unwrap_or(i64::MIN)], |row| Ok((word(row, "id")?, row.get(1)?)))
         .optional()?;
     let suspect = newest.filter(|backup| backup.verdict() == Verdict::Suspect);
     let bad = c
@@ -116,8 +129,12 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         )?
         .query_row(of, |row| Ok((word(row, "state")?, row.get(1)?)))
         .optional()?;
-    let last_run_failed = matches!(last, Some((BackupState::Failed | BackupState::Interrupted, _)));
-    let last_error = last.filter(|_| last_run_failed).and_then(|(_, error)| error);
+    let failed_run = match last {
+        Some((BackupState::Failed | BackupState::Interrupted, error)) => Some(error),
+        _ => run_without_a_backup(c, database)?.map(Some),
+    };
+    let last_run_failed = failed_run.is_some();
+    let last_error = failed_run.flatten();
     Ok(BackupStats {
         newest_good_at,
         complete_count,
@@ -128,7 +145,24 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
         bad,
         unchecked,
         unreadable,
+        newest_at,
+        missing,
         last_error,
         last_run_failed,
+    })
+}
+
+/// Why the last run failed, where that was so early that no backup was begun: its folder cannot be written, say, or there is no password.
+fn run_without_a_backup(c: &Connection, database: &DatabaseId) -> Result<Option<String>, Stop> {
+    let last: Option<(JobState, Option<String>)> = c
+        .prepare_cached(
+            "SELECT state, error ->> '$.message' FROM jobs WHERE database = ?1 AND verb = 'create' AND state IN ('done', 'failed', 'abandoned')
+             ORDER BY finished_at DESC, number DESC LIMIT 1",
+        )?
+        .query_row([database.as_str()], |row| Ok((word(row, "state")?, row.get(1)?)))
+        .optional()?;
+    Ok(match last {
+        Some((JobState::Failed | JobState::Abandoned, error)) => Some(error.unwrap_or_default()),
+        _ => None,
     })
 }

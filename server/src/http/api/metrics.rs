@@ -15,7 +15,6 @@ use keepstone_engine::{
 };
 use keepstone_model::{
     Timestamp,
-    database::DatabaseState,
     job::{Job, JobState},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -54,10 +53,10 @@ fn gathered(vault: &Vault, caller: &Caller) -> Answer<String> {
 type Family = (&'static str, &'static str, fn(&DatabaseStatus) -> Option<i64>);
 
 const FAMILIES: [Family; 12] = [
-    ("keepstone_database_at_risk", "1 if the database is at risk or failed.", |status| {
-        Some(i64::from(matches!(status.state, DatabaseState::AtRisk | DatabaseState::Failed)))
+    ("keepstone_database_at_risk", "1 if the database is at risk or failed.", |status| Some(i64::from(status.is_at_risk()))),
+    ("keepstone_newest_good_backup_timestamp_seconds", "When the newest good backup was taken; 0 if there is none.", |status| {
+        Some(seconds(status.newest_good_at).unwrap_or(0))
     }),
-    ("keepstone_newest_good_backup_timestamp_seconds", "When the newest good backup was taken.", |status| seconds(status.newest_good_at)),
     ("keepstone_objective_seconds", "How old the newest good backup may be.", |status| whole(status.objective_secs)),
     ("keepstone_next_run_timestamp_seconds", "When the next scheduled backup is due.", |status| seconds(status.next_run_at)),
     ("keepstone_backups", "Complete backups.", |status| whole(status.backup_count)),

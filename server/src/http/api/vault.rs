@@ -7,7 +7,7 @@ use keepstone_engine::{
     installation::{self, Finding},
     keys,
 };
-use keepstone_model::{Timestamp, database::DatabaseState, stats::stats, token::Token};
+use keepstone_model::{Timestamp, stats::stats, token::Token};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -52,7 +52,7 @@ async fn status(State(api): State<Api>, caller: Caller) -> Answer<Json<Status>> 
     api.run(move |vault| {
         let all = databases::statuses(vault, Timestamp::now())?;
         let results: Vec<DatabaseStatus> = all.iter().filter(|status| caller.sees(&status.database.id)).map(DatabaseStatus::from).collect();
-        let at_risk = results.iter().filter(|one| matches!(one.state, DatabaseState::Failed | DatabaseState::AtRisk)).count() as u64;
+        let at_risk = results.iter().filter(|one| one.at_risk).count() as u64;
         let lost: u64 = results.iter().map(|one| one.lost_count).sum();
         Ok(Json(Status { ok: at_risk == 0 && lost == 0, at_risk, results }))
     })
