@@ -154,15 +154,15 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
 
 /// Why the last run failed, where that was so early that no backup was begun: its folder cannot be written, say, or there is no password.
 fn run_without_a_backup(c: &Connection, database: &DatabaseId) -> Result<Option<String>, Stop> {
-    let last: Option<(JobState, Option<String>)> = c
+    let last: Option<(JobState, Option<String>, bool)> = c
         .prepare_cached(
-            "SELECT state, error ->> '$.message' FROM jobs WHERE database = ?1 AND verb = 'create' AND state IN ('done', 'failed', 'abandoned')
+            "SELECT state, error ->> '$.message', EXISTS (SELECT 1 FROM backups b WHERE b.job = jobs.id) FROM jobs WHERE database = ?1 AND verb = 'create' AND state IN ('done', 'failed', 'abandoned')
              ORDER BY finished_at DESC, number DESC LIMIT 1",
         )?
-        .query_row([database.as_str()], |row| Ok((word(row, "state")?, row.get(1)?)))
+        .query_row([database.as_str()], |row| Ok((word(row, "state")?, row.get(1)?, row.get(2)?)))
         .optional()?;
     Ok(match last {
-        Some((JobState::Failed | JobState::Abandoned, error)) => Some(error.unwrap_or_default()),
+        Some((JobState::Failed | JobState::Abandoned, error, false)) => Some(error.unwrap_or_default()),
         _ => None,
     })
 }
