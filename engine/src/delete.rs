@@ -124,6 +124,7 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
             } else if cleanup.is_some() {
                 return Err(Error::ArchiveMissing { id: id.to_string(), path });
             } else {
+                vault.refuse_away()?;
                 Lies::Nowhere
             }
         }
@@ -290,7 +291,10 @@ fn remove_for_good(vault: &Vault, backup: &Backup) -> Result<Option<u64>> {
     let lease = match guard::try_lease(&path) {
         Ok(Some(lease)) => Some(lease),
         Ok(None) => return Ok(None),
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            vault.refuse_away()?;
+            None
+        }
         Err(error) => return Err(error),
     };
     let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
@@ -379,7 +383,7 @@ fn complete_again(backup: &mut Backup) {
 /// Whoever changes what may be deleted, or where archives lie, holds this.
 pub(crate) fn lock_trash(vault: &Vault) -> Result<Guard> {
     let folder = vault.trash_dir();
-    durable::make_dir(&folder)?;
+    vault.make_dir(&folder)?;
     guard::lock_dir(&folder)
 }
 

@@ -25,6 +25,11 @@ pub(crate) fn catalog_copies(data: &Path) -> PathBuf {
     data.join("catalog-copies")
 }
 
+/// Where a published archive lies in a backups folder.
+pub(crate) fn archive_in(backups: &Path, id: &BackupId) -> PathBuf {
+    backups.join(id.database().as_str()).join(id.kind().as_str()).join(format!("{id}.zip"))
+}
+
 impl Vault {
     /// The folder of everything that belongs to one database.
     pub(crate) fn database_dir(&self, database: &DatabaseId) -> PathBuf {
@@ -48,7 +53,7 @@ impl Vault {
 
     /// Where a published archive lies.
     pub(crate) fn archive_path(&self, id: &BackupId) -> PathBuf {
-        self.database_dir(&id.database()).join(id.kind().as_str()).join(format!("{id}.zip"))
+        archive_in(self.backups_dir(), id)
     }
 
     /// The mutable facts beside the archive; they stay there while the archive is in the trash.

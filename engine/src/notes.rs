@@ -288,7 +288,7 @@ pub(crate) fn tombstone(vault: &Vault, id: &BackupId) -> Result<Option<Tombstone
 /// Changes that, durably. The archive is not opened for it: a deletion holds its exclusive lease meanwhile, and would wait for itself.
 pub(crate) fn set_tombstone(vault: &Vault, id: &BackupId, tombstone: Option<Tombstone>) -> Result<()> {
     let path = vault.notes_path(id);
-    let _guard = lock_folder(&path)?;
+    let _guard = lock_folder(vault, &path)?;
     // Which archive it is cannot be asked here.
     let known = |row: &Backup| if row.encryption == Encryption::None { Notes::of(row) } else { Notes::of(row).stripped() };
     let notes = match read_if_there(vault, id)? {
@@ -310,9 +310,9 @@ fn unsealed(notes: Notes, row: &Backup, seal: &Seal) -> Notes {
     if is_open { notes } else { notes.stripped() }
 }
 
-fn lock_folder(path: &Path) -> Result<Guard> {
+fn lock_folder(vault: &Vault, path: &Path) -> Result<Guard> {
     let folder = path.parent().expect("notes lie in the folder of their kind");
-    durable::make_dir(folder)?;
+    vault.make_dir(folder)?;
     guard::lock_dir(folder)
 }
 
@@ -327,7 +327,7 @@ fn write_file(path: &Path, notes: &Notes) -> Result<()> {
 pub(crate) fn begin(vault: &Vault, notes: &Notes, staged: &Path) -> Result<()> {
     let id = &notes.backup_id;
     let (path, archive) = (vault.notes_path(id), vault.archive_path(id));
-    let _guard = lock_folder(&path)?;
+    let _guard = lock_folder(vault, &path)?;
     if archive.try_exists().map_err(|error| Error::io(&archive, error))? {
         return Err(Error::TargetExists { path: archive });
     }
@@ -397,7 +397,7 @@ fn update_from(
     renew: impl FnOnce(&Path, &Seal, Error) -> Result<Notes>,
 ) -> Result<Notes> {
     let path = vault.notes_path(id);
-    let _guard = lock_folder(&path)?;
+    let _guard = lock_folder(vault, &path)?;
     let seal = seal_of(vault, id);
     let mut notes = match read_if_there(vault, id) {
         Ok(Some(notes)) => notes,

@@ -216,7 +216,7 @@ fn write_and_publish(
     }
     let target = vault.archive_path(id);
     if let Some(folder) = target.parent() {
-        durable::make_dir(folder)?;
+        vault.make_dir(folder)?;
     }
     let suspect_cause = suspect.as_ref().map(|(_, cause)| *cause);
     let suspect = suspect.map(|(why, _)| why);

@@ -5,7 +5,7 @@ use std::{
     io::ErrorKind,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use jiff::Timestamp;
@@ -63,8 +63,11 @@ impl VaultOptions {
 /// An open vault. Cheap to share behind an `Arc`; several processes may have the same vault open at once.
 #[derive(Debug)]
 pub struct Vault {
+    uid: String,
     data: PathBuf,
     backups: PathBuf,
+    /// Whether the backups folder was not there when it was last looked at.
+    is_away: AtomicBool,
     catalog: Catalog,
     live: Live,
     keys: Keys,
@@ -110,10 +113,12 @@ impl Vault {
             }
             let catalog = with_room(&catalog_path, || Catalog::open(&catalog_path))?;
             // Before anything is made in that folder: it may be the empty place where a disk was to be mounted.
+            let uid = marker.uid.clone();
             let backups = place::settle(&data, marker, wished, &catalog)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
             let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
-            Self { keys: Keys::new(&data), data, backups, catalog, live, surroundings: Surroundings::default(), defaults: Mutex::default() }
+            let (keys, is_away) = (Keys::new(&data), AtomicBool::new(false));
+            Self { uid, data, backups, is_away, catalog, live, keys, surroundings: Surroundings::default(), defaults: Mutex::default() }
         };
         later("the trash", delete::mend(&vault))?;
         later("what a killed process left", jobs::recover(&vault))?;

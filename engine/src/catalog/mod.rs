@@ -34,7 +34,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -72,6 +72,8 @@ pub struct Catalog {
     path: PathBuf,
     /// Device and inode of the file that is open.
     identity: (u64, u64),
+    /// SQLite called it damaged since it was opened.
+    is_damaged: AtomicBool,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     steps: Arc<AtomicU64>,
@@ -118,6 +120,7 @@ impl Catalog {
         Ok(Self {
             path: path.to_owned(),
             identity,
+            is_damaged: AtomicBool::new(false),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             steps,
@@ -140,7 +143,7 @@ impl Catalog {
 
     /// Reads on a connection of its own: what takes long keeps nobody else waiting.
     fn read_apart<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
-        connect_to_read(&self.path).map_err(Stop::from).and_then(|c| act(&c)).map_err(|stop| stop.into_error(&self.path))
+        connect_to_read(&self.path).map_err(Stop::from).and_then(|c| act(&c)).map_err(|stop| self.fault(stop))
     }
 
     /// `CatalogReplaced` where another file lies under the catalog's name by now, or none: what was written to the open one would be lost, and
@@ -153,9 +156,33 @@ impl Catalog {
         }
     }
 
+    /// `CatalogDamaged` where a read or a write met damage since the catalog was opened, and a look through all of it on a connection of its own finds it, too.
+    pub fn refuse_damaged(&self) -> Result<()> {
+        if !self.is_damaged.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let looked = connect_to_read(&self.path).map_err(Stop::from).and_then(|c| check_whole(&c));
+        let error = match looked.map_err(|stop| stop.into_error(&self.path)) {
+            Ok(()) => return Ok(()),
+            Err(damaged @ Error::CatalogDamaged { .. }) => unreadable(&self.path).unwrap_or(damaged),
+            Err(error) => error,
+        };
+        // Nothing is known by now where it could not be looked at.
+        self.is_damaged.store(true, Ordering::Release);
+        Err(error)
+    }
+
+    fn fault(&self, stop: Stop) -> Error {
+        let error = stop.into_error(&self.path);
+        if matches!(error, Error::CatalogDamaged { .. }) {
+            self.is_damaged.store(true, Ordering::Release);
+        }
+        error
+    }
+
     fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T> {
         self.refuse_replaced()?;
-        act(&lock(&self.reader)).map_err(|stop| stop.into_error(&self.path))
+        act(&lock(&self.reader)).map_err(|stop| self.fault(stop))
     }
 
     /// All of `act` is durable when this returns, or nothing of it happened. On a full disk of the reserve is given up what it needs:
@@ -178,7 +205,7 @@ impl Catalog {
             Ok(out)
         };
         loop {
-            match all().map_err(|stop: Stop| stop.into_error(&self.path)) {
+            match all().map_err(|stop: Stop| self.fault(stop)) {
                 Err(Error::NoSpace { .. }) if reserve::give_up(&self.path) => {}
                 outcome => return outcome,
             }

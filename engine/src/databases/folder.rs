@@ -233,7 +233,7 @@ pub(super) fn keep_damaged(vault: &Vault, id: &DatabaseId) -> Result<()> {
 
 /// Writes `database.json`. Whoever calls it holds the lock of the backups folder from the moment at which it read what it writes.
 pub(super) fn write(vault: &Vault, database: &Database, schedules: &[ScheduleRow]) -> Result<()> {
-    durable::make_dir(&vault.database_dir(&database.id))?;
+    vault.make_dir(&vault.database_dir(&database.id))?;
     durable::write(&vault.database_json_path(&database.id), &contents(database, schedules))
 }
 

@@ -74,7 +74,7 @@ pub fn remove_database(vault: &Vault, id: &DatabaseId, actor: &str) -> Result<()
     let removed = database(vault, id)?;
     managed::refuse(vault, id, "location", actor)?;
     let folder = vault.database_dir(id);
-    durable::make_dir(&folder)?;
+    vault.make_dir(&folder)?;
     // A job that runs now, in whichever process, would end without a row to write to.
     let Some(_lock) = durable::try_lock(&vault.database_lock_path(id), LockMode::Exclusive)? else {
         return Err(Error::DatabaseBusy { database: id.clone(), holder: "a job is running on it".to_owned() });

@@ -14,6 +14,7 @@ use crate::{Error, Result, Vault, databases, durable, guard, notes};
 /// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
 /// while another process is at the trash. What cannot be mended is logged and left to a later start; only a damaged catalog is a fault.
 pub(crate) fn mend(vault: &Vault) -> Result<()> {
+    vault.refuse_away()?;
     let folder = vault.trash_dir();
     if !folder.is_dir() {
         return Ok(());
@@ -99,6 +100,8 @@ fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
         return Ok(());
     }
     if !there(&vault.archive_path(&backup.id))? {
+        // Once more: the disk may have gone since the look began.
+        vault.refuse_away()?;
         return vault.catalog().mark_gone(&backup.id);
     }
     let message = format!("took {} back; that was interrupted and is finished now", backup.id);

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use act::run;
 pub use foreign::{ForeignCheck, ForeignRestore, ending_of, is_foreign, restore_foreign, verify_foreign};
-pub use uploads::{Upload, uploaded};
+pub use uploads::{Upload, sweep_uploads, uploaded};
 
 use crate::{
     Error, Monitor, Result, Vault, databases,

@@ -26,7 +26,7 @@ pub struct Upload {
 impl Upload {
     /// Makes the folder; what is left of older uploads goes.
     pub fn begin(vault: &Vault) -> Result<Self> {
-        sweep(vault);
+        sweep_uploads(vault);
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
         let token = hex(&bytes);
@@ -93,8 +93,8 @@ pub(super) fn done(vault: &Vault, path: &Path) {
     }
 }
 
-/// Removes what nobody imported in time. A file time from the future is a clock that was wrong: then nothing is known, and it stays.
-fn sweep(vault: &Vault) {
+/// Removes what nobody imported in time; whoever serves uploads calls it at its start, too. A file time from the future is a clock that was wrong: then nothing is known, and it stays.
+pub fn sweep_uploads(vault: &Vault) {
     for entry in fs::read_dir(root(vault)).into_iter().flatten().flatten() {
         let modified = entry.metadata().and_then(|found| found.modified()).ok();
         let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());

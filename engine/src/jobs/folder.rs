@@ -29,6 +29,10 @@ pub(super) fn compare(vault: &Vault) -> Result<Vec<BackupId>> {
                 continue;
             }
             let Some(found) = (if there { look(vault, &backup) } else { Some(Found::Nothing) }) else { continue };
+            if !there {
+                // Last of all: its disk may have gone since the look began.
+                vault.refuse_away()?;
+            }
             let was = backup.state;
             let now = vault.catalog().change_backup(&backup.id, |backup| {
                 if backup.state == was {

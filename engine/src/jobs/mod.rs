@@ -22,8 +22,8 @@ use keepstone_model::{
 use serde::{Deserialize, Serialize};
 
 pub use left::{any_left, forget_left, run_left};
-pub(crate) use recover::TEMPORARY;
 pub use recover::recover;
+pub(crate) use recover::{TEMPORARY, settle_rows};
 pub(crate) use running::{JobMonitor, Running, Workplace, ignore_missing, random};
 
 use crate::{

@@ -17,7 +17,7 @@ use crate::{
     Error, Result, Vault,
     archive::Archive,
     catalog::{JobRow, RUN_KEY},
-    durable::{self, LockMode},
+    durable::{self, Lock, LockMode},
     guard, keys, layout, notes,
     restore::{
         aside::{self, Leaves, Settled},
@@ -33,13 +33,23 @@ pub(crate) const TEMPORARY: &str = "temporary";
 /// one that cannot be mended is logged and keeps no other from it. Cheap where there is nothing to mend; may be called at any time.
 pub fn recover(vault: &Vault) -> Result<()> {
     let claim = claim_lock(vault)?;
-    let mut unproven = Vec::new();
+    let (mut unproven, mut asked) = (Vec::new(), Vec::new());
     let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
     for row in vault.catalog().list_jobs(&running)? {
         let id = row.job.id.clone();
-        match bury_if_dead(vault, row) {
+        let staging = vault.staging_dir(&id);
+        let buried = match is_dead(&staging) {
+            Ok(true) if committed::is_asked(row.result.as_deref()) => hold(vault, &staging).map(|lock| {
+                asked.extend(lock.map(|lock| (row, lock)));
+                Vec::new()
+            }),
+            Ok(true) => bury(vault, row),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        match buried {
             Ok(of_it) => unproven.extend(of_it),
-            Err(error) => tracing::error!(job = %id, %error, "a job that died could not be mended"),
+            Err(error) => not_mended(&id, &error),
         }
     }
     // Unknown means alive: whatever a job left is for another time then.
@@ -60,6 +70,15 @@ pub fn recover(vault: &Vault) -> Result<()> {
     }
     remove_orphans(vault)?;
     drop(claim);
+    // Nobody else waits for a server that does not answer; the lock of the job says meanwhile that it is seen to.
+    for (row, lock) in asked {
+        let id = row.job.id.clone();
+        match bury(vault, row) {
+            Ok(of_it) => unproven.extend(of_it),
+            Err(error) => not_mended(&id, &error),
+        }
+        drop(lock);
+    }
     unproven.extend(folder::compare(vault)?);
     if let Err(error) = sweep(vault) {
         tracing::warn!(%error, "unfinished small files could not be removed");
@@ -80,13 +99,28 @@ fn is_dead(staging: &Path) -> Result<bool> {
     Ok(durable::try_lock(&lock, LockMode::Exclusive)?.is_some())
 }
 
+/// The lock of a dead job, as if one were the job.
+fn hold(vault: &Vault, staging: &Path) -> Result<Option<Lock>> {
+    vault.make_dir(staging)?;
+    durable::try_lock(&staging.join("lock"), LockMode::Exclusive)
+}
+
+fn not_mended(job: &JobId, error: &Error) {
+    tracing::error!(%job, %error, "a job that died could not be mended");
+}
+
+/// What an abandoned job leaves in the list of backups, decided as if its process had died: its thread may never come back.
+pub(crate) fn settle_rows(vault: &Vault, job: &JobId) -> Result<()> {
+    for backup in vault.catalog().backups_of_job(job)?.iter().filter(|backup| backup.state == BackupState::Running) {
+        settle(vault, backup)?;
+    }
+    Ok(())
+}
+
 /// Ends a dead job: first its published archives are adopted, then its row ends, then its staging goes. Each step may be done twice.
-fn bury_if_dead(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
+fn bury(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     let JobRow { mut job, request, result, .. } = row;
     let staging = vault.staging_dir(&job.id);
-    if !is_dead(&staging)? {
-        return Ok(Vec::new());
-    }
     let (mut kept, mut unproven) = (0, Vec::new());
     for backup in vault.catalog().backups_of_job(&job.id)? {
         let there = match backup.state {
@@ -168,6 +202,7 @@ fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
 fn settle(vault: &Vault, backup: &Backup) -> Result<Option<Backup>> {
     let mut archive = match Archive::open(&vault.archive_path(&backup.id)) {
         Err(Error::ArchiveMissing { .. }) => {
+            vault.refuse_away()?;
             // They are written first.
             notes::forget(vault, &backup.id)?;
             vault.catalog().change_backup(&backup.id, |backup| {

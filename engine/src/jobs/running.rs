@@ -38,7 +38,7 @@ pub(crate) fn random() -> u32 {
 
 /// Excludes every other process from claiming and from recovery, for the moment in which a row and its lock are made.
 pub(crate) fn claim_lock(vault: &Vault) -> Result<Lock> {
-    durable::make_dir(&vault.staging_root())?;
+    vault.make_dir(&vault.staging_root())?;
     let path = vault.staging_root().join("claim.lock");
     let begun = Instant::now();
     loop {
@@ -64,7 +64,7 @@ impl Workplace {
         // Recovery removes staging folders whose lock is free, and looks under the claim lock.
         let _claim = claim_lock(vault)?;
         let path = vault.staging_dir(&JobId::compose(Timestamp::now(), random()));
-        durable::make_dir(&path)?;
+        vault.make_dir(&path)?;
         let lock = durable::try_lock(&path.join("lock"), LockMode::Exclusive)?
             .ok_or_else(|| Error::Internal("another process has the same staging folder".to_owned()))?;
         Ok(Self { path, _lock: lock })
@@ -126,13 +126,22 @@ impl<'v> Running<'v> {
 
     /// The same of those that are not skipped.
     pub(crate) fn claim_where(vault: &'v Vault, skip: &dyn Fn(&Job) -> bool) -> Result<Option<(Self, JobRequest)>> {
-        let claim = claim_lock(vault)?;
+        let claim = match claim_lock(vault) {
+            Err(Error::NoSpace { .. }) if vault.make_room() => return Self::claim_where(vault, skip),
+            // A disk that is full, gone or read-only lets nothing begin: the job says so, and does not wait for ever.
+            Err(error @ (Error::BackupsFolder { .. } | Error::Io { .. } | Error::NoSpace { .. })) => {
+                if let Some(row) = vault.catalog().claim_job(Timestamp::now(), skip)? {
+                    not_begun(vault, row.job, &error)?;
+                }
+                return Err(error);
+            }
+            claimed => claimed?,
+        };
         let Some(row) = vault.catalog().claim_job(Timestamp::now(), skip)? else { return Ok(None) };
         let running = match Self::lock(vault, row.job.clone()) {
             Ok(running) => running,
             Err(error) => {
-                // Nobody holds this job (its folder cannot be made, say): it must not stay `running`.
-                vault.catalog().put_job(&ended(row.job, Err(&error), String::new(), false), None)?;
+                not_begun(vault, row.job, &error)?;
                 return Err(error);
             }
         };
@@ -149,7 +158,7 @@ impl<'v> Running<'v> {
 
     fn lock(vault: &'v Vault, job: Job) -> Result<Self> {
         let staging = vault.staging_dir(&job.id);
-        durable::make_dir(&staging)?;
+        vault.make_dir(&staging)?;
         let lock = durable::try_lock(&staging.join("lock"), LockMode::Exclusive)?
             .ok_or_else(|| Error::Internal(format!("job {} is locked by another process", job.id)))?;
         Ok(Self { vault, staging, job: Mutex::new(job), _lock: lock })
@@ -182,7 +191,7 @@ impl<'v> Running<'v> {
     ///
     /// Waits for a moment: a program that this process starts just then has the lock of the job before for as long as its start takes.
     pub(crate) fn lock_database(&self, database: &DatabaseId) -> Result<Lock> {
-        durable::make_dir(&self.vault.database_dir(database))?;
+        self.vault.make_dir(&self.vault.database_dir(database))?;
         let until = Instant::now() + A_MOMENT;
         loop {
             match durable::try_lock(&self.vault.database_lock_path(database), LockMode::Exclusive)? {
@@ -227,6 +236,13 @@ impl<'v> Running<'v> {
         }
         Ok(())
     }
+}
+
+/// Ends a job that was claimed and that nobody holds (its folder cannot be made, say): it must not stay `running`.
+fn not_begun(vault: &Vault, job: Job, why: &Error) -> Result<()> {
+    let job = ended(job, Err(why), String::new(), false);
+    vault.catalog().put_job(&job, None)?;
+    record_end(vault, &job)
 }
 
 /// A job's row at its end. `stopping`: the process is ending, and nobody wished the job away.

@@ -249,3 +249,12 @@ fn only_its_own_archive_brings_a_missing_backup_back() {
     let (state, verdict, result, message, queued) = comes(None);
     assert_eq!((state, verdict, result, queued), (BackupState::Complete, Verdict::Good, EventResult::Ok, 1), "{message}");
 }
+
+#[test]
+fn the_backup_of_an_abandoned_job_is_not_being_made_any_more() {
+    let (_folder, vault, database) = vault();
+    let (job_id, backup) = dead_create(&vault, &database);
+    give_up(&vault, &job_id, JobState::Abandoned, 60).unwrap();
+    settle_rows(&vault, &job_id).unwrap();
+    assert_eq!(backups::backup(&vault, &backup).unwrap().state, BackupState::Interrupted);
+}

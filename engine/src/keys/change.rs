@@ -77,7 +77,7 @@ fn folder(vault: &Vault) -> PathBuf {
 /// Keeps every other change of keys out; none while another runs.
 pub(crate) fn lock(vault: &Vault) -> Result<Option<Lock>> {
     let folder = folder(vault);
-    durable::make_dir(&folder)?;
+    vault.make_dir(&folder)?;
     durable::try_lock(&folder.join("lock"), LockMode::Exclusive)
 }
 

@@ -5,11 +5,13 @@ use std::{thread, time::Duration};
 use keepstone_model::database::Database;
 
 use super::{
-    APPLICATION_NAME,
+    APPLICATION_NAME, deadline,
     fault::Fault,
+    location::Location,
     names::{literal, quoted},
     open::{Connection, reach_for_restore},
     plan,
+    settings::Environment,
 };
 use crate::{Error, Result, Vault, restore::Mark};
 
@@ -17,15 +19,23 @@ use crate::{Error, Result, Vault, restore::Mark};
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 100 });
 
+/// How long its answers may take all in all: it may be frozen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 pub(super) fn was_committed(vault: &Vault, database: &Database, mark: Mark) -> Result<bool> {
     let (location, environment) = reach_for_restore(vault, database)?;
+    let asked = location.clone();
+    deadline::within(&location, PATIENCE, move || ask(&asked, &environment, mark))?
+}
+
+fn ask(location: &Location, environment: &Environment, mark: Mark) -> Result<bool> {
     match mark {
         Mark::Named(number) => {
-            let mut maintenance = plan::maintenance(&location, &environment)?;
+            let mut maintenance = plan::maintenance(location, environment)?;
             has_the_name(&mut maintenance, &location.database, number)
         }
         Mark::Transaction(number) => {
-            let mut connection = plan::maintenance(&location, &environment)?;
+            let mut connection = plan::maintenance(location, environment)?;
             for _ in 0..TRIES {
                 match status(&mut connection, number)?.as_deref() {
                     Some("committed") => return Ok(true),

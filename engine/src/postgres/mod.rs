@@ -10,6 +10,7 @@ mod building;
 mod child;
 mod committed;
 mod content;
+mod deadline;
 mod declared;
 pub(crate) mod driver;
 mod export;

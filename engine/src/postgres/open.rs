@@ -7,7 +7,7 @@ use keepstone_model::database::Database;
 use postgres::{Client, Config, NoTls, config};
 
 use super::{
-    APPLICATION_NAME,
+    APPLICATION_NAME, deadline,
     fault::{self, Fault},
     location::{Location, SslMode},
     names::quoted,
@@ -99,7 +99,8 @@ fn connect(location: &Location, mode: SslMode, home: Option<&Path>) -> Result<Co
         .dbname(&location.database)
         .application_name(APPLICATION_NAME)
         .connect_timeout(wait)
-        .tcp_user_timeout(Duration::from_secs(60));
+        .tcp_user_timeout(Duration::from_secs(60))
+        .keepalives_idle(Duration::from_secs(60));
     if let Some(password) = &location.password {
         config.password(password.text());
     }
@@ -115,10 +116,11 @@ fn connect(location: &Location, mode: SslMode, home: Option<&Path>) -> Result<Co
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => config::SslMode::Require,
     });
     let tls = if encrypted { Some(Tls::of(location, home)?) } else { None };
-    let client = match &tls {
-        Some(tls) => config.connect(tls.clone()),
+    let with = tls.clone();
+    let client = deadline::within(location, wait * 2, move || match with {
+        Some(tls) => config.connect(tls),
         None => config.connect(NoTls),
-    };
+    })?;
     Ok(Connection { client: client.map_err(fault::at(location))?, location: location.clone(), tls })
 }
 

@@ -64,6 +64,11 @@ pub(crate) fn settle(vault: &Vault, request: &JobRequest, result: Option<&str>) 
     Ok(Some(Settled { sentence, leaves }))
 }
 
+/// Whether a live database is asked for it, which may be long in answering.
+pub(crate) fn is_asked(result: Option<&str>) -> bool {
+    report_of(result).is_some_and(|report| report.mark.is_some())
+}
+
 fn report_of(result: Option<&str>) -> Option<RestoreReport> {
     result.and_then(|json| serde_json::from_str::<RestoreReport>(json).ok()).filter(|report| report.replaced)
 }

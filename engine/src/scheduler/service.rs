@@ -265,7 +265,9 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
         tracing::error!(%error, "whether the catalog knows what the notes say could not be looked at");
     }
     while !stop.is_set() {
-        if mended.elapsed() >= MEND {
+        // While their disk is away nothing is looked for among the backups; each look says once that it is away, or back.
+        let is_here = vault.refuse_away().is_ok();
+        if is_here && mended.elapsed() >= MEND {
             mended = Instant::now();
             if let Err(error) = delete::mend(vault).and_then(|()| jobs::recover(vault)) {
                 tracing::error!(%error, "what a dead process left could not be mended");
@@ -277,10 +279,10 @@ fn keep_house(vault: &Vault, rechecks: &RecheckOptions, stop: &Stop) {
                 tracing::error!(%error, "which backups are due for a check cannot be told");
             }
         }
-        if let Err(error) = housekeep(vault, Timestamp::now()) {
+        if is_here && let Err(error) = housekeep(vault, Timestamp::now()) {
             tracing::error!(%error, "what expired in the trash could not be removed");
         }
-        if let Err(error) = cleanup::tick(vault, Timestamp::now(), vault.defaults().count_by()) {
+        if is_here && let Err(error) = cleanup::tick(vault, Timestamp::now(), vault.defaults().count_by()) {
             tracing::error!(%error, "what is to be cleaned up could not be found out");
         }
         if Instant::now() >= copy_after

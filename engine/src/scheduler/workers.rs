@@ -65,7 +65,10 @@ pub(super) struct Workers {
     pub(super) stop: Arc<Stop>,
     slots: Mutex<Vec<Slot>>,
     act: Act,
+    /// How long a cancelled job may take to end, and a claim to be done.
     grace: Duration,
+    /// A claim hangs, and that was told.
+    is_stuck: AtomicBool,
 }
 
 impl fmt::Debug for Workers {
@@ -84,6 +87,8 @@ struct Slot {
 #[derive(Debug)]
 struct Life {
     seen: Mutex<Option<Seen>>,
+    /// Since when it has been looking for a job, if it is.
+    claims_since: Mutex<Option<Instant>>,
     /// The pool does not count on this thread any more; it ends with its job.
     given_up: AtomicBool,
 }
@@ -104,7 +109,7 @@ impl Workers {
     }
 
     pub(super) fn with(vault: Arc<Vault>, stop: Arc<Stop>, act: Act, grace: Duration) -> Self {
-        Self { vault, stop, slots: Mutex::default(), act, grace }
+        Self { vault, stop, slots: Mutex::default(), act, grace, is_stuck: AtomicBool::new(false) }
     }
 
     /// Gives queued jobs to threads and watches over those until it is told to stop.
@@ -127,15 +132,22 @@ impl Workers {
             slots.retain(|slot| !slot.thread.is_finished());
             slots.iter().map(|slot| slot.life.clone()).collect()
         };
-        for life in watched {
-            self.watch_over(&life, &limits);
+        for life in &watched {
+            self.watch_over(life, &limits);
+        }
+        // One at a time: on a disk that hangs every other would hang with it.
+        let claiming = watched.iter().filter_map(|life| *lock(&life.claims_since)).map(|since| since.elapsed()).max();
+        self.watch_claim(claiming);
+        if claiming.is_some() {
+            return Ok(());
         }
         // How many may run at once is counted by their rows: a job that was abandoned is none of them any more, whatever its thread does.
         if self.vault.catalog().any_claimable()? { self.begin() } else { Ok(()) }
     }
 
     fn begin(self: &Arc<Self>) -> Result<()> {
-        let life = Arc::new(Life { seen: Mutex::default(), given_up: AtomicBool::new(false) });
+        let claims_since = Mutex::new(Some(Instant::now()));
+        let life = Arc::new(Life { seen: Mutex::default(), claims_since, given_up: AtomicBool::new(false) });
         let (workers, own) = (self.clone(), life.clone());
         let thread = Builder::new().name("worker".into()).spawn(move || workers.work(&own));
         let thread = thread.map_err(|error| Error::Internal(format!("no thread for a job: {error}")))?;
@@ -146,6 +158,7 @@ impl Workers {
     /// Runs jobs as long as there are any.
     fn work(&self, life: &Arc<Life>) {
         while !self.stop.is_set() && !life.is_given_up() {
+            *lock(&life.claims_since) = Some(Instant::now());
             let claimed = match jobs::claim(&self.vault) {
                 Ok(Some(claimed)) => claimed,
                 Ok(None) => return,
@@ -156,6 +169,7 @@ impl Workers {
                 }
             };
             let job = claimed.id();
+            *lock(&life.claims_since) = None;
             life.begin(&job);
             let monitor = Watching { stop: self.stop.clone(), life: life.clone() };
             // A panic that gets this far must not leave the pool without its thread.
@@ -191,7 +205,7 @@ impl Workers {
             Verdict::Cancel => {
                 life.cancel();
                 let secs = signs.silent.as_secs();
-                self.alarm(&job, "job.hung", format!("made no progress for {secs} s and was told to stop"));
+                self.alarm(Some(&job), "job.hung", format!("made no progress for {secs} s and was told to stop"));
                 if let Err(error) = self.vault.catalog().request_cancel(&job) {
                     tracing::error!(%job, %error, "a job that hangs could not be marked as cancelled");
                 }
@@ -202,18 +216,49 @@ impl Workers {
                 if let Err(error) = jobs::give_up(&self.vault, &job, JobState::Abandoned, signs.silent.as_secs()) {
                     tracing::error!(%job, %error, "a job that hangs could not be abandoned");
                 }
+                self.settle_rows(job);
             }
         }
     }
 
-    fn alarm(&self, job: &JobId, action: &str, message: String) {
-        tracing::warn!(%job, action, message);
-        let database = self.vault.catalog().get_job(job).ok().flatten().and_then(|row| row.job.database);
-        let event =
-            NewEvent { actor: "watchdog", action, result: EventResult::Failed, database, backup: None, job: Some(job.clone()), message };
-        if let Err(error) = activity::record(&self.vault, &event) {
-            tracing::error!(%job, %error, "an alarm could not be written down");
+    /// Its backup is not being made any more. On a thread of its own: the disk may be what hangs.
+    fn settle_rows(&self, job: JobId) {
+        let vault = self.vault.clone();
+        let settling = Builder::new().name("settle".into()).spawn(move || {
+            if let Err(error) = jobs::settle_rows(&vault, &job) {
+                tracing::error!(%job, %error, "the backup of an abandoned job could not be settled; recovery does it");
+            }
+        });
+        if let Err(error) = settling {
+            tracing::error!(%error, "no thread to settle the backup of an abandoned job; recovery does it");
         }
+    }
+
+    /// Tells once that no job can be begun, and that it goes on.
+    fn watch_claim(&self, claiming: Option<Duration>) {
+        let stuck = claiming.filter(|since| *since >= self.grace);
+        match (stuck, self.is_stuck.swap(stuck.is_some(), Ordering::AcqRel)) {
+            (Some(since), false) => {
+                let message = format!("no job could be begun for {} s: the disk of the backups does not answer", since.as_secs());
+                self.alarm(None, "backups.hung", message);
+            }
+            (None, true) => tracing::info!("jobs are begun again"),
+            _ => {}
+        }
+    }
+
+    fn alarm(&self, job: Option<&JobId>, action: &str, message: String) {
+        tracing::warn!(job = job.map(tracing::field::display), action, message);
+        let database = job.and_then(|job| self.vault.catalog().get_job(job).ok().flatten()).and_then(|row| row.job.database);
+        let event = NewEvent { actor: "watchdog", action, result: EventResult::Failed, database, backup: None, job: job.cloned(), message };
+        if let Err(error) = activity::record(&self.vault, &event) {
+            tracing::error!(action, %error, "an alarm could not be written down");
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn threads(&self) -> usize {
+        lock(&self.slots).iter().filter(|slot| !slot.thread.is_finished()).count()
     }
 
     /// The jobs that threads of this process run now.

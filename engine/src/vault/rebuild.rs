@@ -4,7 +4,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, atomic::AtomicBool},
 };
 
 use jiff::Timestamp;
@@ -67,6 +67,8 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
     remove_all(&unfinished)?;
     let (begun, taken_over, unreadable) = Catalog::begin_from_copy(&unfinished, &layout::catalog_copies(&data))?;
     let vault = Vault {
+        uid: marker.uid,
+        is_away: AtomicBool::new(false),
         catalog: begun,
         live: Live::open(&data.join("live.sqlite"))?,
         keys: Keys::new(&data),

@@ -9,7 +9,11 @@ use std::{
 use tempfile::TempDir;
 
 use super::{OpenMode, Vault, VaultOptions};
-use crate::{Error, Result, testing};
+use crate::{
+    Error, Result, Silent,
+    create::{CreateOptions, create},
+    delete, jobs, testing,
+};
 
 fn open(data: &Path, mode: OpenMode) -> Result<Vault> {
     Vault::open(&VaultOptions { data: data.to_owned(), backups: None, mode })
@@ -154,6 +158,51 @@ fn a_wrong_backups_folder_is_refused_while_there_are_databases() {
     assert_eq!(Vault::open(&options(Some("moved"))).unwrap().backups_dir(), at("moved"));
     assert_eq!(Vault::open(&options(None)).unwrap().backups_dir(), at("moved"));
     assert_eq!(mode(&at("moved/.keepstone-vault")), 0o600);
+}
+
+#[test]
+fn a_disk_that_goes_away_under_an_open_vault_gets_nothing_made_in_its_place() {
+    let live = testing::live(3);
+    let (vault, database) = (&live.vault, &live.database);
+    let options = CreateOptions::new(database.clone(), "alice");
+    let made: Vec<_> = (0..3).map(|_| create(vault, &options, &Silent).unwrap().backup.id).collect();
+    delete::delete(vault, &made[0], "alice").unwrap();
+    let (here, away) = (vault.backups_dir().to_owned(), live.dir.path().join("away"));
+    fs::rename(&here, &away).unwrap();
+    fs::create_dir(&here).unwrap();
+    let refused = |code: &str| assert_eq!(code, "backups_folder");
+    refused(create(vault, &options, &Silent).unwrap_err().code());
+    refused(jobs::recover(vault).unwrap_err().code());
+    refused(delete::mend(vault).unwrap_err().code());
+    refused(delete::empty_trash(vault, None, "alice").unwrap_err().code());
+    refused(delete::delete(vault, &made[1], "alice").unwrap_err().code());
+    assert!(vault.is_away());
+    // What was queued fails with the reason, and is told.
+    let job = jobs::submit(vault, &jobs::JobRequest::Create(options.clone()), None).unwrap();
+    refused(jobs::run_next(vault, &Silent).unwrap_err().code());
+    refused(&jobs::job(vault, &job).unwrap().job.error.unwrap().code);
+    let failed = crate::activity::events(vault, &crate::activity::EventFilter::default()).unwrap();
+    assert!(failed.iter().any(|event| event.action == "backup.failed" && event.job.as_ref() == Some(&job)));
+    assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "nothing is made there");
+    let reopen = || Vault::open(&VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing });
+    // What a version that did not look left there is not the folder either: it holds none of the archives.
+    let folder = here.join(database.as_str());
+    fs::create_dir(&folder).unwrap();
+    fs::copy(away.join(database.as_str()).join("database.json"), folder.join("database.json")).unwrap();
+    refused(reopen().unwrap_err().code());
+    fs::remove_dir_all(&here).unwrap();
+    fs::rename(&away, &here).unwrap();
+    delete::mend(vault).unwrap();
+    jobs::recover(vault).unwrap();
+    assert!(!vault.is_away());
+    delete::put_back(vault, &made[0], "alice").unwrap();
+    create(vault, &options, &Silent).unwrap();
+    let states: Vec<_> = vault.catalog().backups_of(database).unwrap().into_iter().map(|backup| backup.state).collect();
+    assert_eq!(states, [crate::model::backup::BackupState::Complete; 4]);
+    // A copy without the hidden files has them.
+    fs::remove_file(here.join(".keepstone-vault")).unwrap();
+    reopen().unwrap();
+    assert!(here.join(".keepstone-vault").exists());
 }
 
 #[test]

@@ -72,9 +72,10 @@ fn keep_running(environment: &config::Environment, cx: &Context) -> Result<(), F
     }
     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
         std::thread::sleep(LOOK);
-        if let Err(replaced @ Error::CatalogReplaced { .. }) = vault.catalog().refuse_replaced() {
+        let looked = vault.catalog().refuse_replaced().and_then(|()| vault.catalog().refuse_damaged());
+        if let Err(lost @ (Error::CatalogReplaced { .. } | Error::CatalogDamaged { .. })) = looked {
             scheduler.stop();
-            return Err(replaced.into());
+            return Err(lost.into());
         }
     }
     let report = scheduler.stop();

@@ -102,8 +102,9 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
     let environment = args.environment.clone().or_else(|| variables::var("KEEPSTONE_ENVIRONMENT")).or_else(|| file.environment.clone());
     let environment = environment.filter(|text| !text.trim().is_empty()).map(|text| named(&text)).transpose()?;
     environment::encryption()?.refuse_unmet(cx.has_keys())?;
-    // Anew where the catalog was taken away meanwhile.
-    while let Some(vault) = vault(listen, public_url.as_deref(), certificate.as_ref(), cx)? {
+    let mut damage = None;
+    // Anew where the catalog was taken away meanwhile, or is damaged.
+    while let Some(vault) = vault(damage.take(), listen, public_url.as_deref(), certificate.as_ref(), cx)? {
         keepstone_engine::keys::refuse_without_password(&vault)?;
         let served = http::serve(http::ServeOptions {
             vault: Arc::new(vault),
@@ -117,25 +118,35 @@ pub(crate) fn run(args: &Serve, cx: &Context) -> Result<(), Fault> {
             import_roots: import_roots.clone(),
             upload_limit_bytes,
         });
-        if served.map_err(not_served)? == Served::Stopped {
-            break;
+        match served.map_err(not_served)? {
+            Served::Stopped => break,
+            Served::CatalogReplaced => {}
+            Served::CatalogDamaged(fault) => damage = Some(fault),
         }
     }
     Ok(())
 }
 
-/// The vault; where its catalog is damaged or lost, once there is a new one. None: told to stop before.
-fn vault(listen: SocketAddr, public_url: Option<&str>, certificate: Option<&Arc<Current>>, cx: &Context) -> Result<Option<Vault>, Fault> {
+/// The vault; where its catalog is damaged or lost, once there is a new one. None: told to stop before. `damage` was found while it was open, and
+/// need not be met by opening it.
+fn vault(
+    mut damage: Option<String>,
+    listen: SocketAddr,
+    public_url: Option<&str>,
+    certificate: Option<&Arc<Current>>,
+    cx: &Context,
+) -> Result<Option<Vault>, Fault> {
     loop {
-        match cx.vault_or_new() {
-            Err(Fault::Engine(error @ Error::CatalogDamaged { .. })) => {
-                let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, certificate.cloned(), error.to_string());
-                let recovered = recovered.map_err(not_served)?;
-                if recovered == Recovered::Stopped {
-                    return Ok(None);
-                }
-            }
-            found => return found.map(Some),
+        let fault = match damage.take() {
+            Some(fault) => fault,
+            None => match cx.vault_or_new() {
+                Err(Fault::Engine(error @ Error::CatalogDamaged { .. })) => error.to_string(),
+                found => return found.map(Some),
+            },
+        };
+        let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, certificate.cloned(), fault);
+        if recovered.map_err(not_served)? == Recovered::Stopped {
+            return Ok(None);
         }
     }
 }

@@ -78,12 +78,14 @@ pub(crate) struct ServeOptions {
 }
 
 /// How serving ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Served {
     /// The process was told to stop.
     Stopped,
     /// Another file lies under the catalog's name, or none: the vault is to be opened anew.
     CatalogReplaced,
+    /// The catalog that was open is damaged, as this says.
+    CatalogDamaged(String),
 }
 
 /// Serves until the process is told to stop, or its vault is not what it was. Makes its own runtime.
@@ -119,6 +121,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<Served> {
     let prepared = vault.clone();
     tokio::task::spawn_blocking(move || {
         api::remove_left_over(&prepared);
+        keepstone_engine::import::sweep_uploads(&prepared);
         environment.protect(&prepared)
     })
     .await??;
@@ -134,7 +137,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<Served> {
         say(&format!("Attention: {doubt}"));
     }
     let (bell, stopping) = watch::channel(false);
-    let replaced = catalog_replaced(vault.clone());
+    let lost = catalog_lost(vault.clone());
     let app = router::router(&router::Parts {
         vault,
         site,
@@ -151,7 +154,7 @@ async fn run(options: ServeOptions) -> anyhow::Result<Served> {
     let served = tokio::select! {
         _ = tokio::signal::ctrl_c() => Served::Stopped,
         _ = terminate.recv() => Served::Stopped,
-        () = replaced => Served::CatalogReplaced,
+        served = lost => served,
         ended = &mut server => ended?.context("serving").map(|()| Served::Stopped)?,
     };
     tracing::info!("stopping");
@@ -168,13 +171,23 @@ async fn run(options: ServeOptions) -> anyhow::Result<Served> {
     Ok(served)
 }
 
-/// Done when the catalog that is open is not the one that lies there.
-async fn catalog_replaced(vault: Arc<Vault>) {
+/// Done when the catalog that is open is not the one that lies there, or is damaged.
+async fn catalog_lost(vault: Arc<Vault>) -> Served {
     loop {
         tokio::time::sleep(LOOK_AT_CATALOG).await;
-        if let Err(error @ Error::CatalogReplaced { .. }) = vault.catalog().refuse_replaced() {
-            tracing::error!(%error, "the vault is opened anew");
-            return;
+        let looked_at = vault.clone();
+        // The look through a large one takes a while.
+        let look = move || looked_at.catalog().refuse_replaced().and_then(|()| looked_at.catalog().refuse_damaged());
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Err(error @ Error::CatalogReplaced { .. })) => {
+                tracing::error!(%error, "the vault is opened anew");
+                return Served::CatalogReplaced;
+            }
+            Ok(Err(error @ Error::CatalogDamaged { .. })) => {
+                tracing::error!(%error, "the catalog cannot be used any more");
+                return Served::CatalogDamaged(error.to_string());
+            }
+            _ => {}
         }
     }
 }

@@ -101,6 +101,6 @@ pub(super) fn router(parts: &Parts) -> Router {
 
 /// Ready once the catalog answers. Says nothing else: it is open.
 async fn readyz(vault: Arc<Vault>) -> impl IntoResponse {
-    let answer = tokio::task::spawn_blocking(move || vault.catalog().users().is_ok());
+    let answer = tokio::task::spawn_blocking(move || vault.catalog().users().is_ok() && !vault.is_away());
     if answer.await.unwrap_or(false) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

@@ -45,6 +45,21 @@ fn a_catalog_that_is_replaced_while_it_is_open_is_neither_read_nor_written() {
 }
 
 #[test]
+fn damage_under_an_open_catalog_is_noticed_and_looked_at_once_more() {
+    let f = testing::vault();
+    let catalog = f.vault.catalog();
+    let damaged = |error: Error| assert_eq!(error.code(), "catalog_damaged");
+    damaged(catalog.read::<()>(|_| Err(super::super::Stop::Ours(Error::CatalogDamaged { detail: "once".to_owned() }))).unwrap_err());
+    catalog.refuse_damaged().unwrap();
+    Connection::open(f.vault.catalog_path()).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    fs::write(f.vault.catalog_path(), [7; 8192]).unwrap();
+    catalog.refuse_damaged().unwrap();
+    damaged(catalog.read_apart(|c| Ok(c.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?)).unwrap_err());
+    damaged(catalog.refuse_damaged().unwrap_err());
+    damaged(catalog.refuse_damaged().unwrap_err());
+}
+
+#[test]
 fn steps_are_taken_once_and_from_where_a_catalog_stands() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("c.sqlite");

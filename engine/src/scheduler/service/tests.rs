@@ -194,6 +194,29 @@ fn a_job_that_hangs_is_abandoned_and_keeps_no_other() {
 }
 
 #[test]
+fn a_disk_that_hangs_holds_one_thread_and_is_an_alarm_once() {
+    let place = place();
+    let shop = place.database("shop", None);
+    let workers = Arc::new(Workers::with(
+        place.vault.clone(),
+        Arc::default(),
+        Arc::new(|claimed, m| claimed.carry_out(m)),
+        Duration::from_millis(50),
+    ));
+    // Whoever claims waits for this, as for a disk.
+    let (_, disk) = jobs::encrypting(&place.vault).unwrap();
+    let scheduler = Scheduler::with(workers.clone(), &SchedulerOptions::default(), |_, _| ()).unwrap();
+    let job = place.job(&shop);
+    let alarms = || events(&place.vault, &EventFilter::default()).unwrap().iter().filter(|event| event.action == "backups.hung").count();
+    eventually("it is an alarm", || alarms() > 0);
+    std::thread::sleep(Duration::from_millis(600)); // two more looks
+    assert_eq!((workers.threads(), alarms(), place.state(&job)), (1, 1, JobState::Queued));
+    drop(disk);
+    eventually("it goes on", || place.state(&job) == JobState::Done);
+    scheduler.stop();
+}
+
+#[test]
 fn a_job_that_hangs_and_hears_the_cancel_has_failed() {
     let place = place();
     let stuck = place.database("stuck", None);
