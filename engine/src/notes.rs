@@ -147,7 +147,7 @@ impl Notes {
     }
 
     /// With what is sealed; as they are if this is not the key.
-    fn opened(mut self, key: &DataKey) -> Self {
+    pub(crate) fn opened(mut self, key: &DataKey) -> Self {
         let Some(sealed) = &self.sealed else { return self };
         let plain = keys::unseal(&key.notes_key(), &associated(&self.backup_id), sealed);
         let Some(content) = plain.and_then(|plain| serde_json::from_slice::<Content>(&plain).ok()) else { return self };

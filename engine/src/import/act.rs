@@ -17,7 +17,13 @@ use keepstone_model::{
     validate::TAGS_MAX,
 };
 
-use super::{ImportOptions, ImportReport, ImportedFile, Outcome, Password, find::Found, survey, unpack::unpack};
+use super::{
+    ImportOptions, ImportReport, ImportedFile, Outcome, Password,
+    find::Found,
+    own::Own,
+    survey,
+    unpack::{unpack, unpack_own},
+};
 use crate::{
     Error, Monitor, Result, Vault, backups, databases,
     image::ImageFacts,
@@ -56,7 +62,9 @@ fn act(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) ->
     monitor.step(Step::Find);
     let (planned, found) = survey(vault, options, monitor)?;
     monitor.step(Step::Import);
-    let mut importing = Importing { running, options, database: &database, present: present(vault, &database)?, monitor };
+    let given = options.passwords.iter().map(|password| keys::Password::new(password.text()));
+    let passwords = keys::Passwords::of(given.chain(vault.keys().passwords().texts().map(keys::Password::new)));
+    let mut importing = Importing { running, passwords, database: &database, present: present(vault, &database)?, monitor };
     let mut files = Vec::with_capacity(planned.len());
     // A file that a person named by itself is meant: that it is no backup is a failure.
     let alone = planned.len() == 1;
@@ -107,9 +115,20 @@ fn present(vault: &Vault, database: &Database) -> Result<Vec<Present>> {
     Ok(present)
 }
 
+/// What one file was made into.
+struct From<'a> {
+    path: &'a Path,
+    image: &'a Path,
+    form: Form,
+    /// What a dump of a server holds.
+    dumped: Option<&'a ImageFacts>,
+    own: Option<&'a Own>,
+}
+
 struct Importing<'a> {
     running: &'a Running<'a>,
-    options: &'a ImportOptions,
+    /// Those that were given, then those of the vault: a predecessor's may well be today's.
+    passwords: keys::Passwords,
     database: &'a Database,
     present: Vec<Present>,
     monitor: &'a dyn Monitor,
@@ -147,18 +166,30 @@ impl Importing<'_> {
         if self.monitor.cancelled() {
             return Err(Error::CancelledHere);
         }
+        let own = match file.content {
+            Content::Archive => Some(Own::open(&found.path, &self.passwords)?),
+            _ => None,
+        };
+        let mut labelled = adoption.clone();
+        if let Some(own) = &own {
+            own.describe(&mut labelled);
+        }
+        let sidecar = own.as_ref().map(|own| &own.sidecar).or(found.file.sidecar.as_ref());
         // Where the metadata name the hash of the plain database, nothing has to be unpacked to see that it is there.
-        let named = found.file.sidecar.as_ref().and_then(|sidecar| sidecar.checksum.clone());
+        let named = sidecar.and_then(|sidecar| sidecar.checksum.clone());
         if let Some(known) = self.known(&adoption.origin, named.as_deref()) {
             return Ok(Outcome::Present { id: known });
         }
         self.monitor.step(Step::Verify);
         let image = Temporary(self.running.staging.join("import.sqlite"));
-        let sidecar = found.file.sidecar.as_ref();
-        // Those of the vault are tried, too: a predecessor's password may well be today's.
-        let known = self.running.vault.keys().passwords();
-        let passwords: Vec<_> = self.options.passwords.iter().cloned().chain(known.texts().map(Password::new)).collect();
-        let unpacked = unpack(&found.path, file.content, sidecar, &passwords, &image.0, adoption.suspect.is_some(), self.monitor)?;
+        let damaged_is_fine = labelled.suspect.is_some();
+        let unpacked = if let Some(own) = &own {
+            unpack_own(&own.archive, &own.sidecar, &image.0, damaged_is_fine, self.monitor)?
+        } else {
+            let known: Vec<_> = self.passwords.texts().map(Password::new).collect();
+            unpack(&found.path, file.content, sidecar, &known, &image.0, damaged_is_fine, self.monitor)?
+        };
+        notes.extend(own.iter().flat_map(|own| own.notes.clone()));
         notes.extend(unpacked.notes);
         // A script makes other bytes with another SQLite; it is known by its own.
         let origin = match (&unpacked.stored_hash, file.content) {
@@ -180,7 +211,6 @@ impl Importing<'_> {
             }
             notes.push("nothing says when it was made; the file's own date stands in".to_owned());
         }
-        let mut labelled = adoption.clone();
         if unpacked.unauthenticated && labelled.tags.len() < TAGS_MAX && !labelled.tags.iter().any(|tag| tag == UNAUTHENTICATED) {
             labelled.tags.push(UNAUTHENTICATED.to_owned());
         }
@@ -191,8 +221,10 @@ impl Importing<'_> {
         if unpacked.dumped.as_ref().is_some_and(|facts| facts.schema.is_empty()) {
             notes.push("its rows cannot be counted before it is restored".to_owned());
         }
-        let taken = self.take(found, &labelled, &origin, &image.0, unpacked.form, unpacked.dumped.as_ref())?;
-        if unpacked.unauthenticated && backups::backup(self.running.vault, &taken)?.encryption == Encryption::None {
+        let from = From { path: &found.path, image: &image.0, form: unpacked.form, dumped: unpacked.dumped.as_ref(), own: own.as_ref() };
+        let taken = self.take(&from, &labelled, &origin)?;
+        let was_encrypted = unpacked.unauthenticated || own.is_some_and(|own| own.archive.metadata().encrypted);
+        if was_encrypted && backups::backup(self.running.vault, &taken)?.encryption == Encryption::None {
             notes.push(format!(
                 "it was encrypted there and is not here: give the vault a password with `keepstone key add`, then `keepstone convert {taken} \
                  --encrypt`"
@@ -207,32 +239,33 @@ impl Importing<'_> {
         self.present.iter().find(|one| one.origin.as_deref() == Some(origin) && one.backup_hash == hash).map(|one| one.id.clone())
     }
 
-    fn take(
-        &self,
-        found: &Found,
-        adoption: &Adoption,
-        origin: &str,
-        image: &Path,
-        form: Form,
-        dumped: Option<&ImageFacts>,
-    ) -> Result<BackupId> {
+    fn take(&self, from: &From<'_>, adoption: &Adoption, origin: &str) -> Result<BackupId> {
+        let vault = self.running.vault;
+        let (dumped, own) = (from.dumped, from.own);
+        // What was a secret there does not lie open here, as long as there is a password for it.
+        let secret = own.is_some_and(|own| own.archive.metadata().encrypted) && keys::has_current(vault)?;
         let options = TakeOptions {
             database: self.database,
             kind: adoption.kind,
             coverage: dumped.map(ImageFacts::coverage).unwrap_or_default(),
-            form,
+            form: from.form,
             description: &adoption.description,
             tags: &adoption.tags,
-            app_label: None,
+            app_label: own.and_then(|own| own.archive.metadata().app_label.as_deref()),
             pin: adoption.pinned,
             compression: Compression::Zstd,
             level: None,
-            encrypt: keys::for_new(self.running.vault, self.database, None)?,
+            encrypt: keys::for_new(vault, self.database, secret.then_some(true))?,
             proof: Some(Depth::Opened),
             actor: &adoption.created_by,
             // A dump is whole or is none; where its rows cannot be counted it names no table.
-            loss: &|facts| if dumped.is_none() { holds_nothing(&facts.schema) } else { None },
-            past: Some(Past { created_at: adoption.created_at, origin: Some(origin), acknowledged: None, instead_of: None }),
+            loss: &|facts| own.and_then(Own::loss).or_else(|| if dumped.is_none() { holds_nothing(&facts.schema) } else { None }),
+            past: Some(Past {
+                created_at: adoption.created_at,
+                origin: Some(origin),
+                acknowledged: own.and_then(|own| own.acknowledged.as_ref()),
+                instead_of: None,
+            }),
         };
         self.monitor.step(Step::Snapshot);
         let (backup, facts) = take(
@@ -240,8 +273,8 @@ impl Importing<'_> {
             &options,
             &mut |sink| {
                 let mut facts = match dumped {
-                    None => stream_image(image, &found.path, sink, self.monitor)?,
-                    Some(facts) => postgres::incoming::stream(facts, image, &found.path, sink, self.monitor)?,
+                    None => stream_image(from.image, from.path, sink, self.monitor)?,
+                    Some(facts) => postgres::incoming::stream(facts, from.image, from.path, sink, self.monitor)?,
                 };
                 facts.suspect = adoption.suspect.clone().or(facts.suspect);
                 Ok(facts)

@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use keepstone_model::{
     id::Kind,
     import::{
-        Content, Sidecar, kind_of,
+        Content, kind_of,
         name::{Name, name},
         plan::{ArchiveFacts, FoundFile, Refusal},
     },
 };
 
-use super::{foreign_zip::ForeignZip, peek, sidecar};
-use crate::{Error, Monitor, Result, Vault, archive::Archive, databases, layout, location::Location, notes::Notes};
+use super::{foreign_zip::ForeignZip, own, peek, sidecar};
+use crate::{Error, Monitor, Result, Vault, archive::Archive, databases, layout, location::Location};
 
 /// A folder that has more files or is deeper is no folder of backups.
 const MOST_FILES: usize = 100_000;
@@ -283,33 +283,13 @@ fn look_at(path: &Path, file: &mut FoundFile) -> Result<()> {
     Ok(())
 }
 
-/// What an archive and the notes beside it say.
+/// What an archive and the notes beside it say, as far as no password is needed for it.
 fn own(path: &Path, archive: &Archive, file: &mut FoundFile) -> Result<()> {
     let metadata = archive.metadata();
-    let beside = path.to_str().and_then(|path| path.strip_suffix(".zip")).map(|stem| PathBuf::from(format!("{stem}.notes.json")));
-    let bytes = match beside.map(|beside| fs::read(&beside).map_err(|error| (beside, error))) {
-        None => None,
-        Some(Ok(bytes)) => Some(bytes),
-        Some(Err((_, error))) if error.kind() == ErrorKind::NotFound => None,
-        // A pin that cannot be read is not one that is not there.
-        Some(Err((beside, error))) => return Err(Error::io(&beside, error)),
-    };
-    let notes = bytes.and_then(|bytes| serde_json::from_slice::<Notes>(&bytes).ok());
-    let notes = notes.filter(|notes| notes.backup_id == metadata.backup_id);
+    let beside = own::notes_beside(path, &metadata.backup_id)?;
     file.content = Content::Archive;
     file.archive = Some(ArchiveFacts { id: metadata.backup_id.to_string(), kind: metadata.backup_type, created_at: metadata.created_at });
-    let said = |notes: &Notes| (notes.description.clone(), notes.tags.clone(), notes.pinned);
-    let (description, tags, pinned) = notes.as_ref().map(said).unwrap_or_default();
-    file.sidecar = Some(Sidecar {
-        description: Some(description.unwrap_or_else(|| metadata.description.clone())),
-        tags: tags.unwrap_or_else(|| metadata.tags.clone()),
-        created_by: Some(metadata.created_by.clone()),
-        checksum: Some(metadata.backup_hash.clone()),
-        size_bytes: Some(metadata.original_size),
-        table_counts: metadata.table_counts.clone(),
-        pinned,
-        ..Sidecar::default()
-    });
+    file.sidecar = Some(own::sidecar(metadata, &beside));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod dump;
 mod find;
 mod foreign;
 mod foreign_zip;
+mod own;
 mod peek;
 mod sidecar;
 mod statements;

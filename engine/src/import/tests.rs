@@ -9,6 +9,7 @@ mod crm;
 mod damage;
 mod direct;
 mod loopin;
+mod own;
 mod places;
 mod scripts;
 mod the_program;

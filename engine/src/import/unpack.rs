@@ -79,29 +79,27 @@ pub(super) fn unpack(
     monitor: &dyn Monitor,
 ) -> Result<Unpacked> {
     let unpacking = Unpacking { path, image, monitor };
-    let stopwatch = Stopwatch::begin(monitor);
-    let mut unpacked = match content {
-        Content::Archive => unpacking.archive(passwords)?,
-        Content::Zip => unpacking.zip()?,
-        _ => unpacking.file(content, passwords)?,
-    };
-    unpacked.took.unpacking = stopwatch.worked();
     let nothing = Sidecar::default();
-    let sidecar = sidecar.unwrap_or(&nothing);
-    unpacking.compare(sidecar, &mut unpacked)?;
-    if unpacked.form == Form::Sqlite {
-        let took = unpacking.look_inside(sidecar, &unpacked.image_hash, damaged_is_fine)?;
-        (unpacked.took.look, unpacked.took.counts) = (took.integrity, took.counts);
-    } else {
-        let stopwatch = Stopwatch::begin(monitor);
-        let found = unpacking.look_into_dump(unpacked.form, sidecar)?;
-        unpacked.dumped =
-            Some(ImageFacts { left_out: unpacked.left_out.clone().or(found.left_out.clone()), globals: unpacked.globals.clone(), ..found });
-        // One reading is both.
-        let took = stopwatch.worked();
-        (unpacked.took.look, unpacked.took.counts) = (took, took);
-    }
-    Ok(unpacked)
+    unpacking.checked(sidecar.unwrap_or(&nothing), damaged_is_fine, || match content {
+        Content::Archive => {
+            let known = passwords.iter().map(|password| keys::Password::new(password.text()));
+            unpacking.archive(&Archive::open_with(path, &keys::Passwords::of(known))?)
+        }
+        Content::Zip => unpacking.zip(),
+        _ => unpacking.file(content, passwords),
+    })
+}
+
+/// The same with an archive that is open already.
+pub(super) fn unpack_own(
+    archive: &Archive,
+    sidecar: &Sidecar,
+    image: &Path,
+    damaged_is_fine: bool,
+    monitor: &dyn Monitor,
+) -> Result<Unpacked> {
+    let unpacking = Unpacking { path: archive.path(), image, monitor };
+    unpacking.checked(sidecar, damaged_is_fine, || unpacking.archive(archive))
 }
 
 struct Unpacking<'a> {
@@ -111,6 +109,29 @@ struct Unpacking<'a> {
 }
 
 impl Unpacking<'_> {
+    fn checked(&self, sidecar: &Sidecar, damaged_is_fine: bool, unpack: impl FnOnce() -> Result<Unpacked>) -> Result<Unpacked> {
+        let stopwatch = Stopwatch::begin(self.monitor);
+        let mut unpacked = unpack()?;
+        unpacked.took.unpacking = stopwatch.worked();
+        self.compare(sidecar, &mut unpacked)?;
+        if unpacked.form == Form::Sqlite {
+            let took = self.look_inside(sidecar, &unpacked.image_hash, damaged_is_fine)?;
+            (unpacked.took.look, unpacked.took.counts) = (took.integrity, took.counts);
+        } else {
+            let stopwatch = Stopwatch::begin(self.monitor);
+            let found = self.look_into_dump(unpacked.form, sidecar)?;
+            unpacked.dumped = Some(ImageFacts {
+                left_out: unpacked.left_out.clone().or(found.left_out.clone()),
+                globals: unpacked.globals.clone(),
+                ..found
+            });
+            // One reading is both.
+            let took = stopwatch.worked();
+            (unpacked.took.look, unpacked.took.counts) = (took, took);
+        }
+        Ok(unpacked)
+    }
+
     fn refused(&self, code: &'static str, reason: impl Into<String>) -> Error {
         Error::NotImportable { path: self.path.to_owned(), code, reason: reason.into() }
     }
@@ -130,9 +151,7 @@ impl Unpacking<'_> {
         }
     }
 
-    fn archive(&self, passwords: &[Password]) -> Result<Unpacked> {
-        let known = passwords.iter().map(|password| keys::Password::new(password.text()));
-        let archive = Archive::open_with(self.path, &keys::Passwords::of(known))?;
+    fn archive(&self, archive: &Archive) -> Result<Unpacked> {
         if self.room()? < archive.metadata().original_size {
             return Err(Error::NoSpace { path: self.folder() });
         }

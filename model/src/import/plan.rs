@@ -221,13 +221,14 @@ fn adopt(file: &FoundFile, wish: &Wish<'_>) -> Decision {
     };
     // Nothing in that encryption tells whether the bytes are the ones that were written.
     let origin = if file.content == Content::Encrypted { format!("{origin} (unauthenticated)") } else { origin };
+    let (description, tags) = labelled(sidecar);
     let suspect = file.name.corrupted.then(|| "the system that it comes from kept it as a damaged database".to_owned());
     Decision::Adopt(Adoption {
         kind,
         created_at,
         time_from,
-        description: shortened(sidecar.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS),
-        tags: tags(&sidecar.tags),
+        description,
+        tags,
         created_by: match sidecar.created_by.as_deref().map(str::trim) {
             Some(name) if !name.is_empty() => shortened(name, 100),
             _ => layout.to_string(),
@@ -250,6 +251,11 @@ fn time_of(file: &FoundFile, sidecar: &Sidecar, wish: &Wish<'_>) -> Option<(Time
         .map(|at| (at, TimeFrom::Metadata))
         .or_else(|| file.name.moment.and_then(of).map(|at| (at, TimeFrom::Name)))
         .or_else(|| file.modified_at.map(|at| (at, TimeFrom::FileDate)))
+}
+
+/// The description and the tags that metadata give it.
+pub fn labelled(sidecar: &Sidecar) -> (String, Vec<String>) {
+    (shortened(sidecar.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS), tags(&sidecar.tags))
 }
 
 /// Control characters have no place in what a page and a terminal show.
