@@ -131,7 +131,12 @@ fn cut(text: &str, width: usize) -> String {
 
 /// Without the control characters that a description or a table's name could send to the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || turns_text(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// What changes the direction of the text around it, so that a line reads as another: the embeddings, overrides, isolates and marks of Unicode's UAX #9.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -152,5 +157,7 @@ mod tests {
     #[test]
     fn nothing_in_a_cell_reaches_the_terminal_as_a_command() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(printable("a\u{202e}gpj.exe\u{2066}\u{200f}"), "a\u{fffd}gpj.exe\u{fffd}\u{fffd}");
+        assert_eq!(printable("שלום, 日本"), "שלום, 日本");
     }
 }
