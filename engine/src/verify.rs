@@ -101,6 +101,8 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         let archive = vault.open_backup(&backup)?;
         proof.checks.push(driver::of(archive.metadata().engine).test_restore(running, &database, &archive, monitor)?);
     }
+    // What was not found because its disk went away meanwhile is not missing.
+    vault.refuse_away()?;
     // What notes are worth says nothing of the archive.
     let not_noted = match notes::update(vault, id, |notes| notes.proofs.push(proof.clone())) {
         Ok(_) => None,

@@ -58,6 +58,8 @@ use crate::{Error, Result, durable, vault::FULL_BYTES};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often an open catalog's file is looked at for damage.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// SQLite says after so many steps of a statement that it took them.
 const STEPS_TOLD: i32 = 500;
 /// Up to this size every page is checked at the start; a larger catalog only by what its header and schema say, so that opening stays quick.
@@ -74,6 +76,8 @@ pub struct Catalog {
     identity: (u64, u64),
     /// SQLite called it damaged since it was opened.
     is_damaged: AtomicBool,
+    /// When it was last opened once more to see that.
+    looked_at: Mutex<Instant>,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     steps: Arc<AtomicU64>,
@@ -121,6 +125,7 @@ impl Catalog {
             path: path.to_owned(),
             identity,
             is_damaged: AtomicBool::new(false),
+            looked_at: Mutex::new(Instant::now()),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             steps,
@@ -156,20 +161,32 @@ impl Catalog {
         }
     }
 
-    /// `CatalogDamaged` where a read or a write met damage since the catalog was opened, and a look through all of it on a connection of its own finds it, too.
+    /// `CatalogDamaged` where a read or a write met damage since the catalog was opened, and a look through all of it on a connection of its own finds
+    /// it, too. To be asked now and then: each minute it reads the beginning of the file, which the open connections may have in memory.
     pub fn refuse_damaged(&self) -> Result<()> {
+        let due = {
+            let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = looked_at.elapsed() >= LOOK_AGAIN;
+            if due {
+                *looked_at = Instant::now();
+            }
+            due
+        };
+        if due {
+            self.read_apart(|c| Ok(c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)).or_else(|error| match error {
+                Error::CatalogDamaged { .. } => Ok(()), // looked at right below
+                error => Err(error),
+            })?;
+        }
         if !self.is_damaged.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         let looked = connect_to_read(&self.path).map_err(Stop::from).and_then(|c| check_whole(&c));
-        let error = match looked.map_err(|stop| stop.into_error(&self.path)) {
-            Ok(()) => return Ok(()),
-            Err(damaged @ Error::CatalogDamaged { .. }) => unreadable(&self.path).unwrap_or(damaged),
-            Err(error) => error,
-        };
-        // Nothing is known by now where it could not be looked at.
-        self.is_damaged.store(true, Ordering::Release);
-        Err(error)
+        looked.map_err(|stop| {
+            // Also where it could not be looked at: then nothing is known by now.
+            self.is_damaged.store(true, Ordering::Release);
+            stop.into_error(&self.path)
+        })
     }
 
     fn fault(&self, stop: Stop) -> Error {

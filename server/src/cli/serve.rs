@@ -137,12 +137,10 @@ fn vault(
     cx: &Context,
 ) -> Result<Option<Vault>, Fault> {
     loop {
-        let fault = match damage.take() {
-            Some(fault) => fault,
-            None => match cx.vault_or_new() {
-                Err(Fault::Engine(error @ Error::CatalogDamaged { .. })) => error.to_string(),
-                found => return found.map(Some),
-            },
+        let fault = match (cx.vault_or_new(), damage.take()) {
+            (Err(Fault::Engine(error @ Error::CatalogDamaged { .. })), _) => error.to_string(),
+            (Ok(_), Some(fault)) => fault,
+            (found, _) => return found.map(Some),
         };
         let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, certificate.cloned(), fault);
         if recovered.map_err(not_served)? == Recovered::Stopped {
