@@ -348,13 +348,18 @@ enum Noted {
     Unread(Error),
 }
 
-/// None: it is another database's.
+/// None: it is another database's that had the same name. `NotItsArchive` if it is another backup's.
 fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<(Found, Noted)>> {
     let mut archive = Archive::open(path)?;
-    let encryption = keys::settle(vault, &mut archive)?;
-    if archive.metadata().database_uid != database.uid || archive.metadata().backup_id != *id {
+    let is = &archive.metadata().backup_id;
+    if is != id {
+        let detail = format!("it is the archive of {is}, and is taken up under that name only: call it {is}.zip");
+        return Err(Error::NotItsArchive { id: id.clone(), path: path.to_owned(), detail });
+    }
+    if archive.metadata().database_uid != database.uid {
         return Ok(None);
     }
+    let encryption = keys::settle(vault, &mut archive)?;
     // Notes that cannot be read, or are gone, may say that it is pinned: then it is.
     let pinned = || Notes { pinned: true, ..Notes::empty(id) };
     let (notes, noted) = match notes::read_if_any(vault, id) {

@@ -18,9 +18,11 @@ use crate::{
     create::{CreateOptions, create},
     databases::{EditDatabaseOptions, edit_database},
     export::{self, ExportOptions, ExportSource},
+    installation,
     keys::{self, ChangeOptions, Password},
     restore::{PlanOptions, RestoreOptions, plan_restore, restore, undo_refusal},
     testing::{self, Live},
+    vault::{OpenMode, VaultOptions, rebuild},
     verify::{VerifyOptions, verify},
 };
 
@@ -140,6 +142,36 @@ fn an_exchanged_encrypted_archive_costs_the_notes_nothing() {
     assert!(keys::change(&live.vault, &options, &Silent).unwrap().finished);
     let a = backups::backup(&live.vault, &a).unwrap();
     assert_eq!(live.vault.open_backup(&a).unwrap().metadata().backup_id, a.id);
+}
+
+#[test]
+fn exchanged_archives_are_named_by_a_rebuild_and_by_the_doctor_before_and_after_it() {
+    let live = testing::live(3);
+    let (a, b, c) = (backup(&live).id, backup(&live).id, backup(&live).id);
+    exchange(&live, &a, &b);
+    let doctor = |vault: &Vault, said: &str, exit: u8| {
+        let found = installation::examine(vault, jiff::Timestamp::now()).unwrap();
+        let told = |one: &installation::Finding| one.message.contains(&format!("2 {said}")) && one.exit == exit;
+        assert!(found.iter().any(told), "{found:?}");
+        assert!(!found.iter().any(|one| one.message.contains("archives are not in the catalog")), "{found:?}");
+    };
+    doctor(&live.vault, "files are not the archives of their names", 4);
+    let Live { vault, dir, source, database } = live;
+    let options = VaultOptions { data: vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    drop(vault);
+    let report = rebuild(&options, "alice").unwrap();
+    assert_eq!((report.databases, report.backups, report.skipped.len()), (1, 1, 2), "{report:?}");
+    let named = |id: &BackupId, is: &BackupId| {
+        report.skipped.iter().any(|told| told.starts_with(id.as_str()) && told.contains(&format!("{is}.zip")))
+    };
+    assert!(named(&a, &b) && named(&b, &a), "{report:?}");
+    let live = Live { vault: Vault::open(&options).unwrap(), dir, source, database };
+    doctor(&live.vault, "archives bear the name of another backup", 1);
+    exchange(&live, &a, &b);
+    drop(live.vault);
+    let report = rebuild(&options, "alice").unwrap();
+    assert_eq!((report.backups, report.skipped.len()), (3, 0), "as the doctor says: {report:?}");
+    assert!(backups::backup(&Vault::open(&options).unwrap(), &c).unwrap().is_good());
 }
 
 #[test]

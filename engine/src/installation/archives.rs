@@ -13,7 +13,7 @@ use super::{Findings, Severity};
 use crate::{
     Result, Vault,
     archive::Archive,
-    databases,
+    databases, identity,
     notes::{self, follow::Compared},
 };
 
@@ -30,15 +30,23 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
         found.add("archives", Severity::Failed, message, "Put the files back, or delete those backups.", 3);
     }
     let (mut unknown, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut exchanged, mut misnamed) = (Vec::new(), Vec::new());
     for kind in Kind::ALL {
         for entry in fs::read_dir(vault.database_dir(id).join(kind.as_str())).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
             let Some(archive) = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok()) else { continue };
-            if of.iter().any(|backup| backup.id == archive) {
+            let opened = Archive::open(&path);
+            if let Some(backup) = of.iter().find(|backup| backup.id == archive) {
+                // What does not open is a matter of `verify`.
+                let why = opened.ok().and_then(|opened| identity::another(backup, opened.metadata()));
+                exchanged.extend(why.map(|why| format!("{name}: {why}")));
                 continue;
             }
-            match Archive::open(&path) {
+            match opened {
+                Ok(opened) if opened.metadata().backup_id != archive => {
+                    misnamed.push(format!("{name}: it is the archive of {}", opened.metadata().backup_id));
+                }
                 Ok(opened) if opened.metadata().database_uid != database.uid => foreign.push(name),
                 Ok(_) => unknown.push(name),
                 Err(_) => unreadable.push(name),
@@ -59,6 +67,20 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
             found.add("archives", severity, format!("{id}: {} {what}, e.g. {first}", names.len()), remedy, exit);
         }
     };
+    tell(
+        &exchanged,
+        Severity::Failed,
+        "files are not the archives of their names",
+        "Nothing is restored from them. Put the right files back under those names, then `keepstone verify` these backups.",
+        4,
+    );
+    tell(
+        &misnamed,
+        Severity::Failed,
+        "archives bear the name of another backup, and are not in the catalog",
+        "Call each by its own id and .zip, in the folder of its kind; then stop every keepstone and `keepstone catalog rebuild` takes them up.",
+        1,
+    );
     let rebuild = "Stop every keepstone, then `keepstone catalog rebuild` takes them up.";
     tell(&unknown, Severity::Warning, "archives are not in the catalog", rebuild, 1);
     tell(
