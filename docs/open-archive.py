@@ -7,7 +7,7 @@ def unlock(meta):  # the whole metadata, and the cipher of the payload
     canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     sealed, slots, checksum = bytes.fromhex(meta.pop("sealed")), meta.pop("slots"), meta.pop("slots_checksum")
     hashlib.sha256(canonical(slots)).hexdigest() == checksum or sys.exit("DAMAGED: the key slots do not fit their checksum")
-    word = getpass.getpass().encode() if sys.stdin.isatty() else sys.stdin.buffer.readline().rstrip(b"\r\n")
+    word = getpass.getpass().encode() if sys.stdin.isatty() else sys.stdin.buffer.readline().rstrip(b"\r\n").decode("utf-8-sig").encode()
     for slot in slots:
         salt, fresh, wrapped = (bytes.fromhex(slot[name]) for name in ("salt", "wrap_salt", "wrapped"))
         key = (hashlib.pbkdf2_hmac("sha256", word, salt, slot["iterations"], 32) if slot["kdf"] != "scrypt" else

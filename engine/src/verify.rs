@@ -158,6 +158,9 @@ fn check(running: &Running<'_>, options: &VerifyOptions, monitor: &dyn Monitor) 
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
         monitor.log(&format!("{} {}{detail}", check.name, check.result.as_str()));
     }
+    if proof.unreadable().is_some() {
+        refuse_newer(&path)?;
+    }
     if lost && !proof.failed() {
         return Err(Error::WrongPassword { path, tried: vault.keys().passwords().count() });
     }
@@ -192,10 +195,19 @@ fn outcome(proof: &Proof) -> String {
     }
 }
 
+/// `ArchiveTooNew` if it is of a later version: that is no finding about it, and the same fault in every verb.
+fn refuse_newer(archive: &Path) -> Result<()> {
+    match Archive::open(archive) {
+        Err(error @ Error::ArchiveTooNew { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Checks an archive file anywhere; needs no vault. `scratch` is a folder for the copy that is opened, which has a name of its own there and
 /// goes afterwards. `WrongPassword` if it is encrypted, not damaged as far as that can be told, and none of the passwords opens it.
 pub fn verify_file(archive: &Path, passwords: &Passwords, scratch: &Path, monitor: &dyn Monitor) -> Result<(Option<Metadata>, Proof)> {
     monitor.step(Step::Verify);
+    refuse_newer(archive)?;
     let (metadata, proof) = prove(archive, passwords, scratch, Depth::Opened, Step::Verify, monitor)?;
     if !proof.failed() && metadata.as_ref().is_some_and(|metadata| metadata.encrypted) {
         // The checks went well; if none of the passwords was the right one that is what there is to say.

@@ -55,7 +55,7 @@ const ENCRYPTED_ENDING: &str = ".enc";
 /// What every format version says of itself, and by what its metadata is read.
 #[derive(Deserialize)]
 struct Preface {
-    format_version: u32,
+    format_version: u64,
     #[serde(default)]
     encrypted: bool,
 }
@@ -266,8 +266,10 @@ impl Reading<'_> {
         let text = self.metadata_text(last)?;
         let unreadable = |fault: serde_json::Error| self.corrupt(format!("its metadata cannot be read: {fault}"));
         let preface: Preface = serde_json::from_slice(&text).map_err(unreadable)?;
-        if preface.format_version > FORMAT_VERSION {
-            return Err(Error::ArchiveTooNew { path: self.path.to_owned(), found: preface.format_version, known: FORMAT_VERSION });
+        if preface.format_version > u64::from(FORMAT_VERSION) {
+            // The number is only shown.
+            let found = u32::try_from(preface.format_version).unwrap_or(u32::MAX);
+            return Err(Error::ArchiveTooNew { path: self.path.to_owned(), found, known: FORMAT_VERSION });
         }
         let [payload, last] = found.as_slice() else {
             return Err(self.corrupt(format!("it has {} entries instead of 2", found.len())));

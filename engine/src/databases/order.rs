@@ -22,8 +22,6 @@ use crate::{Result, Vault, archive::Archive};
 const LOOKED_AT: usize = 16;
 /// And at most this many that turn out to be another database's, or cannot be read.
 const TRIED: usize = 64;
-/// No database has as many backups: a larger number is damage, and counting on from it would end.
-const LARGEST: i64 = 1 << 40;
 
 /// The highest number that the newest archives bear that lie in the folders or the trash and are not in the catalog; 0 if there are none. Whoever
 /// calls it holds the lock of the database, which every vault on this folder has.
@@ -47,7 +45,7 @@ pub(crate) fn highest_unknown(vault: &Vault, database: &Database) -> Result<i64>
     let number = |(_, path): &(_, PathBuf)| {
         let archive = Archive::open(path).ok()?;
         let metadata = archive.metadata();
-        (metadata.database_uid == database.uid && metadata.sequence <= LARGEST).then_some(metadata.sequence)
+        (metadata.database_uid == database.uid).then_some(metadata.sequence)
     };
     Ok(unknown.iter().take(TRIED).filter_map(number).take(LOOKED_AT).max().unwrap_or(0).max(0))
 }

@@ -33,7 +33,7 @@ pub(crate) use lost::{look_again, settle};
 use ring::{Held, Ring, Stamp};
 pub(crate) use safety::{for_safety, refuse_plain_safety};
 pub use secret::{DataKey, Password, Stretched};
-pub(crate) use secret::{Key, is_slot, seal, unseal};
+pub(crate) use secret::{Key, are_bearable, seal, unseal};
 pub(crate) use stored::{secret, set_secret};
 
 use crate::{

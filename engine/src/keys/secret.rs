@@ -188,11 +188,21 @@ impl DataKey {
 }
 
 /// Whether a slot has the form of one, and asks for no more than a reader gives.
-pub(crate) fn is_slot(slot: &Slot) -> bool {
+fn is_slot(slot: &Slot) -> bool {
     unhex::<SALT_BYTES>(&slot.salt).is_some()
         && unhex::<WRAP_SALT_BYTES>(&slot.wrap_salt).is_some()
         && unhex::<WRAPPED_BYTES>(&slot.wrapped).is_some()
         && is_bearable(slot.kdf)
+}
+
+/// Whether all slots together cost a password that opens none of them no more than one slot may.
+pub(crate) fn are_bearable(slots: &[Slot]) -> bool {
+    const WHOLE: u64 = 1_000_000;
+    let share = |slot: &Slot| match slot.kdf {
+        Kdf::Scrypt { n, r, p } => u64::from(n) * u64::from(r) * u64::from(p) * WHOLE / SCRYPT_WORK_LIMIT,
+        Kdf::Pbkdf2 { iterations } => u64::from(iterations) * WHOLE / u64::from(PBKDF2_LIMIT),
+    };
+    slots.iter().all(is_slot) && slots.iter().map(share).sum::<u64>() <= WHOLE
 }
 
 /// Encrypts under a random nonce: nonce, ciphertext and tag, in hexadecimal.
@@ -282,6 +292,16 @@ mod tests {
             assert!(DataKey::unwrap_from(&slot, &other).is_none());
             assert_ne!(key.wrap(&stretched).unwrap(), slot, "every slot has a wrap key of its own");
         }
+    }
+
+    #[test]
+    fn many_slots_together_cost_no_more_than_one_may() {
+        let slot = |kdf| Slot { kdf, salt: "0".repeat(32), wrap_salt: "0".repeat(64), wrapped: "0".repeat(96) };
+        let costly = Kdf::Scrypt { n: 1 << 20, r: 8, p: 1 };
+        for (kdf, most) in [(Kdf::default(), 16), (costly, 2), (Kdf::Pbkdf2 { iterations: 600_000 }, 33)] {
+            assert!(are_bearable(&vec![slot(kdf); most]) && !are_bearable(&vec![slot(kdf); most + 1]), "{most} of {kdf:?}");
+        }
+        assert!(!are_bearable(&[slot(costly), slot(costly), slot(Kdf::Pbkdf2 { iterations: 600_000 })]));
     }
 
     #[test]

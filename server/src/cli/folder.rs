@@ -59,7 +59,11 @@ pub(crate) fn list(
                     cx.out.line(path.display());
                 }
                 table.row([
-                    if archive.is_locked() { "○ encrypted" } else { "○ readable" }.into(),
+                    match &metadata.suspect {
+                        Some(_) => Cell::toned("▲ suspect", Tone::Warn),
+                        None if archive.is_locked() => "○ encrypted".into(),
+                        None => "○ readable".into(),
+                    },
                     metadata.backup_id.as_str().into(),
                     words::time(metadata.created_at).into(),
                     human::bytes(metadata.original_size).into(),

@@ -250,6 +250,9 @@ pub(crate) fn check_file(path: &Path, password: &PasswordArg, rate_bytes_per_s: 
     if !cx.out.quiet {
         show::checks(&proof, cx);
     }
+    if let Some(why) = metadata.as_ref().and_then(|metadata| metadata.suspect.as_deref()) {
+        cx.out.note(format_args!("{} is suspect: {}", table::printable(&name), table::printable(why)));
+    }
     let fault = if proof.failed() {
         Some(failed(&name, &proof))
     } else if let Some(check) = proof.unreadable() {

@@ -68,6 +68,8 @@ fn a_newer_version_is_refused_by_its_number_alone() {
     let (_folder, path) = forge("something.else", b"?", r#"{"new": true, "format_version": 2}"#);
     let outcome = Archive::open(&path).unwrap_err();
     assert!(matches!(outcome, Error::ArchiveTooNew { found: 2, known: FORMAT_VERSION, .. }), "{outcome:?}");
+    let (_folder, path) = forge("something.else", b"?", r#"{"format_version": 99999999999}"#);
+    assert!(matches!(Archive::open(&path), Err(Error::ArchiveTooNew { .. })), "however large it is");
     let (_folder, path) = forge("database.sqlite", b"?", r#"{"format_version": 0}"#);
     assert!(matches!(Archive::open(&path), Err(Error::ArchiveCorrupt { .. })));
 }
@@ -207,7 +209,7 @@ type Change = fn(&mut Metadata);
 fn metadata_that_does_not_fit_its_archive_is_refused() {
     let sound = claim(Compression::None, b"page", 4, |_| {});
     assert_eq!(read(&sound.1).unwrap(), b"page");
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 18] = [
         ("size", |m| m.original_size = 5),
         ("both sizes", |m| (m.original_size, m.database_size) = (5, 5)),
         ("stored size", |m| m.compressed_size = 5),
@@ -217,6 +219,15 @@ fn metadata_that_does_not_fit_its_archive_is_refused() {
         ("hash", |m| m.backup_hash = m.backup_hash.replace('a', "A")),
         ("image hash", |m| m.backup_hash = "0".repeat(64)),
         ("restore hash", |m| m.restore_hash = "0".repeat(64)),
+        ("database", |m| m.database = "other".parse().unwrap()),
+        ("kind", |m| m.backup_type = Kind::Monthly),
+        ("time", |m| m.timestamp = "20261120T030001Z".to_owned()),
+        ("no time", |m| m.timestamp = "x".to_owned()),
+        ("the last of all numbers", |m| m.sequence = i64::MAX),
+        ("the first of all numbers", |m| m.sequence = i64::MIN),
+        ("more bytes than the catalog counts", |m| (m.original_size, m.database_size) = (1 << 63, 1 << 63)),
+        ("more rows than the catalog counts", |m| (m.total_records, m.table_counts) = (1 << 63, [("t".to_owned(), 1 << 63)].into())),
+        ("another sum of rows", |m| m.total_records = 5),
     ];
     for (what, change) in changes {
         let (_folder, path) = claim(Compression::None, b"page", 4, change);
