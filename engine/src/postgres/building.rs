@@ -9,14 +9,16 @@ use keepstone_model::{
 };
 
 use super::{
+    carried::carried,
     child::{Child, Tool},
     content, inspect, leave_out, load,
     location::Location,
     names::{literal, quoted},
     open::Connection,
     plan, properties,
-    restore::{failed, keeps_owners},
+    restore::{failed, keeps_owners, refuse_missing_roles},
     settings::Environment,
+    subscriptions::{self, Subscriptions},
     toc::Entry,
     unfinished,
 };
@@ -41,6 +43,7 @@ pub(super) struct Building<'a> {
     pub(super) loading: Loading,
     /// The database whose owner and tablespace it gets.
     pub(super) like: Option<&'a str>,
+    pub(super) subscriptions: Subscriptions,
 }
 
 /// A whole database that has no name of its own yet.
@@ -48,6 +51,8 @@ pub(super) struct Building<'a> {
 pub(super) struct Built {
     pub(super) name: String,
     pub(super) after: AfterRestore,
+    /// With the owners and rights of the backup.
+    keep: bool,
 }
 
 impl Building<'_> {
@@ -60,15 +65,17 @@ impl Building<'_> {
             self.create(maintenance, &name, monitor)?;
             let location = location.with_database(&name);
             let keep = keeps_owners(maintenance, self.archive, self.ownership, monitor)?;
+            refuse_missing_roles(maintenance, &self.entries(monitor)?)?;
             match self.archive.form() {
-                Form::Sql => load::load(self.archive, &location, self.environment, self.loading, keep, monitor)?,
+                Form::Sql => load::load(self, &location, keep, monitor)?,
                 Form::Dump | Form::Sqlite => self.pg_restore(maintenance, &location, keep, monitor)?,
             }
+            subscriptions::detach(maintenance, self.environment, &location, monitor)?;
             monitor.step(Step::Check);
-            self.prove(&location, monitor)
+            self.prove(&location, monitor).map(|after| (after, keep))
         })();
         match filled {
-            Ok(after) => Ok(Built { name, after }),
+            Ok((after, keep)) => Ok(Built { name, after, keep }),
             Err(error) => {
                 unfinished::drop_after_fault(maintenance, self.environment, &name, monitor);
                 Err(error)
@@ -76,11 +83,23 @@ impl Building<'_> {
         }
     }
 
-    /// Gives it its name. Whoever makes a database of that name meanwhile is heard here, and keeps it.
-    pub(super) fn name(&self, maintenance: &mut Connection, built: &str, name: &str, monitor: &dyn Monitor) -> Result<()> {
-        let oid = plan::oid(maintenance, built)?;
-        let (from, to) = (quoted(built), quoted(name));
-        let Err(error) = maintenance.run(&format!("ALTER DATABASE {from} RENAME TO {to}; COMMENT ON DATABASE {to} IS NULL")) else {
+    /// Gives it what the backup holds of the database itself, and its name. Whoever makes a database of that name meanwhile is heard here, and keeps it.
+    pub(super) fn name(&self, maintenance: &mut Connection, built: &mut Built, name: &str, monitor: &dyn Monitor) -> Result<()> {
+        if self.archive.form() == Form::Sql {
+            monitor.log(&format!(
+                "{name} has none of the old database's own owner, settings, rights and comment: a script does not hold them"
+            ));
+        }
+        let carried = carried(&self.entries(monitor)?);
+        let unset = properties::give(maintenance, &carried, &built.name, name, built.keep, monitor)?;
+        if unset > 0 {
+            built.after.integrity =
+                format!("restored without an error, but {unset} of the database's own settings and rights are not set (see the log)");
+        }
+        let comment = carried.comment.as_deref().unwrap_or("NULL");
+        let oid = plan::oid(maintenance, &built.name)?;
+        let (from, to) = (quoted(&built.name), quoted(name));
+        let Err(error) = maintenance.run(&format!("ALTER DATABASE {from} RENAME TO {to}; COMMENT ON DATABASE {to} IS {comment}")) else {
             return Ok(());
         };
         // A connection that was lost at the very end may have committed.
@@ -209,13 +228,22 @@ impl Building<'_> {
         }
     }
 
+    /// The table of contents; of a script there is none.
+    fn entries(&self, monitor: &dyn Monitor) -> Result<Vec<Entry>> {
+        if self.archive.form() == Form::Sql { Ok(Vec::new()) } else { inspect::entries(self.archive, monitor) }
+    }
+
     /// What `pg_restore` is to make, where that is not all of it.
     fn list(&self, monitor: &dyn Monitor) -> Result<Option<Temporary>> {
         let left_out = self.archive.metadata().left_out.as_ref();
-        let Some(open) = left_out.map(|left_out| &left_out.references).filter(|open| !open.is_empty()) else { return Ok(None) };
-        let entries = inspect::entries(self.archive, monitor)?;
-        let is_open = |entry: &&Entry| entry.kind == "FK CONSTRAINT" && leave_out::is_open_key(open, &entry.schema, &entry.name);
-        let kept: Vec<String> = entries.iter().filter(|entry| !is_open(entry)).map(|entry| format!("{};\n", entry.number)).collect();
+        let open = left_out.map(|left_out| left_out.references.as_slice()).unwrap_or_default();
+        let entries = self.entries(monitor)?;
+        let is_open = |entry: &Entry| entry.kind == "FK CONSTRAINT" && leave_out::is_open_key(open, &entry.schema, &entry.name);
+        let is_left_out = |entry: &Entry| is_open(entry) || (self.subscriptions == Subscriptions::LeftOut && subscriptions::is_one(entry));
+        if !entries.iter().any(is_left_out) {
+            return Ok(None);
+        }
+        let kept: Vec<String> = entries.iter().filter(|entry| !is_left_out(entry)).map(|entry| format!("{};\n", entry.number)).collect();
         let path = self.running.staging.join(format!("list.{:08x}", crate::jobs::random()));
         fs::write(&path, kept.concat()).map_err(|error| Error::io(&path, error))?;
         Ok(Some(Temporary(path)))

@@ -27,6 +27,8 @@ pub enum Fault {
     CommitUnknown { server: String, what: String, detail: String },
     #[error("{user} may not {what}")]
     NoRights { user: String, what: String, sql: String },
+    #[error("{server} has no role {}, which a policy or something else of the backup is bound to", roles.join(", "))]
+    RolesMissing { server: String, roles: Vec<String> },
     /// By the server, of something that was not asked about before.
     #[error("{user} may not do this: {detail}")]
     Denied { user: String, detail: String },
@@ -72,6 +74,7 @@ impl Fault {
             Self::Lost { .. } => "server_lost",
             Self::CommitUnknown { .. } => "commit_unknown",
             Self::NoRights { .. } | Self::Denied { .. } => "rights_missing",
+            Self::RolesMissing { .. } => "role_missing",
             Self::ServerTooOld { .. } => "server_too_old",
             Self::NoClient { .. } => "client_missing",
             Self::ClientTooOld { .. } => "client_too_old",
@@ -105,6 +108,7 @@ impl Fault {
             | Self::CommitUnknown { .. }
             | Self::NoRights { .. }
             | Self::Denied { .. }
+            | Self::RolesMissing { .. }
             | Self::ServerTooOld { .. }
             | Self::NoClient { .. }
             | Self::ClientTooOld { .. }
@@ -140,6 +144,13 @@ impl Fault {
             Self::NoRights { sql, .. } => format!("A superuser gives the right with: {sql}"),
             Self::Denied { .. } => {
                 "A superuser can give that role the right; for restores the vault takes another role, too: `keepstone db edit DB --admin-url-file F`.".to_owned()
+            }
+            Self::RolesMissing { roles, .. } => {
+                let sql: Vec<String> = roles.iter().map(|role| format!("CREATE ROLE {};", quoted(role))).collect();
+                format!(
+                    "What was begun was removed again. Make it first, then try again: {} (A backup made with --globals holds the server's roles as they were: `keepstone show ID --globals`.)",
+                    sql.join(" ")
+                )
             }
             Self::ServerTooOld { .. } => "Back it up with its own pg_dump, or upgrade the server.".to_owned(),
             Self::NoClient { .. } => {

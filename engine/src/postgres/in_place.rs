@@ -27,9 +27,10 @@ use super::{
     objects::Contents,
     open::{Connection, reach_for_restore},
     plain, plan,
-    restore::{checked, failed, keeps_owners, report},
+    restore::{checked, failed, keeps_owners, refuse_missing_roles, report},
     settings::Environment,
     staying,
+    subscriptions::{self, Subscriptions},
     toc::Entry,
     unfinished,
 };
@@ -62,6 +63,8 @@ pub(super) fn plan(vault: &Vault, database: &Database, metadata: &Metadata, warn
     plan::client(&environment, metadata, version)?;
     let state = live::state(&location, &environment)?;
     let entries = inspect::entries(&archive, &crate::Silent)?;
+    subscriptions::refuse_in_place(&entries)?;
+    refuse_missing_roles(&mut connection, &entries)?;
     staying::refuse_parts(&mut connection, &entries)?;
     let stays = staying::staying(&mut connection, &entries)?;
     let objects: i64 = connection.row("SELECT count(*) FROM pg_largeobject_metadata")?.get(0);
@@ -278,7 +281,12 @@ fn apply(
             drop(io::copy(&mut stdout, &mut io::sink()));
             found
         });
-        let sent = load::send(connection, &read, &load::Rules { open: &[], keep, in_place: true, within_one: true }, monitor);
+        let sent = load::send(
+            connection,
+            &read,
+            &load::Rules { open: &[], keep, in_place: true, within_one: true, subscriptions: Subscriptions::Detached },
+            monitor,
+        );
         drop(read);
         if sent.is_err() {
             child.stop();

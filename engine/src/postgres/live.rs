@@ -93,7 +93,9 @@ pub(super) fn obstacles(connection: &mut Connection, database: &str) -> Result<V
         (format!("SELECT count(*) FROM pg_prepared_xacts WHERE database = {name}"), "prepared transactions are open in it"),
         (format!("SELECT count(*) FROM pg_replication_slots WHERE database = {name}"), "replication slots follow it"),
         (
-            format!("SELECT count(*) FROM pg_stat_activity WHERE datname = {name} AND backend_type LIKE 'logical replication%'"),
+            format!(
+                "SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE s.subenabled AND d.datname = {name}"
+            ),
             "subscriptions replicate into it",
         ),
     ] {

@@ -7,16 +7,17 @@ use keepstone_model::{coverage::Reference, job::Step, restore::Loading};
 use postgres::error::SqlState;
 
 use super::{
+    building::Building,
     fault::Fault,
     leave_out,
     location::Location,
     open::Connection,
     plain::{self, Piece},
     restore::failed,
-    settings::Environment,
     snapshot::Chunks,
+    subscriptions::{self, Subscriptions},
 };
-use crate::{Error, Monitor, Result, archive::Archive};
+use crate::{Error, Monitor, Result};
 
 /// A piece on its way from the reader to the server.
 pub(super) enum Owned {
@@ -30,15 +31,9 @@ pub(super) enum Owned {
 const PORTION_BYTES: usize = 64 << 10;
 
 /// Loads the script of an archive into an empty database. `keep`: with the owners and rights that it names.
-pub(super) fn load(
-    archive: &Archive,
-    location: &Location,
-    environment: &Environment,
-    loading: Loading,
-    keep: bool,
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    let mut connection = Connection::open(location, environment)?;
+pub(super) fn load(building: &Building<'_>, location: &Location, keep: bool, monitor: &dyn Monitor) -> Result<()> {
+    let (archive, loading) = (building.archive, building.loading);
+    let mut connection = Connection::open(location, building.environment)?;
     connection.run("SET statement_timeout = 0; SET client_min_messages = warning")?;
     if loading == Loading::SingleTransaction {
         connection.run("BEGIN")?;
@@ -61,7 +56,13 @@ pub(super) fn load(
         let loaded = send(
             &mut connection,
             &read,
-            &Rules { open, keep, in_place: false, within_one: loading == Loading::SingleTransaction },
+            &Rules {
+                open,
+                keep,
+                in_place: false,
+                within_one: loading == Loading::SingleTransaction,
+                subscriptions: building.subscriptions,
+            },
             monitor,
         );
         drop(read);
@@ -114,6 +115,7 @@ pub(super) struct Rules<'a> {
     pub(super) in_place: bool,
     /// All of it is one transaction, which is open: the script's own, around large objects, would end it.
     pub(super) within_one: bool,
+    pub(super) subscriptions: Subscriptions,
 }
 
 pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules: &Rules<'_>, monitor: &dyn Monitor) -> Result<()> {
@@ -126,6 +128,12 @@ pub(super) fn send(connection: &mut Connection, pieces: &Receiver<Owned>, rules:
     while let Ok(piece) = pieces.recv() {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
+        }
+        if let Owned::Statement(statement) = &piece
+            && let Some(what) = subscriptions::passed_over(statement, rules.subscriptions)
+        {
+            monitor.log(&format!("passed over: {what}"));
+            continue;
         }
         match piece {
             Owned::Statement(statement) if rules.within_one && is_a_bracket(&statement) => {}

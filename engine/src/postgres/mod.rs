@@ -7,6 +7,7 @@ pub mod toc;
 pub mod tools;
 
 mod building;
+mod carried;
 mod child;
 mod committed;
 mod content;
@@ -34,6 +35,7 @@ mod sealed;
 mod settings;
 mod snapshot;
 mod staying;
+mod subscriptions;
 mod tls;
 mod unfinished;
 

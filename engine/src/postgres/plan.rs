@@ -4,18 +4,22 @@ use keepstone_model::{
     database::Database,
     human,
     id::BackupId,
-    metadata::{Metadata, PostgresSource},
+    metadata::{Form, Metadata, PostgresSource},
     restore::{Binding, Target},
 };
 
 use super::{
+    carried::carried,
     fault::Fault,
-    live,
+    inspect, live,
     location::Location,
     names::literal,
     open::{Connection, reach_for_restore},
-    properties,
+    properties::{self, Sort, Statement},
+    restore::{hindrance, refuse_missing_roles, roles},
     settings::Environment,
+    subscriptions,
+    toc::Entry,
     tools::{self, Client, Version},
 };
 use crate::{
@@ -108,7 +112,11 @@ pub(super) fn plan(
             let (location, environment) = target(vault, database, location)?;
             let mut connection = maintenance(&location, &environment)?;
             refuse_existing(&mut connection, &location.database)?;
-            look_at_server(&mut connection, &environment, of_backup()?, warnings)?;
+            let metadata = of_backup()?;
+            look_at_server(&mut connection, &environment, metadata, warnings)?;
+            let entries = contents(vault, metadata)?;
+            look_at_contents(&mut connection, entries.as_deref(), warnings)?;
+            tell_carried(&mut connection, &location.database, metadata, entries.as_deref(), warnings)?;
             Ok(Goal { live: None, ..nothing_known(NO_BINDING) })
         }
         Target::Replace => over_live(vault, database, of_backup()?, safety_backup, warnings),
@@ -150,9 +158,12 @@ fn over_live(vault: &Vault, database: &Database, metadata: &Metadata, safety_bac
     let (location, environment) = reach_for_restore(vault, database)?;
     let mut connection = maintenance(&location, &environment)?;
     look_at_server(&mut connection, &environment, metadata, warnings)?;
+    let entries = contents(vault, metadata)?;
+    look_at_contents(&mut connection, entries.as_deref(), warnings)?;
     let last_restore = last_restore(vault, &database.id)?;
     if oid(&mut connection, &location.database)?.is_none() {
         warnings.push(format!("There is no database \"{}\" on the server now: the backup is put in its place.", location.database));
+        tell_carried(&mut connection, &location.database, metadata, entries.as_deref(), warnings)?;
         let live = Some(std::collections::BTreeMap::new());
         return Ok(Goal { live, standing: Standing::NoDatabase, ..nothing_known(Binding { last_restore, ..NO_BINDING }) });
     }
@@ -226,7 +237,7 @@ fn look_at_server(connection: &mut Connection, environment: &Environment, metada
             dumped.major
         ));
     }
-    if let Some(why) = super::restore::hindrance(connection, &source.roles)? {
+    if let Some(why) = hindrance(connection, &source.roles)? {
         warnings.push(format!("Everything will belong to the restoring role, and nobody else gets rights on it: {why}."));
     }
     let row = connection.row("SELECT rolcreatedb OR rolsuper, current_user::text FROM pg_roles WHERE rolname = current_user")?;
@@ -239,6 +250,55 @@ fn look_at_server(connection: &mut Connection, environment: &Environment, metada
         super::names::quoted(&user)
     );
     Err(Fault::NoRights { user, what: "make a database".to_owned(), sql }.into())
+}
+
+/// The table of contents of a backup; none where it is a script.
+fn contents(vault: &Vault, metadata: &Metadata) -> Result<Option<Vec<Entry>>> {
+    let archive = vault.open_archive(&vault.archive_path(&metadata.backup_id))?;
+    if archive.form() == Form::Sql {
+        return Ok(None);
+    }
+    match inspect::entries(&archive, &crate::Silent) {
+        Ok(entries) => Ok(Some(entries)),
+        // What is wrong with it the checks say, before any server is touched.
+        Err(Error::ArchiveCorrupt { .. }) => Ok(Some(Vec::new())),
+        Err(error) => Err(error),
+    }
+}
+
+fn look_at_contents(connection: &mut Connection, entries: Option<&[Entry]>, warnings: &mut Vec<String>) -> Result<()> {
+    let entries = entries.unwrap_or_default();
+    refuse_missing_roles(connection, entries)?;
+    warnings.extend(subscriptions::told(entries));
+    Ok(())
+}
+
+/// What of the database itself a new one will lack, where no live one gives it that.
+fn tell_carried(
+    connection: &mut Connection,
+    name: &str,
+    metadata: &Metadata,
+    entries: Option<&[Entry]>,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let Some(entries) = entries else {
+        warnings.push(
+            "This backup is a script, which holds nothing of the database itself: the restoring role will own it, everybody may connect, and its settings, \
+             limits and comment are to be made again."
+                .to_owned(),
+        );
+        return Ok(());
+    };
+    let (known, rightless) = (roles(connection)?, hindrance(connection, &source(metadata).roles)?.is_some());
+    let carried = carried(entries);
+    let is_lost = |statement: &&Statement| {
+        (rightless && statement.sort == Sort::Right) || statement.role.as_ref().is_some_and(|role| !known.contains(role))
+    };
+    let lost: Vec<String> = carried.statements.iter().filter(is_lost).map(|statement| statement.of(name)).collect();
+    if !lost.is_empty() {
+        warnings.push(format!("Of the database itself this cannot be set here, and is to be made again: {};", lost.join("; ")));
+    }
+    Ok(())
 }
 
 /// Whether this role may rename the live database and end its sessions, and whether anything else keeps it.

@@ -1,7 +1,8 @@
-//! What belongs to a database itself and not to what is in it: its tablespace, settings, rights to connect, limits. A dump carries none of them; what
-//! takes a live database's place gets them from it.
+//! What belongs to a database itself and not to what is in it: its tablespace, settings, rights to connect, limits. What takes a live database's place
+//! gets them from it; where there is none, from the dump.
 
 use super::{
+    carried::Carried,
     fault::Fault,
     names::{literal, quoted},
     open::Connection,
@@ -9,15 +10,26 @@ use super::{
 use crate::{Error, Monitor, Result};
 
 /// A statement about a database, whichever it is.
-struct Statement {
-    before: String,
-    after: String,
-    /// One of its settings.
-    is_setting: bool,
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) sort: Sort,
+    /// The role without which it cannot be made.
+    pub(super) role: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Setting,
+    /// Its limits.
+    Limit,
+    /// Its owner, and what others may do.
+    Right,
 }
 
 impl Statement {
-    fn of(&self, database: &str) -> String {
+    pub(super) fn of(&self, database: &str) -> String {
         format!("{}{}{}", self.before, quoted(database), self.after)
     }
 }
@@ -35,9 +47,44 @@ pub(super) fn copy(connection: &mut Connection, from: &str, to: &str, monitor: &
     Ok(())
 }
 
+/// Gives a database what a dump carries of the one that it was made of; how much of it could not be set, each of which is named in the log.
+pub(super) fn give(
+    connection: &mut Connection,
+    carried: &Carried,
+    to: &str,
+    shown: &str,
+    keep: bool,
+    monitor: &dyn Monitor,
+) -> Result<u64> {
+    let mut unset = 0;
+    for statement in &carried.statements {
+        let passed = if !keep && statement.sort == Sort::Right {
+            Some("no owners and rights are kept".to_owned())
+        } else {
+            match connection.run(&statement.of(to)) {
+                Err(error) if is_refusal(&error) => Some(error.to_string()),
+                done => {
+                    done?;
+                    None
+                }
+            }
+        };
+        if let Some(why) = passed {
+            monitor.log(&format!("{shown} does not have this of the backup ({why}): {};", statement.of(shown)));
+            unset += 1;
+        }
+    }
+    for statement in &carried.unknown {
+        monitor.log(&format!("{shown} does not have this of the backup: {statement};"));
+        unset += 1;
+    }
+    Ok(unset)
+}
+
 /// What of the settings of a database this role could not give to another: tried on itself, where it changes nothing, and taken back.
 pub(super) fn refused(connection: &mut Connection, database: &str) -> Result<Vec<String>> {
-    let settings: Vec<Statement> = statements(connection, database)?.into_iter().filter(|statement| statement.is_setting).collect();
+    let settings: Vec<Statement> =
+        statements(connection, database)?.into_iter().filter(|statement| statement.sort == Sort::Setting).collect();
     if settings.is_empty() {
         return Ok(Vec::new());
     }
@@ -72,14 +119,15 @@ fn statements(connection: &mut Connection, database: &str) -> Result<Vec<Stateme
         // Lists are kept quoted already, as `SET` takes them.
         let lists = ["local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"];
         let value = if lists.contains(&key) { value.to_owned() } else { literal(value) };
-        let before = role.map_or_else(|| "ALTER DATABASE ".to_owned(), |role| format!("ALTER ROLE {} IN DATABASE ", quoted(&role)));
+        let before = role.as_ref().map_or_else(|| "ALTER DATABASE ".to_owned(), |role| format!("ALTER ROLE {} IN DATABASE ", quoted(role)));
         let key = key.split('.').map(quoted).collect::<Vec<_>>().join(".");
-        statements.push(Statement { before, after: format!(" SET {key} TO {value}"), is_setting: true });
+        statements.push(Statement { before, after: format!(" SET {key} TO {value}"), sort: Sort::Setting, role });
     }
-    let mut more = |before: &str, after: String| statements.push(Statement { before: before.to_owned(), after, is_setting: false });
+    let mut more =
+        |sort: Sort, before: &str, after: String| statements.push(Statement { before: before.to_owned(), after, sort, role: None });
     let limit: i32 = connection.row(&format!("SELECT datconnlimit FROM pg_database WHERE datname = {}", literal(database)))?.get(0);
     if limit >= 0 {
-        more("ALTER DATABASE ", format!(" CONNECTION LIMIT {limit}"));
+        more(Sort::Limit, "ALTER DATABASE ", format!(" CONNECTION LIMIT {limit}"));
     }
     let rights = connection.rows(&format!(
         "SELECT CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type::text, a.is_grantable \
@@ -87,12 +135,16 @@ fn statements(connection: &mut Connection, database: &str) -> Result<Vec<Stateme
         literal(database)
     ))?;
     if !rights.is_empty() {
-        more("REVOKE ALL ON DATABASE ", " FROM PUBLIC".to_owned());
+        more(Sort::Right, "REVOKE ALL ON DATABASE ", " FROM PUBLIC".to_owned());
     }
     for row in rights {
         let (role, right, grantable): (Option<String>, String, bool) = (row.get(0), row.get(1), row.get(2));
         let role = role.map_or_else(|| "PUBLIC".to_owned(), |role| quoted(&role));
-        more(&format!("GRANT {right} ON DATABASE "), format!(" TO {role}{}", if grantable { " WITH GRANT OPTION" } else { "" }));
+        more(
+            Sort::Right,
+            &format!("GRANT {right} ON DATABASE "),
+            format!(" TO {role}{}", if grantable { " WITH GRANT OPTION" } else { "" }),
+        );
     }
     Ok(statements)
 }

@@ -21,6 +21,7 @@ use super::{
     plan, properties,
     restore::{checked, report},
     settings::Environment,
+    subscriptions::Subscriptions,
     unfinished,
 };
 use crate::{
@@ -60,26 +61,34 @@ pub(super) fn replace(
         tracing::warn!(database = %database.id, %error, "what an earlier restore kept could not be removed");
     }
     let like = present.then_some(location.database.as_str());
-    let building =
-        Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, loading: plan.loading, like };
-    let built = building.build(&mut maintenance, &location, monitor)?;
+    let subscriptions = Subscriptions::Detached;
+    let building = Building {
+        running,
+        archive: &archive,
+        environment: &environment,
+        ownership: plan.ownership,
+        loading: plan.loading,
+        like,
+        subscriptions,
+    };
+    let mut built = building.build(&mut maintenance, &location, monitor)?;
     let swapped = (|| {
         if monitor.cancelled() {
             return Err(Error::CancelledHere);
         }
-        let mut report =
-            RestoreReport { path: database.location.clone().into(), after: Some(built.after), ..report(archive.metadata(), true) };
+        let mut report = RestoreReport { path: database.location.clone().into(), ..report(archive.metadata(), true) };
         if !present {
-            building.name(&mut maintenance, &built.name, &location.database, monitor)?;
-            return Ok(report);
+            building.name(&mut maintenance, &mut built, &location.database, monitor)?;
+            return Ok(RestoreReport { after: Some(built.after.clone()), ..report });
         }
+        report.after = Some(built.after.clone());
         properties::copy(&mut maintenance, &location.database, &built.name, monitor)?;
         let kept = Kept::of(database, &location.database, "before", plan.safety_backup);
         report.kept = plan.safety_backup.then(|| kept.told());
         note(running, &report, &mut maintenance, &built.name)?;
         report.held_ms = exchange(&mut maintenance, &environment, &location, &built.name, &kept, monitor)?;
         if !plan.safety_backup
-            && let Err(error) = unfinished::drop_database(&mut maintenance, &kept.name)
+            && let Err(error) = unfinished::drop_database(&mut maintenance, &environment, &kept.name)
         {
             tracing::warn!(database = kept.name, %error, "the database that made way could not be removed; tomorrow it is tried again");
         }
@@ -272,7 +281,7 @@ pub(super) fn remove_kept(vault: &Vault, database: &Database, now: Timestamp) ->
         let wanted = wanted.get(&name).is_some_and(|&until| until > now);
         let over = until.parse::<Timestamp>().is_ok_and(|until| until <= now) && !wanted;
         if uid == database.uid.as_str() && over && name != location.database {
-            unfinished::drop_database(&mut maintenance, &name)?;
+            unfinished::drop_database(&mut maintenance, &environment, &name)?;
             removed += 1;
         }
     }

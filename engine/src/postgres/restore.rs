@@ -16,7 +16,10 @@ use super::{
     fault::Fault,
     location::Location,
     open::{Connection, reach_for_restore},
-    plan, unfinished,
+    plan,
+    subscriptions::Subscriptions,
+    toc::Entry,
+    unfinished,
 };
 use crate::{
     Error, Monitor, Result,
@@ -42,10 +45,17 @@ pub(super) fn into_new(
     let archive = checked(running, plan, verify, monitor)?;
     let mut maintenance = plan::maintenance(&location, &environment)?;
     plan::refuse_existing(&mut maintenance, &location.database)?;
-    let building =
-        Building { running, archive: &archive, environment: &environment, ownership: plan.ownership, loading: plan.loading, like: None };
-    let built = building.build(&mut maintenance, &location, monitor)?;
-    let named = building.name(&mut maintenance, &built.name, &location.database, monitor);
+    let building = Building {
+        running,
+        archive: &archive,
+        environment: &environment,
+        ownership: plan.ownership,
+        loading: plan.loading,
+        like: None,
+        subscriptions: Subscriptions::Detached,
+    };
+    let mut built = building.build(&mut maintenance, &location, monitor)?;
+    let named = building.name(&mut maintenance, &mut built, &location.database, monitor);
     if let Err(error) = named {
         unfinished::drop_after_fault(&mut maintenance, &environment, &built.name, monitor);
         return Err(error);
@@ -86,11 +96,18 @@ pub(crate) fn test_restore(running: &Running<'_>, database: &Database, archive: 
         let (location, environment) = reach_for_restore(running.vault, database)?;
         let mut maintenance = plan::maintenance(&location, &environment)?;
         // Owners are a matter of the server, not of the backup.
-        let building =
-            Building { running, archive, environment: &environment, ownership: Ownership::Auto, loading: Loading::Streamed, like: None };
+        let building = Building {
+            running,
+            archive,
+            environment: &environment,
+            ownership: Ownership::Auto,
+            loading: Loading::Streamed,
+            like: None,
+            subscriptions: Subscriptions::LeftOut,
+        };
         let built = building.build(&mut maintenance, &location, monitor)?;
         let words = built.after.words();
-        if let Err(error) = unfinished::drop_database(&mut maintenance, &built.name) {
+        if let Err(error) = unfinished::drop_database(&mut maintenance, &environment, &built.name) {
             // It was proven, and is only in the way.
             tracing::warn!(database = built.name, %error, "a scratch database could not be removed; the next restore does it");
             return Ok(format!("restored into a scratch database on {}, {words}; it could not be removed yet", location.server()));
@@ -135,7 +152,34 @@ pub(super) fn hindrance(connection: &mut Connection, roles: &[String]) -> Result
     Ok((!foreign.is_empty()).then(|| format!("the restoring role is no member of {}", foreign.join(", "))))
 }
 
+/// Whoever owns what is restored, a policy for a role and a user mapping cannot be made without that role.
+pub(super) fn refuse_missing_roles(connection: &mut Connection, entries: &[Entry]) -> Result<()> {
+    let bound: BTreeSet<String> = entries.iter().flat_map(Entry::bound_to).collect();
+    if bound.is_empty() {
+        return Ok(());
+    }
+    let known = roles(connection)?;
+    let missing: Vec<String> = bound.into_iter().filter(|role| !known.contains(role)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::RolesMissing { server: connection.location.server(), roles: missing }.into())
+}
+
+pub(super) fn roles(connection: &mut Connection) -> Result<BTreeSet<String>> {
+    Ok(connection.rows("SELECT rolname::text FROM pg_roles")?.iter().map(|row| row.get(0)).collect())
+}
+
+/// The role that a server says it does not know.
+fn missing_role(detail: &str) -> Option<String> {
+    let (_, rest) = detail.split_once("role \"")?;
+    rest.split_once("\" does not exist").map(|(role, _)| role.to_owned())
+}
+
 pub(super) fn failed(metadata: &Metadata, detail: String, location: &Location) -> Fault {
+    if let Some(role) = missing_role(&detail) {
+        return Fault::RolesMissing { server: location.server(), roles: vec![role] };
+    }
     match super::snapshot::of_child(detail, &location.server()) {
         Fault::DumpFailed { detail } => Fault::RestoreFailed { what: metadata.backup_id.to_string(), detail },
         other => other,

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     declared::{self, Declared},
-    names,
+    names, plain,
 };
 
 /// What the table of contents may take of memory. A database of 100,000 tables needs 100 MB.
@@ -58,6 +58,29 @@ pub struct Entry {
     pub copy: String,
     /// To whom rights are given, for `ACL` and `DEFAULT ACL`.
     pub grantees: Vec<String>,
+    /// The statements that make it, of what belongs to the database itself or is bound to roles; else empty.
+    pub definition: String,
+}
+
+impl Entry {
+    /// Of the database itself, not of what is in it.
+    pub(super) fn is_of_the_database(&self) -> bool {
+        match self.kind.as_str() {
+            "DATABASE" | "DATABASE PROPERTIES" => true,
+            "ACL" | "COMMENT" | "SECURITY LABEL" => self.name.starts_with("DATABASE "),
+            _ => false,
+        }
+    }
+
+    /// The roles without which it cannot be made, whoever owns it: those that a policy is for, and that of a user mapping.
+    pub(super) fn bound_to(&self) -> Vec<String> {
+        let word = match self.kind.as_str() {
+            "POLICY" => "to",
+            "USER MAPPING" => "for",
+            _ => return Vec::new(),
+        };
+        bound(&self.definition, word)
+    }
 }
 
 /// How data is compressed within a dump.
@@ -332,7 +355,11 @@ impl<R: Read> Reader<R> {
         let mut offset = [0; 8];
         self.fill(&mut offset[..offset_bytes])?;
         let grantees = if kind.ends_with("ACL") { grantees(&definition) } else { Vec::new() };
-        Ok((Entry { number, kind, name, schema, owner, has_data, copy, grantees }, definition))
+        let mut entry = Entry { number, kind, name, schema, owner, has_data, copy, grantees, definition: String::new() };
+        if entry.is_of_the_database() || matches!(entry.kind.as_str(), "POLICY" | "USER MAPPING") {
+            entry.definition.clone_from(&definition);
+        }
+        Ok((entry, definition))
     }
 
     fn blocks(&mut self, contents: &mut Contents, begun: &mut dyn FnMut(&Entry)) -> io::Result<()> {
@@ -419,6 +446,34 @@ pub(super) fn grantees(definition: &str) -> Vec<String> {
                 None => rest.split([';', ' ']).next().map(str::to_owned),
             };
             roles.extend(role.filter(|role| !role.is_empty() && role != "PUBLIC"));
+        }
+    }
+    roles
+}
+
+/// The names in a list of roles: after `TO` in `CREATE POLICY name ON table FOR command TO role, … USING (…)`, after `FOR` in `CREATE USER MAPPING FOR`.
+fn bound(definition: &str, word: &str) -> Vec<String> {
+    // What stands before is walked through name by name: a quoted one may hold anything, and one that is such a word is quoted.
+    let mut rest = definition.trim_start();
+    loop {
+        let Some((name, after)) = plain::identifier(rest) else { return Vec::new() };
+        let is_quoted = rest.starts_with('"');
+        rest = after.trim_start_matches('.').trim_start();
+        match name.as_str() {
+            _ if is_quoted => {}
+            name if name == word => break,
+            // From here on there are expressions.
+            "using" | "with" => return Vec::new(),
+            _ => {}
+        }
+    }
+    let mut roles = Vec::new();
+    while let Some((role, after)) = plain::identifier(rest) {
+        let is_quoted = rest.starts_with('"');
+        roles.extend((is_quoted || !matches!(role.as_str(), "public" | "current_user" | "session_user" | "current_role")).then_some(role));
+        match after.trim_start().strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None => break,
         }
     }
     roles

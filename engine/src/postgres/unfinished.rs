@@ -9,6 +9,7 @@ use super::{
     names::{literal, quoted},
     open::Connection,
     settings::Environment,
+    subscriptions,
 };
 use crate::{Error, Monitor, Result, Vault};
 
@@ -36,17 +37,18 @@ fn job_of(name: &str, comment: Option<&str>) -> Option<JobId> {
 }
 
 /// Removes a database of ours.
-pub(super) fn drop_database(maintenance: &mut Connection, name: &str) -> Result<()> {
+pub(super) fn drop_database(maintenance: &mut Connection, environment: &Environment, name: &str) -> Result<()> {
     end_sessions(maintenance, name)?;
+    subscriptions::remove(maintenance, environment, name)?;
     maintenance.run(&format!("DROP DATABASE IF EXISTS {}", quoted(name)))
 }
 
 /// The same after a fault, which may be that the server went away: then it is waited for.
 pub(super) fn drop_after_fault(maintenance: &mut Connection, environment: &Environment, name: &str, monitor: &dyn Monitor) {
-    let mut dropped = drop_database(maintenance, name);
+    let mut dropped = drop_database(maintenance, environment, name);
     if matches!(&dropped, Err(error) if is_lost(error)) {
         monitor.log("waiting for the server to come back, to remove what was begun");
-        dropped = again(maintenance, environment, monitor).and_then(|mut maintenance| drop_database(&mut maintenance, name));
+        dropped = again(maintenance, environment, monitor).and_then(|mut maintenance| drop_database(&mut maintenance, environment, name));
     }
     if let Err(error) = dropped {
         monitor.log(&format!("{name} is still on the server: the next restore there removes it, or the next day ({error})"));
@@ -77,18 +79,22 @@ fn end_sessions(maintenance: &mut Connection, name: &str) -> Result<()> {
 }
 
 /// Removes the unfinished databases of this vault's jobs that are over; how many there were. Those of other vaults, and whatever only looks like
-/// one, stay.
+/// one, stay; and so does one that the server does not drop, which is in nobody's way.
 pub(super) fn remove_leftovers(vault: &Vault, maintenance: &mut Connection) -> Result<u64> {
     let rows = maintenance
         .rows("SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'keepstone\\_tmp\\_%'")?;
+    let environment = vault.surroundings().get();
     let mut removed = 0;
     for row in rows {
         let (name, comment): (String, Option<String>) = (row.get(0), row.get(1));
         let Some(job) = job_of(&name, comment.as_deref()) else { continue };
         if vault.catalog().get_job(&job)?.is_some_and(|row| row.job.state.is_over()) {
             tracing::info!(database = name, %job, "an unfinished database is removed");
-            drop_database(maintenance, &name)?;
-            removed += 1;
+            match drop_database(maintenance, &environment, &name) {
+                Ok(()) => removed += 1,
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => tracing::warn!(database = name, %error, "an unfinished database cannot be removed: drop it by hand"),
+            }
         }
     }
     Ok(removed)

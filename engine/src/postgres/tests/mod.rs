@@ -32,6 +32,7 @@ use crate::{
     verify::{VerifyOptions, verify},
 };
 
+mod carried;
 mod exports;
 mod globals;
 mod in_place;
@@ -44,6 +45,7 @@ mod regression;
 mod restores;
 mod snapshots;
 mod staying;
+mod subscriptions;
 mod torture;
 mod unheard;
 

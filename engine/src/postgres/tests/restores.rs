@@ -49,7 +49,7 @@ fn a_restore_that_fails_leaves_no_database_behind() {
     plan.ownership = Ownership::Keep;
     let options = RestoreOptions { plan: plan.clone(), verify: true, actor: "alice".into() };
     let error = restore(vault, &options, &Silent).unwrap_err();
-    assert_eq!(error.code(), "restore_failed", "{error}");
+    assert_eq!(error.code(), "role_missing", "{error}");
     assert!(error.to_string().contains("owner_of_failing"), "{error}");
     assert_eq!(server.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'failed'"), "0");
     assert_eq!(leftovers(server, vault), 0);

@@ -76,6 +76,26 @@ fn a_dump_that_ends_anywhere_but_at_its_end_is_not_whole() {
 }
 
 #[test]
+fn the_roles_that_a_policy_cannot_do_without() {
+    let bound_to =
+        |kind: &str, definition: &str| Entry { kind: kind.to_owned(), definition: definition.to_owned(), ..Entry::default() }.bound_to();
+    for (definition, roles) in [
+        ("CREATE POLICY p ON public.t TO gone_role USING ((a > 5));\n", vec!["gone_role"]),
+        (
+            "CREATE POLICY \"x TO y\" ON public.\"a TO b\" AS RESTRICTIVE FOR SELECT TO one, \"Two, 2\" WITH CHECK ((b = ' TO c'::text));\n",
+            vec!["one", "Two, 2"],
+        ),
+        ("CREATE POLICY p ON public.t USING ((a = ' TO x'::text));\n", vec![]),
+        ("CREATE POLICY p ON t FOR INSERT TO PUBLIC WITH CHECK (true);\n", vec![]),
+        ("CREATE POLICY \"to\" ON \"to\".\"using\" TO \"public\" USING (true)", vec!["public"]),
+    ] {
+        assert_eq!(bound_to("POLICY", definition), roles, "{definition}");
+    }
+    assert_eq!(bound_to("USER MAPPING", "CREATE USER MAPPING FOR ro SERVER srv OPTIONS (\n    password 'p'\n);\n"), ["ro"]);
+    assert!(bound_to("USER MAPPING", "CREATE USER MAPPING FOR PUBLIC SERVER srv;\n").is_empty());
+}
+
+#[test]
 fn a_length_that_lies_reserves_nothing() {
     let mut lying = Writer(b"PGDMP\x01\x0e\x00\x04\x08\x01".to_vec());
     for _ in 0..8 {
