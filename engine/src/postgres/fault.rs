@@ -42,6 +42,8 @@ pub enum Fault {
     ClientUnsafe { tool: &'static str, found: String, needed: String },
     #[error("pg_dump did not finish: {detail}")]
     DumpFailed { detail: String },
+    #[error("table {table}{} was emptied, rewritten or put in another's place each time that a dump of it began", others(*more))]
+    Rewritten { table: String, more: usize },
     #[error("roles and tablespaces could not be read: {detail}")]
     GlobalsFailed { detail: String },
     #[error("the dump is not whole: {detail}")]
@@ -80,6 +82,7 @@ impl Fault {
             Self::ClientTooOld { .. } => "client_too_old",
             Self::ClientUnsafe { .. } => "client_unsafe",
             Self::DumpFailed { .. } => "dump_failed",
+            Self::Rewritten { .. } => "source_busy",
             Self::GlobalsFailed { .. } => "globals_failed",
             Self::DumpIncomplete { .. } => "dump_incomplete",
             Self::RestoreFailed { .. } => "restore_failed",
@@ -96,7 +99,7 @@ impl Fault {
         match self {
             Self::NoDatabase { .. } => Kind::NotFound,
             Self::PasswordNeeded { .. } | Self::LoginRefused { by_password: true, .. } => Kind::WrongPassword,
-            Self::Full { .. } | Self::InUse { .. } => Kind::Busy,
+            Self::Full { .. } | Self::InUse { .. } | Self::Rewritten { .. } => Kind::Busy,
             Self::DumpIncomplete { .. } => Kind::Corrupt,
             Self::NotReadable { .. } | Self::DatabaseExists { .. } | Self::NotReplaceable { .. } | Self::UnsafeScript { .. } => {
                 Kind::Refused
@@ -161,6 +164,9 @@ impl Fault {
             }
             Self::ClientUnsafe { .. } => "Update PostgreSQL's client tools: a hostile server or dump could run commands through these.".to_owned(),
             Self::DumpFailed { .. } => "Nothing was published, and the older backups are as they were. Mend what it names, then try again.".to_owned(),
+            Self::Rewritten { .. } => {
+                "Nothing was published: such a dump would lack the table's rows. Back it up while nothing rebuilds it by TRUNCATE, or rebuild it by DELETE.".to_owned()
+            }
             Self::GlobalsFailed { .. } => "Nothing was published. Mend what it names, or make the backup without --globals.".to_owned(),
             Self::DumpIncomplete { .. } => "Nothing was published: what pg_dump wrote does not hold all that the database holds. Try again, and look at the server's log.".to_owned(),
             Self::RestoreFailed { .. } => "What was begun was removed again; the live database is as it was.".to_owned(),
@@ -172,6 +178,10 @@ impl Fault {
             Self::Sql { .. } => return None,
         })
     }
+}
+
+fn others(more: usize) -> String {
+    if more > 0 { format!(" (and {more} more)") } else { String::new() }
 }
 
 /// Makes a fault of what the client says, about this location.

@@ -31,6 +31,7 @@ mod plan;
 mod properties;
 mod replace;
 mod restore;
+mod rewritten;
 mod sealed;
 mod settings;
 mod snapshot;

@@ -26,8 +26,11 @@ use super::{
     globals,
     inspect::{self, Inspected},
     leave_out,
+    location::Location,
     open::{self, Connection},
-    tools,
+    rewritten,
+    settings::Environment,
+    tools::{self, Client},
 };
 use crate::{
     Error, Monitor, Result,
@@ -45,6 +48,9 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// So many tables are named in the log.
 const NAMED_TABLES: u64 = 200;
 
+/// How often a dump is begun that finds its tables rewritten.
+const TRIES: u32 = 5;
+
 /// Streams a dump into `sink`. The source is as it was afterwards; whatever goes wrong, no child stays.
 pub(super) fn snapshot(
     source: &driver::Source<'_>,
@@ -58,63 +64,105 @@ pub(super) fn snapshot(
     let version = connection.version()?;
     let client = tools::choose(&tools::clients(&environment), version, "pg_dump")?;
     open::refuse_missing_rights(&mut connection, version)?;
-    let held = Instant::now();
-    // What pg_dump itself begins, so that both see one moment; and nothing that a role's settings say may end it.
-    connection.run(
-        "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off; \
-         SET search_path = ''; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    )?;
-    let snapshot: String = connection.row("SELECT pg_export_snapshot()")?.get(0);
-    let (mut described, encoding) = content::describe(&mut connection)?;
-    described.client_version = client.version.to_string();
-    let relations = content::relations(&mut connection)?;
-    let plan = leave_out::plan(&mut connection, &options.rows, &relations)?;
-    let taken = plan.of(&relations);
-    if !options.rows.takes_large_objects() {
-        described.large_objects = 0;
-    }
-    let migration_version = content::migration_version(&mut connection, &relations);
-    monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, taken.len()));
-
+    drop(connection);
     let globals = options.globals.then(|| globals::read(&client, &location, source.staging, &environment, monitor)).transpose()?;
-    let tool =
-        Tool { client: &client, name: "pg_dump", location: Some(&location), staging: source.staging, home: environment.home.as_deref() };
-    let utf8 = (form == Form::Dump && needs_utf8(&encoding, &relations)).then(|| OsString::from("--encoding=UTF8"));
-    let arguments: Vec<OsString> = arguments(form, &snapshot).into_iter().chain(utf8).chain(plan.arguments.iter().cloned()).collect();
-    let mut child = Child::start(&tool, &arguments, false)?;
-    let streamed = stream(&mut child, &mut connection, &taken, form, sink, monitor);
-    let ended = match &streamed {
-        // It may hang on a server that is gone.
-        Err(_) => {
-            child.stop();
-            child.end()?
+    let dumping = Dumping { source, form, options, client: &client, location: &location, environment: &environment };
+    let mut tries = 1;
+    loop {
+        match dumping.once(sink, monitor) {
+            Err(error) if rewritten::is(&error) && tries < TRIES => {
+                monitor.log("a table was emptied or rewritten while the dump began: it is begun again");
+                tries += 1;
+            }
+            taken => return taken.map(|facts| ImageFacts { globals, ..facts }),
         }
-        Ok(_) => child.end()?,
-    };
-    // A connection that is gone does not make a whole dump a worse one.
-    drop(connection.run("ROLLBACK"));
-    let streamed = judge(streamed, ended, &location.server())?;
-    let Streamed { inspected, counts, size_bytes } = streamed;
-    compare(&inspected, &taken, &counts, &described)?;
-    described.roles = inspected.roles.into_iter().collect();
-    Ok(ImageFacts {
-        size_bytes,
-        schema: content::tables(&relations, &plan.of_all(&counts)),
-        schema_version: 0,
-        migration_version,
-        suspect: None,
-        left_out: plan.left_out,
-        globals,
-        source: Source {
-            location: source.database.location.clone(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            encoding,
-            method: "pg_dump".to_owned(),
-            hold_ms: millis(held.elapsed()),
-            postgres: Some(described),
-            ..Source::default()
-        },
-    })
+    }
+}
+
+/// What a dump is made of.
+struct Dumping<'a> {
+    source: &'a driver::Source<'a>,
+    form: Form,
+    options: &'a ImageOptions,
+    client: &'a Client,
+    location: &'a Location,
+    environment: &'a Environment,
+}
+
+impl Dumping<'_> {
+    /// Nothing was written into `sink` if a table was rewritten.
+    fn once(&self, sink: &mut dyn ImageSink, monitor: &dyn Monitor) -> Result<ImageFacts> {
+        let Self { source, form, options, client, location, environment } = *self;
+        let mut connection = Connection::open(location, environment)?;
+        let held = Instant::now();
+        // What pg_dump itself begins, so that both see one moment; and nothing that a role's settings say may end it.
+        connection.run(
+            "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off; \
+         SET search_path = ''; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        )?;
+        let snapshot: String = connection.row("SELECT pg_export_snapshot()")?.get(0);
+        let (mut described, encoding) = content::describe(&mut connection)?;
+        described.client_version = client.version.to_string();
+        let relations = content::relations(&mut connection)?;
+        let plan = leave_out::plan(&mut connection, &options.rows, &relations)?;
+        let taken = plan.of(&relations);
+        if !options.rows.takes_large_objects() {
+            described.large_objects = 0;
+        }
+        let migration_version = content::migration_version(&mut connection, &relations);
+        monitor.log(&format!("pg_dump {} of a server {}, {} tables", client.version, described.server_version, taken.len()));
+
+        let files = Some(rewritten::files(&mut connection, &taken)?);
+        let mut sink = rewritten::Unchanged { sink, location, environment, files };
+        let tool = Tool { client, name: "pg_dump", location: Some(location), staging: source.staging, home: environment.home.as_deref() };
+        let utf8 = (form == Form::Dump && needs_utf8(&encoding, &relations)).then(|| OsString::from("--encoding=UTF8"));
+        let arguments: Vec<OsString> = arguments(form, &snapshot).into_iter().chain(utf8).chain(plan.arguments.iter().cloned()).collect();
+        let mut child = Child::start(&tool, &arguments, false)?;
+        let streamed = stream(&mut child, &mut connection, &taken, form, &mut sink, monitor);
+        let ended = match &streamed {
+            // It may hang on a server that is gone.
+            Err(_) => {
+                child.stop();
+                child.end()?
+            }
+            Ok(_) => child.end()?,
+        };
+        // A connection that is gone does not make a whole dump a worse one.
+        drop(connection.run("ROLLBACK"));
+        let streamed = match streamed {
+            Err(error) if rewritten::is(&error) => return Err(error),
+            other => other,
+        };
+        // One that meets a table in another's place may fail before it has written anything.
+        if ended.is_err()
+            && let Err(error) = sink.compare()
+            && rewritten::is(&error)
+        {
+            return Err(error);
+        }
+        let streamed = judge(streamed, ended, &location.server())?;
+        let Streamed { inspected, counts, size_bytes } = streamed;
+        compare(&inspected, &taken, &counts, &described)?;
+        described.roles = inspected.roles.into_iter().collect();
+        Ok(ImageFacts {
+            size_bytes,
+            schema: content::tables(&relations, &plan.of_all(&counts)),
+            schema_version: 0,
+            migration_version,
+            suspect: None,
+            left_out: plan.left_out,
+            globals: None,
+            source: Source {
+                location: source.database.location.clone(),
+                host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+                encoding,
+                method: "pg_dump".to_owned(),
+                hold_ms: millis(held.elapsed()),
+                postgres: Some(described),
+                ..Source::default()
+            },
+        })
+    }
 }
 
 fn arguments(form: Form, snapshot: &str) -> Vec<OsString> {

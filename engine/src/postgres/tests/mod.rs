@@ -40,6 +40,7 @@ mod loading;
 mod losses;
 mod partial;
 mod properties;
+mod rebuilt;
 mod refusals;
 mod regression;
 mod restores;
