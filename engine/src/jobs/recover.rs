@@ -28,6 +28,9 @@ use crate::{
 
 /// The file in a staging folder that names a temporary file elsewhere, written before that file is made.
 pub(crate) const TEMPORARY: &str = "temporary";
+/// Why a backup was not published.
+const DIED: &str = "the process ended before the backup was published";
+const GIVEN_UP: &str = "it made no progress and was given up before the backup was published";
 
 /// Ends jobs whose process died, adopts what they published, removes what they left, and compares the catalog with the folder. Item by item:
 /// one that cannot be mended is logged and keeps no other from it. Cheap where there is nothing to mend; may be called at any time.
@@ -63,7 +66,7 @@ pub fn recover(vault: &Vault) -> Result<()> {
         if backup.job.as_ref().is_some_and(|job| alive.contains(job)) {
             continue;
         }
-        match settle(vault, &backup) {
+        match settle(vault, &backup, DIED) {
             Ok(adopted) => unproven.extend(adopted.filter(is_unproven).map(|backup| backup.id)),
             Err(error) => tracing::error!(backup = %backup.id, %error, "the row of a backup could not be mended"),
         }
@@ -112,7 +115,7 @@ fn not_mended(job: &JobId, error: &Error) {
 /// What an abandoned job leaves in the list of backups, decided as if its process had died: its thread may never come back.
 pub(crate) fn settle_rows(vault: &Vault, job: &JobId) -> Result<()> {
     for backup in vault.catalog().backups_of_job(job)?.iter().filter(|backup| backup.state == BackupState::Running) {
-        settle(vault, backup)?;
+        settle(vault, backup, GIVEN_UP)?;
     }
     Ok(())
 }
@@ -124,7 +127,7 @@ fn bury(vault: &Vault, row: JobRow) -> Result<Vec<BackupId>> {
     let (mut kept, mut unproven) = (0, Vec::new());
     for backup in vault.catalog().backups_of_job(&job.id)? {
         let there = match backup.state {
-            BackupState::Running => settle(vault, &backup)?,
+            BackupState::Running => settle(vault, &backup, DIED)?,
             BackupState::Complete => Some(backup),
             _ => None,
         };
@@ -199,7 +202,7 @@ fn take_again(vault: &Vault, job: &Job, request: &str) -> Result<()> {
 
 /// Decides a row that its process left `running`: adopted if its archive is there, interrupted only if it certainly is not. Gives the backup
 /// back if it was adopted.
-fn settle(vault: &Vault, backup: &Backup) -> Result<Option<Backup>> {
+fn settle(vault: &Vault, backup: &Backup, why: &str) -> Result<Option<Backup>> {
     let mut archive = match Archive::open(&vault.archive_path(&backup.id)) {
         Err(Error::ArchiveMissing { .. }) => {
             vault.refuse_away()?;
@@ -207,7 +210,7 @@ fn settle(vault: &Vault, backup: &Backup) -> Result<Option<Backup>> {
             notes::forget(vault, &backup.id)?;
             vault.catalog().change_backup(&backup.id, |backup| {
                 backup.state = BackupState::Interrupted;
-                backup.error = Some("the process ended before the backup was published".to_owned());
+                backup.error = Some(why.to_owned());
             })?;
             return Ok(None);
         }

@@ -256,5 +256,7 @@ fn the_backup_of_an_abandoned_job_is_not_being_made_any_more() {
     let (job_id, backup) = dead_create(&vault, &database);
     give_up(&vault, &job_id, JobState::Abandoned, 60).unwrap();
     settle_rows(&vault, &job_id).unwrap();
-    assert_eq!(backups::backup(&vault, &backup).unwrap().state, BackupState::Interrupted);
+    let backup = backups::backup(&vault, &backup).unwrap();
+    assert_eq!(backup.state, BackupState::Interrupted);
+    assert!(backup.error.unwrap().contains("was given up"), "its process lives");
 }
