@@ -151,7 +151,7 @@ impl Fault {
             Self::RolesMissing { roles, .. } => {
                 let sql: Vec<String> = roles.iter().map(|role| format!("CREATE ROLE {};", quoted(role))).collect();
                 format!(
-                    "What was begun was removed again. Make it first, then try again: {} (A backup made with --globals holds the server's roles as they were: `keepstone show ID --globals`.)",
+                    "No live database was changed. Make it first, then try again: {} (A backup made with --globals holds the server's roles as they were: `keepstone show ID --globals`.)",
                     sql.join(" ")
                 )
             }
