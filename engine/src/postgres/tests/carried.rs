@@ -63,13 +63,13 @@ fn a_database_that_is_gone_comes_back_with_owner_rights_settings_and_comment() {
 #[test]
 fn a_script_is_told_to_hold_none_of_it() {
     let Some(server) = server() else { return };
-    let (fixture, database) = shop(server, "scripted");
+    let (fixture, database) = shop(server, "unsaid");
     let options = CreateOptions {
         image: ImageOptions { plain_sql: true, ..ImageOptions::default() },
         ..CreateOptions::new(database.id.clone(), "alice")
     };
     let made = create(&fixture.vault, &options, &Silent).unwrap();
-    let target = new_database(&fixture.vault, &database, &made.backup.id, Some("scripted_2")).unwrap();
+    let target = new_database(&fixture.vault, &database, &made.backup.id, Some("unsaid_2")).unwrap();
     let plan = plan_restore(&fixture.vault, &PlanOptions { backup: made.backup.id, target, safety_backup: true }).unwrap();
     assert!(plan.warnings.iter().any(|warning| warning.contains("everybody may connect")), "{:?}", plan.warnings);
 }
