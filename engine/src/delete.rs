@@ -160,6 +160,10 @@ fn delete_once(vault: &Vault, id: &BackupId, actor: &str, cleanup: Option<&str>)
 /// Takes a backup back from the trash to where it was.
 pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     let _guard = lock_trash(vault)?;
+    // Of a database that was removed: once that is added again it is known.
+    if databases::trashed_of_removed(vault)?.iter().any(|backup| backup.id == *id) {
+        return Err(Error::UnknownDatabase { id: id.database().to_string() });
+    }
     let backup = backups::backup(vault, id)?;
     if backup.state != BackupState::Trashed {
         return Err(Error::Invalid { field: "id", message: format!("{id} is not in the trash") });
@@ -188,9 +192,10 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
     Ok(backup)
 }
 
-/// What is in the trash, the latest deletion first.
+/// What is in the trash, the latest deletion first; of databases that were removed, too.
 pub fn trash(vault: &Vault) -> Result<Vec<Backup>> {
     let mut trashed = vault.catalog().backups_in_state(BackupState::Trashed)?;
+    trashed.extend(databases::trashed_of_removed(vault)?);
     trashed.sort_by_key(|backup| std::cmp::Reverse(backup.trashed_at));
     Ok(trashed)
 }
@@ -242,7 +247,9 @@ pub fn empty_trash(vault: &Vault, only_expired_by: Option<Timestamp>, actor: &st
 pub fn empty_trash_until(vault: &Vault, until: Timestamp, actor: &str) -> Result<(u64, u64)> {
     let _guard = lock_trash(vault)?;
     let (mut count, mut bytes) = (0, 0);
-    for backup in trash(vault)?.iter().filter(|backup| backup.trashed_at.is_some_and(|at| at <= until)) {
+    // Of databases that were removed nothing was seen there.
+    let seen = vault.catalog().backups_in_state(BackupState::Trashed)?;
+    for backup in seen.iter().filter(|backup| backup.trashed_at.is_some_and(|at| at <= until)) {
         if let Some(size) = remove_for_good(vault, backup)? {
             count += 1;
             bytes += size;

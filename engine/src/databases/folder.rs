@@ -335,6 +335,26 @@ pub(crate) fn archives_unlisted(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)
     Ok(found)
 }
 
+/// What lies in the trash of databases that were removed, as archives and notes tell it: no row does. What cannot be read is not told.
+pub(crate) fn trashed_of_removed(vault: &Vault) -> Result<Vec<Backup>> {
+    let mut found = Vec::new();
+    for id in ids_in(&vault.trash_dir())? {
+        if vault.catalog().get_database(&id.database())?.is_some() {
+            continue;
+        }
+        let described = Archive::open(&vault.trash_path(&id)).and_then(|mut archive| {
+            let encryption = keys::settle(vault, &mut archive)?;
+            Ok(described(&archive, encryption, notes::read(vault, &id)?, BackupState::Trashed))
+        });
+        match described {
+            Ok(backup) if backup.id == id => found.push(backup),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%id, %error, "what lies in the trash of a removed database cannot be read"),
+        }
+    }
+    Ok(found)
+}
+
 pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
     let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".zip")?.parse().ok();
     Ok(durable::entries_if_there(folder)?.into_iter().filter_map(id).collect())

@@ -16,7 +16,7 @@ use keepstone_model::{database::Database, event::EventResult, id::DatabaseId};
 pub use adding::{AddDatabaseOptions, FirstSchedules, add_database, probe};
 pub use editing::{EditDatabaseOptions, edit_database};
 pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanup, set_retention, set_schedules};
-pub(crate) use folder::{any_folder_in, archives_unlisted, is_folder_of};
+pub(crate) use folder::{any_folder_in, archives_unlisted, is_folder_of, trashed_of_removed};
 pub(crate) use latest::update_latest_link;
 pub(crate) use leads::{elsewhere, follow};
 pub(crate) use lost_file::{write_if_lost, write_lost};

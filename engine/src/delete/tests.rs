@@ -430,3 +430,24 @@ fn another_file_under_its_name_is_told_and_both_stay() {
     fs::remove_file(&place).unwrap();
     assert_eq!(put_back(&f.vault, &old.id, "alice").unwrap().id, old.id);
 }
+
+#[test]
+fn what_was_deleted_of_a_database_that_was_removed_is_listed_and_can_be_emptied() {
+    let live = crate::testing::live(5);
+    let make = || {
+        let options = crate::create::CreateOptions::new(live.database.clone(), "alice");
+        crate::create::create(&live.vault, &options, &crate::Silent).unwrap().backup
+    };
+    let [old, _new] = [make(), make()];
+    let vault = &live.vault;
+    let deleted = delete(vault, &old.id, "alice").unwrap();
+    crate::databases::remove_database(vault, &live.database, "alice").unwrap();
+    let listed = trash(vault).unwrap();
+    let told: Vec<_> = listed.iter().map(|backup| (&backup.id, backup.trash_until)).collect();
+    assert_eq!(told, [(&old.id, Some(deleted.until))]);
+    assert_eq!(put_back(vault, &old.id, "alice").unwrap_err().code(), "unknown_database");
+    let late = deleted.until + SignedDuration::from_hours(1);
+    assert_eq!(empty_trash(vault, Some(late), "schedule").unwrap().0, 0, "no other backup is known: nobody but a person removes it");
+    assert_eq!(empty_trash(vault, None, "alice").unwrap(), (1, old.archive_size_bytes));
+    assert!(trash(vault).unwrap().is_empty() && !vault.trash_path(&old.id).exists() && !vault.notes_path(&old.id).exists());
+}
