@@ -128,6 +128,13 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
             backup: Some(back),
         });
     }
+    if vault.is_away() {
+        (state, standing) = (raised(state), at_least_at_risk(standing));
+        let reason = "the folder of the backups is not there: its disk is away".to_owned();
+        let advice =
+            "No backup can be made or restored until it is back. Mount it where it was; nothing has to be started anew.".to_owned();
+        concerns.insert(0, Concern { reason, advice, backup: None });
+    }
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,
         state,

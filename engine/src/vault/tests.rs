@@ -6,13 +6,14 @@ use std::{
     path::Path,
 };
 
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::{OpenMode, Vault, VaultOptions};
 use crate::{
     Error, Result, Silent,
     create::{CreateOptions, create},
-    delete, jobs, testing,
+    databases, delete, jobs, testing,
 };
 
 fn open(data: &Path, mode: OpenMode) -> Result<Vault> {
@@ -176,7 +177,8 @@ fn a_disk_that_goes_away_under_an_open_vault_gets_nothing_made_in_its_place() {
     refused(delete::mend(vault).unwrap_err().code());
     refused(delete::empty_trash(vault, None, "alice").unwrap_err().code());
     refused(delete::delete(vault, &made[1], "alice").unwrap_err().code());
-    assert!(vault.is_away());
+    let status = databases::status(vault, database, Timestamp::now()).unwrap();
+    assert!(vault.is_away() && status.is_at_risk() && status.concerns[0].reason.contains("its disk is away"), "{status:?}");
     // What was queued fails with the reason, and is told.
     let job = jobs::submit(vault, &jobs::JobRequest::Create(options.clone()), None).unwrap();
     refused(jobs::run_next(vault, &Silent).unwrap_err().code());
