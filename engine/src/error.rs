@@ -91,6 +91,8 @@ pub enum Error {
     SourceHotJournal { path: PathBuf },
     #[error("{} belongs to another user, and the files that SQLite makes beside it would be this one's", .path.display())]
     SourceForeignOwner { path: PathBuf, owner_uid: u32 },
+    #[error("{} may not be the name that its application uses: {what}", .path.display())]
+    SourceSecondName { path: PathBuf, what: String },
     #[error("the snapshot of {} was given up after {elapsed_ms} ms: {reason}", .path.display())]
     SnapshotTooLong { path: PathBuf, elapsed_ms: u64, reason: String, setting: &'static str },
     #[error("{} was written to past SQLite's locks while it was read: {what}", .path.display())]

@@ -15,6 +15,7 @@ impl Error {
             Self::SourceReadOnlyWal { .. } => "source_read_only_wal",
             Self::SourceHotJournal { .. } => "source_hot_journal",
             Self::SourceForeignOwner { .. } => "source_foreign_owner",
+            Self::SourceSecondName { .. } => "source_second_name",
             Self::SnapshotTooLong { .. } => "snapshot_too_long",
             Self::SourceOverwritten { .. } => "source_overwritten",
             Self::CheckTooLong { .. } => "check_too_long",
@@ -159,6 +160,7 @@ impl Error {
             | Self::AlreadyExists { .. }
             | Self::SourceForeignOwner { .. }
             | Self::SourceHotJournal { .. }
+            | Self::SourceSecondName { .. }
             | Self::UndoRefused { .. } => Kind::Refused,
             Self::SourceUnreadable { .. }
             | Self::SourceReadOnlyWal { .. }

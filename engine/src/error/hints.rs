@@ -19,6 +19,11 @@ impl Error {
             Self::SourceReadOnlyWal { .. } => "Make the folder writable for this user, or run keepstone as the application's user.",
             Self::SourceHotJournal { .. } => "Run keepstone as the application's user, or start the application once.",
             Self::SourceForeignOwner { .. } => "Run keepstone as the owner of the database, so that the application is not locked out.",
+            Self::SourceSecondName { .. } => {
+                "SQLite keeps the -wal and the journal beside the name that an application opens: by another one the newest commits are not seen, and \
+                 a write harms the database. Give the path that the application uses; mount the folder, not the single file; where a hard link is not \
+                 needed, remove it, or stop the application and make the database a file of its own: `cp -p shop.db shop.new && mv shop.new shop.db`."
+            }
             Self::SnapshotTooLong { setting, .. } => {
                 return Some(format!("Try again at a quieter time, or set the limit otherwise: `keepstone db edit DB --{setting} …`."));
             }

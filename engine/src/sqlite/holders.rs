@@ -35,6 +35,12 @@ pub(crate) fn open_elsewhere(path: &Path) -> Vec<String> {
     found.into_iter().map(|(pid, how)| format!("{}{how}", named(pid))).collect()
 }
 
+/// Another process that has a lock on the file itself, not on those beside it.
+pub(super) fn lock_on_file_alone(path: &Path) -> Option<String> {
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    lock_holders(&locks, &[identity(path)?]).into_iter().find(|pid| *pid != std::process::id()).map(named)
+}
+
 /// Who has a lock on one of the database's files.
 pub(super) fn locked_by(path: &Path) -> LockedBy {
     let files: Vec<(u64, u64)> = SIDES.iter().filter_map(|side| identity(&beside(path, side))).collect();

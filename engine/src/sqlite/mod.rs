@@ -20,6 +20,7 @@ mod fault;
 pub(crate) mod holders;
 pub(crate) mod load;
 pub(crate) mod pace;
+mod names;
 mod pages;
 pub(crate) mod reading;
 mod reads;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 use rustix::fs::{Access as Right, AtFlags, CWD};
 
 use super::{
-    fault,
+    fault, names,
     pages::{self, Geometry, Method},
     scratch::{beside, open_immutable},
     still::{FileId, file_id},
@@ -86,6 +86,7 @@ impl Live {
         if !may(path, Right::READ_OK) {
             return Err(Error::SourceUnreadable { path: path.to_owned() });
         }
+        names::only_one(path, &found)?;
         side_files_do_no_harm(path, found.uid())?;
         if access == Access::Write {
             journal_does_no_harm(path, &found)?;
@@ -135,13 +136,19 @@ impl Live {
 
     /// Starts a read transaction, waiting for locks so long at most. Damage that was stepped around comes back as a sentence.
     pub(super) fn begin_read(&self, busy_wait: Duration) -> Result<Option<String>> {
-        watch::waiting(busy_wait, || pages::begin_read(&self.connection, &self.path)).map_err(|error| match error {
+        let damage = watch::waiting(busy_wait, || pages::begin_read(&self.connection, &self.path)).map_err(|error| match error {
             // It can be read, but for the transaction that its journal has to take back first.
             Error::SourceUnreadable { path } if fs::metadata(beside(&path, "-journal")).is_ok_and(|journal| journal.len() > 0) => {
                 Error::SourceHotJournal { path }
             }
             other => other,
-        })
+        })?;
+        // Too short for a header it passes with SQLite for a new database.
+        if self.connection.query_row("PRAGMA main.page_count", [], |row| row.get::<_, i64>(0)) == Ok(0) {
+            pages::rollback(&self.connection);
+            return Err(Error::NotADatabase { path: self.path.clone() });
+        }
+        Ok(damage)
     }
 }
 
@@ -176,10 +183,14 @@ fn side_files_do_no_harm(path: &Path, owner_uid: u32) -> Result<()> {
     if beside(path, "-wal").exists() && beside(path, "-shm").exists() {
         return Ok(());
     }
+    let is_wal = is_wal_file(path);
+    if is_wal {
+        names::log_is_not_elsewhere(path)?;
+    }
     let user = rustix::process::geteuid();
     let foreign = !user.is_root() && user.as_raw() != owner_uid;
     let folder_closed = !path.parent().is_some_and(|folder| may(folder, Right::WRITE_OK));
-    if (foreign || folder_closed) && is_wal_file(path) {
+    if (foreign || folder_closed) && is_wal {
         let path = path.to_owned();
         return Err(if folder_closed { Error::SourceReadOnlyWal { path } } else { Error::SourceForeignOwner { path, owner_uid } });
     }

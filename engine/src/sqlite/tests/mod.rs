@@ -3,6 +3,7 @@
 mod census;
 mod inspect;
 mod makes;
+mod names;
 mod refusals;
 mod replace;
 mod snapshot;
