@@ -13,6 +13,7 @@ pub mod snapshot;
 pub mod unopenable;
 
 mod census;
+mod checkpoints;
 pub(crate) mod committed;
 pub(crate) mod content;
 pub(crate) mod driver;

@@ -181,14 +181,14 @@ impl PresentState for Present<'_> {
         let still = Still::since(&reader, self.geometry)?;
         let taken = Taken { method: self.method, path, geometry: self.geometry.clone(), damage, hold_ms: 0 };
         let mut facts = reader.watched(monitor, &watch::unlimited, || match self.method {
-            Method::Dbpage => taken.stream_live(&reader.connection, sink, monitor, Step::SafetyBackup),
+            Method::Dbpage => taken.stream_live(&reader.connection, &still, sink, monitor, Step::SafetyBackup),
             Method::BackupApi => {
                 let (spool, _empty_file_for_sqlite_to_fill) = Scratch::create(self.options.scratch_dir, "restore.present")?;
                 copy_by_backup_api(&reader.connection, path, &spool)?;
+                still.see()?;
                 taken.stream_spool(Step::SafetyBackup, (spool.path(), None), sink, monitor)
             }
         })?;
-        still.see()?;
         facts.source.hold_ms = millis(self.began.elapsed());
         Ok(facts)
     }

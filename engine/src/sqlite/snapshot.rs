@@ -61,9 +61,8 @@ pub(super) fn snapshot_by(
         let mut taken = Taken { method, path, geometry, damage, hold_ms: 0 };
         if method == Method::Dbpage && taken.geometry.is_wal() {
             // No writer waits for us, but the application's log cannot be taken back meanwhile: so the limits.
-            let facts = taken.stream_live(&live.connection, sink, monitor, Step::Snapshot);
-            still.see()?;
-            return Ok(Outcome::Streamed(Box::new(facts?)));
+            let facts = taken.stream_live(&live.connection, &still, sink, monitor, Step::Snapshot)?;
+            return Ok(Outcome::Streamed(Box::new(facts)));
         }
         // Writers wait for the lock (or there are no pages to stream): out of the database as fast as the disk takes it.
         let spool = spool(method, &live.connection, &still, &taken.geometry, options)?;
@@ -93,6 +92,10 @@ pub(crate) fn stream_image(image: &Path, origin: &Path, sink: &mut dyn ImageSink
             Geometry::read(&connection).map_err(fault::at(image))
         })?
     };
+    if geometry.page_count == 0 {
+        let reason = "it makes a database without a table, a view or anything else, of which there is nothing to keep".to_owned();
+        return Err(Error::NotImportable { path: origin.to_owned(), code: "empty", reason });
+    }
     let taken = Taken { method: Method::available(), path: origin, geometry, damage: None, hold_ms: 0 };
     let mut facts = taken.stream_spool(Step::Snapshot, (image, None), sink, monitor)?;
     "import".clone_into(&mut facts.source.method);
@@ -115,18 +118,30 @@ pub(super) struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Streams and counts within the transaction that is open on the live database.
+    /// Streams and counts within the transaction that is open on the live database, and sees that it stood still meanwhile.
     pub(super) fn stream_live(
         &self,
         connection: &Connection,
+        still: &Still<'_>,
         sink: &mut dyn ImageSink,
         monitor: &dyn Monitor,
         step: Step,
     ) -> Result<ImageFacts> {
         let mut stream = self.begin(sink, monitor, step)?;
         let (page_size, page_count) = (self.geometry.page_size, self.geometry.page_count);
-        pages::stream(connection, self.path, (page_size, page_count), &mut |batch| stream.pass_on(batch))?;
-        self.facts(connection, &stream.census, monitor)
+        let (mut read, mut read_bytes) = (Crc::new(), 0);
+        let streamed = pages::stream(connection, self.path, (page_size, page_count), &mut |batch| {
+            read.update(batch);
+            read_bytes += batch.len() as u64;
+            still.look(&read, read_bytes)?;
+            stream.pass_on(batch)
+        });
+        let facts = streamed.and_then(|()| self.facts(connection, &stream.census, monitor));
+        // What is wrong with pages that somebody wrote over meanwhile says nothing.
+        match facts {
+            Err(error @ Error::CancelledHere) => Err(error),
+            facts => still.see_again(connection, &self.geometry, &read, read_bytes).and(facts),
+        }
     }
 
     /// The same from a spool, which nobody else knows, and of which the checksum may be known.

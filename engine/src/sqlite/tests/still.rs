@@ -108,6 +108,11 @@ fn what_applications_do_meanwhile_is_their_right() {
         };
         assert_eq!(code(take_while(&place, &act)), "ok", "{before}");
     }
+    // A file that stands still after its log was moved into it, and one of whose log nothing is moved.
+    let place = Place::new();
+    let application = place.sql(&format!("PRAGMA journal_mode=WAL; {ROWS}; PRAGMA wal_checkpoint"));
+    assert_eq!(code(take_while(&place, &|| application.execute_batch("UPDATE t SET x='meanwhile'").unwrap())), "ok");
+    assert_eq!(code(take_while(&place, &|| application.execute_batch("UPDATE t SET x='again'").unwrap())), "ok");
     // And one whose file is replaced although its log is not empty.
     let place = Place::new();
     let _application = place.sql(&format!("PRAGMA journal_mode=WAL; {ROWS}"));
@@ -138,4 +143,32 @@ fn a_file_that_ends_within_its_last_page_is_suspect() {
     let geometry = Geometry::read(&live.connection).unwrap();
     assert!(fs::metadata(place.db()).unwrap().len() < geometry.size_bytes());
     pages::rollback(&live.connection);
+}
+
+/// As rsync does it in place: the file keeps its length and its inode.
+fn write_over(place: &Place) {
+    let bytes = fs::read(place.folder.path().join("other.db")).unwrap();
+    std::io::Write::write_all(&mut fs::OpenOptions::new().write(true).open(place.db()).unwrap(), &bytes).unwrap();
+}
+
+#[test]
+fn what_is_written_over_a_database_with_a_log_is_no_checkpoint() {
+    for (logged, checkpoint) in
+        [("INSERT INTO t VALUES ('logged')", ""), ("SELECT 1", ""), ("INSERT INTO t VALUES ('logged')", "PRAGMA wal_checkpoint")]
+    {
+        for act in [copy_over, write_over] {
+            let place = Place::new();
+            let application = place.sql(&format!("PRAGMA journal_mode=WAL; {ROWS}; PRAGMA wal_checkpoint"));
+            fs::copy(place.db(), place.folder.path().join("other.db")).unwrap();
+            let other = Connection::open(place.folder.path().join("other.db")).unwrap();
+            other.execute_batch("UPDATE t SET x=hex(randomblob(500)); PRAGMA journal_mode=DELETE").unwrap();
+            application.execute_batch(logged).unwrap();
+            long_ago(&place.db());
+            let taken = take_while(&place, &|| {
+                act(&place);
+                let _ = application.execute_batch(checkpoint);
+            });
+            assert_eq!(code(taken), "source_overwritten", "{logged} {checkpoint}");
+        }
+    }
 }
