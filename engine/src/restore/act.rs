@@ -22,6 +22,7 @@ use keepstone_model::{
 use super::{
     Mark, RestoreOptions, RestoreReport,
     aside::{self, Attempt, By},
+    checked::{Damage, check_if_it_can_be, check_image},
     place::{cannot_be_opened, state_to_replace},
     plan::{check_new_file, recount},
     written::write_and_read_back,
@@ -34,13 +35,12 @@ use crate::{
     jobs::{JobMonitor, Running, TEMPORARY, to_json},
     keys::{self, Passwords, Stretched},
     notes,
-    proof::{Depth, create_private, differing_counts, prove, told_ms, verdict},
+    proof::{Depth, create_private, prove, told_ms, verdict},
     scratch::ScratchFolder,
     sqlite::{
         self,
         holders::open_elsewhere,
         replace::{PresentState, ReplaceOptions, replace},
-        second_look::inspect_written,
     },
     take::{TakeOptions, take},
     temporary::Temporary,
@@ -70,9 +70,10 @@ pub(super) fn conclude(running: &Running<'_>, result: Result<RestoreReport>, mon
 fn outcome(report: &RestoreReport) -> String {
     let time = human::duration_ms(report.elapsed_ms);
     let after = report.after.as_ref().map(|after| format!("; {}", after.words())).unwrap_or_default();
+    let not_checked = report.not_checked.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
     if matches!(report.before, StateBefore::KeptAside | StateBefore::Absent) {
         let kept = report.kept_aside.as_ref().map(|folder| format!("; what was there is kept in {}", folder.display())).unwrap_or_default();
-        format!("put in the live database's place in {time}{after}{kept}")
+        format!("put in the live database's place in {time}{after}{kept}{not_checked}")
     } else if let (true, Some(kept)) = (report.replaced, &report.kept) {
         let (exchanged, name) = (human::duration_ms(report.held_ms), &kept.name);
         let what = if report.after.is_some() {
@@ -84,10 +85,13 @@ fn outcome(report: &RestoreReport) -> String {
     } else if report.replaced {
         // Of a server's database nobody counts pages.
         let pages = if report.hash_equal { format!("{} pages written, ", human::count(report.pages_written)) } else { String::new() };
-        format!("restored over the live database in {time}: {pages}writers waited {}{after}", human::duration_ms(report.held_ms))
+        format!(
+            "restored over the live database in {time}: {pages}writers waited {}{after}{not_checked}",
+            human::duration_ms(report.held_ms)
+        )
     } else {
         let doubt = report.doubt.as_ref().map(|doubt| format!("; the backup is suspect: {doubt}")).unwrap_or_default();
-        format!("restored in {time} into {}; the live database is unchanged{doubt}", report.path.display())
+        format!("restored in {time} into {}; the live database is unchanged{doubt}{not_checked}", report.path.display())
     }
 }
 
@@ -217,11 +221,13 @@ fn new_file(
     monitor.step(Step::Write);
     write_and_read_back(archive, &temporary.0, Step::Write, monitor)?;
     // What is known to be wrong is no reason to keep it from somebody who asks for it: it may be all that there is, and a new file hurts nobody.
-    let mut doubt = known.or_else(|| metadata.suspect.clone());
+    let (mut doubt, mut not_checked) = (known.or_else(|| metadata.suspect.clone()), None);
     if look == Look::Inside && archive.form() == Form::Sqlite {
         monitor.step(Step::Check);
         let damage = if doubt.is_some() { Damage::Told } else { Damage::Refused };
-        doubt = check_image(&temporary.0, &metadata, damage, monitor)?.or(doubt);
+        let checked = check_if_it_can_be(&temporary.0, &metadata, damage, monitor)?;
+        doubt = checked.damage.or(doubt);
+        not_checked = checked.not_checked;
     }
     durable::publish(&temporary.0, target)?;
     Ok(RestoreReport {
@@ -230,6 +236,7 @@ fn new_file(
         // It was synced and read back from the disk, and compared.
         hash_equal: true,
         doubt,
+        not_checked,
         ..RestoreReport::of(metadata.backup_id.clone(), target.to_owned())
     })
 }
@@ -260,12 +267,14 @@ pub(crate) fn replace_sqlite(
     }
     let image = Temporary(running.staging.join("image.sqlite"));
     extract(&archive, &image.0, Step::Verify, monitor)?;
+    let mut not_checked = None;
     if verify {
         let damage = if backup.suspect.is_some() || backup.kind == Kind::Safety { Damage::Told } else { Damage::Refused };
-        check_image(&image.0, &metadata, damage, monitor)?;
+        not_checked = check_if_it_can_be(&image.0, &metadata, damage, monitor)?.not_checked;
     }
     let mut report = RestoreReport {
         replaced: true,
+        not_checked,
         pages_written: metadata.source.page_count,
         size_bytes: metadata.original_size,
         hash_equal: true,
@@ -453,35 +462,4 @@ pub(super) fn extract(archive: &Archive, path: &Path, step: Step, monitor: &dyn 
     let mut sink = BufWriter::with_capacity(1 << 20, create_private(path)?);
     archive.extract(&mut sink, path, step, monitor)?;
     sink.flush().map_err(|error| Error::io(path, error))
-}
-
-/// What is made of damage that the image itself has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Damage {
-    Refused,
-    /// The backup is known to be of a damaged source, or is the state before a restore: whoever confirmed it gets it as it is.
-    Told,
-}
-
-/// The image opens, and holds the rows it should; what is wrong with it comes back where that is to be told only. Bytes that the disk does not give
-/// back are an I/O error, not damage of the backup.
-pub(super) fn check_image(image: &Path, metadata: &Metadata, damage: Damage, monitor: &dyn Monitor) -> Result<Option<String>> {
-    let report = inspect_written(image, &metadata.backup_hash, &metadata.table_counts, Step::Verify, monitor)?;
-    // Both ways, as every check of it does: a table that nobody counted is none that was backed up.
-    let counts = report.schema.as_ref().map(|schema| {
-        let found = schema.iter().map(|(name, table)| (name.clone(), table.row_count)).collect();
-        differing_counts(&found, &metadata.table_counts)
-    });
-    let found = match (&report.integrity, counts) {
-        (Err(detail), _) | (Ok(()), Err(detail)) => detail.clone(),
-        (Ok(()), Ok(differing)) if differing.is_empty() => return Ok(None),
-        (Ok(()), Ok(differing)) => differing.join("; "),
-    };
-    match damage {
-        Damage::Refused => Err(Error::VerificationFailed { id: metadata.backup_id.to_string(), detail: found }),
-        Damage::Told => {
-            monitor.log(&format!("the backup is of a damaged database, and is restored as it is: {found}"));
-            Ok(Some(found))
-        }
-    }
 }

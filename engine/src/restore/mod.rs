@@ -2,6 +2,7 @@
 
 mod act;
 pub(crate) mod aside;
+mod checked;
 pub(crate) mod committed;
 mod place;
 mod plan;
@@ -82,6 +83,9 @@ pub struct RestoreReport {
     /// What is wrong with the backup itself, of which a new file was made as it is.
     #[serde(default)]
     pub doubt: Option<String>,
+    /// Why SQLite did not check it before, where it was to.
+    #[serde(default)]
+    pub not_checked: Option<String>,
     /// What became of the state before.
     #[serde(default)]
     pub before: StateBefore,
@@ -128,6 +132,7 @@ impl RestoreReport {
             after: None,
             kept: None,
             doubt: None,
+            not_checked: None,
             before: StateBefore::Untouched,
             kept_aside: None,
             mark: None,

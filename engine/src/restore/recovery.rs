@@ -15,8 +15,9 @@ use keepstone_model::{
 
 use super::{
     RestoreOptions, RestoreReport,
-    act::{Damage, check_image, conclude, extract, look_after, take_note},
+    act::{conclude, extract, look_after, take_note},
     aside::{self, Attempt, By},
+    checked::{Damage, check_image},
 };
 use crate::{
     Error, Monitor, Result, Vault,

@@ -75,6 +75,12 @@ pub(super) fn is_sql(error: &rusqlite::Error) -> bool {
     extended_code(error) & 0xff == ffi::SQLITE_ERROR
 }
 
+/// Whether SQLite went against a limit of its own or of the memory: it says nothing of what the file holds.
+pub(crate) fn is_of_a_limit(error: &Error) -> bool {
+    let Error::Sqlite(error) = error else { return false };
+    matches!(extended_code(error) & 0xff, ffi::SQLITE_TOOBIG | ffi::SQLITE_NOMEM)
+}
+
 /// SQLite's own sentence.
 pub(super) fn detail(error: &rusqlite::Error) -> String {
     match error {

@@ -70,6 +70,8 @@ impl ImageReport {
 const LONGEST_VALUE_AT_MOST: i32 = 1_000_000_000;
 /// What even a small file's schema and messages may need.
 const LONGEST_VALUE_AT_LEAST: i32 = 16 << 20;
+/// How many times as long as its file a value may become that is derived from one in it.
+const DERIVED: u64 = 4;
 /// How long a part of a look may work: so many seconds, and one more for so many bytes. Sound databases take a hundredth of it; a crafted one may
 /// have SQLite go round in its pages for days.
 const LOOK_S: u64 = 120;
@@ -133,8 +135,10 @@ impl Look<'_> {
         let read_bytes = reads.as_ref().map(Reads::counted_bytes);
         let reads = reads.map(|reads| Arc::new(Mutex::new(reads)));
         give_way_now_and_then(&mut connection, reads.clone()).map_err(fault::at(self.path))?;
-        // No value in a file is longer than the file: what an expression in its schema makes up beyond that is there to fill the memory.
-        let longest = i32::try_from(self.size_bytes).unwrap_or(i32::MAX).clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
+        // No value in a file is longer than the file, and what an application derives from one (its bytes as hexadecimal digits, say) no longer than
+        // a few times that: what an expression in its schema makes up beyond is there to fill the memory.
+        let longest = i32::try_from(self.size_bytes.saturating_mul(DERIVED)).unwrap_or(i32::MAX);
+        let longest = longest.clamp(LONGEST_VALUE_AT_LEAST, LONGEST_VALUE_AT_MOST);
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(fault::at(self.path))?;
         let (began, stopwatch) = (Instant::now(), Stopwatch::begin(self.monitor));
         let limit = Duration::from_secs(LOOK_S + self.size_bytes / SLOWEST_BYTES_PER_S);

@@ -20,8 +20,8 @@ pub(crate) mod driver;
 mod fault;
 pub(crate) mod holders;
 pub(crate) mod load;
-pub(crate) mod pace;
 mod names;
+pub(crate) mod pace;
 mod pages;
 pub(crate) mod reading;
 mod reads;
@@ -33,6 +33,7 @@ mod stand_ins;
 mod still;
 mod watch;
 
+pub(crate) use fault::is_of_a_limit;
 pub(crate) use inspect::AS_A_WHOLE;
 pub(crate) use watch::told_to_stop;
 

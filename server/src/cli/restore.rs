@@ -188,6 +188,7 @@ pub(crate) fn told(
     result["after"] = json!(report.after);
     result["kept"] = json!(report.kept);
     result["doubt"] = json!(report.doubt);
+    result["not_checked"] = json!(report.not_checked);
     result["kept_aside"] = json!(report.kept_aside);
     result["live_unchanged"] = json!(!replaced);
     result["rows_since_plan"] = json!(report.rows_since_plan);
@@ -206,6 +207,9 @@ pub(crate) fn told(
     if let Some(doubt) = &report.doubt {
         // Also with `-q`: it is what somebody will go on with.
         output::stderr(format_args!("warning: the backup is suspect, and was written as it is: {}\n", printable(doubt)));
+    }
+    if let Some(why) = &report.not_checked {
+        output::stderr(format_args!("warning: {}\n", printable(why)));
     }
     if replaced {
         for since in &report.rows_since_plan {

@@ -50,3 +50,29 @@ fn an_undo_tells_the_newer_restores_that_go_with_it() {
     undone(&undo_of_newer);
     assert_eq!(told(&older).len(), 1, "and is there again");
 }
+
+#[test]
+fn what_sqlite_cannot_check_for_its_limits_is_restored_and_undone_by_its_bytes() {
+    let place = lost();
+    // Each value of the index is made of one eight times as long as the blob: more than such a file has any need of.
+    let large = "CREATE TABLE t (d); CREATE INDEX i ON t(substr(hex(hex(hex(d))), 1, 8)); INSERT INTO t VALUES (zeroblob(3000000))";
+    Connection::open(&place.live).unwrap().execute_batch(large).unwrap();
+    let backup = create(&place.vault, &CreateOptions::new(place.backup.database(), "alice"), &Silent).unwrap().backup;
+    assert_eq!((backup.verdict(), backup.suspect.clone()), (keepstone_model::backup::Verdict::Unproven, None));
+    Connection::open(&place.live).unwrap().execute_batch("INSERT INTO t VALUES ('later')").unwrap();
+    let restored = |target| {
+        let options = PlanOptions { backup: backup.id.clone(), target, safety_backup: true };
+        place.restore(plan_restore(&place.vault, &options).unwrap(), &Silent).unwrap()
+    };
+    let new = place.live.with_file_name("new.db");
+    let report = restored(Target::NewFile { path: new.to_str().unwrap().to_owned() });
+    assert!(report.not_checked.unwrap().contains("only its bytes were compared") && new.exists());
+    let report = restored(Target::Replace);
+    assert!(report.not_checked.is_some());
+    assert_eq!(place.rows(), 1);
+    let restore = report.job.unwrap();
+    let plan = plan_undo(&place.vault, &restore).unwrap();
+    let report = undo(&place.vault, &UndoOptions { restore, plan, actor: "alice".to_owned() }, &Silent).unwrap();
+    assert!(report.not_checked.is_some());
+    assert_eq!(place.rows(), 2);
+}
