@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use super::*;
 use crate::sqlite::{
+    health::health,
     live::live_state,
     open::{Access, Live, probe},
 };
@@ -18,10 +19,11 @@ fn each_refusal_has_its_own_code() {
     assert!(!place.db().exists(), "nothing was made");
     fs::write(place.db(), "").unwrap();
     assert_eq!(code(probe(&place.db(), WAIT)), "source_empty");
-    for content in [b"hello".to_vec(), vec![b'x'; 10_000]] {
+    for content in [b"x".to_vec(), b"hello".to_vec(), b"SQLite format 3\0".to_vec(), vec![b'x'; 10_000]] {
         fs::write(place.db(), &content).unwrap();
         assert_eq!(code(probe(&place.db(), WAIT)), "not_a_database");
         assert_eq!(code(place.take()), "not_a_database");
+        assert!(health(&place.db(), WAIT, &Silent).unwrap().damage.is_some());
         assert_eq!(fs::read(place.db()).unwrap(), content);
     }
     assert_eq!(code(probe(place.folder.path(), WAIT)), "not_a_database", "a folder");

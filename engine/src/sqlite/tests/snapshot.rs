@@ -341,3 +341,12 @@ fn what_only_the_application_can_read_does_not_make_a_source_suspect() {
     assert_eq!(report.integrity, Ok(()));
     assert!(report.not_examined.iter().any(|line| line.contains("OWN")), "{:?}", report.not_examined);
 }
+
+#[test]
+fn a_script_that_makes_nothing_makes_no_backup() {
+    let place = Place::new();
+    fs::write(place.db(), "").unwrap();
+    let nothing =
+        crate::sqlite::snapshot::stream_image(&place.db(), Path::new("nothing.sql"), &mut Collected::default(), &Silent).unwrap_err();
+    assert_eq!((nothing.code(), nothing.kind()), ("empty", crate::error::Kind::Corrupt), "{nothing}");
+}
