@@ -44,7 +44,7 @@ fn an_application() {
     std::io::stdin().read_line(&mut path).unwrap();
     let connection = Connection::open(path.trim()).unwrap();
     connection.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
-    println!("\nready");
+    writeln!(std::io::stdout(), "\nready").unwrap();
     std::io::stdin().read_line(&mut path).unwrap();
 }
 
