@@ -257,14 +257,14 @@ fn a_disk_that_fails_is_full_or_gives_nothing_is_no_corruption() {
     let before = fs::read(&file).unwrap();
     // SQLite passes EIO on as corruption while a statement runs, and names it in the lines of a check: both, at the first pages and later on.
     let cases = [
-        (&file, "pread64,read:error=EIO:when=3+", "sqlite_error"),
-        (&file, "pread64,read:error=EIO:when=30+", "io_error"),
-        (&file, "pread64:error=ENOSPC:when=4+", "io_error"),
-        (&file, "openat:error=EACCES", "source_unreadable"),
-        (&shm, "openat:error=EACCES", "source_unreadable"),
-        (&shm, "pwrite64,ftruncate,fallocate:error=ENOSPC", "sqlite_error"),
+        (&file, "pread64,read:error=EIO:when=3+", ["sqlite_error", "io_error"]),
+        (&file, "pread64,read:error=EIO:when=30+", ["sqlite_error", "io_error"]),
+        (&file, "pread64:error=ENOSPC:when=4+", ["sqlite_error", "io_error"]),
+        (&file, "openat:error=EACCES", ["source_unreadable"; 2]),
+        (&shm, "openat:error=EACCES", ["source_unreadable"; 2]),
+        (&shm, "pwrite64,ftruncate,fallocate:error=ENOSPC", ["sqlite_error", "io_error"]),
     ];
-    for (path, fault, code) in cases {
+    for (path, fault, codes) in cases {
         for recover in [true, false] {
             let mut command = Command::new("strace");
             command.args(["-f", "-o", "/dev/null", "-P"]).arg(path).args(["-e", &format!("inject={fault}")]).arg(crate::support::KEEPSTONE);
@@ -272,7 +272,7 @@ fn a_disk_that_fails_is_full_or_gives_nothing_is_no_corruption() {
             command.args(["doctor", "shop", "--json"]).args(recover.then_some("--recover"));
             let told = run(&mut command);
             let document: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|error| panic!("{fault}: {error}: {told:?}"));
-            assert_eq!(document["error"]["code"], code, "{fault}: {document}");
+            assert!(document["error"]["code"].as_str().is_some_and(|code| codes.contains(&code)), "{fault}: {document}");
             assert!(kept(&host).is_empty() && fs::read(&file).unwrap() == before, "{fault}: nothing was touched");
         }
     }

@@ -154,15 +154,17 @@ fn stats(c: &Connection, database: &DatabaseId) -> Result<BackupStats, Stop> {
 
 /// Why the last run failed, where that was so early that no backup was begun: its folder cannot be written, say, or there is no password.
 fn run_without_a_backup(c: &Connection, database: &DatabaseId) -> Result<Option<String>, Stop> {
-    let last: Option<(JobState, Option<String>, bool)> = c
+    let last: Option<(JobState, Option<String>, Option<i64>, bool)> = c
         .prepare_cached(
-            "SELECT state, error ->> '$.message', EXISTS (SELECT 1 FROM backups b WHERE b.job = jobs.id) FROM jobs WHERE database = ?1 AND verb = 'create' AND state IN ('done', 'failed', 'abandoned')
-             ORDER BY finished_at DESC, number DESC LIMIT 1",
+            "SELECT state, error ->> '$.message', finished_at, EXISTS (SELECT 1 FROM backups b WHERE b.job = jobs.id) FROM jobs
+             WHERE database = ?1 AND +verb = 'create' AND +state IN ('done', 'failed', 'abandoned') ORDER BY number DESC LIMIT 1",
         )?
-        .query_row([database.as_str()], |row| Ok((word(row, "state")?, row.get(1)?, row.get(2)?)))
+        .query_row([database.as_str()], |row| Ok((word(row, "state")?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    Ok(match last {
-        Some((JobState::Failed | JobState::Abandoned, error, false)) => Some(error.unwrap_or_default()),
-        _ => None,
-    })
+    let Some((JobState::Failed | JobState::Abandoned, error, finished_at, false)) = last else { return Ok(None) };
+    // One that had begun before it may have ended well since.
+    let done_since = c
+        .prepare_cached("SELECT 1 FROM jobs WHERE database = ?1 AND verb = 'create' AND state = 'done' AND finished_at >= ?2")?
+        .exists(params![database.as_str(), finished_at])?;
+    Ok((!done_since).then(|| error.unwrap_or_default()))
 }
