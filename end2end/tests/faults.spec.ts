@@ -1,6 +1,7 @@
 // What a person sees when something is wrong with what they gave.
 import { execFile } from "node:child_process";
 import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { badge, begins, BINARY, done, expect, open, test, type Keepstone } from "../fixtures.ts";
 
 test("a path that is no database says what is wrong with it, beside its field", async ({ admin, keepstone, watch }) => {
@@ -97,4 +98,19 @@ test("a file that may not be read is refused with its own code", async ({ keepst
   await chmod(shop, 0o000);
   const run = await keepstone.cli("db", "add", shop, "--json");
   expect([run.code, run.json.error.code]).toEqual([1, "source_unreadable"]);
+});
+
+test("what stays when the trash is emptied is told with its reason", async ({ admin, keepstone, sqlite }) => {
+  await keepstone.protect(await sqlite.shop());
+  const [one, two] = [await keepstone.backUp("shop"), await keepstone.backUp("shop")];
+  await keepstone.backUp("shop");
+  for (const id of [one, two]) await keepstone.ok("delete", id, "--yes");
+  // Another file has its name by now.
+  await writeFile(join(keepstone.data, "backups", "shop", "manual", `${one}.zip`), "another");
+  await open(admin, "/trash");
+  await admin.getByText(/^Empty the trash/).first().click();
+  await admin.getByLabel("Type empty to remove them").fill("empty");
+  await admin.getByRole("button", { name: /^Remove 2 backups/ }).click();
+  await expect(admin.getByText(/1 backup was removed, 1 stays: .*another file lies in the place/i)).toBeVisible();
+  expect((await keepstone.ok("trash", "list")).map(backup => backup.id)).toEqual([one]);
 });

@@ -35,7 +35,11 @@ pub fn concern(status: &DatabaseStatus) -> Option<String> {
 /// The backup that its concerns are about, to look at before anything else, and what the way there is called.
 pub fn look_at(status: &DatabaseStatus) -> Option<(BackupId, String)> {
     let backup = status.concerns.iter().find_map(|concern| concern.backup.clone())?;
-    let way = if status.unchecked.as_ref() == Some(&backup) { shared::see_unchecked() } else { shared::see_suspect() };
+    let way = match Some(&backup) {
+        this if this == status.unchecked.as_ref() => shared::see_unchecked(),
+        this if this == status.suspect.as_ref() => shared::see_suspect(),
+        _ => shared::see_backup(),
+    };
     Some((backup, way.to_owned()))
 }
 

@@ -65,6 +65,7 @@ words! {
     back_to_backups { en: "To the backups" }
     follow_job { en: "Follow the job" }
     see_suspect { en: "See the suspect backup" }
+    see_backup { en: "See that backup" }
     see_unchecked { en: "See the backup that could not be checked" }
     sign_in { en: "Sign in" }
 

@@ -42,6 +42,8 @@ pub struct DatabaseStatus {
     pub archive_size_bytes: u64,
     /// Backups that no known password opens.
     pub lost_count: u64,
+    /// The newest complete backup, where it is suspect.
+    pub suspect: Option<BackupId>,
     /// The newest backup after the newest good one whose checks could not run.
     pub unchecked: Option<BackupId>,
     /// The size of the database when it was last backed up.
@@ -153,6 +155,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         backup_count: stats.complete_count,
         archive_size_bytes: stats.archive_size_bytes,
         lost_count: stats.lost_count,
+        suspect: stats.suspect.map(|backup| backup.id),
         unchecked: stats.unchecked.map(|backup| backup.id),
         size_bytes: stats.size_bytes,
         database,

@@ -25,7 +25,8 @@ pub fn TrashPage() -> impl IntoView {
 }
 
 fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
-    let empty = (list.may_change && list.total > 0).then(|| empty(&list));
+    let emptied = ServerAction::<Empty>::new();
+    let empty = (list.may_change && list.total > 0).then(|| empty(&list, emptied));
     let body = if list.total == 0 {
         view! {
             <EmptyState icon="trash" title=words::none()>
@@ -40,22 +41,22 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     view! {
         <PageHeader title=shared::trash() breadcrumbs=vec![crumb(shared::backups(), "/backups")]>{empty}</PageHeader>
         <FormError error=fault_of(move || put_back.value().get())/>
+        // Beside the dialog, which is closed by then.
+        <FormError error=fault_of(move || emptied.value().get())/>
         {body}
     }
     .into_any()
 }
 
 /// Nothing brings these back, so the word is typed.
-fn empty(list: &TrashList) -> AnyView {
-    let attempt = ServerAction::<Empty>::new().value();
-    let value = move || attempt.get();
+fn empty(list: &TrashList, emptied: ServerAction<Empty>) -> AnyView {
+    let value = move || emptied.value().get();
     let (seen, what) = (list.seen.to_string(), amount(list));
     view! {
         <ConfirmDialog name="empty" label=words::empty() title=words::empty_title(&what) class="button danger-outline" icon="trash">
             <p>{words::empty_means()}</p>
             <form method="post" action="/fn/trash/empty">
                 <input type="hidden" name="seen" value=seen/>
-                <FormError error=fault_of(value)/>
                 <Field label=words::empty_type() name="typed" required=true autocomplete="off" error=field_fault(value, "typed")/>
                 <SubmitButton label=words::empty_do(&what) tone="danger" icon="trash"/>
             </form>
