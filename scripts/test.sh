@@ -7,6 +7,7 @@ started=$SECONDS
 logs=$TARGET/test-logs
 mkdir -p "$logs"
 rows=() total_passed=0 total_failed=0
+: > "$logs/failures.txt" # what failed, with its first words: shown at the very end, where it is read
 
 # count NAME PASSED FAILED SKIPPED SECONDS
 count() {
@@ -22,6 +23,8 @@ stage() {
 
 native=(-p keepstone-model -p keepstone-cipher -p keepstone-engine -p keepstone-app -p keepstone-server --features keepstone-app/ssr)
 
+# Twice as many at a time as there are cores: half of them wait for a process, a lock or a clock.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 rust_tests() {
   local began=$SECONDS log=$logs/rust.log status=0
   say "Rust tests: unit, property, HTTP, command line, tidy (cold 12 minutes, warm 5)"
@@ -42,6 +45,7 @@ rust_tests() {
     skipped=$((skipped + lines))
     if [ -n "${KEEPSTONE_STRICT:-}" ]; then failed=$((failed + lines)); fi
   fi
+  awk '/^---- .* stdout ----$/{print; left=6; next} left-- > 0' "$log" >> "$logs/failures.txt"
   count "Rust tests" "$passed" "$failed" "$skipped" $((SECONDS - began))
 }
 
@@ -51,9 +55,7 @@ browser_tests() {
   rm -f "$report"
   (cd end2end && KEEPSTONE_BIN="$binary" CHROMIUM="$chromium" PLAYWRIGHT_JSON_OUTPUT_NAME="$report" KEEPSTONE_CACHE="$CACHE" \
     npx --no-install playwright test --reporter=line,json) || status=$?
-  read -r passed failed skipped < <(node -e '
-    const s = JSON.parse(require("fs").readFileSync(process.argv[1])).stats;
-    console.log(s.expected + s.flaky, s.unexpected, s.skipped)' "$report" 2>/dev/null || echo 0 1 0)
+  read -r passed failed skipped < <(node scripts/playwright-report.mjs "$report" "$logs/failures.txt" || echo 0 1 0)
   if [ "$status" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
   count "Browser tests" "$passed" "$failed" "$skipped" $((SECONDS - began))
 }
@@ -83,5 +85,6 @@ if binary=$(scripts/server.sh); then browser_tests; else not_run "Browser tests"
 printf '\n%-34s %7s %7s %7s %8s\n' "What" passed failed skipped time
 printf '%s\n' "${rows[@]}"
 printf '%-34s %7s %7s %7s %6d s\n\n' "All" "" "" "" $((SECONDS - started))
+cat "$logs/failures.txt"
 printf '%d passed, %d failed\n' "$total_passed" "$total_failed"
 [ "$total_failed" = 0 ]

@@ -42,15 +42,18 @@ test("the limits of snapshots are set, refused beside their field, and shown", a
   await keepstone.protect(await sqlite.shop());
   const stored = async () => (await keepstone.ok("db", "show", "shop"))[0].snapshot;
   const fields = ["Longest hold of a snapshot", "Largest growth of the -wal file during a snapshot", "What a snapshot leaves free on the database's disk"];
-  const settings = async (...values: string[]) => {
+  const form = async () => {
     await open(admin, "/databases/shop");
     await admin.getByText("Change the settings of shop").click();
-    for (const [field, value] of fields.map((field, i) => [field, values[i]])) await admin.getByLabel(field).fill(value);
+  };
+  const save = async (...values: string[]) => {
+    for (const [i, value] of values.entries()) await admin.getByLabel(fields[i]).fill(value);
     await admin.getByRole("button", { name: "Save the settings" }).click();
   };
   const before = await stored();
+  await form();
   for (const [at, value, message] of [[0, "soon", /duration/], [0, "1s", /10 s to 30 days/], [1, "much", /size/], [2, "1MB", /16 MiB to 1 PiB/]] as const) {
-    await settings(...fields.map((_, field) => (field === at ? value : "")));
+    await save(...fields.map((_, field) => (field === at ? value : "")));
     const box = admin.getByLabel(fields[at]);
     await expect(box).toHaveAttribute("aria-invalid", "true");
     await expect(box).toHaveAccessibleDescription(message);
@@ -58,13 +61,12 @@ test("the limits of snapshots are set, refused beside their field, and shown", a
   }
   expect(await stored()).toEqual(before);
 
-  await settings("4h", "40GB", "5GB");
+  await save("4h", "40GB", "5GB");
   await expect(admin.getByText(/held up to 4\sh; -wal growth up to 40\.0\sGB; 5\.0\sGB kept free/)).toBeVisible();
-  await open(admin, "/databases/shop");
-  await admin.getByText("Change the settings of shop").click();
+  await form();
   for (const [field, value] of [[fields[0], "4h"], [fields[1], "40GB"], [fields[2], "5GB"]]) await expect(admin.getByLabel(field)).toHaveValue(value);
   // Empty is by its size again.
-  await settings("", "", "");
+  await save("", "", "");
   await expect(admin.getByText(/held up to 30\smin, longer by its size/)).toBeVisible();
   expect(await stored()).toEqual(before);
 });

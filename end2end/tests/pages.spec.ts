@@ -1,6 +1,6 @@
 // Every page: accessible, clean on the console, the same before and after hydration, and not wider than a phone.
 import type { Page } from "@playwright/test";
-import { gathered, inBothThemes } from "../axe.ts";
+import { findingsOn, gathered } from "../axe.ts";
 import { expect, hydrated, open, test } from "../fixtures.ts";
 import { HOSTILE, live } from "../world.ts";
 
@@ -9,15 +9,7 @@ const words = (page: Page) => page.evaluate(() => document.body.innerText.replac
 test("axe finds nothing, in light and dark, wide and narrow", async ({ admin, keepstone, sqlite }) => {
   test.setTimeout(420_000);
   const { pages } = await live(keepstone, sqlite);
-  const found: string[] = [];
-  for (const width of [1280, 375]) {
-    await admin.setViewportSize({ width, height: 800 });
-    for (const [name, path] of Object.entries(pages)) {
-      await open(admin, path);
-      found.push(...await inBothThemes(admin, `${name} ${width}`));
-    }
-  }
-  expect(gathered(found)).toEqual([]);
+  expect(gathered(await findingsOn(admin, pages))).toEqual([]);
 });
 
 test("every page has one heading, a title of its own, and the way back to where it belongs", async ({ admin, keepstone, sqlite }) => {
