@@ -100,6 +100,19 @@ for (const javaScriptEnabled of [true, false]) {
       await context.close();
     });
 
+    test("what a removed database has in the trash is shown with it", async ({ admin, keepstone, sqlite }) => {
+      await keepstone.protect(await sqlite.shop());
+      const trashed = await keepstone.backUp("shop");
+      await keepstone.backUp("shop");
+      await keepstone.ok("delete", trashed, "--yes");
+      await keepstone.ok("db", "remove", "shop", "--yes");
+      await admin.goto("/trash");
+      await there(admin);
+      await expect(admin.getByText("The trash is empty")).toBeVisible();
+      await expect(admin.getByRole("heading", { name: "Of databases that were removed" })).toBeVisible();
+      await expect(admin.getByRole("row", { name: /^shop 1 backup/ })).toBeVisible();
+    });
+
     test("the trash is emptied for good, and asks for the word", async ({ admin, keepstone, sqlite }) => {
       await keepstone.protect(await sqlite.shop());
       const trashed = await keepstone.backUp("shop");

@@ -200,6 +200,11 @@ pub fn trash(vault: &Vault) -> Result<Vec<Backup>> {
     Ok(trashed)
 }
 
+/// What is in the trash of databases that were removed: it can be taken back once its database is added again.
+pub fn trash_of_removed(vault: &Vault) -> Result<Vec<Backup>> {
+    databases::trashed_of_removed(vault)
+}
+
 /// A page of the trash.
 #[derive(Debug, Clone)]
 pub struct TrashPage {
@@ -212,6 +217,7 @@ pub struct TrashPage {
     pub newest_at: Option<Timestamp>,
 }
 
+/// A page of what is in the trash of the databases that are there.
 pub fn trash_page(vault: &Vault, limit: u64, offset: u64) -> Result<TrashPage> {
     vault.catalog().page_of_trash(limit, offset)
 }

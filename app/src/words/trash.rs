@@ -17,6 +17,10 @@ words! {
         plural(left, "1 stays", "{} stay")
     ) }
     caption { en: "Deleted backups" }
+    removed { en: "Of databases that were removed" }
+    removed_means { en: "Add the database again to take these back. What is over its time goes by itself." }
+    removed_backups(backups: u64) { en: plural(backups, "1 backup", "{} backups") }
+    removed_add { en: "Add a database" }
     deleted { en: "Deleted" }
     amount(backups: u64, size: Shown) { en: plural(backups, &format!("1 backup, {size}"), &format!("{{}} backups, {size}")) }
     each(amount: Shown) { en: "{amount}. Each can be put back until its time is over; then its archive is gone." }

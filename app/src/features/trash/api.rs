@@ -11,7 +11,8 @@ use crate::words::{shared, trash as words};
 use {
     crate::server::{answer, blocking, person_with, zone},
     keepstone_engine::delete,
-    keepstone_model::{Timestamp, access::Role, id::BackupId},
+    keepstone_model::{Timestamp, access::Role, backup::Backup, id::BackupId},
+    std::collections::BTreeMap,
 };
 
 /// A backup in the trash.
@@ -27,9 +28,20 @@ pub struct TrashRow {
     pub until: Option<Moment>,
 }
 
+/// What is in the trash of a database that was removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RemovedRow {
+    pub database: String,
+    pub backups: u64,
+    pub size_bytes: u64,
+    /// When the last of them goes.
+    pub until: Option<Moment>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrashList {
     pub rows: Vec<TrashRow>,
+    pub removed: Vec<RemovedRow>,
     /// Of all that is in the trash, not of this page alone.
     pub total: u64,
     pub size_bytes: u64,
@@ -46,7 +58,8 @@ pub const PAGE: u64 = 50;
 pub async fn list(#[server(default)] page: String) -> Result<TrashList, AppError> {
     let person = person_with(Role::Viewer)?;
     let page = page.parse().ok().filter(|page| (1..=1_000_000).contains(page)).unwrap_or(1);
-    let found = blocking(move |vault| delete::trash_page(vault, PAGE, (page - 1) * PAGE)).await?;
+    let (found, of_removed) =
+        blocking(move |vault| Ok((delete::trash_page(vault, PAGE, (page - 1) * PAGE)?, delete::trash_of_removed(vault)?))).await?;
     let (zone, now) = (zone(), Timestamp::now());
     let moment = |at| Moment::new(at, now, &zone);
     let rows = found.backups.iter().map(|backup| TrashRow {
@@ -59,8 +72,19 @@ pub async fn list(#[server(default)] page: String) -> Result<TrashList, AppError
         trashed: backup.trashed_at.map(moment),
         until: backup.trash_until.map(moment),
     });
+    let mut by_database = BTreeMap::<String, Vec<Backup>>::new();
+    for backup in of_removed {
+        by_database.entry(backup.database.to_string()).or_default().push(backup);
+    }
+    let removed = by_database.into_iter().map(|(database, backups)| RemovedRow {
+        database,
+        backups: backups.len() as u64,
+        size_bytes: backups.iter().map(|backup| backup.archive_size_bytes).sum(),
+        until: backups.iter().filter_map(|backup| backup.trash_until).max().map(moment),
+    });
     Ok(TrashList {
         rows: rows.collect(),
+        removed: removed.collect(),
         total: found.total,
         size_bytes: found.size_bytes,
         page,

@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{self, Empty, PAGE, PutBack, TrashList, TrashRow};
+use super::api::{self, Empty, PAGE, PutBack, RemovedRow, TrashList, TrashRow};
 use crate::local;
 use crate::words::{shared, trash as words};
 use crate::{
     live::use_changes,
     ui::{
-        ConfirmDialog, EmptyState, Facts, Field, FormError, Head, Loaded, PageHeader, Pagination, Size, SubmitButton, Table, When, crumb,
-        fault_of, field_fault,
+        ConfirmDialog, EmptyState, Facts, Field, FormError, Head, Loaded, PageHeader, Pagination, Panel, Size, SubmitButton, Table, When,
+        crumb, fault_of, field_fault,
     },
 };
 
@@ -27,6 +27,7 @@ pub fn TrashPage() -> impl IntoView {
 fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     let emptied = ServerAction::<Empty>::new();
     let empty = (list.may_change && list.total > 0).then(|| empty(&list, emptied));
+    let removed = (!list.removed.is_empty()).then(|| removed(&list.removed));
     let body = if list.total == 0 {
         view! {
             <EmptyState icon="trash" title=words::none()>
@@ -44,6 +45,37 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
         // Beside the dialog, which is closed by then.
         <FormError error=fault_of(move || emptied.value().get())/>
         {body}
+        {removed}
+    }
+    .into_any()
+}
+
+/// What is nowhere else in the console, since its database is in no list.
+fn removed(databases: &[RemovedRow]) -> AnyView {
+    let row = |row: &RemovedRow| {
+        let until = row.until.clone().map(|until| view! { <When moment=until/> });
+        view! {
+            <tr>
+                <td data-label=shared::database() class="t-name">{row.database.clone()}</td>
+                <td data-label=shared::backups() class="nowrap">{words::removed_backups(row.backups)}</td>
+                <td data-label=shared::size() class="number"><Size bytes=Some(row.size_bytes)/></td>
+                <td data-label=shared::kept_until() class="nowrap">{until}</td>
+            </tr>
+        }
+    };
+    let rows: Vec<_> = databases.iter().map(row).collect();
+    view! {
+        <Panel title=words::removed()>
+            <p class="muted">{words::removed_means()}</p>
+            <div class="table-box">
+                <Table
+                    caption=words::removed()
+                    head=vec![Head::Text(shared::database()), Head::Text(shared::backups()), Head::Number(shared::size()), Head::Text(shared::kept_until())]
+                    rows=rows.into_any()
+                />
+            </div>
+            <p class="ways"><a href="/databases/new">{words::removed_add()}</a></p>
+        </Panel>
     }
     .into_any()
 }
