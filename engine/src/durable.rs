@@ -219,7 +219,7 @@ fn identity(meta: &Metadata) -> (u64, u64) {
     (meta.dev(), meta.ino())
 }
 
-fn is_one_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_one_file(one: &Path, other: &Path) -> bool {
     let of = |path: &Path| std::fs::symlink_metadata(path).map(|meta| identity(&meta));
     matches!((of(one), of(other)), (Ok(one), Ok(other)) if one == other)
 }

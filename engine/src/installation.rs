@@ -85,6 +85,7 @@ pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
         archives::latest_link(vault, &status.database, &mut found)?;
         schedules(vault, &status.database, now, &mut found)?;
     }
+    archives::strays(vault, databases::strays::of_no_database(vault)?, None, &mut found);
     foreign_folders(vault, &statuses, &mut found);
     Ok(found.0)
 }

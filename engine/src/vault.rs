@@ -25,7 +25,7 @@ use crate::{
 mod place;
 mod rebuild;
 
-pub use rebuild::{RebuildReport, rebuild};
+pub use rebuild::{RebuildReport, rebuild, rebuild_with};
 
 /// With less room than this, what fails at the start may fail for want of room.
 pub(crate) const FULL_BYTES: u64 = 1 << 20;

@@ -89,6 +89,8 @@ pub struct DatabaseFacts {
     pub newest_at: Option<Timestamp>,
     /// The archive of a backup that is newer than the newest good one is not there any more.
     pub missing: bool,
+    /// The catalog was made anew without an archive that is newer than the newest good backup.
+    pub left_out: bool,
     pub last_run_failed: bool,
     /// The newest complete backup is of a database that is damaged, or that lost something of which nobody has taken note.
     pub newest_suspect: bool,
@@ -148,7 +150,7 @@ pub fn database_state(facts: &DatabaseFacts, now: Timestamp) -> DatabaseState {
         DatabaseState::Running
     } else if facts.newest_good_at.is_none() && facts.last_run_failed {
         DatabaseState::Failed
-    } else if facts.last_run_failed || facts.newest_suspect || facts.newer_bad || facts.missing || facts.damaged || old {
+    } else if facts.last_run_failed || facts.newest_suspect || facts.newer_bad || facts.missing || facts.left_out || facts.damaged || old {
         // Also with an older good backup that meets the objective: what was counted on is not there, and its disk may lose more.
         DatabaseState::AtRisk
     } else if facts.newest_good_at.is_none() || facts.unchecked {
@@ -236,9 +238,19 @@ pub struct Situation<'a> {
     pub unreadable: &'a [BackupId],
     /// The newest of the backups after the newest good one whose archive is missing, and how many there are.
     pub missing: Option<(&'a BackupId, u64)>,
+    /// The newest of the archives without which the catalog was made anew, and how many there are: those of [`newer_left_out`].
+    pub left_out: Option<(&'a BackupId, u64)>,
     pub last_error: Option<&'a str>,
     /// Backups that no known password opens.
     pub lost_count: u64,
+}
+
+/// Of the archives that could not be taken up the newest one, and how many there are, that may hold more than the newest good backup: no verb can say
+/// of them what they hold, and what was counted on before is not there any more. Ids know only the second.
+pub fn newer_left_out(left_out: &[BackupId], newest_good_at: Option<Timestamp>) -> Option<(&BackupId, u64)> {
+    let newer = |id: &&BackupId| newest_good_at.is_none_or(|good| id.time().as_second() >= good.as_second());
+    let newest = left_out.iter().filter(newer).max_by_key(|id| id.time())?;
+    Some((newest, left_out.iter().filter(newer).count() as u64))
 }
 
 /// Everything that keeps a database from being safe, the most urgent first.
@@ -323,6 +335,14 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
             backup: Some(newest.clone()),
         });
     }
+    if let Some((newest, count)) = situation.left_out {
+        let all = if count == 1 { newest.to_string() } else { format!("{count} archives, e.g. {newest}") };
+        concerns.push(Concern {
+            reason: format!("the catalog was made anew without {all}, and no newer backup is good"),
+            advice: "It could not be taken up: `keepstone doctor` says why. Make a backup now.".to_owned(),
+            backup: None,
+        });
+    }
     if situation.lost_count > 0 {
         let backups = human::counted(situation.lost_count, "backup");
         concerns.push(Concern {
@@ -378,6 +398,7 @@ mod tests {
             newest_good_at: Some(at(1000)),
             newest_at: Some(at(1000)),
             missing: false,
+            left_out: false,
             last_run_failed: false,
             newest_suspect: false,
             newer_bad: false,
@@ -403,6 +424,8 @@ mod tests {
             (DatabaseFacts { newest_good_at: None, newest_at: None, added_at: at(950), ..fine }, DatabaseState::Unproven),
             (DatabaseFacts { newest_good_at: None, newest_at: None, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { missing: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { left_out: true, ..fine }, DatabaseState::AtRisk),
+            (DatabaseFacts { left_out: true, newest_good_at: None, ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: Some(at(1350)), ..fine }, DatabaseState::Protected),
             (DatabaseFacts { newest_good_at: Some(at(1351)), ..fine }, DatabaseState::AtRisk),
             (DatabaseFacts { newest_good_at: None, last_run_failed: true, ..fine }, DatabaseState::Failed),
@@ -438,6 +461,7 @@ mod tests {
                     newest_good_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
                     newest_at: newest_good.map(|second| Timestamp::from_second(second).unwrap()),
                     missing: false,
+                    left_out: false,
                     last_run_failed,
                     newest_suspect,
                     newer_bad,
@@ -461,6 +485,7 @@ mod tests {
                     unchecked: None,
                     unreadable: &[],
                     missing: None,
+                    left_out: None,
                     last_error: Some("no space"),
                     lost_count: 0,
                 };
@@ -479,7 +504,26 @@ mod tests {
                     with.iter().any(|concern| concern.reason.ends_with("sqlite_integrity_check: no space") && concern.backup.is_some())
                 );
                 assert!(found.iter().all(|concern| !concern.advice.is_empty()));
+                let left_out = "shop_daily_20261120T030000Z_k3f9".parse().unwrap();
+                let facts = DatabaseFacts { left_out: true, ..facts };
+                let with = concerns(&Situation { facts, left_out: Some((&left_out, 1)), ..situation }, now);
+                let told = "the catalog was made anew without shop_daily_20261120T030000Z_k3f9, and no newer backup is good";
+                assert!(with.iter().any(|concern| concern.reason == told) && database_state(&facts, now) != DatabaseState::Protected);
             }
         }
+    }
+
+    #[test]
+    fn only_what_may_hold_more_than_the_newest_good_backup_counts_as_left_out() {
+        let id = |text: &str| text.parse::<BackupId>().unwrap();
+        let [old, new] = [id("shop_daily_20261119T030000Z_k3f9"), id("shop_manual_20261120T030000Z_0000")];
+        let all = [new.clone(), old.clone()];
+        let at = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(newer_left_out(&all, None), Some((&new, 2)));
+        assert_eq!(newer_left_out(&all, at("2026-11-19T02:59:59Z")), Some((&new, 2)));
+        assert_eq!(newer_left_out(&all, at("2026-11-19T12:00:00Z")), Some((&new, 1)));
+        assert_eq!(newer_left_out(&all, at("2026-11-20T03:00:00.9Z")), Some((&new, 1)), "which of one second is newer is not known");
+        assert_eq!(newer_left_out(&all, at("2026-11-20T03:00:01Z")), None);
+        assert_eq!(newer_left_out(&[], None), None);
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
+use keepstone_model::id::{DatabaseId, DatabaseUid};
 use rusqlite::{Connection, ErrorCode, types::ValueRef};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,7 @@ use crate::{
     Error, Result,
     durable::{self, LockMode},
     image::hex,
+    sqlite::scratch::open_immutable,
     vault::FULL_BYTES,
 };
 
@@ -90,6 +92,14 @@ impl Catalog {
         file.sync_all().map_err(|error| Error::io(staged, error))
     }
 
+    /// Which databases the catalog at `path` knows, or else the newest copy in `folder` that can be read; without a trace there. Nothing where none
+    /// can be read.
+    pub(crate) fn databases_before(path: &Path, folder: &Path) -> Vec<(DatabaseId, DatabaseUid, String)> {
+        let copies = list(folder).unwrap_or_default();
+        let mut all = std::iter::once(path).chain(copies.iter().rev().map(|copy| &*copy.path));
+        all.find_map(|path| databases_in(path).ok().flatten()).unwrap_or_default()
+    }
+
     /// Begins a new catalog at `path` with what the newest readable copy in `folder` holds of users, tokens, activity and finished jobs. What
     /// stands in the backups folder is left out, as are sign-ins and links: nobody who was signed out comes back in. Copies that could not be
     /// read are told, with the reason.
@@ -127,6 +137,21 @@ impl Catalog {
         })?;
         Ok((catalog, TakenOver { at: copy.at, users, tokens, events }))
     }
+}
+
+/// None if there is no catalog.
+fn databases_in(path: &Path) -> Result<Option<Vec<(DatabaseId, DatabaseUid, String)>>> {
+    if !durable::is_file(path)? {
+        return Ok(None);
+    }
+    let connection = open_immutable(path)?;
+    let found = (|| {
+        let mut statement = connection.prepare("SELECT id, uid, location FROM databases")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+        rows.collect::<Result<Vec<_>, rusqlite::Error>>()
+    })();
+    let rows = found.map_err(|error| Stop::from(error).into_error(path))?;
+    Ok(Some(rows.into_iter().filter_map(|(id, uid, location)| Some((id.parse().ok()?, uid.parse().ok()?, location))).collect()))
 }
 
 /// Whether the new catalog could not be written, which is no fault of what it is made from.

@@ -25,6 +25,7 @@ const TRY_AGAIN: &str = "try_again:";
 const MANAGED: &str = "managed:";
 /// Before the uid of a database.
 const LEADS_TO: &str = "leads_to:";
+const LEFT_OUT: &str = "left_out:";
 
 impl Catalog {
     /// When what had expired in the trash was last removed.
@@ -104,6 +105,23 @@ impl Catalog {
         self.write(|tx| {
             let key = format!("{LEADS_TO}{}", database.as_str());
             tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![key, path])?;
+            Ok(())
+        })
+    }
+
+    /// The archives of a database without which this catalog was made. What does not read counts as none.
+    pub(crate) fn left_out(&self, database: &DatabaseUid) -> Result<Vec<BackupId>> {
+        let text: Option<String> = self.read(|c| {
+            let key = format!("{LEFT_OUT}{}", database.as_str());
+            Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()?)
+        })?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_left_out(&self, database: &DatabaseUid, ids: &[BackupId]) -> Result<()> {
+        self.write(|tx| {
+            let key = format!("{LEFT_OUT}{}", database.as_str());
+            tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![key, to_json(&ids)])?;
             Ok(())
         })
     }

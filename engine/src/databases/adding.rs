@@ -12,7 +12,7 @@ use keepstone_model::{
     snapshot::SnapshotPolicy,
 };
 
-use super::{event, folder, present_at, update_latest_link};
+use super::{adopt, event, folder, present_at, strays, update_latest_link};
 use crate::{
     Error, Result, Vault,
     catalog::{ScheduleRow, rounded},
@@ -138,10 +138,15 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
     folder::write(vault, &database, &schedules)?;
     // Before the row: no run of a schedule meets a database without its password.
     driver::of(database.engine).keep(vault, &database, &place)?;
-    let adopted = folder::archives(vault, &database)?;
+    let taken_in = strays::take_in(vault, &database);
+    let mut adopted = adopt::archives(vault, &database)?;
+    adopted.unread.extend(taken_in.left);
     let mut message = format!("added {} at {location}", database.id);
     if !adopted.backups.is_empty() {
         let _ = write!(message, ", backups found in its folder: {}", adopted.backups.len());
+    }
+    if !taken_in.moved.is_empty() {
+        let _ = write!(message, "; moved into their place: {}", taken_in.moved.join("; "));
     }
     if by_archives {
         message.push_str("; its database.json was lost: its settings are the usual ones, and its cleanup is paused");

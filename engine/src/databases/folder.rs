@@ -1,37 +1,28 @@
 //! The folder of a database beside its archives: `database.json`, and what is there already when a location is added again.
 
-use std::{
-    collections::HashSet,
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::ErrorKind, path::Path};
 
 use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState, Encryption, Proof},
     database::Database,
-    id::{BackupId, DatabaseId, DatabaseUid, Kind},
+    id::{DatabaseId, DatabaseUid, Kind},
     schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    adopt::ids_in,
     lost_file::{self, Said},
-    order::{self, Found},
 };
 use crate::{
     Error, Result, Vault,
-    archive::Archive,
     catalog::{ScheduleRow, Standing},
     durable,
     image::hex,
-    keys, layout,
-    notes::{self, Notes},
+    layout,
     scheduler::{self, Timing},
     sqlite::location::path_of,
-    take::doubt,
 };
 
 const FILE_VERSION: u32 = 1;
@@ -101,7 +92,7 @@ pub(super) fn choose(vault: &Vault, location: &str, wished: Option<&DatabaseId>,
             _ if in_catalog.contains(id) => Err(Error::AlreadyExists { what: "database", name: id.to_string() }),
             Left::Nothing => Ok(Choice::New(id.clone())),
             Left::Database(left) if is_at(&left.database, location) => Ok(Choice::TakenUp(left)),
-            Left::Database(_) | Left::Sealed | Left::Other => {
+            Left::Database(_) | Left::Sealed | Left::Other | Left::Renamed(_) | Left::Newer => {
                 Err(Error::AlreadyExists { what: "folder of a database", name: id.to_string() })
             }
         };
@@ -135,6 +126,10 @@ enum Left {
     Sealed,
     /// Something that Keepstone does not know: a predecessor's tree, or a file that cannot be read.
     Other,
+    /// A folder that was renamed: the file says whose it was.
+    Renamed(DatabaseId),
+    /// The file is of a version after this one.
+    Newer,
 }
 
 /// Whether a backups folder holds the folder of exactly this database.
@@ -167,6 +162,11 @@ pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<String>)
             Ok(Left::Sealed) => others.push(format!(
                 "{id}: its database.json is lost or damaged, and no known password opens its archives: give it with `keepstone key add`, then add the database again"
             )),
+            Ok(Left::Renamed(was)) => others.push(format!("{id}: its database.json says that it is the folder of {was}: {}", match durable::is_file(&vault.database_json_path(&was)) {
+                Ok(false) => format!("call it {was} again"),
+                _ => format!("there is one, so this is a copy of it: what {was} lacks is to be moved there, each archive with its notes"),
+            })),
+            Ok(Left::Newer) => others.push(format!("{id}: its database.json is of a newer version of Keepstone: rebuild with that one")),
             Ok(Left::Other) => others.push(format!(
                 "{id}: its database.json is not there or cannot be read, and neither can an archive in it: `keepstone db add LOCATION` begins a new folder; archives are taken into it by `keepstone import FOLDER --db DB`"
             )),
@@ -184,8 +184,9 @@ fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {
             Ok(file) if file.file_version <= FILE_VERSION && file.database.id == *id => {
                 Left::Database(Box::new(LeftDatabase { database: file.database, schedules: file.schedules, by_archives: false }))
             }
-            // Of another name or a newer version: a file that says something.
-            Ok(_) => Left::Other,
+            // Files that say something.
+            Ok(file) if file.file_version <= FILE_VERSION => Left::Renamed(file.database.id),
+            Ok(_) => Left::Newer,
             Err(_) => by_archives(vault, id)?,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -206,6 +207,9 @@ fn no_folder(error: Error) -> Result<Vec<fs::DirEntry>> {
 }
 
 fn holds_archive(folder: &Path) -> Result<bool> {
+    if !ids_in(folder)?.is_empty() {
+        return Ok(true);
+    }
     for kind in Kind::ALL {
         if !ids_in(&folder.join(kind.as_str()))?.is_empty() {
             return Ok(true);
@@ -265,164 +269,4 @@ pub(super) fn random_uid() -> Result<DatabaseUid> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
     Ok(hex(&bytes).parse().expect("32 hexadecimal digits"))
-}
-
-/// What the folders of a database and the trash hold of it.
-#[derive(Debug, Default)]
-pub(super) struct Adopted {
-    pub(super) backups: Vec<Backup>,
-    /// Archives that bear a backup's name and could not be read, or their notes, each with the reason: what a disk refuses today may be there tomorrow.
-    pub(super) unread: Vec<String>,
-}
-
-/// The backups whose archives carry this database's uid, in their folders or in the trash. Others are left alone.
-pub(super) fn archives(vault: &Vault, database: &Database) -> Result<Adopted> {
-    let (mut found, mut unread, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-    let mut take = |id: &BackupId, path: &Path, state| match read_archive(vault, database, id, path, state) {
-        Ok(archive) => found.extend(archive.map(|(archive, noted)| {
-            match noted {
-                Noted::Read => {}
-                Noted::Nowhere => lost.push(id.clone()),
-                Noted::Unread(cause) => unread.push(format!("the notes of {id}, which counts as pinned until they are read: {cause}")),
-            }
-            archive
-        })),
-        Err(cause) => {
-            tracing::warn!(path = %path.display(), %cause, "an archive could not be taken up");
-            unread.push(format!("{id}: {cause}"));
-        }
-    };
-    for kind in Kind::ALL {
-        let folder = vault.database_dir(&database.id).join(kind.as_str());
-        for id in ids_in(&folder)? {
-            if id.database() == database.id && id.kind() == kind {
-                take(&id, &vault.archive_path(&id), BackupState::Complete);
-            }
-        }
-    }
-    for id in ids_in(&vault.trash_dir())? {
-        if id.database() == database.id {
-            take(&id, &vault.trash_path(&id), BackupState::Trashed);
-        }
-    }
-    unread.extend(lost.first().map(|first| match lost.len() {
-        1 => format!("the notes of {first}, which are gone: it counts as pinned until `keepstone unpin {first}`"),
-        count => format!(
-            "the notes of {count} backups of {}, which are gone: each counts as pinned until `keepstone unpin`, e.g. of {first}",
-            database.id
-        ),
-    }));
-    Ok(Adopted { backups: order::settle(found), unread })
-}
-
-/// Where archives lie that are in no catalog, in the folders and in the trash: of databases that were removed, and those that were made after the
-/// catalog that was put back.
-pub(crate) fn archives_unlisted(vault: &Vault) -> Result<Vec<(BackupId, PathBuf)>> {
-    let mut listed = HashSet::new();
-    for database in vault.catalog().databases()? {
-        listed.extend(vault.catalog().backups_of(&database.id)?.into_iter().map(|backup| backup.id));
-    }
-    let mut found = Vec::new();
-    for entry in durable::entries(vault.backups_dir())? {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
-        for kind in Kind::ALL {
-            let of_kind = ids_in(&vault.database_dir(&id).join(kind.as_str()))?.into_iter();
-            found.extend(of_kind.map(|id| (id.clone(), vault.archive_path(&id))));
-        }
-    }
-    found.extend(ids_in(&vault.trash_dir())?.into_iter().map(|id| (id.clone(), vault.trash_path(&id))));
-    found.retain(|(id, _)| !listed.contains(id));
-    Ok(found)
-}
-
-/// What lies in the trash of databases that were removed, as archives and notes tell it: no row does. What cannot be read is not told.
-pub(crate) fn trashed_of_removed(vault: &Vault) -> Result<Vec<Backup>> {
-    let mut found = Vec::new();
-    for id in ids_in(&vault.trash_dir())? {
-        if vault.catalog().get_database(&id.database())?.is_some() {
-            continue;
-        }
-        let described = Archive::open(&vault.trash_path(&id)).and_then(|mut archive| {
-            let encryption = keys::settle(vault, &mut archive)?;
-            Ok(described(&archive, encryption, notes::read(vault, &id)?, BackupState::Trashed))
-        });
-        match described {
-            Ok(backup) if backup.id == id => found.push(backup),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%id, %error, "what lies in the trash of a removed database cannot be read"),
-        }
-    }
-    Ok(found)
-}
-
-pub(super) fn ids_in(folder: &Path) -> Result<Vec<BackupId>> {
-    let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".zip")?.parse().ok();
-    Ok(durable::entries_if_there(folder)?.into_iter().filter_map(id).collect())
-}
-
-/// What became of the notes beside an archive.
-enum Noted {
-    Read,
-    /// They are written before an archive gets its name: somebody removed them, or brought the archive alone.
-    Nowhere,
-    Unread(Error),
-}
-
-/// None: it is another database's that had the same name. `NotItsArchive` if it is another backup's.
-fn read_archive(vault: &Vault, database: &Database, id: &BackupId, path: &Path, state: BackupState) -> Result<Option<(Found, Noted)>> {
-    let mut archive = Archive::open(path)?;
-    let is = &archive.metadata().backup_id;
-    if is != id {
-        let detail = format!("it is the archive of {is}, and is taken up under that name only: call it {is}.zip");
-        return Err(Error::NotItsArchive { id: id.clone(), path: path.to_owned(), detail });
-    }
-    if archive.metadata().database_uid != database.uid {
-        return Ok(None);
-    }
-    let encryption = keys::settle(vault, &mut archive)?;
-    // Notes that cannot be read, or are gone, may say that it is pinned: then it is.
-    let pinned = || Notes { pinned: true, ..Notes::empty(id) };
-    let (notes, noted) = match notes::read_if_any(vault, id) {
-        Ok(Some(notes)) => (notes, Noted::Read),
-        Ok(None) => (pinned(), Noted::Nowhere),
-        Err(cause) => {
-            tracing::warn!(%id, %cause, "the notes of a backup could not be read: it is taken up as pinned");
-            (pinned(), Noted::Unread(cause))
-        }
-    };
-    let previous = archive.metadata().previous.as_ref().map(|previous| previous.id.clone());
-    Ok(Some((Found { backup: described(&archive, encryption, notes, state), previous }, noted)))
-}
-
-/// The row of a backup as its archive and notes tell it.
-fn described(archive: &Archive, encryption: Encryption, notes: Notes, state: BackupState) -> Backup {
-    let metadata = archive.metadata();
-    let suspect = doubt(metadata, Some(&notes));
-    let tombstone = notes.tombstone.clone().filter(|_| state == BackupState::Trashed);
-    Backup {
-        id: metadata.backup_id.clone(),
-        database: metadata.database.clone(),
-        kind: metadata.backup_type,
-        sequence: metadata.sequence,
-        state,
-        created_at: metadata.created_at,
-        created_by: metadata.created_by.clone(),
-        description: notes.description.unwrap_or_else(|| metadata.description.clone()),
-        tags: notes.tags.unwrap_or_else(|| metadata.tags.clone()),
-        pinned: notes.pinned,
-        suspect: suspect.0,
-        suspect_cause: suspect.1,
-        acknowledged: notes.acknowledged.clone(),
-        original_size_bytes: metadata.original_size,
-        archive_size_bytes: archive.size_bytes(),
-        total_records: metadata.total_records,
-        payload_hash: Some(metadata.payload_hash.clone()),
-        encryption,
-        coverage: metadata.coverage,
-        proof: Proof::standing(&notes.proofs).cloned(),
-        error: None,
-        job: None,
-        trashed_at: tombstone.as_ref().map(|t| t.trashed_at),
-        trash_until: tombstone.map(|t| t.until),
-    }
 }

@@ -10,7 +10,10 @@ use keepstone_model::{
     snapshot::SnapshotPolicy,
 };
 
-use super::{database, databases, folder};
+use super::{
+    adopt, database, databases, folder,
+    strays::{self, Stray},
+};
 use crate::{
     Result, Vault,
     activity::{self, NewEvent},
@@ -31,8 +34,10 @@ pub(super) enum Said {
 /// removed by itself: what was to be kept is not known.
 pub(super) fn by_archives(vault: &Vault, id: &DatabaseId) -> Result<Said> {
     let mut archives = Vec::new();
-    for backup in archives_in(vault, id)? {
-        let Ok(archive) = Archive::open(&vault.archive_path(&backup)) else { continue };
+    let strays = strays::of_database(vault, id).strays.into_iter().filter(Stray::is_named_exactly).map(|stray| (stray.id, stray.path));
+    let in_place = archives_in(vault, id)?.into_iter().map(|backup| (backup.clone(), vault.archive_path(&backup)));
+    for (backup, path) in in_place.chain(strays) {
+        let Ok(archive) = Archive::open(&path) else { continue };
         let metadata = archive.metadata();
         // An import's source is a file of another system.
         if metadata.database == *id && metadata.backup_id == backup && metadata.sequence > 0 && metadata.backup_type != Kind::Imported {
@@ -76,7 +81,7 @@ fn database_of(metadata: &Metadata) -> Database {
 fn archives_in(vault: &Vault, id: &DatabaseId) -> Result<Vec<BackupId>> {
     let mut all = Vec::new();
     for kind in Kind::ALL {
-        let of_kind = folder::ids_in(&vault.database_dir(id).join(kind.as_str()))?;
+        let of_kind = adopt::ids_in(&vault.database_dir(id).join(kind.as_str()))?;
         all.extend(of_kind.into_iter().filter(|backup| backup.database() == *id && backup.kind() == kind));
     }
     Ok(all)

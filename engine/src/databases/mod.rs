@@ -1,6 +1,7 @@
 //! Databases under protection: finding and removing one; the other verbs stand in the files beside this one.
 
 mod adding;
+mod adopt;
 mod editing;
 mod folder;
 mod latest;
@@ -8,15 +9,17 @@ mod leads;
 mod lost_file;
 mod order;
 mod status;
+pub(crate) mod strays;
 mod take_up;
 
 use jiff::Timestamp;
 use keepstone_model::{database::Database, event::EventResult, id::DatabaseId};
 
 pub use adding::{AddDatabaseOptions, FirstSchedules, add_database, probe};
+pub(crate) use adopt::{archives_unlisted, trashed_of_removed};
 pub use editing::{EditDatabaseOptions, edit_database};
 pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanup, set_retention, set_schedules};
-pub(crate) use folder::{any_folder_in, archives_unlisted, is_folder_of, trashed_of_removed};
+pub(crate) use folder::{any_folder_in, is_folder_of};
 pub(crate) use latest::update_latest_link;
 pub(crate) use leads::{elsewhere, follow};
 pub(crate) use lost_file::{write_if_lost, write_lost};

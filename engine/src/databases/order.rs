@@ -15,7 +15,7 @@ use keepstone_model::{
     import::sequence_of,
 };
 
-use super::folder::ids_in;
+use super::adopt::ids_in;
 use crate::{Result, Vault, archive::Archive};
 
 /// Of the archives that the catalog does not know this many are looked at, the latest by their names: each create does it.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state, standing},
+    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state, newer_left_out, standing},
     id::{BackupId, DatabaseId},
     schedule::OBJECTIVE_SLACK_SECS,
 };
@@ -87,6 +87,8 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     let checkup = vault.catalog().checkup(&database.id)?;
     let damage = checkup.as_ref().and_then(Checkup::damage).map(str::to_owned);
     let moved = leads::elsewhere(vault, &database)?;
+    let all_left_out = vault.catalog().left_out(&database.uid)?;
+    let left_out = newer_left_out(&all_left_out, stats.newest_good_at);
     let facts = DatabaseFacts {
         paused: database.paused,
         running: vault.catalog().creates_now(&database.id)?,
@@ -94,6 +96,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         newest_good_at: stats.newest_good_at,
         newest_at: stats.newest_at,
         missing: stats.missing.is_some(),
+        left_out: left_out.is_some(),
         last_run_failed: stats.last_run_failed,
         newest_suspect: stats.suspect.is_some(),
         newer_bad: stats.bad.is_some(),
@@ -110,6 +113,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         unchecked: stats.unchecked.as_ref(),
         unreadable: &stats.unreadable,
         missing: stats.missing.as_ref().map(|(id, count)| (id, *count)),
+        left_out,
         last_error: stats.last_error.as_deref(),
         lost_count: stats.lost_count,
     };

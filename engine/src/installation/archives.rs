@@ -13,7 +13,11 @@ use super::{Findings, Severity};
 use crate::{
     Result, Vault,
     archive::Archive,
-    databases, identity,
+    databases::{
+        self,
+        strays::{self, Below, Verdict},
+    },
+    identity,
     notes::{self, follow::Compared},
 };
 
@@ -35,7 +39,8 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
         for entry in fs::read_dir(vault.database_dir(id).join(kind.as_str())).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(archive) = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok()) else { continue };
+            let archive = name.strip_suffix(".zip").and_then(|stem| stem.parse::<BackupId>().ok());
+            let Some(archive) = archive.filter(|archive| path == vault.archive_path(archive)) else { continue };
             let opened = Archive::open(&path);
             if let Some(backup) = of.iter().find(|backup| backup.id == archive) {
                 // What does not open is a matter of `verify`.
@@ -53,6 +58,7 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
             }
         }
     }
+    strays(vault, strays::of_database(vault, id), Some(database), found);
     notes(vault, database, of, found);
     let has_archives = of.iter().any(|backup| backup.state == BackupState::Complete);
     if has_archives && !databases::is_folder_of(vault.backups_dir(), database) {
@@ -87,7 +93,7 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
         &foreign,
         Severity::Warning,
         "archives are of another database",
-        "They are left alone; move them away if nobody needs them here.",
+        "They are left alone: `keepstone restore --path FILE` restores one; move them away if nobody needs them here.",
         1,
     );
     tell(
@@ -101,6 +107,48 @@ pub(super) fn archives(vault: &Vault, database: &Database, of: &[Backup], found:
         let complete = of.iter().filter(|backup| backup.state == BackupState::Complete).count();
         found.well("archives", format!("{id}: catalog and folder agree on {complete}"));
     }
+}
+
+/// What lies elsewhere than where it belongs: what a rebuild would do with it.
+pub(super) fn strays(vault: &Vault, below: Below, of: Option<&Database>, found: &mut Findings) {
+    let who = of.map_or_else(|| vault.backups_dir().display().to_string(), |of| of.id.to_string());
+    let mut belong = Vec::new();
+    for stray in &below.strays {
+        let place = stray.place(vault);
+        match stray.verdict(vault, of) {
+            Verdict::Belongs => belong.push(place),
+            Verdict::Stays(why) => {
+                let message = format!("{who}: {place} is not where the archive of that name belongs");
+                found.add("archives", Severity::Warning, message, sentence(&why), 1);
+            }
+            Verdict::Unreadable(why) => {
+                let message = format!("{who}: {place} is not where the archive of that name belongs, and cannot be read");
+                found.add("archives", Severity::Warning, message, sentence(&why), 1);
+            }
+        }
+    }
+    if let Some(first) = belong.first() {
+        let message = match belong.len() {
+            1 => format!("{who}: an archive does not lie where it belongs, and is not in the catalog: {first}"),
+            count => format!("{who}: {count} archives do not lie where they belong, and are not in the catalog, e.g. {first}"),
+        };
+        let remedy = "Stop every keepstone, then `keepstone catalog rebuild` moves them into their place and takes them up.";
+        found.add("archives", Severity::Failed, message, remedy, 1);
+    }
+    for unread in below.unread {
+        found.add(
+            "archives",
+            Severity::Warning,
+            format!("{who}: {unread}"),
+            "What lies there is not known: let this user look into it.",
+            1,
+        );
+    }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 /// The notes of all that are there or can be put back: without them it is not known what is pinned, and where the catalog says otherwise they win.

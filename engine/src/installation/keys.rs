@@ -6,7 +6,7 @@ use keepstone_model::{
 };
 
 use super::{Findings, Severity};
-use crate::{Vault, keys};
+use crate::{Error, Vault, keys};
 
 pub(super) fn keys(vault: &Vault, found: &mut Findings) {
     match keys::list(vault) {
@@ -24,6 +24,15 @@ pub(super) fn opened(vault: &Vault, of: &[Backup], found: &mut Findings) {
     let Some(newest) = of.iter().filter(there).max_by_key(|backup| backup.sequence) else { return };
     let id = &newest.database;
     if let Err(error) = vault.open_archive(&vault.archive_path(&newest.id)) {
+        if !matches!(error, Error::WrongPassword { .. }) {
+            let remedy = format!(
+                "No password mends that: it is damaged, or its disk fails. `keepstone verify {}` writes down what it is; then make a backup.",
+                newest.id
+            );
+            let message = format!("{id}: the newest encrypted archive, {}, cannot be read: {error}", newest.id);
+            found.add("archives", Severity::Failed, message, remedy, error.kind().exit_code());
+            return;
+        }
         let remedy = "Give the vault the password that it was made with: `keepstone key add`, or start with BACKUP_ENCRYPTION_PASSWORD.";
         let message = format!("{id}: the newest encrypted archive, {}, does not open: {error}", newest.id);
         found.add("keys", Severity::Failed, message, remedy, error.kind().exit_code());

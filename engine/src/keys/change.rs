@@ -117,7 +117,7 @@ pub fn change(vault: &Vault, options: &ChangeOptions, monitor: &dyn Monitor) -> 
         // Backups that were made meanwhile with the password of before come into a second round.
         let listed = encrypted(vault)?.into_iter().map(|backup| Whose::Listed(Box::new(backup)));
         let unlisted = databases::archives_unlisted(vault)?.into_iter().map(|(id, path)| Whose::Unlisted(id, path));
-        let round: Vec<Whose> = listed.chain(unlisted).filter(|backup| !done.contains(backup.id())).collect();
+        let round: Vec<Whose> = listed.chain(unlisted).filter(|backup| !done.contains(&backup.name())).collect();
         if round.is_empty() {
             break;
         }
@@ -125,7 +125,7 @@ pub fn change(vault: &Vault, options: &ChangeOptions, monitor: &dyn Monitor) -> 
             if monitor.cancelled() {
                 return Err(Error::CancelledHere);
             }
-            done.insert(backup.id().clone());
+            done.insert(backup.name());
             match one(vault, &backup, &held.stretched, &passwords, monitor) {
                 Ok(Outcome::Changed) => {
                     monitor.log(&format!("{} opens with key {target} now", backup.id()));
@@ -181,6 +181,14 @@ impl Whose {
         match self {
             Self::Listed(backup) => &backup.id,
             Self::Unlisted(id, _) => id,
+        }
+    }
+
+    /// What tells it from every other: of one id more than one may lie there.
+    fn name(&self) -> (BackupId, Option<PathBuf>) {
+        match self {
+            Self::Listed(backup) => (backup.id.clone(), None),
+            Self::Unlisted(id, path) => (id.clone(), Some(path.clone())),
         }
     }
 

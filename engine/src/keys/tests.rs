@@ -281,6 +281,32 @@ fn a_changed_password_opens_what_the_catalog_does_not_know_as_well() {
     remove(&shop.vault, &first.id, false, "alice").unwrap();
 }
 
+/// Put back by hand into another kind's folder, and once more beside it.
+#[test]
+fn a_changed_password_opens_what_lies_elsewhere_as_well() {
+    let shop = encrypting();
+    let (id, copied) = (shop.backup(), shop.backup());
+    let folder = shop.vault.database_dir(&shop.database.id);
+    let elsewhere = folder.join(format!("weekly/{id}.zip"));
+    fs::create_dir(folder.join("weekly")).unwrap();
+    fs::copy(shop.vault.archive_path(&id), &elsewhere).unwrap();
+    fs::remove_file(shop.vault.archive_path(&id)).unwrap();
+    let copy = folder.join(format!("{copied}.zip"));
+    fs::copy(shop.vault.archive_path(&copied), &copy).unwrap();
+    let first = list(&shop.vault).unwrap().remove(0);
+    // Not in the catalog at all: it was made anew while that one was away.
+    let catalog = rusqlite::Connection::open(shop.vault.data_dir().join(crate::layout::CATALOG)).unwrap();
+    assert_eq!(catalog.execute("DELETE FROM backups WHERE id = ?1", [id.as_str()]).unwrap(), 1);
+    let report = shop.change(Some(SECOND));
+    assert_eq!((report.changed, report.left.len(), report.finished), (3, 0, true), "{:?}", report.left);
+    for path in [&elsewhere, &copy] {
+        let slots = Archive::open(path).unwrap().metadata().slots.clone();
+        assert!(Passwords::of([Password::new(SECOND)]).open(&slots).unwrap().is_some(), "{}", path.display());
+        assert!(Passwords::of([Password::new(FIRST)]).open(&slots).unwrap().is_none(), "{}", path.display());
+    }
+    remove(&shop.vault, &first.id, false, "alice").unwrap();
+}
+
 #[test]
 fn the_key_for_new_archives_is_the_one_that_they_get() {
     let shop = encrypting();

@@ -26,7 +26,7 @@ mod pages;
 pub(crate) mod reading;
 mod reads;
 mod remarks;
-mod scratch;
+pub(crate) mod scratch;
 pub(crate) mod second_look;
 mod spool;
 mod stand_ins;

@@ -77,7 +77,7 @@ pub(super) fn open_image(path: &Path) -> Result<Connection> {
 }
 
 /// `immutable=1`: SQLite takes no locks, looks for no journal or log, and makes no file. <https://www.sqlite.org/uri.html#uriimmutable>
-pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
+pub(crate) fn open_immutable(path: &Path) -> Result<Connection> {
     let mut uri = String::from("file:");
     for &byte in path.as_os_str().as_bytes() {
         match byte {

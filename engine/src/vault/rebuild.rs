@@ -16,7 +16,7 @@ use crate::{
     activity::{self, NewEvent},
     catalog::{Catalog, Live, SIDES, TakenOver, remove_all},
     databases, durable, guard,
-    keys::Keys,
+    keys::{Keys, Password},
     layout,
     postgres::Surroundings,
     schedules,
@@ -34,6 +34,8 @@ pub struct RebuildReport {
     pub kept: Option<PathBuf>,
     /// Databases and archives that could not be read and taken up, each with the reason. The next rebuild takes them up if it can read them.
     pub skipped: Vec<String>,
+    /// Archives that lay elsewhere than where they belong and were moved there, each with where it lay.
+    pub moved: Vec<String>,
     /// Databases whose `database.json` was lost: taken up by their newest archives, with the usual schedules and retention, and with cleanup paused.
     pub without_settings: Vec<DatabaseId>,
     /// What came out of the newest readable copy of the old catalog; none if there was none.
@@ -49,6 +51,11 @@ pub struct RebuildReport {
 ///
 /// Where the whole data directory is lost and the backups folder holds databases, a new vault is made around it.
 pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
+    rebuild_with(options, None, actor)
+}
+
+/// The same with one more password to try on the archives.
+pub fn rebuild_with(options: &VaultOptions, password: Option<Password>, actor: &str) -> Result<RebuildReport> {
     let (data, wished) = absolute(options)?;
     let lost = is_lost_whole(&data, wished.as_deref())?;
     if lost {
@@ -77,13 +84,16 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
         data,
         backups,
     };
-    let taken_up = databases::take_up_all(&vault, actor)?;
+    vault.keys.prefer(password, false);
+    let before = Catalog::databases_before(&catalog, &layout::catalog_copies(&vault.data));
+    let taken_up = databases::take_up_all(&vault, &before, actor)?;
     schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
     let mut report = RebuildReport {
         databases: taken_up.databases,
         backups: taken_up.backups,
         kept: None,
         skipped: taken_up.skipped,
+        moved: taken_up.moved,
         without_settings: taken_up.without_settings,
         taken_over,
     };
@@ -95,7 +105,12 @@ pub fn rebuild(options: &VaultOptions, actor: &str) -> Result<RebuildReport> {
         human::counted(report.databases, "database"),
         human::counted(report.backups, "backup")
     );
-    let event = NewEvent { actor, action: "catalog.rebuilt", result: EventResult::Ok, database: None, backup: None, job: None, message };
+    let (result, rest) = match report.skipped.len() {
+        0 => (EventResult::Ok, String::new()),
+        count => (EventResult::Warning, format!("; not taken up: {}", human::counted(count, "thing"))),
+    };
+    let message = message + &rest;
+    let event = NewEvent { actor, action: "catalog.rebuilt", result, database: None, backup: None, job: None, message };
     activity::record(&vault, &event)?;
     // The last connection takes everything out of the -wal and removes it.
     drop(vault);

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use keepstone_engine::{model::human, vault};
 use serde_json::json;
 
-use super::{Context, Fault, confirm::confirm, context, values::Yes, words};
+use super::{Context, Fault, confirm::confirm, context, environment, values::Yes, words};
 
 /// Make a new catalog out of the archives
 #[derive(Debug, Args)]
@@ -29,12 +29,13 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     cx.out
         .note("Users, tokens, finished jobs and the activity log come back from the newest copy of the catalog. The old catalog is kept.");
     confirm(cx, "catalog rebuild", *yes, "Make a new catalog?", Some("rebuild"))?;
-    let report = vault::rebuild(&cx.vault_options()?, &context::actor())?;
+    let report = vault::rebuild_with(&cx.vault_options()?, environment::encryption()?.password, &context::actor())?;
     cx.out.result(json!({
         "database_count": report.databases,
         "backup_count": report.backups,
         "kept": report.kept,
         "skipped": report.skipped,
+        "moved": report.moved,
         "without_settings": report.without_settings,
         "taken_over": report.taken_over.as_ref().map(|taken| json!({
             "at": taken.at,
@@ -59,6 +60,9 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
              show {id}`, `retention show {id}` and `schedule list {id}`, then `keepstone retention schedule {id} --resume`"
         ));
     }
+    for moved in &report.moved {
+        cx.out.note(format_args!("moved into its place: {moved}"));
+    }
     for skipped in &report.skipped {
         cx.out.note(format_args!("not taken up: {skipped}"));
     }
@@ -77,7 +81,7 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
             count => format!("the catalog is made anew without {count} things, e.g. {first}"),
         },
         hint: Some(
-            "Keep the old catalog until that is settled. Once they can be read, `keepstone catalog rebuild` takes them up, too.".to_owned(),
+            "Keep the old catalog until that is settled. Then `keepstone catalog rebuild` takes up the rest, too; `keepstone doctor` shows what is left.".to_owned(),
         ),
         exit: 1,
     })
