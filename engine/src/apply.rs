@@ -215,6 +215,10 @@ fn compare(vault: &Vault, one: &WantedDatabase, present: Option<&Database>, chan
             add(Act::Change, what, Some(word(is)), Some(word(wanted)));
         }
     }
+    // Where nobody said anything a no is news, too: the backups would be as the newest one is.
+    if one.encrypt == Some(false) && present.is_some_and(|database| database.encryption_said().is_none()) {
+        add(Act::Change, "encrypt", Some("as the newest backup is".to_owned()), Some("off".to_owned()));
+    }
     let objective = present.and_then(|database| database.objective_secs);
     if one.objective_secs.is_some() && one.objective_secs != objective {
         let word = |secs: Option<u64>| secs.map_or_else(|| "by the schedules".to_owned(), human::duration_secs);
@@ -290,7 +294,7 @@ pub fn apply(vault: &Vault, plan: &ApplyPlan, consent: Consent, now: Timestamp) 
             auto_recovery: one.auto_recovery.filter(|&wanted| wanted != database.auto_recovery),
             loss: None,
             snapshot: one.snapshot.filter(|wanted| *wanted != database.snapshot),
-            encrypt: one.encrypt.filter(|&wanted| wanted != database.encrypt),
+            encrypt: one.encrypt.filter(|&wanted| database.encryption_said() != Some(wanted)),
             globals: one.globals.filter(|&wanted| wanted != database.globals),
             location: None,
             admin: None,

@@ -96,7 +96,7 @@ fn act(running: &Running<'_>, options: &ConvertOptions, monitor: &dyn Monitor) -
     let _lock = running.lock_database(&database.id)?;
     let old = backups::backup(vault, id)?;
     refuse(vault, &old)?;
-    let encrypt = keys::for_new(vault, &database, options.encrypt)?;
+    let encrypt = keys::for_new(vault, &database, options.encrypt, keys::Follows::Backup(&old))?;
     let archive = vault.open_backup(&old)?;
     let metadata = archive.metadata().clone();
     let compression = options.compression.unwrap_or(metadata.compression);

@@ -123,7 +123,7 @@ fn make(running: &Running<'_>, options: &CreateOptions, monitor: &dyn Monitor) -
         tracing::warn!(database = %database.id, %error, "its database.json is lost and could not be written anew");
     }
     // Before anything is read: a wish for encryption that cannot be met ends it here.
-    let encrypt = keys::for_new(running.vault, &database, options.encrypt)?;
+    let encrypt = keys::for_new(running.vault, &database, options.encrypt, keys::Follows::Newest)?;
     let defaults = running.vault.defaults();
     let driver = driver::of(database.engine);
     let source = Source { vault: running.vault, database: &database, staging: &running.staging };

@@ -97,6 +97,7 @@ pub(crate) fn database_of(vault: &Vault, name: &str, engine: Engine, location: &
         auto_recovery: false,
         globals: false,
         encrypt: false,
+        plain: false,
         loss: keepstone_model::anomaly::LossPolicy::default(),
         snapshot: keepstone_model::snapshot::SnapshotPolicy::default(),
     };

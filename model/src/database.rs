@@ -66,6 +66,9 @@ pub struct Database {
     /// Whether its backups are encrypted unless a create says otherwise.
     #[serde(default)]
     pub encrypt: bool,
+    /// Somebody said that they are not to be. Where nobody said anything they are as the newest one is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// Whether its backups keep the server's roles and tablespaces beside the dump. PostgreSQL only.
     #[serde(default)]
     pub globals: bool,
@@ -75,6 +78,17 @@ pub struct Database {
     /// When a snapshot of it gives itself up. SQLite only.
     #[serde(default)]
     pub snapshot: SnapshotPolicy,
+}
+
+impl Database {
+    /// What somebody said of whether its backups are encrypted.
+    pub fn encryption_said(&self) -> Option<bool> {
+        match (self.encrypt, self.plain) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What is known of a database when its state is asked for.

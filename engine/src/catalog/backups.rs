@@ -207,6 +207,17 @@ impl Catalog {
         })
     }
 
+    /// The newest that came to be, whatever became of it, but for safety backups.
+    pub(crate) fn newest_made(&self, database: &DatabaseId) -> Result<Option<Backup>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM backups WHERE database = ?1 AND state IN ('complete', 'missing', 'trashed') AND kind <> 'safety' AND NOT gone
+                 ORDER BY sequence DESC LIMIT 1",
+            )?;
+            Ok(statement.query_row([database.as_str()], read).optional()?)
+        })
+    }
+
     /// The ids that begin with a text, in order; at most `limit`.
     pub(crate) fn backups_with_prefix(&self, prefix: &str, database: Option<&DatabaseId>, limit: u32) -> Result<Vec<Backup>> {
         self.read(|c| {

@@ -46,9 +46,9 @@ impl Catalog {
             }
             tx.execute(
                 "INSERT INTO databases (id, uid, engine, location, added_at, objective_secs, never_replace, paused,
-                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, loss, globals, snapshot)
+                                        retention, retention_managed_by, rhythm, auto_recovery, encrypt, plain, loss, globals, snapshot)
                  VALUES (:id, :uid, :engine, :location, :added_at, :objective_secs, :never_replace, :paused,
-                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :loss, :globals, :snapshot)",
+                         :retention, :retention_managed_by, :rhythm, :auto_recovery, :encrypt, :plain, :loss, :globals, :snapshot)",
                 named_params! {
                     ":id": database.id.as_str(),
                     ":uid": database.uid.as_str(),
@@ -64,6 +64,7 @@ impl Catalog {
                     ":auto_recovery": database.auto_recovery,
                     ":globals": database.globals,
                     ":encrypt": database.encrypt,
+                    ":plain": database.plain,
                     ":loss": to_json(&database.loss),
                     ":snapshot": to_json(&database.snapshot),
                 },
@@ -145,7 +146,7 @@ impl Catalog {
 pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), Stop> {
     tx.execute(
         "UPDATE databases SET objective_secs = ?2, never_replace = ?3, paused = ?4, retention = ?5, auto_recovery = ?6, encrypt = ?7,
-             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11, globals = ?12, snapshot = ?13
+             loss = ?8, retention_managed_by = ?9, rhythm = ?10, location = ?11, globals = ?12, snapshot = ?13, plain = ?14
          WHERE id = ?1",
         params![
             database.id.as_str(),
@@ -161,6 +162,7 @@ pub(super) fn update(tx: &Transaction<'_>, database: &Database) -> Result<(), St
             database.location,
             database.globals,
             to_json(&database.snapshot),
+            database.plain,
         ],
     )?;
     Ok(())
@@ -185,6 +187,7 @@ fn read(row: &Row<'_>) -> Result<Database, rusqlite::Error> {
         cleanup_rhythm: json(row, "rhythm")?,
         auto_recovery: row.get("auto_recovery")?,
         encrypt: row.get("encrypt")?,
+        plain: row.get("plain")?,
         globals: row.get("globals")?,
         loss: json(row, "loss")?,
         snapshot: json(row, "snapshot")?,

@@ -257,6 +257,10 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE databases ADD COLUMN snapshot TEXT NOT NULL DEFAULT '{}';   -- JSON
     ",
+    // 18: that somebody said that the backups of a database are not to be encrypted
+    "
+    ALTER TABLE databases ADD COLUMN plain INTEGER NOT NULL DEFAULT 0;
+    ",
 ];
 
 /// Whether a copy is kept of what the catalog was before the steps.

@@ -117,6 +117,7 @@ pub fn add_database(vault: &Vault, options: &AddDatabaseOptions) -> Result<Datab
             cleanup_rhythm: CleanupRhythm::default(),
             auto_recovery: false,
             encrypt: false,
+            plain: false,
             globals: false,
             loss: LossPolicy::default(),
             snapshot: SnapshotPolicy::default(),

@@ -73,7 +73,9 @@ pub fn edit_database(vault: &Vault, id: &DatabaseId, options: &EditDatabaseOptio
         _ => "database.edited",
     };
     edited.paused = options.paused.unwrap_or(edited.paused);
-    edited.encrypt = options.encrypt.unwrap_or(edited.encrypt);
+    if let Some(wanted) = options.encrypt {
+        (edited.encrypt, edited.plain) = (wanted, !wanted);
+    }
     if options.encrypt == Some(true) && !keys::has_current(vault)? {
         // Else the next scheduled run would be the one to find out.
         return Err(Error::NoEncryptionPassword { what: format!("database {id}") });

@@ -73,6 +73,7 @@ fn database_of(metadata: &Metadata) -> Database {
         globals: false,
         // Never in clear what was not before.
         encrypt: metadata.encrypted,
+        plain: false,
         loss: LossPolicy::default(),
         snapshot: SnapshotPolicy::default(),
     }

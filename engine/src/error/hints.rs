@@ -93,7 +93,7 @@ impl Error {
             }
             Self::NoEncryptionPassword { .. } => {
                 "Set BACKUP_ENCRYPTION_PASSWORD or BACKUP_ENCRYPTION_PASSWORD_FILE, or give the vault one with `keepstone key add`. Nothing \
-                 was backed up; --no-encrypt makes a backup that is not encrypted."
+                 was backed up. To back up in clear: --no-encrypt for this one, `keepstone db edit DB --no-encrypt` from now on."
             }
             Self::NoSafetyPassword { .. } => {
                 "Nothing was changed. Set BACKUP_ENCRYPTION_PASSWORD or BACKUP_ENCRYPTION_PASSWORD_FILE, or give the vault a password with `keepstone key \

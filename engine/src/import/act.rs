@@ -255,7 +255,7 @@ impl Importing<'_> {
             pin: adoption.pinned,
             compression: Compression::Zstd,
             level: None,
-            encrypt: keys::for_new(vault, self.database, secret.then_some(true))?,
+            encrypt: keys::for_new(vault, self.database, secret.then_some(true), keys::Follows::Nothing)?,
             proof: Some(Depth::Opened),
             actor: &adoption.created_by,
             // A dump is whole or is none; where its rows cannot be counted it names no table.

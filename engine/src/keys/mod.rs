@@ -5,11 +5,11 @@
 //! once for the vault; what that gave is kept sealed beside it, so that neither a backup nor a page waits for it again.
 
 mod change;
+mod decision;
 mod kit;
 mod known;
 mod lost;
 mod ring;
-mod safety;
 mod secret;
 mod stored;
 #[cfg(test)]
@@ -22,16 +22,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use keepstone_model::{database::Database, event::EventResult, metadata::Kdf};
+use keepstone_model::{event::EventResult, metadata::Kdf};
 
 pub use change::{ChangeOptions, ChangeReport, Left, change};
 pub(crate) use change::{lock as lock_change, remove_leftovers};
+pub use decision::{Asked, is_kept, is_wanted, refuse_unmet_wish};
+pub(crate) use decision::{Follows, for_new, for_safety, refuse_plain_safety};
 pub use kit::kit;
 pub use known::Passwords;
 pub use lost::find_lost;
 pub(crate) use lost::{look_again, settle};
 use ring::{Held, Ring, Stamp};
-pub(crate) use safety::{for_safety, refuse_plain_safety};
 pub use secret::{DataKey, Password, Stretched};
 pub(crate) use secret::{Key, are_bearable, seal, unseal};
 pub(crate) use stored::{secret, set_secret};
@@ -56,8 +57,8 @@ struct State {
     preferred: Option<Password>,
     /// Others to try.
     given: Vec<Password>,
-    /// Every archive is encrypted, whatever its database says.
-    forced: bool,
+    /// What the environment says of new archives.
+    asked: Asked,
     /// What was read last, and of which state of the files. Never what could not be read.
     read: Option<(Stamp, Arc<Ring>, Arc<Passwords>)>,
     /// What there is without the files.
@@ -99,11 +100,11 @@ impl Keys {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the environment says: this password is for new archives; with `forced` every one of them is encrypted.
-    pub fn prefer(&self, password: Option<Password>, forced: bool) {
+    /// What the environment says: this password is for new archives, and which of them are encrypted.
+    pub fn prefer(&self, password: Option<Password>, asked: Asked) {
         let mut state = self.state();
         state.preferred = password;
-        state.forced = forced;
+        state.asked = asked;
         (state.read, state.told) = (None, None);
     }
 
@@ -285,39 +286,9 @@ fn info(vault: &Vault, id: &str) -> Result<KeyInfo> {
     }
 }
 
-/// What a new archive of this database is encrypted with; none if it is not to be. `choice` is what a person said, else the environment and
-/// the database decide. `NoEncryptionPassword` where encryption is wished and there is none: it is never skipped.
-pub(crate) fn for_new(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<Option<Arc<Stretched>>> {
-    let Some(what) = wish(vault, database, choice) else { return Ok(None) };
-    current(vault)?.ok_or(Error::NoEncryptionPassword { what }).map(Some)
-}
-
-/// Refuses what `for_new` would refuse, before anything is queued.
-pub fn refuse_unmet_wish(vault: &Vault, database: &Database, choice: Option<bool>) -> Result<()> {
-    match wish(vault, database, choice) {
-        Some(what) if !has_current(vault)? => Err(Error::NoEncryptionPassword { what }),
-        _ => Ok(()),
-    }
-}
-
-/// Who asks for encryption, if anybody does.
-fn wish(vault: &Vault, database: &Database, choice: Option<bool>) -> Option<String> {
-    match (choice, is_forced(vault)) {
-        (Some(true), _) => Some("this backup".to_owned()),
-        (None, true) => Some("BACKUP_ENCRYPTION_ENABLED".to_owned()),
-        (None, false) if database.encrypt => Some(format!("database {}", database.id)),
-        (Some(false), _) | (None, false) => None,
-    }
-}
-
 /// Whether every archive of this process is to be encrypted.
 pub fn is_forced(vault: &Vault) -> bool {
-    vault.keys().state().forced
-}
-
-/// Whether a new archive of this database would be encrypted.
-pub fn is_wanted(vault: &Vault, database: &Database) -> bool {
-    is_forced(vault) || database.encrypt
+    vault.keys().state().asked == Asked::Every
 }
 
 /// Refuses to begin where a setting asks for encryption and there is no password, or a weak one.

@@ -2,12 +2,14 @@
 
 mod anew;
 mod away;
+mod silent;
 mod unread;
 
 use std::fs;
 
 use keepstone_model::{
     backup::{CheckName, CheckResult, Encryption, Verdict},
+    database::Database,
     id::BackupId,
     restore::Target,
 };
@@ -187,10 +189,10 @@ fn a_wish_for_encryption_is_never_skipped() {
         assert_eq!(error.code(), code, "{error}");
     };
     refused(Some(true), "no_encryption_password");
-    shop.vault.keys().prefer(None, true);
+    shop.vault.keys().prefer(None, Asked::Every);
     assert!(matches!(refuse_without_password(&shop.vault), Err(Error::NoEncryptionPassword { .. })));
     refused(None, "no_encryption_password");
-    shop.vault.keys().prefer(Some(Password::new("your-password-here")), true);
+    shop.vault.keys().prefer(Some(Password::new("your-password-here")), Asked::Every);
     assert!(matches!(refuse_without_password(&shop.vault), Err(Error::WeakPassword { .. })));
     refused(None, "weak_password");
     assert!(!shop.vault.data_dir().join("keys/passwords.json").exists());
@@ -211,7 +213,7 @@ fn the_environments_password_is_for_new_archives_and_stays() {
     let shop = encrypting();
     let before = shop.backup();
     add(&shop.vault, &Password::new(SECOND), CHEAP, false, "alice").unwrap();
-    shop.vault.keys().prefer(Some(Password::new(SECOND)), true);
+    shop.vault.keys().prefer(Some(Password::new(SECOND)), Asked::Every);
     let after = shop.backup();
     assert!(shop.opens_with(&before, FIRST) && !shop.opens_with(&before, SECOND));
     assert!(shop.opens_with(&after, SECOND) && !shop.opens_with(&after, FIRST));
@@ -310,16 +312,16 @@ fn a_changed_password_opens_what_lies_elsewhere_as_well() {
 #[test]
 fn the_key_for_new_archives_is_the_one_that_they_get() {
     let shop = encrypting();
-    shop.vault.keys().prefer(Some(Password::new(FIRST)), false);
+    shop.vault.keys().prefer(Some(Password::new(FIRST)), Asked::Nothing);
     let report = shop.change(Some(SECOND));
     assert!(!report.key.current, "the environment names the first");
     let made = shop.backup();
     assert!(shop.opens_with(&made, FIRST) && !shop.opens_with(&made, SECOND));
     let current = || list(&shop.vault).unwrap().into_iter().filter(|key| key.current).map(|key| key.id).collect::<Vec<_>>();
     assert_ne!(current(), std::slice::from_ref(&report.key.id), "the environment names the first");
-    shop.vault.keys().prefer(None, false);
+    shop.vault.keys().prefer(None, Asked::Nothing);
     assert_eq!(current(), [report.key.id]);
-    shop.vault.keys().prefer(Some(Password::new("a third one of the environment 5")), false);
+    shop.vault.keys().prefer(Some(Password::new("a third one of the environment 5")), Asked::Nothing);
     assert_eq!(current().len(), 0);
     assert!(kit(&shop.vault, Timestamp::now()).unwrap().contains("for new archives"), "it is kept before its first use");
 }

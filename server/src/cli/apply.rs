@@ -138,7 +138,7 @@ pub(crate) fn run(args: &Apply, cx: &Context) -> Result<(), Fault> {
     // A file without a mistake may make the vault; with one, or to see what would be done, it leaves nothing behind.
     let scratch = if args.dry_run && !cx.has_vault() && !wanted.is_empty() { Some(context::scratch()?) } else { None };
     let vault = match (&scratch, wanted.first()) {
-        (Some(scratch), _) => Context::empty_vault(scratch)?,
+        (Some(scratch), _) => cx.empty_vault(scratch)?,
         (None, Some(first)) => cx.vault_for(&first.location)?,
         (None, None) => cx.vault()?,
     };

@@ -65,8 +65,8 @@ impl Context {
     }
 
     /// An empty vault, for a look at what would be done in a new one.
-    pub(crate) fn empty_vault(scratch: &ScratchFolder) -> Result<Vault, Fault> {
-        Self::furnished(&VaultOptions { data: scratch.path().join("data"), backups: None, mode: OpenMode::Create })
+    pub(crate) fn empty_vault(&self, scratch: &ScratchFolder) -> Result<Vault, Fault> {
+        self.furnished(&VaultOptions { data: scratch.path().join("data"), backups: None, mode: OpenMode::Create })
     }
 
     /// Whether the vault has passwords of its own.
@@ -97,7 +97,7 @@ impl Context {
         }
         let options = VaultOptions { data: data.clone(), backups: self.settings.backups.clone(), mode };
         let before = Timestamp::now();
-        let vault = Self::furnished(&options)?;
+        let vault = self.furnished(&options)?;
         self.logs.write_to(&data);
         if let Err(error) = keys::find_lost(&vault) {
             tracing::warn!(%error, code = error.code(), "whether every archive can be opened could not be looked at");
@@ -107,12 +107,12 @@ impl Context {
     }
 
     /// A vault that knows what the environment says.
-    fn furnished(options: &VaultOptions) -> Result<Vault, Fault> {
-        let (encryption, defaults) = (environment::encryption()?, environment::defaults()?);
+    fn furnished(&self, options: &VaultOptions) -> Result<Vault, Fault> {
+        let (encryption, defaults) = (environment::encryption_if_readable(&self.out), environment::defaults()?);
         let vault = Vault::open(options)?;
         vault.set_defaults(defaults);
         vault.surroundings().set(environment::postgres());
-        vault.keys().prefer(encryption.password, encryption.forced);
+        vault.keys().prefer(encryption.password, encryption.asked);
         Ok(vault)
     }
 

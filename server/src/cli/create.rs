@@ -139,7 +139,7 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
     }
     let (vault, databases) = targets(args, cx)?;
     if let Some(password) = said {
-        vault.keys().prefer(Some(password), asked.forced);
+        vault.keys().prefer(Some(password), asked.asked);
     }
     if template.encrypt == Some(true) && !keys::has_current(&vault)? && password::can_ask(cx) {
         let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;

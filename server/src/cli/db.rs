@@ -134,7 +134,7 @@ enum DbVerb {
         /// PostgreSQL: restore by the role that makes the backups
         #[arg(long, group = "change", conflicts_with = "admin_url_file")]
         no_admin: bool,
-        /// Do not encrypt its backups any more
+        /// Do not encrypt its backups any more, though earlier ones are
         #[arg(long, group = "change", conflicts_with = "encrypt")]
         no_encrypt: bool,
         /// PostgreSQL: keep the server's roles and tablespaces beside each of its backups, without passwords
@@ -386,7 +386,12 @@ fn print_one(status: &DatabaseStatus, cx: &Context) {
     if let Some(alarm) = status.cleanup.alarm() {
         row("▲", alarm.into());
     }
-    row("encrypted", if database.encrypt { "yes" } else { "no, unless the environment or a create says so" }.into());
+    let encrypted = match database.encryption_said() {
+        Some(true) => "yes",
+        Some(false) => "no, unless the environment or a create says so",
+        None => "as the newest backup is, or as the environment or a create says",
+    };
+    row("encrypted", encrypted.into());
     if database.globals {
         row("beside them", "the server's roles and tablespaces".into());
     }

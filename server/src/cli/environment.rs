@@ -1,10 +1,13 @@
 //! The environment variables of a predecessor's deployment, as far as verbs of the command line mind them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use keepstone_engine::{
     Defaults, Error, import,
-    keys::Password,
+    keys::{Asked, Password},
     model::{
         metadata::Compression,
         retention::{CountBy, RetentionPolicy},
@@ -12,7 +15,7 @@ use keepstone_engine::{
     postgres,
 };
 
-use super::{Fault, password, variables};
+use super::{Fault, Output, password, variables};
 
 /// `DATABASE_URL`: a database that `serve` and `create` protect without being told.
 pub(crate) fn database_url() -> Option<String> {
@@ -58,8 +61,7 @@ pub(crate) fn count_by() -> Result<CountBy, Fault> {
 pub(crate) struct Encryption {
     /// For new archives; and one more to try on old ones.
     pub(crate) password: Option<Password>,
-    /// Every new archive is encrypted, whatever its database says.
-    pub(crate) forced: bool,
+    pub(crate) asked: Asked,
 }
 
 /// `BACKUP_ENCRYPTION_PASSWORD` or `_FILE`, and `BACKUP_ENCRYPTION_ENABLED`. A password alone is a wish for encryption, too; `false` leaves it to
@@ -71,19 +73,39 @@ pub(crate) fn encryption() -> Result<Encryption, Fault> {
             return Err(Fault::usage(format!("{PASSWORD} and {PASSWORD_FILE} are both set"), "Set only one of them."));
         }
         (Some(word), None) => Some(word),
-        (None, Some(file)) => Some(password::of_file(Path::new(&file))?),
+        (None, Some(file)) => Some(password::of_file(Path::new(&file)).map_err(|fault| fault.of(PASSWORD_FILE))?),
         (None, None) => None,
     };
-    let forced = switch("BACKUP_ENCRYPTION_ENABLED")?.unwrap_or(password.is_some());
-    Ok(Encryption { password, forced })
+    let asked = match (switch("BACKUP_ENCRYPTION_ENABLED")?, &password) {
+        (Some(true), _) | (None, Some(_)) => Asked::Every,
+        (Some(false), _) => Asked::OnlyWhereSaid,
+        (None, None) => Asked::Nothing,
+    };
+    Ok(Encryption { password, asked })
 }
+
+/// The same, for verbs that open archives, or look: what is wrong with it is told, and the rest goes on without the password. A new archive is
+/// encrypted all the same, with a password of the vault, or refused.
+pub(crate) fn encryption_if_readable(out: &Output) -> Encryption {
+    encryption().unwrap_or_else(|fault| {
+        if !WARNED.swap(true, Ordering::Relaxed) {
+            out.note(format_args!("warning: {fault}; going on without that password"));
+        }
+        let asked = if matches!(switch("BACKUP_ENCRYPTION_ENABLED"), Ok(Some(false))) { Asked::OnlyWhereSaid } else { Asked::Every };
+        Encryption { password: None, asked }
+    })
+}
+
+static WARNED: AtomicBool = AtomicBool::new(false);
 
 impl Encryption {
     /// Encryption that is asked for and cannot be had is a fault before anything is made. `known`: the vault has a password of its own.
     pub(crate) fn refuse_unmet(&self, known: bool) -> Result<(), Fault> {
         match &self.password {
-            Some(password) if self.forced => Ok(password.refuse_if_weak()?),
-            None if self.forced && !known => Err(Error::NoEncryptionPassword { what: "BACKUP_ENCRYPTION_ENABLED".to_owned() }.into()),
+            Some(password) if self.asked == Asked::Every => Ok(password.refuse_if_weak()?),
+            None if self.asked == Asked::Every && !known => {
+                Err(Error::NoEncryptionPassword { what: "BACKUP_ENCRYPTION_ENABLED".to_owned() }.into())
+            }
             _ => Ok(()),
         }
     }
@@ -92,7 +114,7 @@ impl Encryption {
 /// The passwords that an import tries: of the file that was named, or else what a predecessor's deployment has.
 pub(crate) fn import_passwords(file: Option<&std::path::Path>) -> Result<Vec<import::Password>, Fault> {
     let read = |path: &std::path::Path| -> Result<Vec<import::Password>, Fault> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let text = password::text_of(path)?;
         // The line feed that an editor or a shell put at the end is no part of it.
         let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
         // Whether a byte order mark was part of it that other system knew.

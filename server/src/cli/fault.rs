@@ -23,6 +23,13 @@ impl Fault {
         Self::Here { code: "usage", message: message.into(), hint: Some(hint.into()), exit: 2 }
     }
 
+    /// Names the setting that led to it.
+    pub(crate) fn of(self, setting: &str) -> Self {
+        let message = format!("{setting}: {self}");
+        let hint = self.hint().unwrap_or_else(|| format!("Mend what {setting} names, or take the variable away."));
+        Self::Here { code: self.code(), message, hint: Some(hint), exit: self.exit() }
+    }
+
     pub(crate) fn told(self) -> Self {
         match self {
             Self::Told(_) => self,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keepstone_engine::{
     Error,
     archive::Archive,
-    keys::Passwords,
+    keys::{Password, Passwords},
     model::{
         human,
         id::{BackupId, Kind},
@@ -14,7 +14,7 @@ use keepstone_engine::{
 use serde_json::json;
 
 use super::{
-    Context, Fault,
+    Context, Fault, password,
     table::{Cell, Table, Tone},
     words,
 };
@@ -25,7 +25,7 @@ pub(crate) fn list(
     kind: Option<Kind>,
     state: Option<&str>,
     limit: Option<u64>,
-    passwords: &Passwords,
+    told: Vec<Password>,
     cx: &Context,
 ) -> Result<(), Fault> {
     if state.is_some() {
@@ -33,6 +33,7 @@ pub(crate) fn list(
     }
     let mut files = Vec::new();
     archives(dir, &mut files)?;
+    let passwords = &password::for_folder(dir, &files, told, cx)?;
     let mut found: Vec<(PathBuf, Result<Archive, Error>)> = files.into_iter().map(|path| (path.clone(), open(&path, passwords))).collect();
     found.retain(|(path, archive)| {
         // What cannot be read is shown by what its name says: a damaged archive must not vanish from a list.

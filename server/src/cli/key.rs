@@ -147,7 +147,7 @@ fn change(vault: &Vault, arg: &PasswordArg, kdf: Kdf, cx: &Context) -> Result<()
     );
     if !report.key.current {
         cx.out.note(
-            "BACKUP_ENCRYPTION_PASSWORD still names another password, and new archives are encrypted with that one: change it wherever keepstone              runs, then say `keepstone key change` once more.",
+            "BACKUP_ENCRYPTION_PASSWORD still names another password, and new archives are encrypted with that one: change it wherever keepstone runs, then say `keepstone key change` once more.",
         );
     }
     for left in &report.left {
@@ -173,7 +173,9 @@ fn remove(vault: &Vault, id: &str, yes: Yes, cx: &Context) -> Result<(), Fault> 
     let actor = context::actor();
     let key = match keys::remove(vault, id, false, &actor) {
         Err(error @ Error::KeyNeeded { .. }) => {
-            cx.out.note(format_args!("{error}. Without it they cannot be restored."));
+            if !yes.yes {
+                cx.out.note(format_args!("{error}. Without it they cannot be restored."));
+            }
             if let Err(fault) = confirm(cx, "remove", yes, "Lose them?", Some(id)) {
                 return Err(if yes.yes { fault } else { error.into() });
             }

@@ -6,7 +6,6 @@ use clap::{Args, builder::TypedValueParser};
 use keepstone_engine::{
     backups::{self, BackupFilter, BackupPage},
     databases,
-    keys::Passwords,
     model::{
         backup::{Backup, BackupState, Encryption, Verdict},
         id::Kind,
@@ -63,8 +62,11 @@ fn state() -> impl TypedValueParser<Value = String> {
 pub(crate) fn run(args: &List, cx: &Context) -> Result<(), Fault> {
     if let Some(dir) = &args.dir {
         let given = args.password_file.as_deref().map(password::of_file).transpose()?;
-        let passwords = Passwords::of(given.into_iter().chain(environment::encryption()?.password));
-        return super::folder::list(dir, args.db.as_deref(), args.kind, args.state.as_deref(), args.limit, &passwords, cx);
+        let told = match given {
+            Some(given) => vec![given],
+            None => environment::encryption_if_readable(&cx.out).password.into_iter().collect(),
+        };
+        return super::folder::list(dir, args.db.as_deref(), args.kind, args.state.as_deref(), args.limit, told, cx);
     }
     let vault = cx.vault()?;
     let database = match &args.db {

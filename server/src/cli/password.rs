@@ -1,7 +1,8 @@
 //! Passwords of archives: from a file or a terminal, never from the command line, where every user of the machine would see them.
 
 use std::{
-    io::{self, IsTerminal},
+    fs::File,
+    io::{self, ErrorKind, IsTerminal, Read},
     path::{Path, PathBuf},
 };
 
@@ -10,11 +11,13 @@ use keepstone_engine::{
     Error, Vault,
     archive::Archive,
     keys::{Password, Passwords},
-    model::backup::Backup,
+    model::{backup::Backup, human},
 };
 
 use super::{Context, Fault, environment};
 
+/// What is longer than this is no password.
+const LONGEST_BYTES: u64 = 64 << 10;
 /// How often a person may mistype.
 const TRIES: usize = 3;
 
@@ -34,12 +37,24 @@ impl PasswordArg {
 
 /// A file holds a password and nothing else.
 pub(crate) fn of_file(file: &Path) -> Result<Password, Fault> {
-    let text = if file == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(file) };
-    let password = Password::of_text(text.map_err(|error| Error::io(file, error))?);
+    let password = Password::of_text(text_of(file)?);
     if password.is_empty() {
         return Err(Fault::usage(format!("{} holds no password", file.display()), "Write the password into it, as its only line."));
     }
     Ok(password)
+}
+
+/// The text of a password file. What has no end (a device) is no password.
+pub(crate) fn text_of(file: &Path) -> Result<String, Fault> {
+    let source: Box<dyn Read> =
+        if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(|error| Error::io(file, error))?) };
+    let mut text = String::new();
+    source.take(LONGEST_BYTES + 1).read_to_string(&mut text).map_err(|error| Error::io(file, error))?;
+    if text.len() as u64 > LONGEST_BYTES {
+        let message = format!("{} holds more than a password: it is longer than {}", file.display(), human::bytes(LONGEST_BYTES));
+        return Err(Fault::usage(message, "Name a file with the password as its only line."));
+    }
+    Ok(text)
 }
 
 /// A new password for archives, asked for twice.
@@ -53,9 +68,12 @@ pub(crate) fn ask_new(prompt: &str) -> Result<Password, Fault> {
 }
 
 pub(crate) fn ask(prompt: &str) -> Result<Password, Fault> {
-    let no_terminal =
-        |_| Fault::usage("there is no terminal to ask for the password on", "Say --password-file FILE (- for standard input).");
-    rpassword::prompt_password(prompt).map(Password::new).map_err(no_terminal)
+    let hint = "Say --password-file FILE (- for standard input).";
+    rpassword::prompt_password(prompt).map(Password::new).map_err(|error| match error.kind() {
+        // Ctrl-D.
+        ErrorKind::UnexpectedEof => Fault::usage("no password was given", "Type it and press Enter, or say --password-file FILE."),
+        _ => Fault::usage("there is no terminal to ask for the password on", hint),
+    })
 }
 
 /// Whether there is somebody to ask.
@@ -66,7 +84,7 @@ pub(crate) fn can_ask(cx: &Context) -> bool {
 /// The passwords for an archive file anywhere: the file's, the environment's, or a person's.
 pub(crate) fn for_file(path: &Path, arg: &PasswordArg, cx: &Context) -> Result<Passwords, Fault> {
     let given = arg.read()?;
-    let told = given.clone().into_iter().chain(environment::encryption()?.password);
+    let told = given.clone().into_iter().chain(environment::encryption_if_readable(&cx.out).password);
     let passwords = Passwords::of(told);
     // What is missing or damaged the verb itself says, and with more words.
     let Ok(mut archive) = Archive::open(path) else { return Ok(passwords) };
@@ -78,6 +96,29 @@ pub(crate) fn for_file(path: &Path, arg: &PasswordArg, cx: &Context) -> Result<P
         match archive.unlock(&asked) {
             Err(Error::WrongPassword { .. }) => cx.out.note("That does not open it."),
             _ => return Ok(asked),
+        }
+    }
+    Ok(passwords)
+}
+
+/// The passwords for the archives of a folder: those that are known, and a person's where they leave some locked.
+pub(crate) fn for_folder(folder: &Path, files: &[PathBuf], told: Vec<Password>, cx: &Context) -> Result<Passwords, Fault> {
+    let passwords = Passwords::of(told.iter().cloned());
+    let locked = |file: &&PathBuf| {
+        Archive::open(file).is_ok_and(|mut archive| matches!(archive.unlock(&passwords), Err(Error::WrongPassword { .. })))
+    };
+    if !can_ask(cx) {
+        return Ok(passwords);
+    }
+    let Some(mut archive) = files.iter().find(locked).and_then(|file| Archive::open(file).ok()) else { return Ok(passwords) };
+    for _ in 0..TRIES {
+        let asked = ask(&format!("Password of the encrypted archives in {} (none: what anyone may read): ", folder.display()))?;
+        if asked.is_empty() {
+            break;
+        }
+        match archive.unlock(&Passwords::of([asked.clone()])) {
+            Err(Error::WrongPassword { .. }) => cx.out.note("That does not open the first of them."),
+            _ => return Ok(Passwords::of(told.into_iter().chain([asked]))),
         }
     }
     Ok(passwords)

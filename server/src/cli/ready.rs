@@ -39,7 +39,7 @@ pub(crate) fn test(environment: &Environment, cx: &Context) -> Result<(), Fault>
     }
     if new {
         let scratch = context::scratch()?;
-        let trial = Context::empty_vault(&scratch)?;
+        let trial = cx.empty_vault(&scratch)?;
         environment.protect(&trial).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => error.into(),
             Err(error) => Fault::usage(format!("{error:#}"), "Change the environment, then start again."),

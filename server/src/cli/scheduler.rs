@@ -39,6 +39,9 @@ pub(crate) fn run(args: &Scheduler, cx: &Context) -> Result<(), Fault> {
     // A setting that cannot be honoured stops the start before anything is begun.
     let environment =
         config::environment().map_err(|error| Fault::usage(format!("{error:#}"), "Change the environment, then start again."))?;
+    if args.run_once.as_deref() != Some("cleanup") {
+        environment::encryption()?;
+    }
     match args.run_once.as_deref() {
         Some("cleanup") => clean_up_once(cx),
         Some("weekly") => run_once(Kind::Weekly, cx),

@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Show, cx: &Context) -> Result<(), Fault> {
         optional("payload hash", Some(metadata.payload_hash.clone()));
         optional("migration", metadata.migration_version.clone());
     }
-    let wanted = databases::database(&vault, &backup.database).is_ok_and(|database| keys::is_wanted(&vault, &database));
+    let wanted = databases::database(&vault, &backup.database).and_then(|database| keys::is_wanted(&vault, &database)).unwrap_or(false);
     let plain = detail.metadata.as_ref().is_some_and(|metadata| !metadata.encrypted);
     if wanted && plain && backup.state == BackupState::Complete && backup.kind != Kind::Safety {
         optional("offer", Some(format!("not encrypted, as newer ones are: keepstone convert {}", backup.id)));

@@ -11,6 +11,7 @@ mod expect;
 mod export;
 mod faults;
 mod floor;
+mod forgotten;
 mod import;
 mod json;
 

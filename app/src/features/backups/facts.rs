@@ -199,7 +199,7 @@ fn is_convertible(vault: &Vault, backup: &Backup) -> keepstone_engine::Result<bo
     if !plain || backup.kind == Kind::Safety || backup.holds() || backup.verdict() == Verdict::Bad {
         return Ok(false);
     }
-    Ok(keys::is_wanted(vault, &databases::database(vault, &backup.database)?))
+    keys::is_wanted(vault, &databases::database(vault, &backup.database)?)
 }
 
 fn doubt(backup: &Backup, of_database: &[Backup], now: Timestamp, zone: &TimeZone) -> Option<Doubt> {

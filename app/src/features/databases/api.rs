@@ -197,6 +197,8 @@ pub async fn edit_database(
         // A name with a comma does not fit into the form; the command line sets those.
         let kept = database(vault, &id)?.loss.tables.into_iter().filter(|(table, _)| table.contains(','));
         loss.tables.extend(kept);
+        // The form shows what holds, also where nobody said it; what is as shown nobody changed.
+        let kept = keepstone_engine::keys::is_kept(vault, &database(vault, &id)?)?;
         let options = EditDatabaseOptions {
             objective_secs: Some(objective_secs),
             never_replace,
@@ -204,7 +206,7 @@ pub async fn edit_database(
             auto_recovery: Some(auto_recovery),
             loss: Some(loss),
             snapshot: Some(snapshot),
-            encrypt: Some(encrypt),
+            encrypt: Some(encrypt).filter(|&wanted| wanted != kept),
             globals: Some(globals),
             location: None,
             admin: None,
@@ -249,7 +251,7 @@ mod on_the_server {
     pub(super) async fn show(id: DatabaseId) -> Result<DatabaseView, AppError> {
         let (now, zone) = (Timestamp::now(), server::zone());
         let begin = Days::begin(now, &zone);
-        let (status, latest, month, schedules, open, forced, managed, defaults) = server::blocking(move |vault| {
+        let (status, latest, month, schedules, open, (forced, kept), managed, defaults) = server::blocking(move |vault| {
             let of = || BackupFilter { database: Some(id.clone()), ..BackupFilter::default() };
             Ok((
                 status(vault, &id, now)?,
@@ -257,7 +259,7 @@ mod on_the_server {
                 backups::outcomes(vault, &BackupFilter { from: begin, ..of() })?,
                 schedules::list(vault, Some(&id), now)?,
                 jobs(vault, &JobFilter { database: Some(id.clone()), open: true, limit: Some(1), ..JobFilter::default() })?,
-                keys::is_forced(vault),
+                (keys::is_forced(vault), keys::is_kept(vault, &keepstone_engine::databases::database(vault, &id)?)?),
                 managed::managed(vault, &id)?,
                 vault.defaults(),
             ))
@@ -270,7 +272,7 @@ mod on_the_server {
             never_replace: database.never_replace,
             paused: database.paused,
             auto_recovery: database.auto_recovery,
-            encrypt: database.encrypt,
+            encrypt: kept,
             globals: database.globals,
             encrypt_forced: forced,
             defaults: defaults.words(),

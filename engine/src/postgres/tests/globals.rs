@@ -18,7 +18,7 @@ fn roles_are_kept_without_passwords_and_come_back_by_hand() {
     );
     let fixture = testing::vault();
     let vault = &fixture.vault;
-    vault.keys().prefer(Some(Password::new("correct horse battery")), false);
+    vault.keys().prefer(Some(Password::new("correct horse battery")), crate::keys::Asked::Nothing);
     // The role that reads is enough: no password is read, so nobody has to be a superuser.
     let database = add(vault, &server.url_of("roles_reader", "x", "roles"), "roles").unwrap();
     let made = create(vault, &CreateOptions { encrypt: Some(true), ..with_globals(&database) }, &Silent).unwrap();

@@ -17,7 +17,7 @@ fn a_dump_is_loaded_at_once_by_several_or_in_one_transaction() {
     let Some(server) = server() else { return };
     let (fixture, database) = shop(server, "loaded");
     let vault = &fixture.vault;
-    vault.keys().prefer(Some(Password::new("correct horse battery")), false);
+    vault.keys().prefer(Some(Password::new("correct horse battery")), crate::keys::Asked::Nothing);
     let ways = [Loading::Streamed, Loading::SingleTransaction, Loading::Parallel { jobs: 3 }];
     for plain_sql in [false, true] {
         let image = ImageOptions { plain_sql, ..ImageOptions::default() };

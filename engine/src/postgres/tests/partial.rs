@@ -49,7 +49,7 @@ fn every_choice_of_rows_makes_a_database_again_in_both_forms() {
     let database = add(vault, &server.url("partly"), "partly").unwrap();
     let all_keys = server.psql("partly", KEYS);
     assert_eq!(all_keys, "lines_of_fkey,log_who_fkey,measured_of_fkey,orders by");
-    vault.keys().prefer(Some(Password::new("correct horse battery")), false);
+    vault.keys().prefer(Some(Password::new("correct horse battery")), crate::keys::Asked::Nothing);
     for (number, (rows, counts, objects, keys)) in [
         (Rows::None, vec![], 0, all_keys.as_str()),
         (Rows::Only(tables("orders")), vec![("orders", 20)], 0, "lines_of_fkey,log_who_fkey,measured_of_fkey"),

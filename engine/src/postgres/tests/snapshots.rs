@@ -44,7 +44,7 @@ fn every_compression_and_encryption_and_plain_sql() {
     let Some(server) = server() else { return };
     let (fixture, database) = shop(server, "variants");
     let vault = &fixture.vault;
-    vault.keys().prefer(Some(Password::new("correct horse battery")), false);
+    vault.keys().prefer(Some(Password::new("correct horse battery")), crate::keys::Asked::Nothing);
     for (index, (compression, encrypt, plain_sql)) in
         [(Compression::Zstd, true, true), (Compression::Gzip, false, false), (Compression::None, true, false)].into_iter().enumerate()
     {
