@@ -16,7 +16,7 @@ use crate::{
     activity::{self, NewEvent},
     catalog::{Catalog, Live, SIDES, TakenOver, remove_all},
     databases, durable, guard,
-    keys::{Keys, Password},
+    keys::{Asked, Keys, Password},
     layout,
     postgres::Surroundings,
     schedules,
@@ -84,7 +84,7 @@ pub fn rebuild_with(options: &VaultOptions, password: Option<Password>, actor: &
         data,
         backups,
     };
-    vault.keys.prefer(password, false);
+    vault.keys.prefer(password, Asked::Nothing);
     let before = Catalog::databases_before(&catalog, &layout::catalog_copies(&vault.data));
     let taken_up = databases::take_up_all(&vault, &before, actor)?;
     schedules::take_up_job_limits(&vault, actor, Timestamp::now())?;
