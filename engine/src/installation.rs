@@ -356,7 +356,12 @@ fn foreign_folders(vault: &Vault, statuses: &[DatabaseStatus], found: &mut Findi
     let mut others = Vec::new();
     for entry in fs::read_dir(vault.backups_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !known(&name) && name != layout::VAULT_MARK {
+        if known(&name) || name == layout::VAULT_MARK {
+            continue;
+        }
+        if let Some(why) = name.parse().ok().and_then(|id| databases::why_unknown(vault, &id)) {
+            found.add("folders", Severity::Warning, why, "Then stop every keepstone: `keepstone catalog rebuild` takes it up.", 1);
+        } else {
             others.push(name);
         }
     }

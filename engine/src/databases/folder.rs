@@ -156,25 +156,47 @@ pub(super) fn all_left(vault: &Vault) -> Result<(Vec<LeftDatabase>, Vec<String>)
     let (mut databases, mut others) = (Vec::new(), Vec::new());
     for entry in durable::entries(vault.backups_dir())? {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<DatabaseId>().ok()) else { continue };
-        match left_in(vault, &id) {
+        let left = left_in(vault, &id);
+        if let Some(why) = left.as_ref().ok().and_then(|left| why_not(vault, &id, left)) {
+            others.push(why);
+            continue;
+        }
+        match left {
             Ok(Left::Database(left)) => databases.push(*left),
-            Ok(Left::Nothing) => {}
-            Ok(Left::Sealed) => others.push(format!(
-                "{id}: its database.json is lost or damaged, and no known password opens its archives: give it with `keepstone key add`, then add the database again"
-            )),
-            Ok(Left::Renamed(was)) => others.push(format!("{id}: its database.json says that it is the folder of {was}: {}", match durable::is_file(&vault.database_json_path(&was)) {
-                Ok(false) => format!("call it {was} again"),
-                _ => format!("there is one, so this is a copy of it: what {was} lacks is to be moved there, each archive with its notes"),
-            })),
-            Ok(Left::Newer) => others.push(format!("{id}: its database.json is of a newer version of Keepstone: rebuild with that one")),
-            Ok(Left::Other) => others.push(format!(
-                "{id}: its database.json is not there or cannot be read, and neither can an archive in it: `keepstone db add LOCATION` begins a new folder; archives are taken into it by `keepstone import FOLDER --db DB`"
-            )),
+            Ok(_) => {}
             Err(error) => others.push(format!("{id}: {error}")),
         }
     }
     databases.sort_by(|a, b| a.database.id.cmp(&b.database.id));
     Ok((databases, others))
+}
+
+/// Why the folder of this name is no database's, and what to do; none if it is one's, or there is nothing in it.
+fn why_not(vault: &Vault, id: &DatabaseId, left: &Left) -> Option<String> {
+    let why = match left {
+        Left::Nothing | Left::Database(_) => return None,
+        Left::Sealed => {
+            "its database.json is lost or damaged, and no known password opens its archives: give it with `keepstone key add`, then add the database again"
+                .to_owned()
+        }
+        Left::Renamed(was) if matches!(durable::is_file(&vault.database_json_path(was)), Ok(false)) => {
+            format!("its database.json says that it is the folder of {was}: call it {was} again")
+        }
+        Left::Renamed(was) => format!(
+            "its database.json says that it is the folder of {was}, and there is one: what {was} lacks of it is to be moved there, each archive with its notes"
+        ),
+        Left::Newer => "its database.json is of a newer version of Keepstone: use that one".to_owned(),
+        Left::Other => {
+            "its database.json is not there or cannot be read, and neither can an archive in it: `keepstone db add LOCATION` begins a new folder; archives are taken into it by `keepstone import FOLDER --db DB`"
+                .to_owned()
+        }
+    };
+    Some(format!("{id}: {why}"))
+}
+
+/// The same for a folder of which no database is in the catalog, where it is certain that Keepstone made it.
+pub(crate) fn why_unknown(vault: &Vault, id: &DatabaseId) -> Option<String> {
+    left_in(vault, id).ok().filter(|left| !matches!(left, Left::Other)).and_then(|left| why_not(vault, id, &left))
 }
 
 fn left_in(vault: &Vault, id: &DatabaseId) -> Result<Left> {

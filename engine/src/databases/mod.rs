@@ -19,7 +19,7 @@ pub use adding::{AddDatabaseOptions, FirstSchedules, add_database, probe};
 pub(crate) use adopt::{archives_unlisted, trashed_of_removed};
 pub use editing::{EditDatabaseOptions, edit_database};
 pub(crate) use editing::{keep_schedules, mend_files, refuse_snapshot, set_cleanup, set_retention, set_schedules};
-pub(crate) use folder::{any_folder_in, is_folder_of};
+pub(crate) use folder::{any_folder_in, is_folder_of, why_unknown};
 pub(crate) use latest::update_latest_link;
 pub(crate) use leads::{elsewhere, follow};
 pub(crate) use lost_file::{write_if_lost, write_lost};

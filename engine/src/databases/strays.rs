@@ -44,6 +44,8 @@ pub(crate) enum Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Below {
     pub(crate) strays: Vec<Stray>,
+    /// Notes that do not lie where those of that backup belong.
+    notes: Vec<(BackupId, PathBuf)>,
     pub(crate) unread: Vec<String>,
 }
 
@@ -86,7 +88,11 @@ fn look(vault: &Vault, entry: &fs::DirEntry, found: &mut Below) {
             }
         }
         Ok(_) => {
-            if let Some((id, named)) = id_in(&name)
+            if let Some(id) = name.strip_suffix(NOTES).and_then(|id| id.parse().ok()) {
+                if path != vault.notes_path(&id) {
+                    found.notes.push((id, path));
+                }
+            } else if let Some((id, named)) = id_in(&name)
                 && (named == Named::Like || path != vault.archive_path(&id))
             {
                 found.strays.push(Stray { id, path, named });
@@ -208,6 +214,18 @@ impl Stray {
     }
 }
 
+/// The same for notes alone: their archive is in its place, or in the trash, and has none.
+fn bring_to_its_archive(vault: &Vault, id: &BackupId, from: &Path) -> Result<()> {
+    let to = vault.notes_path(id);
+    let has_archive = durable::is_file(&vault.archive_path(id))? || durable::is_file(&vault.trash_path(id))?;
+    // Gone with their archive, a moment ago.
+    if !has_archive || !durable::is_file(from)? || durable::is_file(&to)? && !durable::is_one_file(from, &to) {
+        return Ok(());
+    }
+    vault.make_dir(to.parent().unwrap_or_else(|| Path::new("/")))?;
+    relocate(from, &to)
+}
+
 /// Whoever put it there may not have waited for the disk.
 fn relocate(from: &Path, to: &Path) -> Result<()> {
     fs::File::open(from).and_then(|file| file.sync_all()).map_err(|error| Error::io(from, error))?;
@@ -247,7 +265,7 @@ pub(super) struct TakenIn {
 
 /// Moves into their place the archives of which that is certain. The caller holds the lock of the backups folder.
 pub(super) fn take_in(vault: &Vault, database: &Database) -> TakenIn {
-    let Below { strays, unread } = of_database(vault, &database.id);
+    let Below { strays, notes, unread } = of_database(vault, &database.id);
     let mut taken = TakenIn { left: unread, ..TakenIn::default() };
     for stray in strays {
         let place = stray.place(vault);
@@ -272,6 +290,12 @@ pub(super) fn take_in(vault: &Vault, database: &Database) -> TakenIn {
             }
         };
         taken.left.push(format!("{place}: {why}"));
+    }
+    for (id, from) in notes.iter().filter(|(id, _)| id.database() == database.id) {
+        match bring_to_its_archive(vault, id, from) {
+            Ok(()) => {}
+            Err(error) => taken.left.push(format!("{}: these notes could not be moved to their archive: {error}", within(vault, from))),
+        }
     }
     taken
 }

@@ -161,7 +161,10 @@ fn a_renamed_folder_says_whose_it_was() {
     let live = live(5);
     backup(&live, Kind::Daily);
     let (live, report) = rebuilt(live, |backups| fs::rename(backups.join("shop"), backups.join("shop-old")).unwrap());
-    assert_eq!(report.skipped, ["shop-old: its database.json says that it is the folder of shop: call it shop again"]);
+    let why = "shop-old: its database.json says that it is the folder of shop: call it shop again";
+    assert_eq!(report.skipped, [why]);
+    let found = crate::installation::examine(&live.vault, jiff::Timestamp::now()).unwrap();
+    assert!(found.iter().any(|finding| finding.message == why));
     let (live, report) = rebuilt(live, |backups| fs::rename(backups.join("shop-old"), backups.join("shop")).unwrap());
     assert_eq!((report.backups, report.skipped.len()), (1, 0));
     assert!(databases::database(&live.vault, &live.database).is_ok());
@@ -213,4 +216,22 @@ fn the_folder_of_another_vault_in_the_place_of_the_own_is_told() {
     });
     assert_eq!((report.backups, ids(&live)), (1, [own].into()));
     assert_eq!(databases::database(&live.vault, &live.database).unwrap().uid, before.uid);
+}
+
+#[test]
+fn notes_that_lie_elsewhere_come_to_their_archive() {
+    let live = live(5);
+    let (kept, thrown) = (backup(&live, Kind::Daily), backup(&live, Kind::Daily));
+    backup(&live, Kind::Daily);
+    crate::delete::delete(&live.vault, &thrown, "alice").unwrap();
+    let (live, report) = rebuilt(live, |backups| {
+        // A kind's folder that was renamed, and notes without their archive.
+        fs::rename(backups.join("shop/daily"), backups.join("shop/weekly")).unwrap();
+        fs::rename(backups.join(format!("shop/weekly/{kept}{NOTES}")), backups.join(format!("shop/{kept}{NOTES}"))).unwrap();
+    });
+    assert_eq!((report.backups, report.moved.len(), &report.skipped[..]), (3, 2, &[][..]));
+    for id in [&kept, &thrown] {
+        assert!(!live.vault.catalog().get_backup(id).unwrap().unwrap().pinned, "what its notes say is known");
+    }
+    assert!(live.vault.catalog().get_backup(&thrown).unwrap().unwrap().trash_until.is_some());
 }
