@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Catalog, cx: &Context) -> Result<(), Fault> {
     cx.out
         .note("Users, tokens, finished jobs and the activity log come back from the newest copy of the catalog. The old catalog is kept.");
     confirm(cx, "catalog rebuild", *yes, "Make a new catalog?", Some("rebuild"))?;
-    let report = vault::rebuild_with(&cx.vault_options()?, environment::encryption()?.password, &context::actor())?;
+    let report = vault::rebuild_with(&cx.vault_options()?, environment::encryption_if_readable(&cx.out).password, &context::actor())?;
     cx.out.result(json!({
         "database_count": report.databases,
         "backup_count": report.backups,

@@ -200,3 +200,41 @@ fn the_doctor_says_whether_the_known_passwords_open_what_is_encrypted() {
     host.ok(&["key", "add", "--password-file", "pw", "--kdf", "pbkdf2"]);
     keys(0);
 }
+
+/// All that is left are archives and notes, flat in one folder: the data directory with the keys is lost, and `database.json`, too.
+#[test]
+fn a_rebuild_knows_the_environments_password() {
+    let host = encrypting();
+    let (id, newest) = (host.create(&["shop", "--description", "before the flood"]), host.create(&["shop"]));
+    let flat = host.path("anew/backups/shop");
+    fs::create_dir_all(&flat).unwrap();
+    for entry in fs::read_dir(host.path("keepstone-data/backups/shop/manual")).unwrap().flatten() {
+        fs::rename(entry.path(), flat.join(entry.file_name())).unwrap();
+    }
+    fs::remove_dir_all(host.path("keepstone-data")).unwrap();
+    let rebuild = |file: &str| {
+        let mut command = host.command(&["--data", "anew", "catalog", "rebuild", "--yes", "--json"]);
+        run(command.env("BACKUP_ENCRYPTION_PASSWORD_FILE", file))
+    };
+    // Without it nobody can tell whose they are; a file that cannot be read keeps nobody from that.
+    let without = rebuild("nowhere");
+    assert_eq!((without.exit, without.stdout.contains("no known password opens its archives")), (1, true), "{without:?}");
+    let with = rebuild("pw");
+    assert_eq!((with.exit, with.stdout.contains("in shop/manual now")), (0, true), "{with:?}");
+    let listed = host.results(&["--data", "anew", "list"]);
+    let told: Vec<_> = listed.iter().map(|row| (row["id"].as_str().unwrap(), row["encryption"].as_str().unwrap())).collect();
+    assert_eq!(told, [(newest.as_str(), "known"), (id.as_str(), "known")]);
+    assert_eq!(listed[1]["description"], "before the flood");
+    host.ok(&["--data", "anew", "restore", &id, "--to", "again.db"]);
+}
+
+#[test]
+fn no_password_is_asked_for_where_the_newest_archive_is_damaged() {
+    let host = encrypting();
+    let newest = host.create(&["shop"]);
+    fs::OpenOptions::new().write(true).open(archive(&host, &newest)).unwrap().set_len(100).unwrap();
+    let (_, document) = host.json(&["doctor"]);
+    let about = |finding: &&serde_json::Value| finding["message"].as_str().unwrap().contains("the newest encrypted archive");
+    let finding = document["results"].as_array().unwrap().iter().find(about).unwrap();
+    assert!(finding["area"] == "archives" && !finding["remedy"].as_str().unwrap().contains("key add"), "{finding}");
+}
