@@ -142,7 +142,14 @@ fn vault(
             (Ok(_), Some(fault)) => fault,
             (found, _) => return found.map(Some),
         };
-        let recovered = http::recovery::serve(cx.vault_options()?, listen, public_url, certificate.cloned(), fault);
+        let recovered = http::recovery::serve(
+            cx.vault_options()?,
+            environment::encryption_if_readable(&cx.out).password,
+            listen,
+            public_url,
+            certificate.cloned(),
+            fault,
+        );
         if recovered.map_err(not_served)? == Recovered::Stopped {
             return Ok(None);
         }

@@ -18,7 +18,10 @@ use axum::{
     routing::get,
 };
 use keepstone_app::{error::AppError, server::wants_html};
-use keepstone_engine::vault::{self, RebuildReport, VaultOptions};
+use keepstone_engine::{
+    keys::Password,
+    vault::{self, RebuildReport, VaultOptions},
+};
 use keepstone_model::human;
 use serde::Deserialize;
 use tokio::{
@@ -49,6 +52,8 @@ pub(crate) enum Recovered {
 
 struct Recovery {
     options: VaultOptions,
+    /// The environment's, to try on the archives.
+    password: Option<Password>,
     /// What is wrong, as a sentence.
     fault: String,
     key_hash: String,
@@ -67,17 +72,19 @@ struct Key {
 /// Serves the page until there may be a sound catalog, or the process is told to stop. Makes its own runtime.
 pub(crate) fn serve(
     options: VaultOptions,
+    password: Option<Password>,
     listen: SocketAddr,
     public_url: Option<&str>,
     certificate: Option<Arc<Current>>,
     fault: String,
 ) -> anyhow::Result<Recovered> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(run(options, listen, public_url, certificate, fault))
+    runtime.block_on(run(options, password, listen, public_url, certificate, fault))
 }
 
 async fn run(
     options: VaultOptions,
+    password: Option<Password>,
     listen: SocketAddr,
     public_url: Option<&str>,
     certificate: Option<Arc<Current>>,
@@ -89,8 +96,14 @@ async fn run(
     let key = auth::new_key()?;
     let catalog = options.catalog_path();
     let fault = sentence(&fault);
-    let recovery =
-        Arc::new(Recovery { options, fault: fault.clone(), key_hash: auth::key_hash(&key), made: Mutex::new(false), done: Notify::new() });
+    let recovery = Arc::new(Recovery {
+        options,
+        password,
+        fault: fault.clone(),
+        key_hash: auth::key_hash(&key),
+        made: Mutex::new(false),
+        done: Notify::new(),
+    });
 
     tracing::error!(fault, "the catalog cannot be used: only the page that offers a new one is served");
     say(&fault);
@@ -172,7 +185,7 @@ async fn make(State(recovery): State<Arc<Recovery>>, headers: HeaderMap, Form(Ke
         if *made {
             return Ok(None);
         }
-        let report = vault::rebuild(&work.options, ACTOR)?;
+        let report = vault::rebuild_with(&work.options, work.password.clone(), ACTOR)?;
         *made = true;
         Ok::<_, keepstone_engine::Error>(Some(report))
     });
@@ -252,9 +265,11 @@ fn told(report: &RebuildReport) -> String {
         ),
         None => "There was no copy of the catalog: the link by which the first admin is made is printed on the host.".to_owned(),
     };
-    let skipped: Vec<_> = report.skipped.iter().map(|why| problem::escape(why)).collect();
-    let skipped =
-        if skipped.is_empty() { String::new() } else { format!("<h2>Not taken up</h2><ul><li>{}</li></ul>", skipped.join("</li><li>")) };
+    let list = |heading: &str, all: &[String]| {
+        let all: Vec<_> = all.iter().map(|why| problem::escape(why)).collect();
+        if all.is_empty() { String::new() } else { format!("<h2>{heading}</h2><ul><li>{}</li></ul>", all.join("</li><li>")) }
+    };
+    let (moved, skipped) = (list("Moved into their place", &report.moved), list("Not taken up", &report.skipped));
     let without: Vec<_> = report.without_settings.iter().map(|id| problem::escape(id.as_str())).collect();
     let without = if without.is_empty() {
         String::new()
@@ -263,5 +278,5 @@ fn told(report: &RebuildReport) -> String {
         format!("<h2>Without their settings</h2><p>{what}: {}.</p>", without.join(", "))
     };
     let (databases, backups) = (human::counted(report.databases, "database"), human::counted(report.backups, "backup"));
-    format!("<ul><li>{databases}, {backups}.</li><li>{people}</li></ul>{without}{skipped}")
+    format!("<ul><li>{databases}, {backups}.</li><li>{people}</li></ul>{without}{moved}{skipped}")
 }
