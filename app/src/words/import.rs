@@ -40,6 +40,7 @@ words! {
     file { en: "File" }
     what { en: "What" }
     kind_and_time(kind: Shown, at: Shown) { en: "{kind} of {at}" }
+    of_another_name(what: Shown, database: Shown) { en: "{what}, of the database {database}" }
     kind_and_file_date(kind: Shown, at: Shown) { en: "{kind} of {at}, by the file's date" }
     more_files(files: u64) { en: plural(files, "And 1 more file, which is not shown.", "And {} more files, which are not shown.") }
     choose_database { en: "choose a database" }

@@ -66,13 +66,13 @@ fn act(running: &Running<'_>, options: &ImportOptions, monitor: &dyn Monitor) ->
     let passwords = keys::Passwords::of(given.chain(vault.keys().passwords().texts().map(keys::Password::new)));
     let mut importing = Importing { running, passwords, database: &database, present: present(vault, &database)?, monitor };
     let mut files = Vec::with_capacity(planned.len());
-    // A file that a person named by itself is meant: that it is no backup is a failure.
-    let alone = planned.len() == 1;
+    // Something was meant: where every file is refused, that it is nothing for this database is a failure.
+    let nothing = planned.iter().all(|file| matches!(file.decision, Decision::Refuse { .. }));
     for file in planned {
         let found = found.iter().find(|found| found.file.path == file.path);
         let mut done = importing.one(&file, found)?;
         if let Outcome::Refused { exit, .. } = &mut done.outcome
-            && alone
+            && nothing
             && *exit == 0
         {
             *exit = 7;
@@ -314,7 +314,7 @@ fn ends_all(error: &Error) -> bool {
 /// The exit code of a refusal that was planned; what only belongs to others is no failure.
 fn exit_of(code: &str) -> u8 {
     match code {
-        "other_application" | "other_engine" | "not_a_backup" => 0,
+        "other_application" | "other_database" | "other_engine" | "not_a_backup" => 0,
         "empty" | "damaged" => 4,
         _ => 7,
     }

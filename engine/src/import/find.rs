@@ -288,7 +288,13 @@ fn own(path: &Path, archive: &Archive, file: &mut FoundFile) -> Result<()> {
     let metadata = archive.metadata();
     let beside = own::notes_beside(path, &metadata.backup_id)?;
     file.content = Content::Archive;
-    file.archive = Some(ArchiveFacts { id: metadata.backup_id.to_string(), kind: metadata.backup_type, created_at: metadata.created_at });
+    file.archive = Some(ArchiveFacts {
+        id: metadata.backup_id.to_string(),
+        kind: metadata.backup_type,
+        created_at: metadata.created_at,
+        database: metadata.database.clone(),
+        database_uid: metadata.database_uid.clone(),
+    });
     file.sidecar = Some(own::sidecar(metadata, &beside));
     Ok(())
 }

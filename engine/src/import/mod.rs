@@ -144,8 +144,17 @@ fn survey(vault: &Vault, options: &ImportOptions, monitor: &dyn Monitor) -> Resu
     let mut found = find::find(&options.path, &Untouchable::of(vault)?, monitor)?;
     found.retain(|found| !find::is_catalog(&found.path));
     let files: Vec<_> = found.iter().map(|found| found.file.clone()).collect();
-    let engine = databases::database(vault, &options.database)?.engine;
-    let wish = Wish { database: &options.database, engine, in_zone: &in_zone, now: Timestamp::now() };
+    let database = databases::database(vault, &options.database)?;
+    let others: Vec<_> =
+        databases::databases(vault)?.into_iter().filter(|other| other.uid != database.uid).map(|other| (other.id, other.uid)).collect();
+    let wish = Wish {
+        database: &database.id,
+        uid: &database.uid,
+        others: &others,
+        engine: database.engine,
+        in_zone: &in_zone,
+        now: Timestamp::now(),
+    };
     Ok((plan::plan(&files, &wish), found))
 }
 

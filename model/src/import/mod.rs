@@ -4,6 +4,7 @@
 pub mod moment;
 pub mod name;
 pub mod plan;
+mod whose;
 
 use std::{collections::BTreeMap, fmt};
 

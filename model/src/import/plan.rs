@@ -10,11 +10,12 @@ use super::{
     Content, Layout, Sidecar, kind_of,
     moment::{Moment, moment},
     name::Name,
+    whose::Whose,
 };
 use crate::{
     database::Engine,
     human,
-    id::{DatabaseId, Kind},
+    id::{DatabaseId, DatabaseUid, Kind},
     validate::{DESCRIPTION_MAX_CHARS, TAG_MAX_CHARS, TAGS_MAX},
 };
 
@@ -53,12 +54,18 @@ pub struct ArchiveFacts {
     pub id: String,
     pub kind: Kind,
     pub created_at: Timestamp,
+    /// The database that it is of, as it was called there.
+    pub database: DatabaseId,
+    pub database_uid: DatabaseUid,
 }
 
 /// What is known of the vault and the wish.
 #[expect(missing_debug_implementations, reason = "it borrows a function")]
 pub struct Wish<'a> {
     pub database: &'a DatabaseId,
+    pub uid: &'a DatabaseUid,
+    /// The other databases of the vault.
+    pub others: &'a [(DatabaseId, DatabaseUid)],
     pub engine: Engine,
     /// Makes a time out of what a clock in the wished zone said.
     pub in_zone: &'a dyn Fn(DateTime) -> Option<Timestamp>,
@@ -88,6 +95,9 @@ pub struct Adoption {
     /// Why it counts as suspect.
     pub suspect: Option<String>,
     pub pinned: bool,
+    /// Of an archive of Keepstone: what its database is called there, where that is another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_database: Option<DatabaseId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +129,7 @@ pub struct PlannedFile {
 pub fn plan(found: &[FoundFile], wish: &Wish<'_>) -> Vec<PlannedFile> {
     let apps: BTreeSet<&str> = found.iter().filter_map(|file| file.name.app.as_deref()).collect();
     let ours = |app: &str| DatabaseId::from_stem(app, |_| false) == *wish.database;
+    let whose = Whose::of(found, wish);
     let mut planned: Vec<PlannedFile> = found
         .iter()
         .map(|file| {
@@ -126,7 +137,7 @@ pub fn plan(found: &[FoundFile], wish: &Wish<'_>) -> Vec<PlannedFile> {
             let foreign = file.name.app.as_deref().filter(|app| apps.len() > 1 && !ours(app));
             let decision = match foreign {
                 Some(app) => refuse("other_application", format!("it is of another application ({app}) than {}", wish.database)),
-                None => decide(file, wish),
+                None => decide(file, wish, &whose),
             };
             PlannedFile { path: file.path.clone(), layout: layout_of(file), content: file.content, size_bytes: file.size_bytes, decision }
         })
@@ -157,7 +168,7 @@ fn layout_of(file: &FoundFile) -> Layout {
     }
 }
 
-fn decide(file: &FoundFile, wish: &Wish<'_>) -> Decision {
+fn decide(file: &FoundFile, wish: &Wish<'_>, whose: &Whose<'_>) -> Decision {
     if let Some(target) = &file.link_to {
         return Decision::Skip { reason: format!("a link to {target}") };
     }
@@ -166,6 +177,9 @@ fn decide(file: &FoundFile, wish: &Wish<'_>) -> Decision {
     }
     if let Some(fault) = &file.unreadable {
         return refuse(&fault.code, fault.reason.clone());
+    }
+    if let Some(fault) = file.archive.as_ref().and_then(|archive| whose.refusal(archive)) {
+        return refuse(&fault.code, fault.reason);
     }
     match file.content {
         Content::Empty => return refuse("empty", "it is empty (0 bytes)"),
@@ -236,6 +250,7 @@ fn adopt(file: &FoundFile, wish: &Wish<'_>) -> Decision {
         origin,
         suspect,
         pinned: sidecar.pinned,
+        of_database: file.archive.as_ref().map(|archive| archive.database.clone()).filter(|there| there != wish.database),
     })
 }
 
@@ -314,7 +329,9 @@ mod tests {
             let seconds = civil.date().duration_since(jiff::civil::date(1970, 1, 1)).as_secs() + i64::from(civil.hour()) * 3600;
             Timestamp::from_second(seconds + i64::from(civil.minute()) * 60 + i64::from(civil.second()) - 7200).ok()
         };
-        let wish = Wish { database: &database, engine, in_zone: &in_zone, now: "2026-01-01T00:00:00Z".parse().unwrap() };
+        let uid: DatabaseUid = "0".repeat(32).parse().unwrap();
+        let wish =
+            Wish { database: &database, uid: &uid, others: &[], engine, in_zone: &in_zone, now: "2026-01-01T00:00:00Z".parse().unwrap() };
         plan(files, &wish)
             .into_iter()
             .map(|file| match file.decision {
@@ -377,7 +394,15 @@ mod tests {
         };
         let found = FoundFile { sidecar: Some(sidecar), ..file("backup_20240101_000000.db", Content::Sqlite) };
         let database: DatabaseId = "app".parse().unwrap();
-        let wish = Wish { database: &database, engine: Engine::Sqlite, in_zone: &|_| None, now: "2026-01-01T00:00:00Z".parse().unwrap() };
+        let uid: DatabaseUid = "0".repeat(32).parse().unwrap();
+        let wish = Wish {
+            database: &database,
+            uid: &uid,
+            others: &[],
+            engine: Engine::Sqlite,
+            in_zone: &|_| None,
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+        };
         let Decision::Adopt(adoption) = plan(&[found], &wish).remove(0).decision else { panic!("refused") };
         crate::validate::description(&adoption.description).unwrap();
         assert_eq!(crate::validate::tags(&adoption.tags.join(",")).unwrap(), adoption.tags);

@@ -16,6 +16,7 @@ use keepstone_engine::{
         },
         job::{Step, Verb},
     },
+    scratch::ScratchFolder,
 };
 use serde_json::json;
 
@@ -62,7 +63,12 @@ pub(crate) fn run(args: &Import, cx: &Context) -> Result<(), Fault> {
         return Err(Error::SourceMissing { path: args.path.clone() }.into());
     }
     let passwords = environment::import_passwords(args.password_file.as_deref())?;
-    let (vault, database) = target(args.db.as_deref(), cx)?;
+    // Where the database is not there yet, a dry run adds it to a vault that goes with it.
+    let trial = if args.dry_run { a_trial(args.db.as_deref(), cx)? } else { None };
+    let (vault, database, _scratch) = match trial {
+        Some(trial) => trial,
+        None => target(args.db.as_deref(), cx).map(|(vault, database)| (vault, database, None))?,
+    };
     let path = std::path::absolute(&args.path).map_err(|error| Error::io(&args.path, error))?;
     let mut options =
         ImportOptions { path, database: database.id.clone(), time_zone: args.timezone.clone(), passwords, actor: context::actor() };
@@ -96,6 +102,23 @@ pub(crate) fn run(args: &Import, cx: &Context) -> Result<(), Fault> {
 
 fn needs_password(file: &PlannedFile) -> bool {
     file.content == Content::Encrypted && matches!(file.decision, Decision::Adopt(_))
+}
+
+/// A vault of its own with the database that an import would add; none where nothing would be added.
+fn a_trial(db: Option<&str>, cx: &Context) -> Result<Option<(Vault, Database, Option<ScratchFolder>)>, Fault> {
+    let Some(location) = db.filter(|db| location::is_location(db)) else { return Ok(None) };
+    if cx.has_vault() {
+        match databases::find_database(&cx.vault()?, location) {
+            Err(Error::UnknownDatabase { .. }) => {}
+            found => return found.map(|_| None).map_err(Fault::from),
+        }
+    }
+    let scratch = context::scratch()?;
+    let vault = Context::empty_vault(&scratch)?;
+    let options = databases::AddDatabaseOptions { location: location.to_owned(), name: None, schedules: None, actor: context::actor() };
+    let database = databases::add_database(&vault, &options)?;
+    cx.out.note(format_args!("{} is not protected yet: it would be added as {}", database.location, database.id));
+    Ok(Some((vault, database, Some(scratch))))
 }
 
 /// The vault and the database that is meant. Which of several it is nobody guesses.
@@ -147,7 +170,8 @@ fn show_plan(planned: &[PlannedFile], database: &Database, cx: &Context) {
             Decision::Adopt(adoption) => {
                 let by_date = if adoption.time_from == TimeFrom::FileDate { " (by the file's date)" } else { "" };
                 let suspect = if adoption.suspect.is_some() { ", suspect" } else { "" };
-                format!("{} of {}{by_date}{suspect}", adoption.kind, words::time(adoption.created_at)).into()
+                let there = adoption.of_database.as_ref().map(|id| format!(", of the database {id}")).unwrap_or_default();
+                format!("{} of {}{by_date}{there}{suspect}", adoption.kind, words::time(adoption.created_at)).into()
             }
             Decision::Skip { reason } => format!("skipped: {reason}").into(),
             Decision::Refuse { code, reason } => format!("refused ({code}): {reason}").into(),

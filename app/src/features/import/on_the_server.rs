@@ -119,6 +119,10 @@ fn view(files: &[PlannedFile], now: keepstone_model::Timestamp, zone: &jiff::tz:
                     TimeFrom::FileDate => words::kind_and_file_date(&adoption.kind, &at),
                     _ => words::kind_and_time(&adoption.kind, &at),
                 };
+                let what = match &adoption.of_database {
+                    Some(there) => words::of_another_name(&what, &there),
+                    None => what,
+                };
                 match &adoption.suspect {
                     None => (Fate::Import, what),
                     Some(why) => (Fate::Suspect, format!("{what}: {why}")),

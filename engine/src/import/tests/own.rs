@@ -122,3 +122,37 @@ fn notes_that_cannot_be_read_pin_what_they_lie_beside() {
     let report = import_all(&there, &here);
     assert!(known(&here)[0].pinned && report.files[0].notes[0].contains("pinned"), "{:?}", report.files);
 }
+
+#[test]
+fn archives_of_several_databases_are_not_mixed() {
+    let (there, here) = (live(30), live(3));
+    let other = there.dir.path().join("crm.db");
+    fs::write(&other, image(0)).unwrap();
+    let add = AddDatabaseOptions { location: other.display().to_string(), name: None, schedules: None, actor: "alice".to_owned() };
+    let crm = add_database(&there.vault, &add).unwrap().id;
+    made(&there, false, "of the shop");
+    create(&there.vault, &CreateOptions::new(crm.clone(), "alice"), &Silent).unwrap();
+    // Both are called as the database here is, or neither.
+    let all = import(&here.vault, &options(there.vault.backups_dir(), &here.database), &Silent).unwrap();
+    let told: Vec<_> = known(&here).into_iter().map(|backup| backup.description).collect();
+    assert_eq!(told, ["of the shop"], "{:?}", all.files);
+    let error = |report: ImportReport| match report.files.into_iter().next().unwrap().outcome {
+        super::super::Outcome::Refused { code, exit, .. } => (code, exit),
+        other => panic!("{other:?}"),
+    };
+    // In its own vault one database takes nothing of the other.
+    let own = import(&there.vault, &options(&other_folder(&there, &crm), &there.database), &Silent).unwrap();
+    assert_eq!(error(own), ("other_database".to_owned(), 7));
+}
+
+/// The archives of a database, where they are not the vault's own.
+fn other_folder(of: &Live, database: &DatabaseId) -> PathBuf {
+    let copy = of.dir.path().join("copied");
+    fs::create_dir(&copy).unwrap();
+    for (path, bytes, _) in
+        picture(&of.vault.database_dir(database)).into_iter().filter(|(path, ..)| path.extension().is_some_and(|e| e == "zip"))
+    {
+        fs::write(copy.join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    copy
+}
