@@ -23,6 +23,7 @@ use crate::{
     error::Mended,
     guard,
     guard::Guard,
+    identity::{self, Found},
     notes::{self, Tombstone},
 };
 
@@ -179,10 +180,12 @@ pub fn put_back(vault: &Vault, id: &BackupId, actor: &str) -> Result<Backup> {
             other => other,
         })?;
     }
-    // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows.
-    let event = event("backup.put_back", actor, &backup, format!("took {id} back"));
+    // 2. The row and the event. If the process dies before, the next start finds the archive in its folder, and the row follows. What became of it in the
+    // trash is seen first: another file, or half of it, is no good backup.
+    let found = identity::look(&backup, &archive);
+    let event = put_back_event(actor, &backup, found.as_ref(), format!("took {id} back"));
     let back = || Error::after(format!("{id} was taken back from the trash"), Mended::AtNextStart);
-    let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again).map_err(back())?;
+    let backup = vault.catalog().change_backup_and_record(id, &event, Timestamp::now(), complete_again(found.as_ref())).map_err(back())?;
     // 3. The tombstone: left behind, it says nothing beside an archive that is in its folder.
     match notes::set_tombstone(vault, id, None) {
         Err(error @ Error::NotesDamaged { .. }) => tracing::warn!(%id, %error, "who deleted it stays in its notes"),
@@ -387,10 +390,27 @@ fn trashed(backup: &mut Backup, at: Timestamp, until: Timestamp) {
     backup.trash_until = Some(until);
 }
 
-fn complete_again(backup: &mut Backup) {
-    backup.state = BackupState::Complete;
-    backup.trashed_at = None;
-    backup.trash_until = None;
+/// With what was found in its place.
+fn complete_again(found: Option<&Found>) -> impl Fn(&mut Backup) {
+    move |backup| {
+        backup.state = BackupState::Complete;
+        backup.trashed_at = None;
+        backup.trash_until = None;
+        if let Some(found) = found {
+            found.write_down(backup);
+        }
+    }
+}
+
+fn put_back_event<'a>(actor: &'a str, backup: &Backup, found: Option<&Found>, message: String) -> NewEvent<'a> {
+    let (result, message) = match found {
+        Some(Found::Another { why }) => (EventResult::Failed, format!("{message}; it is no good backup: {why}")),
+        Some(Found::Changed { .. }) => {
+            (EventResult::Warning, format!("{message}; it is of another length than it had, and counts as good once it is verified"))
+        }
+        _ => (EventResult::Ok, message),
+    };
+    NewEvent { result, ..event("backup.put_back", actor, backup, message) }
 }
 
 /// Whoever changes what may be deleted, or where archives lie, holds this.

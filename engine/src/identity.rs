@@ -1,10 +1,11 @@
 //! Whether the file under a backup's name is its archive. What a file says of itself proves nothing here: files are mixed up, and whoever can write
 //! in the folder can make one that is whole. The catalog knows what was written, and stands against it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use keepstone_model::{
-    backup::{Backup, BackupState},
+    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof},
     metadata::Metadata,
 };
 
@@ -47,6 +48,51 @@ pub(crate) fn another(backup: &Backup, metadata: &Metadata) -> Option<String> {
         Some("it is not the archive that was written: the hash of its content is another".to_owned())
     } else {
         None
+    }
+}
+
+/// What lies under the name of an archive that was there, or was gone.
+pub(crate) enum Found {
+    Nothing,
+    /// Head, name, length and hash are those that the catalog knows: what was proven of it holds.
+    Itself,
+    /// Its own, by its head, and of another length.
+    Changed {
+        size_bytes: u64,
+    },
+    /// It does not open, or is of another backup.
+    Another {
+        why: String,
+    },
+}
+
+/// None: it cannot be told, so all stays as it was. Reads the head of the file.
+pub(crate) fn look(backup: &Backup, path: &Path) -> Option<Found> {
+    match Archive::open(path) {
+        Ok(archive) => Some(match another(backup, archive.metadata()) {
+            Some(why) => Found::Another { why },
+            None if archive.size_bytes() == backup.archive_size_bytes => Found::Itself,
+            None => Found::Changed { size_bytes: archive.size_bytes() },
+        }),
+        Err(error @ Error::ArchiveCorrupt { .. }) => Some(Found::Another { why: error.to_string() }),
+        Err(error) => {
+            tracing::warn!(backup = %backup.id, %error, "a file is in the place of its archive, and cannot be looked at");
+            None
+        }
+    }
+}
+
+impl Found {
+    /// Into the row of the backup: what is not its archive is no good one.
+    pub(crate) fn write_down(&self, backup: &mut Backup) {
+        match self {
+            Self::Nothing | Self::Itself => {}
+            Self::Changed { size_bytes } => (backup.archive_size_bytes, backup.proof) = (*size_bytes, None),
+            Self::Another { why } => {
+                let check = Check { name: CheckName::FileExistence, result: CheckResult::Failed, detail: why.clone(), elapsed_ms: 0 };
+                backup.proof = Some(Proof { checked_at: Timestamp::now(), checks: vec![check] });
+            }
+        }
     }
 }
 

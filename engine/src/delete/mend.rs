@@ -8,8 +8,8 @@ use keepstone_model::{
     id::BackupId,
 };
 
-use super::{TRASH_LIFETIME_SECS, complete_again, event, trashed};
-use crate::{Error, Result, Vault, databases, durable, guard, notes};
+use super::{TRASH_LIFETIME_SECS, complete_again, event, put_back_event, trashed};
+use crate::{Error, Result, Vault, databases, durable, guard, identity, notes};
 
 /// Brings the rows in line with where the archives lie, after a process died in the middle of a delete, a put-back or an emptying. Does nothing
 /// while another process is at the trash. What cannot be mended is logged and left to a later start; only a damaged catalog is a fault.
@@ -105,7 +105,8 @@ fn finish_put_back(vault: &Vault, backup: &Backup) -> Result<()> {
         return vault.catalog().mark_gone(&backup.id);
     }
     let message = format!("took {} back; that was interrupted and is finished now", backup.id);
-    let event = event("backup.put_back", "unknown", backup, message);
-    vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again)?;
+    let found = identity::look(backup, &vault.archive_path(&backup.id));
+    let event = put_back_event("unknown", backup, found.as_ref(), message);
+    vault.catalog().change_backup_and_record(&backup.id, &event, Timestamp::now(), complete_again(found.as_ref()))?;
     databases::update_latest_link(vault, &backup.database)
 }

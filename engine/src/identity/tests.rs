@@ -17,6 +17,7 @@ use crate::{
     convert::{ConvertOptions, convert},
     create::{CreateOptions, create},
     databases::{EditDatabaseOptions, edit_database},
+    delete::{delete, put_back},
     export::{self, ExportOptions, ExportSource},
     installation,
     keys::{self, ChangeOptions, Password},
@@ -191,4 +192,19 @@ fn what_did_not_pass_its_newest_checks_takes_the_live_database_s_place_only_with
     assert_eq!(rows(&live), 4);
     let job = live.vault.catalog().restores_of(&live.database).unwrap().remove(0).1;
     assert_eq!(undo_refusal(&live.vault, &job).unwrap(), None, "the state before is there");
+}
+
+#[test]
+fn what_became_another_in_the_trash_is_no_good_backup_when_it_is_put_back() {
+    let live = testing::live(40);
+    let [whole, cut, exchanged, _kept] = [(); 4].map(|()| backup(&live));
+    for one in [&whole, &cut, &exchanged] {
+        assert_eq!(one.verdict(), Verdict::Good);
+        delete(&live.vault, &one.id, "alice").unwrap();
+    }
+    let bytes = fs::read(live.vault.trash_path(&cut.id)).unwrap();
+    fs::write(live.vault.trash_path(&cut.id), &bytes[..bytes.len() - 200]).unwrap();
+    fs::copy(live.vault.trash_path(&whole.id), live.vault.trash_path(&exchanged.id)).unwrap();
+    let back = [&whole, &cut, &exchanged].map(|one| put_back(&live.vault, &one.id, "alice").unwrap().verdict());
+    assert_eq!(back, [Verdict::Good, Verdict::Bad, Verdict::Bad]);
 }

@@ -1,18 +1,13 @@
 //! Compares the catalog with the backups folder: archives that are gone, and files that lie again where one was gone.
 
-use jiff::Timestamp;
-use keepstone_model::{
-    backup::{Backup, BackupState, Check, CheckName, CheckResult, Proof},
-    event::EventResult,
-    id::BackupId,
-};
+use keepstone_model::{backup::BackupState, event::EventResult, id::BackupId};
 
 use super::has_archive;
 use crate::{
-    Error, Result, Vault,
+    Result, Vault,
     activity::{self, NewEvent},
-    archive::Archive,
-    identity, keys,
+    identity::{self, Found},
+    keys,
 };
 
 /// A row without its archive becomes missing, with an alarm; one whose archive came back is complete again. Gives back what is to be verified.
@@ -28,7 +23,9 @@ pub(super) fn compare(vault: &Vault) -> Result<Vec<BackupId>> {
             if !has_archive(backup.state) || backup.state == state || vault.trash_path(&backup.id).exists() {
                 continue;
             }
-            let Some(found) = (if there { look(vault, &backup) } else { Some(Found::Nothing) }) else { continue };
+            let Some(found) = (if there { identity::look(&backup, &vault.archive_path(&backup.id)) } else { Some(Found::Nothing) }) else {
+                continue;
+            };
             if !there {
                 // Last of all: its disk may have gone since the look began.
                 vault.refuse_away()?;
@@ -46,7 +43,7 @@ pub(super) fn compare(vault: &Vault) -> Result<Vec<BackupId>> {
             if matches!(found, Found::Itself | Found::Changed { .. }) {
                 keys::look_again(vault, &now)?;
             }
-            let (action, result, message) = found.words();
+            let (action, result, message) = words(&found);
             let event = NewEvent {
                 actor: "recovery",
                 action,
@@ -69,64 +66,18 @@ pub(super) fn compare(vault: &Vault) -> Result<Vec<BackupId>> {
     Ok(to_verify)
 }
 
-/// What lies under the name of an archive that was there, or was gone.
-enum Found {
-    Nothing,
-    /// Head, name, length and hash are those that the catalog knows: what was proven of it holds.
-    Itself,
-    /// Its own, by its head, and of another length.
-    Changed {
-        size_bytes: u64,
-    },
-    /// It does not open, or is of another backup.
-    Another {
-        why: String,
-    },
-}
-
-/// None: it cannot be told, so all stays as it was. Reads the head of the file.
-fn look(vault: &Vault, backup: &Backup) -> Option<Found> {
-    match Archive::open(&vault.archive_path(&backup.id)) {
-        Ok(archive) => Some(match identity::another(backup, archive.metadata()) {
-            Some(why) => Found::Another { why },
-            None if archive.size_bytes() == backup.archive_size_bytes => Found::Itself,
-            None => Found::Changed { size_bytes: archive.size_bytes() },
-        }),
-        Err(error @ Error::ArchiveCorrupt { .. }) => Some(Found::Another { why: error.to_string() }),
-        Err(error) => {
-            tracing::warn!(backup = %backup.id, %error, "a file is where its archive was missing, and cannot be looked at");
-            None
+fn words(found: &Found) -> (&'static str, EventResult, String) {
+    match found {
+        Found::Nothing => ("backup.missing", EventResult::Failed, "its archive is not in the backups folder any more".to_owned()),
+        Found::Itself => {
+            ("backup.found", EventResult::Ok, "its archive is in its place again; the newest that came back is read to its end".to_owned())
         }
-    }
-}
-
-impl Found {
-    fn write_down(&self, backup: &mut Backup) {
-        match self {
-            Self::Nothing | Self::Itself => {}
-            Self::Changed { size_bytes } => (backup.archive_size_bytes, backup.proof) = (*size_bytes, None),
-            Self::Another { why } => {
-                let check = Check { name: CheckName::FileExistence, result: CheckResult::Failed, detail: why.clone(), elapsed_ms: 0 };
-                backup.proof = Some(Proof { checked_at: Timestamp::now(), checks: vec![check] });
-            }
+        Found::Changed { .. } => {
+            let message = "its archive is in its place again, and of another length than it had; it counts as good once it is verified";
+            ("backup.found", EventResult::Warning, message.to_owned())
         }
-    }
-
-    fn words(&self) -> (&'static str, EventResult, String) {
-        match self {
-            Self::Nothing => ("backup.missing", EventResult::Failed, "its archive is not in the backups folder any more".to_owned()),
-            Self::Itself => (
-                "backup.found",
-                EventResult::Ok,
-                "its archive is in its place again; the newest that came back is read to its end".to_owned(),
-            ),
-            Self::Changed { .. } => {
-                let message = "its archive is in its place again, and of another length than it had; it counts as good once it is verified";
-                ("backup.found", EventResult::Warning, message.to_owned())
-            }
-            Self::Another { why } => {
-                ("backup.found", EventResult::Failed, format!("a file is in the place of its archive again, and it is not that: {why}"))
-            }
+        Found::Another { why } => {
+            ("backup.found", EventResult::Failed, format!("a file is in the place of its archive again, and it is not that: {why}"))
         }
     }
 }

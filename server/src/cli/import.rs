@@ -114,7 +114,7 @@ fn a_trial(db: Option<&str>, cx: &Context) -> Result<Option<(Vault, Database, Op
         }
     }
     let scratch = context::scratch()?;
-    let vault = Context::empty_vault(&scratch)?;
+    let vault = cx.empty_vault(&scratch)?;
     let options = databases::AddDatabaseOptions { location: location.to_owned(), name: None, schedules: None, actor: context::actor() };
     let database = databases::add_database(&vault, &options)?;
     cx.out.note(format_args!("{} is not protected yet: it would be added as {}", database.location, database.id));

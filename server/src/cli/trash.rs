@@ -3,7 +3,10 @@
 use clap::{Args, Subcommand};
 use keepstone_engine::{
     Error, Vault, delete,
-    model::{backup::Backup, human},
+    model::{
+        backup::{Backup, Verdict},
+        human,
+    },
 };
 use serde_json::json;
 
@@ -88,6 +91,11 @@ fn put_back(vault: &Vault, wanted: &str, cx: &Context) -> Result<(), Fault> {
     let backup = delete::put_back(vault, id, &context::actor())?;
     cx.out.result(words::backup_json(&backup));
     cx.out.outcome(&backup.id, format_args!("put back {}", backup.id));
+    match backup.verdict() {
+        Verdict::Bad => cx.out.note(format_args!("▲ it is no good backup: `keepstone show {}` says why", backup.id)),
+        Verdict::Unproven => cx.out.note(format_args!("  it counts as good once it is verified: `keepstone verify {}`", backup.id)),
+        _ => {}
+    }
     Ok(())
 }
 
