@@ -82,6 +82,7 @@ pub fn examine(vault: &Vault, now: Timestamp) -> Result<Vec<Finding>> {
         protection(status, &of, &mut found);
         archives::archives(vault, &status.database, &of, &mut found);
         keys::opened(vault, &of, &mut found);
+        keys::in_clear(&status.database, &of, &mut found);
         archives::latest_link(vault, &status.database, &mut found)?;
         schedules(vault, &status.database, now, &mut found)?;
     }

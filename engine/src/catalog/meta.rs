@@ -18,6 +18,7 @@ const TRASH_EMPTIED_AT: &str = "trash_emptied_at";
 const TRASH_CLOCK: &str = "trash_clock";
 const JOB_LIMITS: &str = "job_limits";
 const NOTES_FOLLOWED_BY: &str = "notes_followed_by";
+const KIT_MADE_AT: &str = "kit_made_at";
 const KEYS_LOOKED_AT: &str = "keys_looked_at";
 /// Before the id of a backup.
 const TRY_AGAIN: &str = "try_again:";
@@ -31,6 +32,15 @@ impl Catalog {
     /// When what had expired in the trash was last removed.
     pub(crate) fn trash_emptied_at(&self) -> Result<Option<Timestamp>> {
         self.meta_time(TRASH_EMPTIED_AT)
+    }
+
+    /// When the last recovery kit was made.
+    pub(crate) fn kit_made_at(&self) -> Result<Option<Timestamp>> {
+        self.meta_time(KIT_MADE_AT)
+    }
+
+    pub(crate) fn set_kit_made_at(&self, at: Timestamp) -> Result<()> {
+        self.set_meta_time(KIT_MADE_AT, at)
     }
 
     pub(crate) fn set_trash_emptied_at(&self, at: Timestamp) -> Result<()> {

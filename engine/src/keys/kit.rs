@@ -8,7 +8,7 @@ use keepstone_model::{
     metadata::{CIPHER, FORMAT_VERSION, Kdf},
 };
 
-use super::{KeyInfo, Ring, list};
+use super::{ENVIRONMENT, KeyInfo, Ring, list};
 use crate::{Error, Result, Vault};
 
 /// What the kit's script is: it opens every archive without Keepstone.
@@ -21,7 +21,7 @@ pub fn kit(vault: &Vault, now: Timestamp) -> Result<String> {
         Ok(_) | Err(Error::WeakPassword { .. }) => {}
         Err(fault) => return Err(fault),
     }
-    let ring = Ring::read(&vault.keys().folder)?;
+    let (read_at, ring) = (Timestamp::now(), Ring::read(&vault.keys().folder)?);
     let mut page = String::new();
     let mut line = |text: &str| {
         page.push_str(text);
@@ -61,7 +61,20 @@ pub fn kit(vault: &Vault, now: Timestamp) -> Result<String> {
     }
     line("open-archive.py:");
     page.push_str(SCRIPT);
+    // After the reading: a key that came meanwhile is not on the page, or on it and told as newer, and never the other way round.
+    vault.catalog().set_kit_made_at(read_at)?;
     Ok(page)
+}
+
+/// The newest key of archives that is not on the kit which lies on paper. Where none was made here: one that only the environment brought, after others,
+/// as a slip of the pen in a variable does.
+pub(crate) fn on_no_kit(keys: &[KeyInfo], made_at: Option<Timestamp>) -> Option<&KeyInfo> {
+    let used = || keys.iter().filter(|key| key.archives > 0);
+    let is_missing = |key: &&KeyInfo| match made_at {
+        Some(made_at) => key.added_at > made_at,
+        None => key.added_by == ENVIRONMENT && used().any(|other| other.added_at < key.added_at),
+    };
+    used().filter(is_missing).max_by_key(|key| key.added_at)
 }
 
 fn describe(key: &KeyInfo, salt: &str) -> String {
@@ -87,4 +100,32 @@ fn test_command(kdf: Kdf, salt: &str) -> String {
         "  python3 -c 'import getpass,hashlib,hmac; p=getpass.getpass().encode(); s=bytes.fromhex(\"{salt}\"); \
          print(hmac.digest({derived},b\"keepstone 1 test\",\"sha256\").hex()[:16])'"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_on_no_paper_is_told() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let key = |id: &str, added: i64, by: &str, archives| KeyInfo {
+            id: id.to_owned(),
+            kdf: Kdf::default(),
+            added_at: at(added),
+            added_by: by.to_owned(),
+            current: false,
+            changing_to: false,
+            archives,
+        };
+        let told = |keys: &[KeyInfo], kit: Option<i64>| on_no_kit(keys, kit.map(at)).map(|key| key.id.clone());
+        let (first, typo) = (key("a", 10, ENVIRONMENT, 3), key("b", 20, ENVIRONMENT, 1));
+        let (unused, persons) = (key("c", 30, ENVIRONMENT, 0), key("d", 30, "cli:ann", 2));
+        assert_eq!(told(std::slice::from_ref(&first), None), None, "the first one of a vault");
+        assert_eq!(told(&[first.clone(), typo.clone()], None).as_deref(), Some("b"));
+        assert_eq!(told(&[first.clone(), persons.clone()], None), None, "a person who adds one is told of the kit then");
+        assert_eq!(told(&[first.clone(), typo.clone(), unused], Some(15)).as_deref(), Some("b"));
+        assert_eq!(told(&[first.clone(), typo.clone()], Some(20)), None);
+        assert_eq!(told(&[first, typo, persons], Some(20)).as_deref(), Some("d"));
+    }
 }

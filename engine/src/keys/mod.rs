@@ -29,6 +29,7 @@ pub(crate) use change::{lock as lock_change, remove_leftovers};
 pub use decision::{Asked, is_kept, is_wanted, refuse_unmet_wish};
 pub(crate) use decision::{Follows, for_new, for_safety, refuse_plain_safety};
 pub use kit::kit;
+pub(crate) use kit::on_no_kit;
 pub use known::Passwords;
 pub use lost::find_lost;
 pub(crate) use lost::{look_again, settle};
@@ -43,6 +44,9 @@ use crate::{
     archive::Archive,
     durable, guard, jobs,
 };
+
+/// Who adds what the environment brought.
+const ENVIRONMENT: &str = "environment";
 
 /// The keys of an open vault: what lies in `<data>/keys`, and what this process was told.
 #[derive(Debug)]
@@ -257,6 +261,11 @@ pub fn remove(vault: &Vault, id: &str, lose: bool, actor: &str) -> Result<KeyInf
     Ok(info)
 }
 
+/// The ids of the passwords that the vault knows, the oldest first; cheaper than the list.
+pub fn ids(vault: &Vault) -> Result<Vec<String>> {
+    Ok(Ring::read(&vault.keys().folder)?.held.iter().map(|held| held.id().to_owned()).collect())
+}
+
 /// Every password that the vault knows, the oldest first. `KeysDamaged` if that cannot be told.
 pub fn list(vault: &Vault) -> Result<Vec<KeyInfo>> {
     let ring = Ring::read(&vault.keys().folder)?;
@@ -321,7 +330,7 @@ fn current(vault: &Vault) -> Result<Option<Arc<Stretched>>> {
     if let Some(held) = ring.with(&password) {
         return Ok(Some(Arc::clone(&held.stretched)));
     }
-    let id = add(vault, &password, Kdf::default(), false, "environment")?.id;
+    let id = add(vault, &password, Kdf::default(), false, ENVIRONMENT)?.id;
     let ring = Ring::read(&keys.folder)?;
     Ok(ring.find(&id).map(|held| Arc::clone(&held.stretched)))
 }
@@ -355,10 +364,10 @@ impl Vault {
             return Ok(());
         }
         let id = keys.edit(|ring| {
-            Ok(if ring.with(password).is_none() { Some(hold(ring, password, Arc::clone(with), "environment")) } else { None })
+            Ok(if ring.with(password).is_none() { Some(hold(ring, password, Arc::clone(with), ENVIRONMENT)) } else { None })
         })?;
         match id {
-            Some(id) => record(self, "environment", "key.added", EventResult::Ok, format!("added key {id}, which opened an archive")),
+            Some(id) => record(self, ENVIRONMENT, "key.added", EventResult::Ok, format!("added key {id}, which opened an archive")),
             None => Ok(()),
         }
     }

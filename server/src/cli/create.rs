@@ -145,6 +145,7 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
         let password = password::ask_new("A password for the backups of this vault (write it down elsewhere): ")?;
         keys::add(&vault, &password, Kdf::default(), true, &context::actor())?;
     }
+    let before = keys::ids(&vault).unwrap_or_default();
     let outcome = cx.each(&databases, |database| {
         let follow = Follow::new(cx, Verb::Create, &database.id);
         let options = CreateOptions { database: database.id.clone(), ..template.clone() };
@@ -161,6 +162,7 @@ pub(crate) fn run(args: &Create, cx: &Context) -> Result<(), Fault> {
     });
     let ids: Vec<DatabaseId> = databases.into_iter().map(|database| database.id).collect();
     verify::left(&vault, &ids, cx);
+    password::tell_new(&vault, &before, cx);
     context::copy_catalog(&vault);
     outcome
 }

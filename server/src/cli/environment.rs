@@ -96,6 +96,11 @@ pub(crate) fn encryption_if_readable(out: &Output) -> Encryption {
     })
 }
 
+/// The file that holds the password, where the environment names one.
+pub(crate) fn password_file() -> Option<PathBuf> {
+    text(PASSWORD_FILE).map(PathBuf::from)
+}
+
 static WARNED: AtomicBool = AtomicBool::new(false);
 
 impl Encryption {

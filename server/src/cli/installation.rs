@@ -1,5 +1,7 @@
 //! `keepstone doctor` without a database: everything around the databases, with how to mend each finding.
 
+use std::os::unix::fs::PermissionsExt;
+
 use jiff::Timestamp;
 use keepstone_engine::{
     installation::{Finding, Severity, examine},
@@ -8,7 +10,7 @@ use keepstone_engine::{
 use serde_json::json;
 
 use super::{
-    Context, Fault,
+    Context, Fault, environment,
     serve::tls_files,
     table::{Cell, Table, Tone},
 };
@@ -19,6 +21,7 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let mut findings = examine(&vault, Timestamp::now())?;
     findings.extend(certificate(cx)?);
+    findings.extend(password_file());
     let mut table = Table::new(&["", "AREA", "FOUND"]);
     for finding in &findings {
         cx.out.result(json!(finding));
@@ -45,6 +48,20 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
         message: format!("{}; the worst: {}", human::counted(count, "finding"), worst.message),
         hint: worst.remedy.clone(),
         exit: worst.exit,
+    })
+}
+
+/// The file that the environment takes the password from: whoever writes it decides who can open the archives.
+fn password_file() -> Option<Finding> {
+    let path = environment::password_file()?;
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    let place = path.display();
+    (mode & 0o022 != 0).then(|| Finding {
+        area: "permissions",
+        severity: Severity::Warning,
+        message: format!("{place}, the password of new archives, may be written by others (mode {:o})", mode & 0o7777),
+        remedy: Some(format!("chmod go-w {place}")),
+        exit: 1,
     })
 }
 

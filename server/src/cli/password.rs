@@ -10,7 +10,7 @@ use clap::Args;
 use keepstone_engine::{
     Error, Vault,
     archive::Archive,
-    keys::{Password, Passwords},
+    keys::{self, Password, Passwords},
     model::{backup::Backup, human},
 };
 
@@ -74,6 +74,20 @@ pub(crate) fn ask(prompt: &str) -> Result<Password, Fault> {
         ErrorKind::UnexpectedEof => Fault::usage("no password was given", "Type it and press Enter, or say --password-file FILE."),
         _ => Fault::usage("there is no terminal to ask for the password on", hint),
     })
+}
+
+/// Tells of a password that came with what was just made: a slip of the pen in a variable is one, too.
+pub(crate) fn tell_new(vault: &Vault, before: &[String], cx: &Context) {
+    for id in keys::ids(vault).unwrap_or_default().iter().filter(|id| !before.contains(id)) {
+        if before.is_empty() {
+            cx.out.note(format_args!("The vault knows its password as key {id} now. Without it nobody opens these archives."));
+        } else {
+            cx.out.note(format_args!(
+                "This password is another one than before: key {id}. Earlier archives still open with theirs. Is it the right one?"
+            ));
+        }
+        cx.out.note("`keepstone key kit` makes a page to print and keep elsewhere.");
+    }
 }
 
 /// Whether there is somebody to ask.
@@ -140,6 +154,6 @@ pub(crate) fn for_backup(vault: &Vault, backup: &Backup, arg: &PasswordArg, cx: 
             _ => break,
         }
     }
-    keepstone_engine::keys::find_lost(vault)?;
+    keys::find_lost(vault)?;
     Ok(())
 }

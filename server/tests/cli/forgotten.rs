@@ -1,6 +1,6 @@
 //! The password of the environment goes missing, cannot be read, or is another one: what a person's shell, a cron job and a rescue do then.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use crate::support::{Host, Run, content, run, shop};
 
@@ -44,6 +44,30 @@ fn without_the_variable_nothing_is_in_clear_that_was_encrypted() {
     host.ok(&["db", "edit", "shop", "--no-encrypt"]);
     host.ok(&["create", "shop"]);
     assert_eq!(newest(&host), "none");
+}
+
+/// What the doctor warns of.
+fn warnings(command: &mut Command) -> String {
+    run(command).stdout.lines().filter(|line| line.contains('▲') || line.contains('✖')).collect()
+}
+
+#[test]
+fn another_password_and_a_newest_in_clear_are_told() {
+    let host = encrypted();
+    let doctor = |host: &Host| warnings(&mut host.command(&["doctor"]));
+    assert_eq!(doctor(&host), "");
+    let slip = with(&host, VARIABLE, "env batery staple x", &["create", "shop"]);
+    assert!(slip.exit == 0 && slip.stderr.contains("another one than before"), "{slip:?}");
+    assert!(doctor(&host).contains("another password than before"));
+    host.ok(&["key", "kit"]);
+    assert_eq!(doctor(&host), "", "it is on paper now");
+    host.ok(&["create", "shop", "--no-encrypt"]);
+    assert!(doctor(&host).contains("is not encrypted, and earlier ones are"));
+    host.ok(&["db", "edit", "shop", "--no-encrypt"]);
+    assert_eq!(doctor(&host), "", "it is meant");
+    fs::write(host.path("pw"), PASSWORD).unwrap();
+    fs::set_permissions(host.path("pw"), fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(warnings(host.command(&["doctor"]).env(FILE, "pw")).contains("may be written by others (mode 666)"));
 }
 
 #[test]
