@@ -192,6 +192,13 @@ impl Stray {
         }
     }
 
+    /// Whether it may be all that there is of a backup of this database.
+    fn is_missed(&self, vault: &Vault, of: &Database) -> bool {
+        let is_elsewhere = [vault.archive_path(&self.id), vault.trash_path(&self.id)].iter().any(|path| fs::symlink_metadata(path).is_ok());
+        let is_others = || Archive::open(&self.path).is_ok_and(|archive| archive.metadata().database_uid != of.uid);
+        self.id.database() == of.id && !is_elsewhere && !is_others()
+    }
+
     fn folder(&self, vault: &Vault) -> String {
         folder_of(vault, &self.id)
     }
@@ -281,9 +288,8 @@ pub(super) fn take_in(vault: &Vault, database: &Database) -> TakenIn {
                     format!("it belongs in {}, and could not be moved there: {error}", stray.folder(vault))
                 }
             },
-            Verdict::Stays(why) => why,
-            Verdict::Unreadable(why) => {
-                if stray.id.database() == database.id && fs::symlink_metadata(vault.archive_path(&stray.id)).is_err() {
+            Verdict::Stays(why) | Verdict::Unreadable(why) => {
+                if stray.is_missed(vault, database) {
                     taken.without.push(stray.id.clone());
                 }
                 why

@@ -139,6 +139,9 @@ fn what_cannot_be_taken_up_is_named_and_left() {
     told(fourth.as_str(), "is damaged: it does not end as a zip does");
     assert_eq!((report.skipped.len(), report.moved.len()), (8, 0), "{:#?}", report.skipped);
     assert_eq!(ids(&live), [first, second].into(), "nothing else is in the catalog");
+    let uid = databases::database(&live.vault, &live.database).unwrap().uid;
+    let missed: BTreeSet<_> = live.vault.catalog().left_out(&uid).unwrap().into_iter().collect();
+    assert_eq!(missed, [third, fourth].into(), "neither second copies nor what is another database's");
     // The doctor says the same.
     let found = crate::installation::examine(&live.vault, jiff::Timestamp::now()).unwrap();
     let remedies: Vec<_> =
