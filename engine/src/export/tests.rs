@@ -87,8 +87,11 @@ fn everything(path: &Path, encoding: &str, journal: &str) {
     if encoding == "UTF-8" {
         c.execute("INSERT INTO heap VALUES (CAST(X'ff00fe41' AS TEXT))", []).unwrap();
     } else {
-        // Half of a surrogate pair.
-        c.execute("INSERT INTO heap VALUES (CAST(X'00d84100' AS TEXT))", []).unwrap();
+        // Half of a surrogate pair, and what is no character.
+        for units in [[0xd800_u16, 0x41], [0x41, 0xfffe], [0xffff, 0x42]] {
+            let bytes = units.iter().flat_map(|unit| if encoding == "UTF-16be" { unit.to_be_bytes() } else { unit.to_le_bytes() });
+            c.execute("INSERT INTO heap VALUES (CAST(?1 AS TEXT))", [bytes.collect::<Vec<u8>>()]).unwrap();
+        }
     }
 }
 

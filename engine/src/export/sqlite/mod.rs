@@ -1,5 +1,6 @@
 //! Exports of SQLite: of a live database in one transaction, or of a backup's scratch copy.
 
+mod literals;
 mod shape;
 mod source;
 mod sql;

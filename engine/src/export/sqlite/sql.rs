@@ -5,16 +5,16 @@
 
 use std::io::{self, Write};
 
-use rusqlite::{Row, types::ValueRef};
+use rusqlite::types::ValueRef;
 
 use super::{
+    literals::{Reals, Wide, literal, placeholder, value},
     rows,
     shape::{is_shadow_of, text},
 };
 use crate::{
     Result,
     export::{
-        csv::hexadecimal,
         table::{Column, Table, TableKind},
         writing::Writing,
     },
@@ -109,11 +109,11 @@ impl Script<'_> {
     fn rows(&self, table: &Table, out: &mut dyn Write) -> Result<Option<u64>> {
         let writing = self.writing;
         let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
-        let wide = self.reading.encoding != "UTF-8";
+        let wide = Wide::of(&self.reading.encoding);
         let mut wanted: Vec<String> = table.rowid.iter().map(|&alias| alias.to_owned()).collect();
         wanted.extend(columns.iter().map(|column| if column.left_out { "NULL".to_owned() } else { quoted(&column.name) }));
         let values = wanted.len();
-        if wide {
+        if wide.is_some() {
             // The text as it is stored: in UTF-8 it may say less.
             let raw = |name: &String| format!("CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) END");
             wanted.extend(wanted.iter().map(raw).collect::<Vec<_>>());
@@ -136,7 +136,7 @@ impl Script<'_> {
                     }
                     match left_out.get(at).copied().flatten() {
                         Some(column) => out.write_all(placeholder(column, number).as_bytes())?,
-                        None => value(row, at, wide.then_some(at + values), &reals, out)?,
+                        None => value(row, at, wide.map(|wide| (wide, at + values)), &reals, out)?,
                     }
                 }
                 out.write_all(b");\n")
@@ -244,136 +244,9 @@ fn statement(sql: &str, out: &mut dyn Write) -> io::Result<()> {
     if last.contains("--") { writeln!(out, "{sql}\n;") } else { writeln!(out, "{sql};") }
 }
 
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn value(row: &Row<'_>, at: usize, raw: Option<usize>, reals: &Reals<'_>, out: &mut dyn Write) -> io::Result<()> {
-    match row.get_ref(at).map_err(io::Error::other)? {
-        ValueRef::Null => out.write_all(b"NULL"),
-        ValueRef::Integer(number) => write!(out, "{number}"),
-        ValueRef::Real(number) => out.write_all(reals.literal(number)?.as_bytes()),
-        ValueRef::Blob(bytes) => {
-            out.write_all(b"X'")?;
-            hexadecimal(bytes, out)?;
-            out.write_all(b"'")
-        }
-        ValueRef::Text(bytes) => {
-            let raw = match raw {
-                None => bytes,
-                Some(raw) => row.get_ref(raw).map_err(io::Error::other)?.as_blob().unwrap_or(bytes),
-            };
-            text_value(bytes, raw, out)
-        }
-    }
-}
-
-/// NUL would end the literal, a carriage return before the end of a line is dropped by the `sqlite3` command, and what is not UTF-8 (or was not
-/// UTF-16) is no text of a script at all: these go as the bytes that are stored.
-fn text_value(bytes: &[u8], raw: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    let plain = std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(['\0', '\r', '\u{fffd}']));
-    if !plain {
-        out.write_all(b"CAST(X'")?;
-        hexadecimal(raw, out)?;
-        return out.write_all(b"' AS TEXT)");
-    }
-    out.write_all(b"'")?;
-    for (number, part) in bytes.split(|&byte| byte == b'\'').enumerate() {
-        if number > 0 {
-            out.write_all(b"''")?;
-        }
-        out.write_all(part)?;
-    }
-    out.write_all(b"'")
-}
-
-/// What stands for a value that is left out. Each is another one, for the case that the column is unique.
-fn placeholder(column: &Column, number: u64) -> String {
-    if !column.not_null && !column.key {
-        return "NULL".to_owned();
-    }
-    let declared = column.declared_type.to_ascii_uppercase();
-    let is = |words: &[&str]| words.iter().any(|word| declared.contains(word));
-    // <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>
-    if is(&["INT"]) {
-        number.to_string()
-    } else if is(&["CHAR", "CLOB", "TEXT"]) {
-        format!("'left out {number}'")
-    } else if is(&["BLOB"]) {
-        format!("CAST('left out {number}' AS BLOB)")
-    } else if is(&["REAL", "FLOA", "DOUB", "NUM", "DEC"]) {
-        format!("{number}.0")
-    } else {
-        format!("'left out {number}'")
-    }
-}
-
-/// Reals as literals that SQLite reads as the very same ones.
-struct Reals<'a> {
-    read: std::cell::RefCell<rusqlite::Statement<'a>>,
-}
-
-impl<'a> Reals<'a> {
-    fn new(reading: &'a Reading<'_>) -> Result<Self> {
-        let read = reading.connection.prepare("SELECT CAST(?1 AS REAL)").map_err(|error| reading.fault(error))?;
-        Ok(Self { read: std::cell::RefCell::new(read) })
-    }
-
-    fn literal(&self, number: f64) -> io::Result<String> {
-        if number.is_infinite() {
-            return Ok(if number > 0.0 { "1e999" } else { "-1e999" }.to_owned());
-        }
-        for text in [format!("{number:?}"), format!("{number:.17e}")] {
-            let read: f64 = self.read.borrow_mut().query_row([&text], |row| row.get(0)).map_err(io::Error::other)?;
-            // The sign of a zero is no part of a literal that is negated.
-            if read.to_bits() == number.to_bits() && !(number == 0.0 && number.is_sign_negative()) {
-                return Ok(text);
-            }
-        }
-        Ok(exactly(number))
-    }
-}
-
-/// A real as a product of whole numbers and powers of two, each exact: `4503599627370497*1.0/9007199254740992`.
-fn exactly(number: f64) -> String {
-    const BITS: u32 = 53;
-    let bits = number.to_bits();
-    let (fraction, exponent) = (bits & ((1 << 52) - 1), i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0));
-    let (mantissa, mut exponent) = if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
-    let sign = if number.is_sign_negative() { "-" } else { "" };
-    let mut text = format!("({sign}{mantissa}*{sign}1.0*{sign}1.0");
-    if mantissa == 0 {
-        // -0.0 is the product of a zero and a negative number.
-        return format!("(0.0*{sign}1.0)");
-    }
-    let operator = if exponent < 0 { '/' } else { '*' };
-    exponent = exponent.abs();
-    while exponent > 0 {
-        let step = exponent.min(i32::try_from(BITS).unwrap_or(53));
-        text.push(operator);
-        text.push_str(&(1_u64 << step).to_string());
-        exponent -= step;
-    }
-    text.push(')');
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn a_product_is_the_very_same_number(bits: u64) {
-            let number = f64::from_bits(bits);
-            prop_assume!(number.is_finite());
-            let connection = rusqlite::Connection::open_in_memory().unwrap();
-            let read: f64 = connection.query_row(&format!("SELECT {}", exactly(number)), [], |row| row.get(0)).unwrap();
-            prop_assert_eq!(read.to_bits(), number.to_bits(), "{} as {}", number, exactly(number));
-        }
-    }
 
     #[test]
     fn a_statement_ends_behind_a_comment() {
