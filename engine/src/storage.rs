@@ -8,7 +8,7 @@ use keepstone_model::{
     storage::{Level, Stay, days_until_full, growth_per_day, history},
 };
 
-use crate::{Error, Result, Vault, layout};
+use crate::{Result, Vault, layout};
 
 /// How far the history goes back.
 pub const HISTORY_DAYS: u64 = 90;
@@ -27,6 +27,28 @@ pub struct DatabaseShare {
     pub growth_per_day: Option<i64>,
 }
 
+/// What this user may still write on a disk, and all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    pub free_bytes: u64,
+    pub size_bytes: u64,
+}
+
+/// The disk of the backups. None where it is away: what stands in its place then says nothing of it.
+pub fn disk(vault: &Vault) -> Option<Disk> {
+    if vault.is_away() {
+        return None;
+    }
+    let found = rustix::fs::statvfs(vault.backups_dir()).ok()?;
+    let of = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Some(Disk { free_bytes: of(found.f_bavail), size_bytes: of(found.f_blocks) })
+}
+
+/// What is free on it. None where it is away.
+pub fn free_bytes(vault: &Vault) -> Option<u64> {
+    disk(vault).map(|disk| disk.free_bytes)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// What lies in its place, without the trash.
@@ -37,9 +59,9 @@ pub struct Storage {
     /// Set aside, and given up when the disk is full.
     pub reserve_bytes: u64,
     pub catalog_bytes: u64,
-    /// On the disk of the backups: what this user may still write, and all of it.
-    pub free_bytes: u64,
-    pub disk_bytes: u64,
+    /// The disk of the backups.
+    /// None: it is away.
+    pub disk: Option<Disk>,
     /// The largest first.
     pub databases: Vec<DatabaseShare>,
     pub kinds: Vec<(Kind, Share)>,
@@ -74,9 +96,7 @@ pub fn storage(vault: &Vault, now: Timestamp) -> Result<Storage> {
     databases.sort_by_key(|one| std::cmp::Reverse(one.share.size_bytes));
     let history = history(&all, HISTORY_DAYS, now);
     let growth = growth_per_day(&history);
-    let folder = vault.backups_dir();
-    let disk = rustix::fs::statvfs(folder).map_err(|errno| Error::io(folder, errno.into()))?;
-    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let disk = disk(vault);
     Ok(Storage {
         backups,
         trash,
@@ -86,11 +106,10 @@ pub fn storage(vault: &Vault, now: Timestamp) -> Result<Storage> {
             .iter()
             .flat_map(|name| ["", "-wal"].map(|side| size_of(&vault.data_dir().join(format!("{name}{side}")))))
             .sum(),
-        free_bytes,
-        disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
+        disk,
         databases,
         kinds: kinds.into_iter().collect(),
-        days_until_full: days_until_full(free_bytes, growth),
+        days_until_full: disk.and_then(|disk| days_until_full(disk.free_bytes, growth)),
         growth_per_day: growth,
         history,
     })
@@ -143,7 +162,7 @@ mod tests {
         assert_eq!(found.databases[0].share, Share { count: 2, size_bytes: 14 });
         assert_eq!(found.kinds, [(Kind::Daily, Share { count: 2, size_bytes: 14 }), (Kind::Weekly, Share { count: 1, size_bytes: 7 })]);
         assert_eq!(found.history.last().unwrap().size_bytes, 21, "what is in the trash is on its way out");
-        assert!(found.catalog_bytes > 0 && found.free_bytes <= found.disk_bytes);
+        assert!(found.catalog_bytes > 0 && found.disk.is_some_and(|disk| disk.free_bytes <= disk.size_bytes));
         delete::empty_trash(&f.vault, None, "alice").unwrap();
         assert_eq!(storage(&f.vault, Timestamp::now()).unwrap().trash, Share::default());
     }

@@ -235,6 +235,16 @@ pub struct Concern {
     pub backup: Option<BackupId>,
 }
 
+const LAST_RUN_FAILED: &str = "the last run failed: ";
+const LATE: &str = "the newest good backup is ";
+
+impl Concern {
+    /// That the last run failed or the newest good backup is too old: what pages say in places of their own.
+    pub fn is_of_runs(&self) -> bool {
+        self.reason.starts_with(LAST_RUN_FAILED) || self.reason.starts_with(LATE)
+    }
+}
+
 /// What the concerns of a database are told by.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -367,7 +377,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
     }
     if facts.last_run_failed {
         concerns.push(Concern {
-            reason: format!("the last run failed: {}", situation.last_error.unwrap_or("without a word")),
+            reason: format!("{LAST_RUN_FAILED}{}", situation.last_error.unwrap_or("without a word")),
             advice: "Mend what it names, then make a backup now.".to_owned(),
             backup: None,
         });
@@ -387,7 +397,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                 format!("no backup was proven, and the newest one is {} old, the objective is {objective}", age(at)),
                 "Make a backup now, with its checks.",
             ),
-            Some(at) => (format!("the newest good backup is {} old, the objective is {objective}", age(at)), "Make a backup now."),
+            Some(at) => (format!("{LATE}{} old, the objective is {objective}", age(at)), "Make a backup now."),
             None => (
                 format!("there is no good backup, {} after it was added; the objective is {objective}", age(facts.added_at)),
                 "Make a backup now, with its checks: only what has passed them counts. If schedules should have, let the server or the scheduler run.",

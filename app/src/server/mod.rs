@@ -25,10 +25,9 @@ pub use zone::{browsers_zone, format, log_in_zone, zone, zone_of};
 
 use crate::{error::AppError, live_types::LiveState};
 
-/// What is wrong with a database itself or with what its newest backup holds, and what to do; a late or failed backup is told elsewhere.
+/// The most urgent thing that keeps a database from being safe, and what to do; a late or failed backup is told in a place of its own.
 pub fn concern(status: &DatabaseStatus) -> Option<String> {
-    let of_itself = status.is_moved || status.checkup.as_ref().is_some_and(|checkup| checkup.damage().is_some());
-    let concern = if of_itself { status.concerns.first() } else { status.concerns.iter().find(|concern| concern.backup.is_some()) }?;
+    let concern = status.concerns.iter().find(|concern| !concern.is_of_runs())?;
     Some(format!("{}. {}", concern.reason, concern.advice))
 }
 

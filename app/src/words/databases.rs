@@ -30,6 +30,7 @@ words! {
     paused { en: "Paused" }
     paused_means { en: "No schedule runs for this database. What it has so far can be restored." }
     at_risk { en: "At risk" }
+    not_all_well { en: "Not all of its backups count" }
     unproven { en: "Unproven" }
     see_retention { en: "See the retention" }
     recovered { en: "It was damaged, and brought back by itself" }

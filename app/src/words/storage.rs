@@ -5,6 +5,8 @@ use super::{Shown, plural};
 words! {
     // What the disk holds.
     disk { en: "Disk of the backups" }
+    away { en: "The disk of the backups is away" }
+    away_means { en: "No backup can be made or restored until it is back. Mount it where it was; nothing has to be started anew." }
     folder { en: "Folder" }
     other_files { en: "Other files" }
     free { en: "Free" }

@@ -134,6 +134,10 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
             backup: Some(back),
         });
     }
+    if stats.lost_count > 0 && stats.newest_good_at.is_none() {
+        // What nobody can open is no backup.
+        (state, standing) = (raised(state), at_least_at_risk(standing));
+    }
     if vault.is_away() {
         (state, standing) = (raised(state), at_least_at_risk(standing));
         let reason = "the folder of the backups is not there: its disk is away".to_owned();

@@ -394,6 +394,7 @@ fn a_lost_password_is_an_alarm_and_not_damage() {
     assert_eq!(shop.actions().iter().filter(|action| *action == "key.lost").count(), 1, "once");
     let status = databases::status(&shop.vault, &shop.database.id, Timestamp::now()).unwrap();
     assert_eq!((status.lost_count, status.newest_good_at), (1, None));
+    assert!(status.is_at_risk(), "what nobody can open is no backup: {:?}", status.standing);
     let error = verify(&shop.vault, &VerifyOptions::new(id.clone(), "alice"), &Silent).unwrap_err();
     assert_eq!((error.code(), error.kind().exit_code()), ("password_needed", 8));
     let plan = plan_restore(&shop.vault, &PlanOptions { backup: id.clone(), target: Target::Replace, safety_backup: true });

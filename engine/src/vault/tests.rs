@@ -179,6 +179,12 @@ fn a_disk_that_goes_away_under_an_open_vault_gets_nothing_made_in_its_place() {
     refused(delete::delete(vault, &made[1], "alice").unwrap_err().code());
     let status = databases::status(vault, database, Timestamp::now()).unwrap();
     assert!(vault.is_away() && status.is_at_risk() && status.concerns[0].reason.contains("its disk is away"), "{status:?}");
+    assert!(!status.concerns[0].is_of_runs(), "the overview and its page say it");
+    // The disk below says nothing of the one that is away, and is not there to ask where the folder went with it.
+    assert_eq!(crate::storage::storage(vault, Timestamp::now()).unwrap().disk, None);
+    fs::remove_dir(&here).unwrap();
+    assert_eq!(crate::storage::storage(vault, Timestamp::now()).unwrap().disk, None);
+    fs::create_dir(&here).unwrap();
     // What was queued fails with the reason, and is told.
     let job = jobs::submit(vault, &jobs::JobRequest::Create(options.clone()), None).unwrap();
     refused(jobs::run_next(vault, &Silent).unwrap_err().code());

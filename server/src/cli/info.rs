@@ -26,7 +26,7 @@ pub(crate) fn run(cx: &Context) -> Result<(), Fault> {
     row("keepstone", format!("{}, archive format {}, SQLite {}", info.version, info.format_version, info.sqlite_version).into());
     row("data", vault.data_dir().to_string_lossy().as_ref().into());
     row("backups", vault.backups_dir().to_string_lossy().as_ref().into());
-    row("free there", human::bytes(info.free_bytes).into());
+    row("free there", info.free_bytes.map_or_else(|| "the disk is away".to_owned(), human::bytes).into());
     row("databases", info.database_count.to_string().into());
     row("backups", format!("{} complete, {}", human::count(sums.backup_count), human::bytes(sums.archive_size_bytes)).into());
     row("good, failed", format!("{}, {}", human::count(sums.good_count), human::count(sums.failed_count)).into());

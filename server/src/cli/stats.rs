@@ -4,12 +4,12 @@ use clap::Args;
 use jiff::Timestamp;
 use keepstone_engine::{
     backups::{self, BackupFilter},
-    durable,
     model::{
         human,
         id::DatabaseId,
         stats::{Stats as Sums, stats},
     },
+    storage,
 };
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(crate) struct Stats {
 pub(crate) fn run(args: &Stats, cx: &Context) -> Result<(), Fault> {
     let vault = cx.vault()?;
     let now = Timestamp::now();
-    let free_bytes = durable::free_bytes(vault.backups_dir())?;
+    let free_bytes = storage::free_bytes(&vault);
     let databases = context::databases_of(&vault, args.db.as_deref())?;
     let mut all = Vec::new();
     for database in &databases {
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Stats, cx: &Context) -> Result<(), Fault> {
 }
 
 /// One database, or (without a name) all of them.
-fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: u64, cx: &Context) {
+fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: Option<u64>, cx: &Context) {
     let result = StatsOf::of(database, sums, free_bytes);
     let days = result.days_to_full;
     cx.out.result(json!(result));
@@ -77,10 +77,11 @@ fn tell(database: Option<&DatabaseId>, sums: &Sums, free_bytes: u64, cx: &Contex
     row("growth", format!("{} a day", human::bytes(sums.growth_bytes_per_day)));
     row(
         "disk full",
-        days.map_or_else(
-            || "not at this rate".to_owned(),
-            |days| format!("in {} ({} free)", human::counted(days, "day"), human::bytes(free_bytes)),
-        ),
+        match (free_bytes, days) {
+            (None, _) => "its disk is away".to_owned(),
+            (Some(_), None) => "not at this rate".to_owned(),
+            (Some(free), Some(days)) => format!("in {} ({} free)", human::counted(days, "day"), human::bytes(free)),
+        },
     );
     table.print(&cx.out);
     cx.out.line("");

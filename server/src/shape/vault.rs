@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use keepstone_engine::{
-    Error, Result, Vault,
+    Result, Vault,
     activity::ChainReport,
     backups::{self, BackupFilter},
     databases,
     jobs::{self, JobFilter},
     keys::KeyInfo,
+    storage,
 };
 use keepstone_model::{
     Timestamp,
@@ -29,8 +30,8 @@ pub(crate) struct Info {
     pub(crate) data: PathBuf,
     #[schema(value_type = String)]
     pub(crate) backups: PathBuf,
-    /// On the disk of the backups.
-    pub(crate) free_bytes: u64,
+    /// On the disk of the backups. None: it is away.
+    pub(crate) free_bytes: Option<u64>,
     pub(crate) database_count: u64,
     pub(crate) backup_count: u64,
     pub(crate) archive_size_bytes: u64,
@@ -44,8 +45,7 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn of(vault: &Vault, now: Timestamp) -> Result<Self> {
         let sums = stats(&backups::list(vault, &BackupFilter::default())?.backups, now);
-        let space = rustix::fs::statvfs(vault.backups_dir()).map_err(|error| Error::io(vault.backups_dir(), error.into()))?;
-        let free_bytes = space.f_bavail * space.f_frsize;
+        let free_bytes = storage::free_bytes(vault);
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             format_version: FORMAT_VERSION,
@@ -56,7 +56,7 @@ impl Info {
             database_count: databases::databases(vault)?.len() as u64,
             backup_count: sums.backup_count,
             archive_size_bytes: sums.archive_size_bytes,
-            days_to_full: days_to_full(free_bytes, sums.growth_bytes_per_day),
+            days_to_full: free_bytes.and_then(|free| days_to_full(free, sums.growth_bytes_per_day)),
             stats: sums,
             open_job_count: jobs::jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?.len() as u64,
             user_count: vault.catalog().users()?.len() as u64,
@@ -70,15 +70,16 @@ pub(crate) struct StatsOf {
     #[serde(flatten)]
     pub(crate) stats: Stats,
     pub(crate) database: Option<DatabaseId>,
-    pub(crate) free_bytes: u64,
+    /// None: the disk of the backups is away.
+    pub(crate) free_bytes: Option<u64>,
     /// None: not at this rate.
     pub(crate) days_to_full: Option<u64>,
 }
 
 impl StatsOf {
-    pub(crate) fn of(database: Option<&DatabaseId>, sums: &Stats, free_bytes: u64) -> Self {
+    pub(crate) fn of(database: Option<&DatabaseId>, sums: &Stats, free_bytes: Option<u64>) -> Self {
         Self {
-            days_to_full: days_to_full(free_bytes, sums.growth_bytes_per_day),
+            days_to_full: free_bytes.and_then(|free| days_to_full(free, sums.growth_bytes_per_day)),
             stats: sums.clone(),
             database: database.cloned(),
             free_bytes,

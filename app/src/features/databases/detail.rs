@@ -64,6 +64,7 @@ fn show(view: DatabaseView, edit: ServerAction<EditDatabase>) -> AnyView {
         let look = view.row.look_at.clone().map(|(id, way)| view! { <p class="ways"><a href=format!("/backups/{id}")>{way}</a></p> });
         let (kind, title) = match view.row.state {
             DatabaseState::Unproven => (AlertKind::Warning, words::unproven()),
+            DatabaseState::Protected => (AlertKind::Warning, words::not_all_well()),
             _ => (AlertKind::Failure, words::at_risk()),
         };
         view! {

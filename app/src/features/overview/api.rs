@@ -51,7 +51,7 @@ mod on_the_server {
                 jobs(vault, &JobFilter { open: true, ..JobFilter::default() })?,
                 schedules::any(vault)?,
                 verify::restores_tested_since(vault, now - TESTED_WITHIN)?,
-                keepstone_engine::durable::free_bytes(vault.backups_dir())?,
+                keepstone_engine::storage::free_bytes(vault),
             ))
         })
         .await?;

@@ -22,8 +22,8 @@ pub struct Overview {
     pub archive_size_bytes: u64,
     /// Of how many databases a restore was tried within the last 7 days.
     pub restore_tested: usize,
-    /// On the disk of the backups.
-    pub free_bytes: u64,
+    /// On the disk of the backups; none where that is away.
+    pub free_bytes: Option<u64>,
     /// Sent along with a form of this page, so that sending it twice acts once.
     pub key: String,
     /// Whether any schedule is there, for the first steps.

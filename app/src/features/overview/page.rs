@@ -89,7 +89,7 @@ fn counts(overview: &Overview) -> AnyView {
             {count(words::restore_tested(), format!("{}/{}", overview.restore_tested, overview.rows.len()), tested)}
             {count(shared::backups(), local::count(overview.backup_count), "none")}
             {count(words::stored(), local::bytes(overview.archive_size_bytes), "none")}
-            {count(words::free(), local::bytes(overview.free_bytes), "none")}
+            {count(words::free(), overview.free_bytes.map_or_else(|| "–".to_owned(), local::bytes), "none")}
         </dl>
     }
     .into_any()

@@ -113,10 +113,9 @@ fn item(row: OverviewRow, days: Days) -> AnyView {
         (None, Some(at)) => view! { <span class="muted">{words::next_run_at()}</span><When moment=at/> }.into_any(),
         (None, None) => view! { <span class="muted">{words::not_scheduled()}</span> }.into_any(),
     };
-    let error = row
-        .last_error
-        .or(row.concern)
-        .filter(|_| matches!(row.standing, DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Unproven));
+    let error = row.last_error.or(row.concern).filter(|_| {
+        matches!(row.standing, DatabaseState::Failed | DatabaseState::AtRisk | DatabaseState::Unproven | DatabaseState::Protected)
+    });
     view! {
         <li class="risk-row">
             <div class="risk-state"><StateBadge state=row.state/></div>

@@ -90,7 +90,7 @@ pub struct SystemFacts {
     pub sqlite_version: String,
     pub data: String,
     pub backups: String,
-    pub free_bytes: u64,
+    pub free_bytes: Option<u64>,
     pub started: Moment,
 }
 
@@ -152,7 +152,7 @@ mod on_the_server {
     use keepstone_engine::{
         activity,
         catalog::User,
-        durable, keys,
+        keys,
         scheduler::Firing,
         sqlite,
         tokens::{self, CreateTokenOptions, NewToken},
@@ -195,7 +195,7 @@ mod on_the_server {
                     users::sessions(vault, None, now)?,
                     activity::verify_new_events(vault)?,
                     folders,
-                    durable::free_bytes(vault.backups_dir())?,
+                    keepstone_engine::storage::free_bytes(vault),
                     secrets,
                 ))
             })

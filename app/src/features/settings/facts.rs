@@ -54,7 +54,7 @@ pub(super) fn system(facts: SystemFacts) -> impl IntoView {
                 <Fact term=words::running_since()><When moment=facts.started/></Fact>
                 <Fact term=words::data()><span class="mono path">{facts.data}</span></Fact>
                 <Fact term=words::backups()><span class="mono path">{facts.backups}</span></Fact>
-                <Fact term=words::free()>{local::bytes(facts.free_bytes)}</Fact>
+                <Fact term=words::free()>{facts.free_bytes.map_or_else(|| "–".to_owned(), local::bytes)}</Fact>
             </DefinitionList>
         </Panel>
     }

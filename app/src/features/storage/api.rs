@@ -13,8 +13,8 @@ pub struct StorageView {
     pub staging_bytes: u64,
     pub reserve_bytes: u64,
     pub catalog_bytes: u64,
-    pub free_bytes: u64,
-    pub disk_bytes: u64,
+    /// What is free on the disk of the backups, and all of it; none where it is away.
+    pub disk: Option<(u64, u64)>,
     /// Where the archives lie.
     pub folder: String,
     pub databases: Vec<(DatabaseId, Share, Option<i64>)>,
@@ -79,8 +79,7 @@ mod on_the_server {
             staging_bytes: found.staging_bytes,
             reserve_bytes: found.reserve_bytes,
             catalog_bytes: found.catalog_bytes,
-            free_bytes: found.free_bytes,
-            disk_bytes: found.disk_bytes,
+            disk: found.disk.map(|disk| (disk.free_bytes, disk.size_bytes)),
             folder,
             databases: found.databases.into_iter().map(|one| (one.database, share(one.share), one.growth_per_day)).collect(),
             kinds: found.kinds.into_iter().map(|(kind, of_kind)| (kind, share(of_kind))).collect(),

@@ -7,17 +7,17 @@ use crate::local;
 use crate::words::storage as words;
 
 /// One bar over the whole disk: the backups, the trash, what else lies there, and what is free.
-pub(super) fn disk(view: &StorageView) -> String {
+pub(super) fn disk(view: &StorageView, free_bytes: u64, disk_bytes: u64) -> String {
     const WIDTH: u64 = 1000;
     let ours = view.backups.size_bytes;
     let trash = view.trash.size_bytes;
-    let used = view.disk_bytes.saturating_sub(view.free_bytes);
+    let used = disk_bytes.saturating_sub(free_bytes);
     let other = used.saturating_sub(ours + trash);
     let mut x = 0;
     let mut parts: Vec<String> = Vec::new();
     for (class, bytes) in [("ours", ours), ("trash", trash), ("other", other)] {
         // What is there is seen, however little it is.
-        let share = u128::from(bytes) * u128::from(WIDTH) / u128::from(view.disk_bytes.max(1));
+        let share = u128::from(bytes) * u128::from(WIDTH) / u128::from(disk_bytes.max(1));
         let width = u64::try_from(share).unwrap_or(WIDTH).max(u64::from(bytes > 0) * 3).min(WIDTH - x);
         parts.push(format!(r#"<rect class="{class}" x="{x}" width="{width}" height="16"/>"#));
         x += width;
@@ -111,8 +111,7 @@ mod tests {
             staging_bytes: 0,
             reserve_bytes: 0,
             catalog_bytes: 0,
-            free_bytes: 0,
-            disk_bytes: 10,
+            disk: Some((0, 10)),
             folder: String::new(),
             databases: Vec::new(),
             kinds: Vec::new(),

@@ -58,18 +58,19 @@ fn show(view: StorageView) -> AnyView {
 }
 
 fn disk(view: &StorageView) -> AnyView {
-    let bar = charts::disk(view);
+    let Some((free_bytes, disk_bytes)) = view.disk else {
+        return view! { <Alert kind=AlertKind::Failure title=words::away()><p>{words::away_means()}</p></Alert> }.into_any();
+    };
+    let bar = charts::disk(view, free_bytes, disk_bytes);
     let folder = view.folder.clone();
     let folder = (!folder.is_empty()).then(|| view! { <Fact term=words::folder()><span class="mono path">{folder}</span></Fact> });
     let trash = words::size_of(&local::bytes(view.trash.size_bytes), view.trash.count);
     let ours = words::size_of(&local::bytes(view.backups.size_bytes), view.backups.count);
-    let free = words::free_of(&local::bytes(view.free_bytes), &local::bytes(view.disk_bytes));
+    let free = words::free_of(&local::bytes(free_bytes), &local::bytes(disk_bytes));
     let own = words::own_files(&local::bytes(view.catalog_bytes), &local::bytes(view.reserve_bytes));
     let staging = Some(view.staging_bytes).filter(|bytes| *bytes > 0);
     let staging = staging.map(|bytes| view! { <Fact term=words::being_made()><Size bytes=bytes/></Fact> });
-    let other = local::bytes(
-        (view.disk_bytes - view.free_bytes.min(view.disk_bytes)).saturating_sub(view.backups.size_bytes + view.trash.size_bytes),
-    );
+    let other = local::bytes(disk_bytes.saturating_sub(free_bytes).saturating_sub(view.backups.size_bytes + view.trash.size_bytes));
     view! {
         <Panel title=words::disk()>
             <div inner_html=bar></div>

@@ -10,8 +10,8 @@ use axum::{
 use keepstone_engine::{
     Vault,
     databases::{self, DatabaseStatus},
-    durable,
     jobs::{self, JobFilter},
+    storage,
 };
 use keepstone_model::{
     Timestamp,
@@ -45,7 +45,7 @@ fn gathered(vault: &Vault, caller: &Caller) -> Answer<String> {
     Ok(written(
         &statuses,
         &[(JobState::Queued, count(JobState::Queued)), (JobState::Running, count(JobState::Running))],
-        durable::free_bytes(vault.backups_dir())?,
+        storage::free_bytes(vault),
     ))
 }
 
@@ -80,7 +80,7 @@ fn whole(count: u64) -> Option<i64> {
 }
 
 /// Ids are slugs and states are words: nothing in a label needs escaping.
-fn written(statuses: &[DatabaseStatus], jobs: &[(JobState, u64)], free_bytes: u64) -> String {
+fn written(statuses: &[DatabaseStatus], jobs: &[(JobState, u64)], free_bytes: Option<u64>) -> String {
     let mut text = String::new();
     let mut family = |name: &str, help: &str, samples: &[(String, String)]| {
         if samples.is_empty() {
@@ -105,6 +105,7 @@ fn written(statuses: &[DatabaseStatus], jobs: &[(JobState, u64)], free_bytes: u6
     }
     let jobs: Vec<_> = jobs.iter().map(|(state, count)| (format!("state=\"{}\"", state.as_str()), count.to_string())).collect();
     family("keepstone_jobs", "Jobs that wait or run.", &jobs);
-    family("keepstone_free_bytes", "Free on the disk of the backups.", &[(String::new(), free_bytes.to_string())]);
+    let free: Vec<_> = free_bytes.iter().map(|bytes| (String::new(), bytes.to_string())).collect();
+    family("keepstone_free_bytes", "Free on the disk of the backups; not there while that is away.", &free);
     text
 }

@@ -3,9 +3,9 @@
 use axum::{Json, extract::State};
 use keepstone_engine::{
     backups::{self, BackupFilter},
-    databases, durable,
+    databases,
     installation::{self, Finding},
-    keys,
+    keys, storage,
 };
 use keepstone_model::{Timestamp, stats::stats, token::Token};
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ struct Of {
 async fn sums(State(api): State<Api>, caller: Caller, Query(of): Query<Of>) -> Answer<Json<List<StatsOf>>> {
     api.run(move |vault| {
         let now = Timestamp::now();
-        let free_bytes = durable::free_bytes(vault.backups_dir())?;
+        let free_bytes = storage::free_bytes(vault);
         let (mut results, mut all) = (Vec::new(), Vec::new());
         for database in caller.databases(vault, of.database.as_deref())? {
             let filter = BackupFilter { database: Some(database.id.clone()), ..BackupFilter::default() };
