@@ -44,6 +44,7 @@ pub(super) fn refuse_read_only(live: &Path) -> Result<()> {
     match accessat(CWD, live, Access::WRITE_OK, AtFlags::EACCESS) {
         Ok(()) => Ok(()),
         Err(Errno::ROFS) => unusable(live, READ_ONLY_DISK),
+        Err(Errno::PERM) => unusable(live, "it is marked as immutable: `chattr -i` takes that back"),
         Err(_) => unusable(live, "this user may not write it: run keepstone as its owner"),
     }
 }
@@ -61,6 +62,9 @@ pub(super) fn refuse_for_file(live: &Path) -> Result<()> {
     match accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
         Ok(()) => Ok(()),
         Err(Errno::ROFS) => unusable(live, READ_ONLY_DISK),
+        Err(Errno::PERM) => {
+            unusable(live, "a new file is put in its place, and its folder is marked as immutable: `chattr -i` takes that back")
+        }
         Err(_) => unusable(live, "a new file is put in its place, and this user may not write its folder: run keepstone as its owner"),
     }
 }
