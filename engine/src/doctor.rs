@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use keepstone_model::{
     backup::Backup,
-    database::{Database, Recovered},
+    database::{Database, Recovered, unrecoverable},
     event::EventResult,
     id::{BackupId, DatabaseId, JobId},
 };
@@ -234,13 +234,9 @@ fn gone(vault: &Vault, id: &DatabaseId, path: &Path, options: &CheckOptions, err
         return Err(error);
     }
     let (finding, why) = match error {
-        Error::SourceEmpty { .. } => {
-            ("the file is empty (0 bytes)", "an empty file is what a new database looks like, so a person decides")
-        }
-        Error::SourceFormat { .. } => {
-            ("its header names a format that SQLite does not know", "a newer SQLite may have made it, so a person decides")
-        }
-        _ => ("the file is not there", "its disk may just not be mounted, so a person decides"),
+        Error::SourceEmpty { .. } => (unrecoverable::EMPTY, "an empty file is what a new database looks like, so a person decides"),
+        Error::SourceFormat { .. } => (unrecoverable::UNKNOWN_FORMAT, "a newer SQLite may have made it, so a person decides"),
+        _ => (unrecoverable::GONE, "its disk may just not be mounted, so a person decides"),
     };
     let way = format!("{why}: `keepstone restore latest --db {id} --replace`");
     checkup::damaged(vault, id, &options.actor, finding, &format!("not recovered: {way}"))?;

@@ -108,7 +108,8 @@ impl Vault {
             };
             let expected = wished.clone().or(marker.backups.clone()).unwrap_or_else(|| data.join("backups"));
             let catalog_path = data.join(crate::layout::CATALOG);
-            if is_lost(&catalog_path, &expected)? {
+            let live_path = data.join("live.sqlite");
+            if is_lost(&catalog_path, &live_path, &expected)? {
                 return Err(Error::CatalogDamaged { detail: format!("{} is missing", catalog_path.display()) });
             }
             let catalog = with_room(&catalog_path, || Catalog::open(&catalog_path))?;
@@ -116,7 +117,7 @@ impl Vault {
             let uid = marker.uid.clone();
             let backups = place::settle(&data, marker, wished, &catalog)?;
             durable::make_dir(&backups.join(crate::layout::STAGING))?;
-            let live = with_room(&catalog_path, || Live::open(&data.join("live.sqlite")))?;
+            let live = with_room(&catalog_path, || Live::open(&live_path))?;
             let (keys, is_away) = (Keys::new(&data), AtomicBool::new(false));
             Self { uid, data, backups, is_away, catalog, live, keys, surroundings: Surroundings::default(), defaults: Mutex::default() }
         };
@@ -278,12 +279,16 @@ fn is_empty(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether the catalog of a vault that holds databases is not there any more. An empty new one in its place would forget every backup.
-fn is_lost(catalog: &Path, backups: &Path) -> Result<bool> {
+/// Whether the catalog of a vault is not there any more. An empty new one in its place would forget every backup. It was there if what is only made
+/// after it is: the folder of the backups tells nothing where its disk is away.
+fn is_lost(catalog: &Path, live: &Path, backups: &Path) -> Result<bool> {
     match fs::metadata(catalog) {
         Ok(meta) if meta.len() > 0 => return Ok(false),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(catalog, error)),
         _ => {}
+    }
+    if fs::exists(live).map_err(|error| Error::io(live, error))? {
+        return Ok(true);
     }
     crate::databases::any_folder_in(backups)
 }

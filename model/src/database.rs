@@ -233,16 +233,47 @@ pub struct Concern {
     pub advice: String,
     /// The backup that it is about, to look at.
     pub backup: Option<BackupId>,
+    #[serde(skip)]
+    pub topic: Topic,
 }
 
-const LAST_RUN_FAILED: &str = "the last run failed: ";
-const LATE: &str = "the newest good backup is ";
+/// What a concern is about, for those who tell some of them in places of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Topic {
+    /// The last run failed.
+    Run,
+    /// The newest good backup is too old.
+    Age,
+    #[default]
+    Other,
+}
 
-impl Concern {
-    /// That the last run failed or the newest good backup is too old: what pages say in places of their own.
-    pub fn is_of_runs(&self) -> bool {
-        self.reason.starts_with(LAST_RUN_FAILED) || self.reason.starts_with(LATE)
-    }
+/// What a look finds of a file that is no database to be recovered from: a person decides.
+pub mod unrecoverable {
+    pub const GONE: &str = "the file is not there";
+    pub const EMPTY: &str = "the file is empty (0 bytes)";
+    pub const UNKNOWN_FORMAT: &str = "its header names a format that SQLite does not know";
+}
+
+/// What is wrong with the database itself, by what a look found.
+fn damaged(id: &DatabaseId, finding: &str) -> Concern {
+    let (reason, advice) = match finding {
+        unrecoverable::GONE => (
+            "the database's file is not there".to_owned(),
+            format!("Mount its disk, or put it back. If it is lost: `keepstone restore latest --db {id} --replace`."),
+        ),
+        unrecoverable::EMPTY | unrecoverable::UNKNOWN_FORMAT => (
+            format!("the database itself is damaged: {finding}"),
+            format!("If that is not meant, stop its application; then `keepstone restore latest --db {id} --replace`."),
+        ),
+        _ => (
+            format!("the database itself is damaged: {finding}"),
+            format!(
+                "Stop its application; then `keepstone doctor {id} --recover` keeps the damaged files aside and restores the newest good backup."
+            ),
+        ),
+    };
+    Concern { reason, advice, backup: None, topic: Topic::Other }
 }
 
 /// What the concerns of a database are told by.
@@ -281,15 +312,7 @@ pub fn newer_left_out(left_out: &[BackupId], newest_good_at: Option<Timestamp>) 
 pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
     let (id, facts) = (situation.database, &situation.facts);
     let mut concerns = Vec::new();
-    if let Some(damage) = situation.damage {
-        concerns.push(Concern {
-            reason: format!("the database itself is damaged: {damage}"),
-            advice: format!(
-                "Stop its application; then `keepstone doctor {id} --recover` keeps the damaged files aside and restores the newest good backup."
-            ),
-            backup: None,
-        });
-    }
+    concerns.extend(situation.damage.map(|finding| damaged(id, finding)));
     if let Some(backup) = situation.suspect {
         let why = backup.suspect.as_deref().unwrap_or("its source was in doubt");
         concerns.push(match backup.suspect_cause.unwrap_or_default() {
@@ -298,6 +321,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                 advice: "Restore the newest good backup, then make a new one. Until somebody acknowledges this one, no older good backup is removed."
                     .to_owned(),
                 backup: Some(backup.id.clone()),
+                topic: Topic::Other,
             },
             SuspectCause::Loss => Concern {
                 reason: format!("the newest backup lacks what an earlier one had: {why}"),
@@ -305,6 +329,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                          is removed."
                     .to_owned(),
                 backup: Some(backup.id.clone()),
+                topic: Topic::Other,
             },
         });
     }
@@ -320,6 +345,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                 "It does not count any more, and the newest good one is older. Make a backup now, and look at the disk that holds them."
                     .to_owned(),
             backup: Some(backup.id.clone()),
+            topic: Topic::Other,
         });
     }
     if let Some((backup, check)) = situation.unchecked.and_then(|backup| Some((backup, backup.not_checked()?))) {
@@ -332,6 +358,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                 backup.id
             ),
             backup: Some(backup.id.clone()),
+                topic: Topic::Other,
         });
     }
     let told = situation.unchecked.map(|backup| &backup.id);
@@ -345,6 +372,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                  {newest}`."
             ),
             backup: Some(newest.clone()),
+            topic: Topic::Other,
         });
     }
     if let Some((newest, count)) = situation.missing {
@@ -357,6 +385,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
                  delete {newest}`. Then make a backup now."
             ),
             backup: Some(newest.clone()),
+            topic: Topic::Other,
         });
     }
     if let Some((newest, count)) = situation.left_out {
@@ -365,6 +394,7 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
             reason: format!("the catalog was made anew without {all}, and no newer backup is good"),
             advice: "It could not be taken up: `keepstone doctor` says why. Make a backup now.".to_owned(),
             backup: None,
+            topic: Topic::Other,
         });
     }
     if situation.lost_count > 0 {
@@ -373,37 +403,40 @@ pub fn concerns(situation: &Situation<'_>, now: Timestamp) -> Vec<Concern> {
             reason: format!("no known password opens {backups}"),
             advice: "Tell the vault the password they were encrypted with: `keepstone key add`. They are not damaged.".to_owned(),
             backup: None,
+            topic: Topic::Other,
         });
     }
     if facts.last_run_failed {
         concerns.push(Concern {
-            reason: format!("{LAST_RUN_FAILED}{}", situation.last_error.unwrap_or("without a word")),
+            reason: format!("the last run failed: {}", situation.last_error.unwrap_or("without a word")),
             advice: "Mend what it names, then make a backup now.".to_owned(),
             backup: None,
+            topic: Topic::Run,
         });
     }
     if is_old(facts, now) {
         let age = |at| human::age_secs(now.duration_since(at).as_secs());
         let objective = human::duration_ms(facts.objective_secs.saturating_mul(1000));
+        let mut topic = Topic::Age;
         let (reason, advice) = match facts.newest_good_at.or(facts.newest_at) {
-            Some(at) if at > now => (
-                format!(
-                    "the newest backup says that it was taken {} from now",
-                    human::duration_secs(at.duration_since(now).as_secs().unsigned_abs())
-                ),
-                "The clock was ahead when it was made, or is behind now: put it right, and make a backup now, for nobody knows how old that one is.",
-            ),
+            Some(at) if at > now => {
+                topic = Topic::Other;
+                (
+                    format!("the newest backup says that it was taken {} from now", human::age_secs(at.duration_since(now).as_secs())),
+                    "The clock was ahead when it was made, or is behind now: put it right, and make a backup now, for nobody knows how old that one is.",
+                )
+            }
             Some(at) if facts.newest_good_at.is_none() => (
                 format!("no backup was proven, and the newest one is {} old, the objective is {objective}", age(at)),
                 "Make a backup now, with its checks.",
             ),
-            Some(at) => (format!("{LATE}{} old, the objective is {objective}", age(at)), "Make a backup now."),
+            Some(at) => (format!("the newest good backup is {} old, the objective is {objective}", age(at)), "Make a backup now."),
             None => (
                 format!("there is no good backup, {} after it was added; the objective is {objective}", age(facts.added_at)),
                 "Make a backup now, with its checks: only what has passed them counts. If schedules should have, let the server or the scheduler run.",
             ),
         };
-        concerns.push(Concern { reason, advice: advice.to_owned(), backup: None });
+        concerns.push(Concern { reason, advice: advice.to_owned(), backup: None, topic });
     }
     concerns
 }

@@ -15,7 +15,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
-use keepstone_model::{Timestamp, access::Role, id::BackupId, preferences::Preferences};
+use keepstone_model::{Timestamp, access::Role, database::Topic, id::BackupId, preferences::Preferences};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tokio::sync::watch;
@@ -27,7 +27,7 @@ use crate::{error::AppError, live_types::LiveState};
 
 /// The most urgent thing that keeps a database from being safe, and what to do; a late or failed backup is told in a place of its own.
 pub fn concern(status: &DatabaseStatus) -> Option<String> {
-    let concern = status.concerns.iter().find(|concern| !concern.is_of_runs())?;
+    let concern = status.concerns.iter().find(|concern| concern.topic == Topic::Other)?;
     Some(format!("{}. {}", concern.reason, concern.advice))
 }
 

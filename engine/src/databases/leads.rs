@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use keepstone_model::{
-    database::{Concern, Database},
+    database::{Concern, Database, Topic},
     event::EventResult,
 };
 
@@ -29,6 +29,7 @@ impl Elsewhere {
             reason: format!("{}, and no backup was made since", self.words()),
             advice: "Make a backup now; if the link should not lead there, mend it first.".to_owned(),
             backup: None,
+            topic: Topic::Other,
         }
     }
 

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 use keepstone_model::{
-    database::{Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, concerns, database_state, newer_left_out, standing},
+    database::{
+        Checkup, Concern, Database, DatabaseFacts, DatabaseState, Situation, Topic, concerns, database_state, newer_left_out, standing,
+        unrecoverable,
+    },
     id::{BackupId, DatabaseId},
     schedule::OBJECTIVE_SLACK_SECS,
 };
@@ -13,11 +16,18 @@ use crate::{
     catalog::ScheduleRow,
     cleanup::{self, CleanupStatus},
     jobs,
+    location::Location,
     scheduler::Timing,
 };
 
 /// The largest gap between backups that a database without a schedule is allowed.
 const GAP_WITHOUT_SCHEDULE_SECS: u64 = 24 * 3600;
+
+/// Whether what a look found is so now: a file that was away with its disk may be back.
+fn holds_now(vault: &Vault, database: &Database, finding: &str) -> bool {
+    let place = Location::of(&database.location, &vault.surroundings().get());
+    !matches!(place, Ok(Location::Sqlite(path)) if finding == unrecoverable::GONE && path.exists())
+}
 
 /// One database with what its row on a page says.
 #[derive(Debug, Clone)]
@@ -85,7 +95,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
     let schedules = vault.catalog().schedules(Some(&database.id))?;
     let objective_secs = database.objective_secs.unwrap_or_else(|| objective_by_schedules(&schedules, now));
     let checkup = vault.catalog().checkup(&database.id)?;
-    let damage = checkup.as_ref().and_then(Checkup::damage).map(str::to_owned);
+    let damage = checkup.as_ref().and_then(Checkup::damage).filter(|finding| holds_now(vault, &database, finding)).map(str::to_owned);
     let moved = leads::elsewhere(vault, &database)?;
     let all_left_out = vault.catalog().left_out(&database.uid)?;
     let left_out = newer_left_out(&all_left_out, stats.newest_good_at);
@@ -132,6 +142,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
             reason: format!("the archive of {back} was away, and was not read since it is back"),
             advice: format!("A server reads it by itself, and so does the next create or verify; at once: `keepstone verify {back}`."),
             backup: Some(back),
+            topic: Topic::Other,
         });
     }
     if stats.lost_count > 0 && stats.newest_good_at.is_none() {
@@ -143,7 +154,7 @@ fn status_of(vault: &Vault, database: Database, now: Timestamp) -> Result<Databa
         let reason = "the folder of the backups is not there: its disk is away".to_owned();
         let advice =
             "No backup can be made or restored until it is back. Mount it where it was; nothing has to be started anew.".to_owned();
-        concerns.insert(0, Concern { reason, advice, backup: None });
+        concerns.insert(0, Concern { reason, advice, backup: None, topic: Topic::Other });
     }
     Ok(DatabaseStatus {
         cleanup: cleanup::status_of(vault, &database, stats.complete_count > 0, now)?,

@@ -162,6 +162,33 @@ fn a_wrong_backups_folder_is_refused_while_there_are_databases() {
 }
 
 #[test]
+fn a_catalog_that_is_lost_while_the_disk_is_away_is_not_made_anew() {
+    let live = testing::live(3);
+    let options = VaultOptions { data: live.vault.data_dir().to_owned(), backups: None, mode: OpenMode::Existing };
+    let (backups, catalog) = (live.vault.backups_dir().to_owned(), live.vault.catalog_path());
+    fs::rename(&backups, live.dir.path().join("away")).unwrap();
+    fs::create_dir(&backups).unwrap();
+    drop(live.vault);
+    fs::remove_file(&catalog).unwrap();
+    assert_eq!(Vault::open(&options).unwrap_err().code(), "catalog_damaged");
+    assert!(!catalog.exists() && fs::read_dir(&backups).unwrap().count() == 0, "nothing is made");
+}
+
+#[test]
+fn a_file_that_is_gone_has_advice_of_its_own_and_is_forgotten_once_it_is_back() {
+    let live = testing::live(3);
+    create(&live.vault, &CreateOptions::new(live.database.clone(), "alice"), &Silent).unwrap();
+    let told = || databases::status(&live.vault, &live.database, Timestamp::now()).unwrap();
+    let aside = live.dir.path().join("aside.db");
+    fs::rename(&live.source, &aside).unwrap();
+    crate::checkup::damaged(&live.vault, &live.database, "alice", keepstone_model::database::unrecoverable::GONE, "not recovered").unwrap();
+    let status = told();
+    assert!(status.is_at_risk() && status.concerns[0].advice.contains("`keepstone restore latest --db shop --replace`"), "{status:?}");
+    fs::rename(&aside, &live.source).unwrap();
+    assert!(!told().is_at_risk(), "{:?}", told());
+}
+
+#[test]
 fn a_disk_that_goes_away_under_an_open_vault_gets_nothing_made_in_its_place() {
     let live = testing::live(3);
     let (vault, database) = (&live.vault, &live.database);
@@ -179,7 +206,7 @@ fn a_disk_that_goes_away_under_an_open_vault_gets_nothing_made_in_its_place() {
     refused(delete::delete(vault, &made[1], "alice").unwrap_err().code());
     let status = databases::status(vault, database, Timestamp::now()).unwrap();
     assert!(vault.is_away() && status.is_at_risk() && status.concerns[0].reason.contains("its disk is away"), "{status:?}");
-    assert!(!status.concerns[0].is_of_runs(), "the overview and its page say it");
+    assert_eq!(status.concerns[0].topic, keepstone_model::database::Topic::Other, "the overview and its page say it");
     // The disk below says nothing of the one that is away, and is not there to ask where the folder went with it.
     assert_eq!(crate::storage::storage(vault, Timestamp::now()).unwrap().disk, None);
     fs::remove_dir(&here).unwrap();

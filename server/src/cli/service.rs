@@ -187,6 +187,7 @@ fn unit(args: &Unit, cx: &Context) -> Result<String, Fault> {
         .replace("{state}", &state)
         .replace("{backups}", &backups)
         .replace("{home}", home)
+        .replace("{mounts}", &quoted(&data.to_string_lossy()).replace("$$", "$"))
         .replace("{command}", &command.join(" ")))
 }
 
@@ -196,16 +197,17 @@ const TEMPLATE: &str = "\
 [Unit]
 Description=Keepstone, backups of databases
 Documentation=man:keepstone(1)
-After=network.target local-fs.target
-StartLimitIntervalSec=60
-StartLimitBurst=5
+After=network.target local-fs.target remote-fs.target
+RequiresMountsFor={mounts}
+# A disk may be hours late: it is tried for as long as it takes.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
 User={user}
 {state}{backups}ExecStart={command}
 Restart=on-failure
-RestartSec=5
+RestartSec=15
 # A stop takes the backups of stop schedules; it needs more than `keepstone schedule limits --stop-within`.
 TimeoutStopSec=90
 UMask=0077

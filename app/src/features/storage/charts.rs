@@ -122,7 +122,7 @@ mod tests {
         };
         for history in [days(&[0]), days(&[5, 5]), days(&[u64::MAX / 8, 0, u64::MAX / 8])] {
             view.history = history;
-            let drawn = growth(&view) + &disk(&view);
+            let drawn = growth(&view) + &disk(&view, 0, 10);
             assert!(!drawn.replace("x=\"-10\"", "").contains("=\"-") && !drawn.contains("L-") && !drawn.contains("NaN"), "{drawn}");
         }
     }
