@@ -89,6 +89,8 @@ words! {
     bad { en: "Do not restore this backup: a check failed" }
     bad_way { en: "Take another one, and look below which check failed." }
     unproven { en: "Not proven: nobody has yet seen that this backup can be restored" }
+    lost { en: "Encrypted, and no known password opens it" }
+    lost_way { en: "It is not damaged. Tell the vault the password it was encrypted with: `keepstone key add`." }
     unproven_way { en: "Verify reads it back, opens the database in it and counts its rows." }
     partial { en: "Not the whole database: rows were left out on purpose" }
     partial_means { en: "It restores into a new database. It never counts as a good backup, and never takes the live database's place." }

@@ -11,8 +11,8 @@ use super::{
 use crate::error::AppError;
 use crate::local;
 use crate::ui::{
-    Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Head, Icon, PageHeader, Panel, ProofMarks, Size, Table,
-    When, crumb, fault_of,
+    Alert, AlertKind, BackupBadge, DefinitionList, EmptyState, Fact, FormError, Head, Icon, PageHeader, Panel, ProofMarks, Said, Size,
+    Table, When, crumb, fault_of,
 };
 use crate::words::{backups as words, shared};
 
@@ -128,6 +128,12 @@ fn state_alert(backup: &BackupDetail) -> AnyView {
         }
         .into_any(),
         BackupState::Trashed => trashed(backup),
+        BackupState::Complete if row.error.is_some() => view! {
+            <Alert kind=AlertKind::Failure title=error>
+                <p><Said sentence=words::lost_way().to_owned()/></p>
+            </Alert>
+        }
+        .into_any(),
         BackupState::Complete => match row.verdict {
             Verdict::Bad => view! {
                 <Alert kind=AlertKind::Failure title=words::bad()>

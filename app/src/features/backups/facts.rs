@@ -116,9 +116,15 @@ fn row(backup: &Backup, size_before: Option<u64>, reason: Option<&Reason>, now: 
         pinned: backup.pinned,
         description: backup.description.clone(),
         tags: backup.tags.clone(),
-        error: backup.error.as_deref().map(sentence),
+        error: error_of(backup),
         job: backup.job.clone(),
     }
+}
+
+/// Why it cannot be used, where its state and its checks do not say that.
+pub fn error_of(backup: &Backup) -> Option<String> {
+    let is_lost = backup.state == BackupState::Complete && backup.encryption == Encryption::Lost;
+    if is_lost { Some(words::lost().to_owned()) } else { backup.error.as_deref().map(sentence) }
 }
 
 /// e.g. `+1 %`, `−12 %`, `±0 %`.

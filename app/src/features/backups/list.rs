@@ -254,7 +254,7 @@ fn table_row(row: BackupRow, may_change: bool) -> impl IntoView {
     });
     let menu = may_change.then(|| row_menu(&row.id, row.state == BackupState::Complete));
     let proof = match (row.state, row.error) {
-        (BackupState::Complete, _) => view! { <ProofMarks level=row.level checks=row.checks/> }.into_any(),
+        (BackupState::Complete, None) => view! { <ProofMarks level=row.level checks=row.checks/> }.into_any(),
         (BackupState::Running, _) => row.job.map(|job| view! { <a href=format!("/jobs/{job}")>{words::see_progress()}</a> }).into_any(),
         (_, Some(error)) => view! { <span class="row-error">{error}</span> }.into_any(),
         (_, None) => view! { <span class="muted">"–"</span> }.into_any(),

@@ -364,6 +364,7 @@ mod on_the_server {
     impl BackupRow {
         fn new(backup: Backup, now: Timestamp, zone: &TimeZone) -> Self {
             Self {
+                error: crate::features::backups::error_of(&backup),
                 verdict: backup.verdict(),
                 level: backup.level(),
                 checks: ui::results_of(backup.proof.as_ref()),
@@ -374,7 +375,6 @@ mod on_the_server {
                 state: backup.state,
                 pinned: backup.pinned,
                 description: backup.description,
-                error: backup.error.map(|error| crate::error::sentence(&error)),
             }
         }
     }
