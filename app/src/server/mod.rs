@@ -3,7 +3,7 @@
 //! The server provides a [`ServerContext`] for every page and server function, and puts the [`Person`] into the request; nothing here knows
 //! how a session is kept.
 
-use crate::words::shared;
+use crate::words::{self, shared};
 
 pub mod accounts;
 pub mod fault;
@@ -15,7 +15,14 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use keepstone_engine::{Vault, databases::DatabaseStatus, scheduler::Firing};
-use keepstone_model::{Timestamp, access::Role, database::Topic, id::BackupId, preferences::Preferences};
+use keepstone_model::{
+    Timestamp,
+    access::Role,
+    backup::{Backup, BackupState, Encryption},
+    database::Topic,
+    id::BackupId,
+    preferences::Preferences,
+};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use tokio::sync::watch;
@@ -24,6 +31,12 @@ pub use accounts::{next_or_home, set_up, sign_in, sign_out};
 pub use zone::{browsers_zone, format, log_in_zone, zone, zone_of};
 
 use crate::{error::AppError, live_types::LiveState};
+
+/// Why a backup cannot be used, where its state and its checks do not say that.
+pub fn unusable(backup: &Backup) -> Option<String> {
+    let is_lost = backup.state == BackupState::Complete && backup.encryption == Encryption::Lost;
+    if is_lost { Some(words::backups::lost().to_owned()) } else { backup.error.as_deref().map(crate::error::sentence) }
+}
 
 /// The most urgent thing that keeps a database from being safe, and what to do; a late or failed backup is told in a place of its own.
 pub fn concern(status: &DatabaseStatus) -> Option<String> {

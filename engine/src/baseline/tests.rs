@@ -15,7 +15,9 @@ use crate::{
 };
 
 fn backup(live: &Live) -> Backup {
-    create(&live.vault, &CreateOptions::new(live.database.clone(), "alice"), &Silent).unwrap().backup
+    // Where those before it are encrypted, that has to be said.
+    let options = CreateOptions { encrypt: Some(false), ..CreateOptions::new(live.database.clone(), "alice") };
+    create(&live.vault, &options, &Silent).unwrap().backup
 }
 
 fn leave(live: &Live, rows: u32) {

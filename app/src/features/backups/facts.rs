@@ -21,7 +21,7 @@ use crate::local;
 use crate::words::{backups as words, shared};
 use crate::{
     error::{AppError, sentence},
-    server::{blocking, log_in_zone, zone},
+    server::{blocking, log_in_zone, unusable, zone},
     ui::{Moment, results_of},
 };
 
@@ -116,15 +116,9 @@ fn row(backup: &Backup, size_before: Option<u64>, reason: Option<&Reason>, now: 
         pinned: backup.pinned,
         description: backup.description.clone(),
         tags: backup.tags.clone(),
-        error: error_of(backup),
+        error: unusable(backup),
         job: backup.job.clone(),
     }
-}
-
-/// Why it cannot be used, where its state and its checks do not say that.
-pub fn error_of(backup: &Backup) -> Option<String> {
-    let is_lost = backup.state == BackupState::Complete && backup.encryption == Encryption::Lost;
-    if is_lost { Some(words::lost().to_owned()) } else { backup.error.as_deref().map(sentence) }
 }
 
 /// e.g. `+1 %`, `−12 %`, `±0 %`.

@@ -13,8 +13,6 @@ mod new_server;
 pub mod page;
 pub mod selected;
 
-#[cfg(feature = "ssr")]
-pub use facts::error_of;
 pub use list::BackupsPage;
 pub use new::NewBackupPage;
 pub use page::BackupPage;

@@ -364,7 +364,7 @@ mod on_the_server {
     impl BackupRow {
         fn new(backup: Backup, now: Timestamp, zone: &TimeZone) -> Self {
             Self {
-                error: crate::features::backups::error_of(&backup),
+                error: crate::server::unusable(&backup),
                 verdict: backup.verdict(),
                 level: backup.level(),
                 checks: ui::results_of(backup.proof.as_ref()),
