@@ -82,13 +82,16 @@ async fn database(State(downloads): State<Downloads>, Path(id): Path<String>, re
     downloads.database(id).await.unwrap_or_else(|error| problem::answer(&request, &error))
 }
 
-/// Opens the archive and hashes it unless that was done before. The open file stays readable even if the backup is deleted meanwhile.
+/// Opens the archive and hashes it unless that was done before. As long as the file is open it is leased, as by every reader: nobody deletes it, and
+/// a transfer that broke off can be gone on with.
 fn open(downloads: &Downloads, id: &str) -> Result<(BackupId, File, u64, String), AppError> {
     let (id, path) = locate(&downloads.vault, id)?;
     let mut file = File::open(&path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::ArchiveMissing { id: id.to_string(), path: path.clone() },
         _ => Error::io(&path, source),
     })?;
+    // Where there are no locks nobody takes the one to delete it either.
+    let _ = file.try_lock_shared();
     let found = file.metadata().map_err(|source| Error::io(&path, source))?;
     let identity = (found.dev(), found.ino(), found.len(), i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec()));
     let known = downloads.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(&identity).cloned();

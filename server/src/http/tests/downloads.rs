@@ -5,6 +5,7 @@ use keepstone_engine::{
     Silent,
     create::{self, CreateOptions},
     databases::{self, AddDatabaseOptions},
+    delete,
     image::hex,
 };
 use keepstone_model::{access::Role, backup::Backup};
@@ -105,6 +106,19 @@ async fn another_file_under_the_archive_s_name_is_no_download() {
         let said = String::from_utf8_lossy(&body);
         assert!(!status.is_success() && said.contains("is not its archive") && !said.contains(".zip"), "{path}: {status} {said}");
     }
+}
+
+#[tokio::test]
+async fn what_is_being_downloaded_is_not_deleted() {
+    let (server, backup) = with_backup();
+    // The newest good one stays anyway.
+    create::create(&server.vault, &CreateOptions::new(backup.database.clone(), "test"), &Silent).unwrap();
+    let operator = server.signed_in(Role::Operator);
+    let going_on = server.get(&format!("/backups/{}/download", backup.id), &operator).await;
+    assert_eq!(going_on.status(), StatusCode::OK);
+    assert_eq!(delete::delete(&server.vault, &backup.id, "alice").unwrap_err().code(), "database_busy");
+    drop(going_on);
+    delete::delete(&server.vault, &backup.id, "alice").unwrap();
 }
 
 #[tokio::test]
