@@ -19,6 +19,20 @@ fn host(name: &str) -> Host {
 }
 
 #[test]
+fn a_dry_run_into_a_database_that_is_not_there_yet_adds_none_and_makes_no_vault() {
+    let host = Host::new();
+    drop(shop(&host.path("chame.db"), 3));
+    let folder = samples("chame");
+    let plan = ["import", folder.to_str().unwrap(), "--db", "./chame.db", "--timezone", "Europe/Berlin", "--dry-run"];
+    assert!(host.ok(&plan).contains("3 to import"));
+    assert!(!host.path("keepstone-data").exists(), "no vault");
+    drop(shop(&host.path("other.db"), 3));
+    host.ok(&["db", "add", "other.db"]);
+    assert!(host.ok(&plan).contains("3 to import"));
+    assert_eq!(host.results(&["db", "list"]).len(), 1, "nor a database in the one that is there");
+}
+
+#[test]
 fn a_folder_is_planned_imported_and_not_twice() {
     let host = host("chame");
     let own = host.create(&["chame"]);
