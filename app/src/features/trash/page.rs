@@ -28,7 +28,9 @@ fn show(list: TrashList, put_back: ServerAction<PutBack>) -> AnyView {
     let emptied = ServerAction::<Empty>::new();
     let empty = (list.may_change && list.total > 0).then(|| empty(&list, emptied));
     let removed = (!list.removed.is_empty()).then(|| removed(&list.removed));
-    let body = if list.total == 0 {
+    let body = if list.total == 0 && removed.is_some() {
+        ().into_any()
+    } else if list.total == 0 {
         view! {
             <EmptyState icon="trash" title=words::none()>
                 <p>{words::none_means()}</p>
